@@ -1,0 +1,7 @@
+//! Protocols: transport framing, line arbitration and decoders.
+//!
+//! Pure functions and state machines over borrowed bytes: no I/O, no clock of their own (time is an argument), no
+//! allocation after construction. One folder a feed.
+
+pub mod record;
+pub mod sink;

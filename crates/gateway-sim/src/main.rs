@@ -1,0 +1,2 @@
+//! gateway-sim
+fn main() {}
