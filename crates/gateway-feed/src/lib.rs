@@ -3,5 +3,6 @@
 //! Pure functions and state machines over borrowed bytes: no I/O, no clock of their own (time is an argument), no
 //! allocation after construction. One folder a feed.
 
+pub mod decoder;
 pub mod record;
 pub mod sink;

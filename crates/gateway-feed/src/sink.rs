@@ -71,6 +71,8 @@ pub struct MessageContext {
 /// Takes the records of a channel, in the order in which they leave it.
 pub trait RecordSink {
     /// Which outputs any reader wants of `instrument`. Cheap: a decoder asks once a message.
+    ///
+    /// Instrument 0 stands for messages that concern no single instrument: every reader of the channel wants them.
     fn wants(&self, instrument: InstrumentId) -> Outputs;
 
     /// Takes one record of `output`: whole 8-byte words, the first starting with the record's header.
@@ -79,6 +81,9 @@ pub trait RecordSink {
     /// Takes a record about the channel itself; it concerns every reader of the channel.
     fn control(&mut self, record: &ControlRecord);
 
-    /// Learns that `instrument` is `symbol` (ASCII, no padding) from now on. Called once a change, not once a message.
+    /// Learns that `instrument` is `symbol` (printable ASCII, no padding) from now on. Called once a change, not once
+    /// a message, and always before a record of that instrument is offered under its new symbol.
+    ///
+    /// An empty `symbol` says that the instrument's symbol is not known any longer: the session changed.
     fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]);
 }
