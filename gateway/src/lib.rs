@@ -1,1 +1,4 @@
 //! The gateway service.
+
+/// How packets reach a worker: providers, tiers, multicast membership.
+pub mod ingest;

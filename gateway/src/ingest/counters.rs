@@ -1,0 +1,42 @@
+//! What a provider has seen: plain integers, written by the worker that polls it.
+
+/// Counts since the provider was opened. `packets` plus every "not handed out" field is what reached the provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IngestCounters {
+    /// Datagrams handed to the worker.
+    pub packets: u64,
+    /// UDP payload bytes handed to the worker.
+    pub bytes: u64,
+    /// Not handed out: UDP, but to a group and port that no stream has.
+    pub unknown_stream: u64,
+    /// Not handed out: one of our groups, from a source its stream does not list.
+    pub source_filtered: u64,
+    /// Not handed out: longer than the buffer (socket tier) or spread over several frames (AF_XDP).
+    pub oversized: u64,
+    /// Not handed out: wrong UDP checksum where the configuration drops those.
+    pub checksum_dropped: u64,
+    /// Wrong UDP checksums seen, handed out or not.
+    pub checksum_wrong: u64,
+    /// Packets without a UDP checksum (legal in IPv4), handed out.
+    pub checksum_absent: u64,
+    /// System calls that moved or asked for packets.
+    pub kicks: u64,
+    /// Polls that found nothing.
+    pub empty_polls: u64,
+}
+
+/// Packets that the kernel dropped before they reached the provider. Read by the control plane through
+/// [`super::KernelDropReader`]: a system call, so the worker does not make it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KernelDrops {
+    /// AF_XDP: dropped for reasons the kernel does not name further (`rx_dropped`).
+    pub rx_dropped: u64,
+    /// AF_XDP: the RX ring was full: the worker did not keep up.
+    pub rx_ring_full: u64,
+    /// AF_XDP: no free frame was offered when a packet came (`rx_fill_ring_empty_descs`).
+    pub fill_ring_empty: u64,
+    /// AF_XDP: descriptors we offered that the kernel refused; always zero unless there is a bug.
+    pub rx_invalid_descs: u64,
+    /// Socket tier: dropped because the receive buffer was full, summed over the provider's sockets.
+    pub socket_buffer_full: u64,
+}
