@@ -4,5 +4,8 @@
 //! allocation after construction. One folder a feed.
 
 pub mod decoder;
+pub mod itch50;
 pub mod record;
+pub mod session_time;
 pub mod sink;
+pub mod symbols;

@@ -1,0 +1,10 @@
+//! Nasdaq TotalView-ITCH 5.0 (Nasdaq, BX and PSX).
+//!
+//! `messages` views the exchange's bytes, `encode` writes them, `decoder` makes records of them, `directory` knows
+//! which symbol a stock locate is. Section numbers (§) are those of Nasdaq's specification "Nasdaq TotalView-ITCH
+//! 5.0"; `docs/feeds/nasdaq-itch50.md` tabulates what becomes of each message.
+
+pub mod encode;
+pub mod fields;
+mod layout;
+pub mod messages;
