@@ -1,4 +1,6 @@
 //! The gateway service.
 
+pub mod cli;
+pub mod config;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;

@@ -1,2 +1,7 @@
-//! gateway
-fn main() {}
+//! The `gateway` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway::cli::main()
+}

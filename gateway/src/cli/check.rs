@@ -1,0 +1,52 @@
+//! `gateway check`
+
+use clap::Args;
+use serde_json::json;
+
+use super::ConfigFile;
+use super::exit::{Exit, Failure};
+use crate::config::{self, Config, ConfigError};
+
+/// Options of `gateway check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print the result as one JSON object: ok, problems (key, line, value, what, remedy)
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match config::load(&self.file.config) {
+            Ok(config) => {
+                if self.json {
+                    println!("{}", json!({ "ok": true, "problems": [] }));
+                } else {
+                    println!("{}", summary(&config));
+                }
+                Ok(())
+            }
+            Err(ConfigError::Invalid { problems, .. }) if self.json => {
+                println!("{}", json!({ "ok": false, "problems": problems }));
+                Err(Failure::new(Exit::Configuration, ""))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// One line of what a configuration sets up.
+fn summary(config: &Config) -> String {
+    let count = |number: usize, what: &str| {
+        format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    };
+    format!(
+        "ok: {}, {}, {}, {}",
+        count(config.interfaces.len() + config.captures.len(), "input"),
+        count(config.workers.len(), "worker"),
+        count(config.channels.len(), "channel"),
+        count(config.queues.len(), "queue"),
+    )
+}

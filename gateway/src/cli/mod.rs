@@ -1,0 +1,80 @@
+//! The command line.
+
+mod check;
+pub mod exit;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use exit::{Exit, Failure};
+
+/// Where the broker listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/gateway/broker.sock";
+
+/// Market data from the network to strategies on this host.
+///
+/// Receives exchange feeds by AF_XDP (or a plain socket), arbitrates their A and B lines, decodes them and publishes
+/// the records in shared-memory queues that any number of strategies read.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, after_long_help = LEARN)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LEARN: &str = "\
+First steps:
+  gateway check -c config/gateway.toml     is this configuration right?
+  gateway run -c config/gateway.toml       run it
+  gateway status                           what is it doing?
+  gateway tail all --count 10              what does a strategy see?
+  gateway decode day.pcap --protocol moldudp64-itch50     what is in this file?";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration and list every mistake in it
+    ///
+    /// Reports all mistakes at once, each with key, value and remedy. Facts about this machine (does the interface
+    /// exist?) are not checked, so that a file can be checked anywhere.
+    Check(check::Check),
+}
+
+/// `-c FILE`, wherever a command needs the configuration.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration (TOML; config/gateway.toml explains every key)
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = Cli::command()
+        .after_help(Exit::help())
+        .after_long_help(format!("{LEARN}\n\n{}", Exit::help()));
+    let cli = match command
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m))
+    {
+        Ok(cli) => cli,
+        // clap exits with 2 for a mistake and with 0 for --help, as documented.
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
+        Command::Check(check) => check.run(),
+    };
+    match result {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    if !failure.message.is_empty() {
+        eprintln!("gateway: {failure}");
+    }
+    failure.exit.into()
+}

@@ -1,0 +1,328 @@
+//! A configuration that holds together: references resolved, ranges checked, one worker a queue.
+//!
+//! Only [`load`](super::load) and [`parse`](super::parse) make one. References are indices into its lists.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The service itself.
+    pub gateway: Gateway,
+    /// Network interfaces that packets arrive on.
+    pub interfaces: Vec<Interface>,
+    /// Capture files that packets are read from.
+    pub captures: Vec<Capture>,
+    /// Busy-polling threads.
+    pub workers: Vec<Worker>,
+    /// Sequenced streams of the venues.
+    pub channels: Vec<Channel>,
+    /// Shared-memory queues of records.
+    pub queues: Vec<Queue>,
+}
+
+/// The service itself.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Name in logs, status and metrics.
+    pub name: String,
+    /// Unix socket that strategies connect to.
+    pub broker_socket: PathBuf,
+    /// Address of the metrics server, if there is one.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How log lines look.
+    pub log: LogFormat,
+    /// CPU of everything but the workers, if it is pinned.
+    pub housekeeping_core: Option<usize>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// [`Human`](Self::Human) on a terminal, [`Json`](Self::Json) elsewhere.
+    #[default]
+    Auto,
+    /// Text for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How packets reach the gateway, from the slowest to the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// A UDP socket; needs no privilege.
+    Socket,
+    /// AF_XDP behind the kernel's generic hook.
+    Skb,
+    /// AF_XDP in the driver, with one copy.
+    Copy,
+    /// AF_XDP in the driver; the NIC writes into our memory.
+    ZeroCopy,
+}
+
+impl Tier {
+    /// Its name in configuration, logs, status and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Skb => "skb",
+            Self::Copy => "copy",
+            Self::ZeroCopy => "zero-copy",
+        }
+    }
+}
+
+/// Which tiers may be tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// From the fastest down to `lowest_tier`.
+    #[default]
+    Auto,
+    /// Zero-copy or nothing.
+    ZeroCopy,
+    /// Copy or nothing.
+    Copy,
+    /// Generic or nothing.
+    Skb,
+    /// The socket.
+    Socket,
+}
+
+impl Mode {
+    /// The one tier this mode allows; `None` for [`Auto`](Self::Auto).
+    #[must_use]
+    pub const fn tier(self) -> Option<Tier> {
+        match self {
+            Self::Auto => None,
+            Self::ZeroCopy => Some(Tier::ZeroCopy),
+            Self::Copy => Some(Tier::Copy),
+            Self::Skb => Some(Tier::Skb),
+            Self::Socket => Some(Tier::Socket),
+        }
+    }
+}
+
+/// How the socket tier waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SocketWait {
+    /// Asks the kernel again and again.
+    #[default]
+    Spin,
+    /// Sleeps in the kernel for a little while.
+    Block,
+}
+
+/// Which receive queues of a NIC are polled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NicQueues {
+    /// Every one it has.
+    #[default]
+    All,
+    /// These.
+    List(Vec<u32>),
+}
+
+/// A network interface.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// Its name in the kernel.
+    pub name: String,
+    /// Which tiers may be tried.
+    pub mode: Mode,
+    /// Where [`Mode::Auto`] stops.
+    pub lowest_tier: Tier,
+    /// Below this tier the gateway refuses to run.
+    pub require: Option<Tier>,
+    /// Where groups are joined, if not here.
+    pub membership_interface: Option<String>,
+    /// Whether the kernel's receive path runs on the worker's core.
+    pub busy_poll: bool,
+    /// Packet buffers a receive queue, a power of two.
+    pub frames: u32,
+    /// Which receive queues are polled.
+    pub queues: NicQueues,
+    /// How the socket tier waits.
+    pub socket_wait: SocketWait,
+}
+
+/// How fast a capture is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// As fast as it can be.
+    #[default]
+    Asap,
+    /// By the time stamps in it.
+    Capture,
+}
+
+/// A capture file.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Name that workers refer to.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// How fast it is read.
+    pub pace: Pace,
+}
+
+/// Something a worker polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Index in [`Config::interfaces`].
+    Interface(usize),
+    /// Index in [`Config::captures`].
+    Capture(usize),
+}
+
+/// What a worker does when there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// Looks again at once.
+    #[default]
+    Spin,
+    /// Offers its core to others, then looks again.
+    Yield,
+    /// Sleeps for some tens of microseconds.
+    Sleep,
+}
+
+/// A busy-polling thread.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Its name.
+    pub name: String,
+    /// The CPU it is pinned to, if any.
+    pub core: Option<usize>,
+    /// What it polls: interfaces, or a single capture.
+    pub inputs: Vec<Input>,
+    /// What it does when idle.
+    pub wait: Wait,
+}
+
+/// The protocol of a venue's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
+    NasdaqItch50,
+}
+
+impl Feed {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::NasdaqItch50];
+
+    /// Its name in configuration and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NasdaqItch50 => "nasdaq-itch50",
+        }
+    }
+
+    /// The venue's time zone, an IANA name.
+    #[must_use]
+    pub const fn timezone(self) -> &'static str {
+        match self {
+            Self::NasdaqItch50 => "America/New_York",
+        }
+    }
+}
+
+/// The trading day that times of day belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionDate {
+    /// The date at the venue when the gateway starts; for a capture, that of its first packet.
+    #[default]
+    Auto,
+    /// This one.
+    On(jiff::civil::Date),
+}
+
+/// What a channel does about messages that neither line brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// Announces the gap and goes on.
+    #[default]
+    Continue,
+}
+
+/// A sequenced stream of a venue.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its name.
+    pub name: String,
+    /// Its protocol.
+    pub feed: Feed,
+    /// Index in [`Config::workers`].
+    pub worker: usize,
+    /// The trading day.
+    pub session_date: SessionDate,
+    /// One to four lines that carry the same packets.
+    pub lines: Vec<Line>,
+    /// How long a packet waits for the one before it.
+    pub hold_timeout: Duration,
+    /// How many packets may wait.
+    pub hold_packets_max: usize,
+    /// What is done about a gap.
+    pub on_gap: OnGap,
+    /// Symbols known before the venue tells them.
+    pub symbols_file: Option<PathBuf>,
+}
+
+/// A multicast group and port that carries a channel.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its name, such as `A`.
+    pub name: String,
+    /// The group.
+    pub group: Ipv4Addr,
+    /// The UDP port.
+    pub port: u16,
+    /// The sources allowed; empty for any.
+    pub sources: Vec<Ipv4Addr>,
+    /// The worker's inputs it arrives on.
+    pub inputs: Vec<Input>,
+}
+
+/// How messages are expressed in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Records {
+    /// DBN records from the message alone.
+    #[default]
+    Plain,
+    /// The exchange's bytes behind a 16-byte header.
+    Native,
+}
+
+/// A shared-memory queue of records.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Indices in [`Config::channels`]; all of one worker.
+    pub channels: Vec<usize>,
+    /// Index in [`Config::workers`].
+    pub worker: usize,
+    /// Slots of 64 bytes, a power of two.
+    pub slots: u64,
+    /// How messages are expressed.
+    pub records: Records,
+    /// Symbols and globs; `*` is everything.
+    pub symbols: Vec<String>,
+    /// Whether it lies in huge pages.
+    pub huge_pages: bool,
+}

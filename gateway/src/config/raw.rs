@@ -1,0 +1,236 @@
+//! The configuration as written: right types, nothing checked against anything else yet.
+
+use serde::Deserialize;
+
+use super::document::{Document, Field, Findings, Place, Section};
+use super::model::{LogFormat, Mode, Pace, SocketWait, Tier, Wait};
+
+/// The file.
+#[derive(Debug)]
+pub(crate) struct RawConfig {
+    pub(crate) gateway: RawGateway,
+    pub(crate) interfaces: Vec<RawInterface>,
+    pub(crate) captures: Vec<RawCapture>,
+    pub(crate) workers: Vec<RawWorker>,
+    pub(crate) channels: Vec<RawChannel>,
+    pub(crate) queues: Vec<RawQueue>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Default)]
+pub(crate) struct RawGateway {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) broker_socket: Option<Field<String>>,
+    pub(crate) metrics_listen: Option<Field<String>>,
+    pub(crate) log: Option<Field<LogFormat>>,
+    pub(crate) housekeeping_core: Option<Field<u32>>,
+}
+
+/// `[[interface]]`
+#[derive(Debug)]
+pub(crate) struct RawInterface {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) mode: Option<Field<Mode>>,
+    pub(crate) lowest_tier: Option<Field<Tier>>,
+    pub(crate) require: Option<Field<Tier>>,
+    pub(crate) membership_interface: Option<Field<String>>,
+    pub(crate) busy_poll: Option<Field<bool>>,
+    pub(crate) frames: Option<Field<u32>>,
+    pub(crate) queues: Option<Field<RawNicQueues>>,
+    pub(crate) socket_wait: Option<Field<SocketWait>>,
+}
+
+/// `queues = "all"` or a list of receive queues.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawNicQueues {
+    Word(String),
+    List(Vec<u32>),
+}
+
+/// `[[capture]]`
+#[derive(Debug)]
+pub(crate) struct RawCapture {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) file: Option<Field<String>>,
+    pub(crate) pace: Option<Field<Pace>>,
+}
+
+/// `[[worker]]`
+#[derive(Debug)]
+pub(crate) struct RawWorker {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) core: Option<Field<u32>>,
+    pub(crate) inputs: Option<Field<Vec<String>>>,
+    pub(crate) wait: Option<Field<Wait>>,
+}
+
+/// `[[channel]]`
+#[derive(Debug)]
+pub(crate) struct RawChannel {
+    pub(crate) place: Place,
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) feed: Option<Field<String>>,
+    pub(crate) worker: Option<Field<String>>,
+    pub(crate) session_date: Option<Field<String>>,
+    pub(crate) lines: Vec<RawLine>,
+    pub(crate) hold_timeout_us: Option<Field<u64>>,
+    pub(crate) hold_packets_max: Option<Field<u64>>,
+    pub(crate) on_gap: Option<Field<String>>,
+    pub(crate) symbols_file: Option<Field<String>>,
+}
+
+/// One of `channel.lines`
+#[derive(Debug)]
+pub(crate) struct RawLine {
+    pub(crate) place: Place,
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) group: Option<Field<String>>,
+    pub(crate) port: Option<Field<u16>>,
+    pub(crate) sources: Option<Field<Vec<String>>>,
+    pub(crate) input: Option<Field<String>>,
+}
+
+/// `[[queue]]`
+#[derive(Debug)]
+pub(crate) struct RawQueue {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) channels: Option<Field<Vec<String>>>,
+    pub(crate) slots: Option<Field<u64>>,
+    pub(crate) records: Option<Field<String>>,
+    pub(crate) symbols: Option<Field<Vec<String>>>,
+    pub(crate) huge_pages: Option<Field<bool>>,
+}
+
+const TIERS: &str = "\"zero-copy\", \"copy\", \"skb\" or \"socket\"";
+
+impl RawConfig {
+    /// Reads all of `document`.
+    pub(crate) fn read(document: &Document<'_>, findings: &Findings) -> Self {
+        let mut root = document.section(findings);
+        let gateway = root.table("gateway").map(read_gateway).unwrap_or_default();
+        let config = Self {
+            gateway,
+            interfaces: each(&mut root, "interface", read_interface),
+            captures: each(&mut root, "capture", read_capture),
+            workers: each(&mut root, "worker", read_worker),
+            channels: each(&mut root, "channel", read_channel),
+            queues: each(&mut root, "queue", read_queue),
+        };
+        root.finish();
+        config
+    }
+}
+
+fn each<'d, 'i, T>(
+    root: &mut Section<'d, 'i>,
+    key: &'static str,
+    read: impl Fn(Section<'d, 'i>) -> T,
+) -> Vec<T> {
+    root.tables(key).into_iter().map(read).collect()
+}
+
+fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
+    let raw = RawGateway {
+        name: section.take("name", "a name, in quotes"),
+        broker_socket: section.take("broker_socket", "a path, in quotes"),
+        metrics_listen: section.take("metrics_listen", "\"address:port\", or \"\" for none"),
+        log: section.take("log", "\"auto\", \"human\" or \"json\""),
+        housekeeping_core: section.take("housekeeping_core", "a CPU number"),
+    };
+    section.finish();
+    raw
+}
+
+fn read_interface(mut section: Section<'_, '_>) -> RawInterface {
+    let raw = RawInterface {
+        name: section.require("name", "the network interface, in quotes"),
+        mode: section.take("mode", &format!("\"auto\", {TIERS}")),
+        lowest_tier: section.take("lowest_tier", TIERS),
+        require: section.take("require", TIERS),
+        membership_interface: section
+            .take("membership_interface", "a network interface, in quotes"),
+        busy_poll: section.take("busy_poll", "true or false"),
+        frames: section.take("frames", "a power of two"),
+        queues: section.take(
+            "queues",
+            "\"all\" or a list of receive queues such as [0, 1]",
+        ),
+        socket_wait: section.take("socket_wait", "\"spin\" or \"block\""),
+    };
+    section.finish();
+    raw
+}
+
+fn read_capture(mut section: Section<'_, '_>) -> RawCapture {
+    let raw = RawCapture {
+        name: section.require("name", "a name for this input, in quotes"),
+        file: section.require(
+            "file",
+            "the path of a pcap or pcapng file (.gz too), in quotes",
+        ),
+        pace: section.take("pace", "\"asap\" or \"capture\""),
+    };
+    section.finish();
+    raw
+}
+
+fn read_worker(mut section: Section<'_, '_>) -> RawWorker {
+    let raw = RawWorker {
+        name: section.require("name", "a name, in quotes"),
+        core: section.take("core", "a CPU number"),
+        inputs: section.require(
+            "inputs",
+            "the names of interfaces or of one capture, in a list",
+        ),
+        wait: section.take("wait", "\"spin\", \"yield\" or \"sleep\""),
+    };
+    section.finish();
+    raw
+}
+
+fn read_channel(mut section: Section<'_, '_>) -> RawChannel {
+    let raw = RawChannel {
+        place: section.place.clone(),
+        name: section.require("name", "a name, in quotes"),
+        feed: section.require("feed", "the feed's protocol, such as \"nasdaq-itch50\""),
+        worker: section.require("worker", "the name of a [[worker]]"),
+        session_date: section.take("session_date", "\"auto\" or \"YYYY-MM-DD\""),
+        lines: section.tables("lines").into_iter().map(read_line).collect(),
+        hold_timeout_us: section.take("hold_timeout_us", "a whole number of microseconds"),
+        hold_packets_max: section.take("hold_packets_max", "a whole number of packets"),
+        on_gap: section.take("on_gap", "\"continue\""),
+        symbols_file: section.take("symbols_file", "a path, in quotes"),
+    };
+    section.finish();
+    raw
+}
+
+fn read_line(mut section: Section<'_, '_>) -> RawLine {
+    let raw = RawLine {
+        place: section.place.clone(),
+        name: section.take("name", "a name such as \"A\""),
+        group: section.require("group", "an IPv4 multicast group, in quotes"),
+        port: section.require("port", "a UDP port, 1 to 65535"),
+        sources: section.take("sources", "a list of IPv4 addresses"),
+        input: section.take("input", "the name of one of the worker's inputs"),
+    };
+    section.finish();
+    raw
+}
+
+fn read_queue(mut section: Section<'_, '_>) -> RawQueue {
+    let raw = RawQueue {
+        name: section.require("name", "a name, in quotes"),
+        channels: section.require("channels", "a list of channel names"),
+        slots: section.take("slots", "a power of two"),
+        records: section.take("records", "\"plain\" or \"native\""),
+        symbols: section.take(
+            "symbols",
+            "a list of symbols and globs such as [\"AAPL\", \"SP*\"]",
+        ),
+        huge_pages: section.take("huge_pages", "true or false"),
+    };
+    section.finish();
+    raw
+}

@@ -1,0 +1,251 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use super::document::{Document, Findings};
+use super::model::{Input, Records, Tier};
+use super::raw::RawConfig;
+use super::{Problem, parse};
+
+const MANUAL: &str = include_str!("../../../config/gateway.toml");
+
+/// A small file that is right; tests change one thing of it.
+const GOOD: &str = r#"
+[[interface]]
+name = "eth1"
+[[worker]]
+name = "w0"
+inputs = ["eth1"]
+[[channel]]
+name = "itch"
+feed = "nasdaq-itch50"
+worker = "w0"
+lines = [{ name = "A", group = "239.1.1.1", port = 5001 }, { name = "B", group = "239.1.1.2", port = 5002 }]
+[[queue]]
+name = "all"
+channels = ["itch"]
+"#;
+
+fn problems(source: &str) -> Vec<Problem> {
+    parse(source, Path::new("/etc/gateway")).unwrap_err()
+}
+
+/// The one problem of `GOOD` with `from` replaced by `to`.
+fn only(from: &str, to: &str) -> Problem {
+    assert!(GOOD.contains(from), "{from}");
+    let mut found = problems(&GOOD.replacen(from, to, 1));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_small_file_gets_the_documented_defaults() {
+    let config = parse(GOOD, Path::new("/etc/gateway")).unwrap();
+    assert_eq!(
+        config.gateway.broker_socket,
+        Path::new("/run/gateway/broker.sock")
+    );
+    assert_eq!(config.gateway.metrics_listen.unwrap().port(), 9464);
+    assert_eq!(config.interfaces[0].lowest_tier, Tier::Socket);
+    assert_eq!(config.channels[0].lines[1].inputs, [Input::Interface(0)]);
+    assert_eq!(config.channels[0].hold_timeout.as_micros(), 1000);
+    assert_eq!(config.queues[0].slots, 65_536);
+    assert_eq!(config.queues[0].records, Records::Plain);
+    assert_eq!(config.queues[0].symbols, ["*"]);
+}
+
+#[test]
+fn the_manual_parses() {
+    parse(MANUAL, Path::new("/etc/gateway")).unwrap();
+}
+
+#[test]
+fn the_manual_mentions_every_key() {
+    let findings = Findings::default();
+    // Every section once, so that every key is asked for.
+    let document = Document::parse(
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[[queue]]\n",
+        &findings,
+    );
+    RawConfig::read(&document, &findings);
+    for key in findings.keys() {
+        let name = key.rsplit('.').next().unwrap();
+        let told = MANUAL.lines().any(|line| {
+            let line = line.trim_start_matches(['#', ' ']);
+            line.starts_with(&format!("{name} = "))
+                || line.starts_with(&format!("{name}:"))
+                || line.contains(&format!("[{name}]"))
+        });
+        assert!(told, "config/gateway.toml does not tell of {key}");
+    }
+}
+
+#[test]
+fn syntax_types_unknown_keys_and_meaning_are_reported_together() {
+    let found = problems(
+        r#"
+[gateway]
+nmae = "x"
+metrics_listen = 9464
+log = "jsno"
+[[worker]]
+name = "w0"
+inputs = ["eth1"]
+[[queue]]
+name = "q"
+channels = ["nowhere"]
+slots = 1000
+records = "full"
+bad line
+"#,
+    );
+    let text = format!("{found:#?}");
+    for expected in [
+        "did you mean name?",
+        "expected a string",
+        "did you mean \\\"json\\\"?",
+        "there is no input \\\"eth1\\\"",
+        "there is no channel \\\"nowhere\\\"",
+        "power of two",
+        "not available in this version",
+        "not valid TOML",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(
+        found
+            .windows(2)
+            .all(|pair| pair[0].line <= pair[1].line || pair[1].line == 0)
+    );
+    assert!(found.iter().all(|problem| !problem.remedy.is_empty()));
+}
+
+#[test]
+fn all_unknown_keys_are_listed_with_the_nearest_name() {
+    let found = problems(&GOOD.replace(
+        "name = \"eth1\"",
+        "name = \"eth1\"\nmod = \"auto\"\nlowest_teir = \"skb\"\nzzz = 1",
+    ));
+    assert_eq!(found.len(), 3);
+    assert!(found[0].remedy.contains("did you mean mode?"));
+    assert!(found[1].remedy.contains("did you mean lowest_tier?"));
+    assert!(found[2].remedy.contains("the keys here are name, mode"));
+    assert_eq!(
+        (found[2].line, found[2].key.as_str()),
+        (6, "interface[0].zzz")
+    );
+}
+
+#[test]
+fn names_are_unique_and_references_exist() {
+    let twice = only("[[worker]]", "[[interface]]\nname = \"eth1\"\n[[worker]]");
+    assert!(twice.what.contains("another input on line 3"), "{twice}");
+    let worker = only("worker = \"w0\"", "worker = \"w1\"");
+    assert!(worker.remedy.contains("did you mean \"w0\"?"), "{worker}");
+    let name = only("name = \"all\"", "name = \"a b\"");
+    assert_eq!(name.key, "queue[0].name");
+}
+
+#[test]
+fn a_queue_stays_on_one_worker() {
+    let source = format!(
+        "{}\n[[interface]]\nname = \"eth2\"\n[[worker]]\nname = \"w1\"\ninputs = [\"eth2\"]\n\
+         [[channel]]\nname = \"two\"\nfeed = \"nasdaq-itch50\"\nworker = \"w1\"\n\
+         lines = [{{ group = \"239.1.1.3\", port = 1 }}]\n",
+        GOOD.replace("channels = [\"itch\"]", "channels = [\"itch\", \"two\"]"),
+    );
+    let found = problems(&source);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].what.contains("one producer"));
+    assert!(found[0].what.contains("\"w0\"") && found[0].what.contains("\"w1\""));
+}
+
+#[test]
+fn lines_are_multicast_and_each_is_there_once() {
+    let unicast = only("239.1.1.2", "10.1.1.2");
+    assert!(unicast.what.contains("not an IPv4 multicast group"));
+    assert_eq!(unicast.value.as_deref(), Some("\"10.1.1.2\""));
+    let twice = only(
+        "group = \"239.1.1.2\", port = 5002",
+        "group = \"239.1.1.1\", port = 5001",
+    );
+    assert!(twice.what.contains("is a line already"), "{twice}");
+    let port = only("port = 5002", "port = 70000");
+    assert_eq!(port.key, "channel[0].lines[1].port");
+    let zero = only("port = 5002", "port = 0");
+    assert!(zero.what.contains("not a port"));
+}
+
+#[test]
+fn tiers_leave_something_possible() {
+    let reach = only(
+        "name = \"eth1\"",
+        "name = \"eth1\"\nmode = \"skb\"\nrequire = \"copy\"",
+    );
+    assert!(reach.what.contains("cannot reach"), "{reach}");
+    let moot = only(
+        "name = \"eth1\"",
+        "name = \"eth1\"\nlowest_tier = \"copy\"\nrequire = \"skb\"",
+    );
+    assert!(moot.what.contains("never applies"), "{moot}");
+    let fixed = only(
+        "name = \"eth1\"",
+        "name = \"eth1\"\nmode = \"copy\"\nlowest_tier = \"skb\"",
+    );
+    assert!(fixed.what.contains("and no other"), "{fixed}");
+}
+
+#[test]
+fn numbers_are_in_range() {
+    for (key, value) in [
+        ("hold_timeout_us", "100000000"),
+        ("hold_packets_max", "0"),
+        ("hold_packets_max", "-1"),
+    ] {
+        let problem = only("feed =", &format!("{key} = {value}\nfeed ="));
+        assert_eq!(problem.key, format!("channel[0].{key}"));
+    }
+    let slots = only(
+        "channels = [\"itch\"]",
+        "channels = [\"itch\"]\nslots = 3000",
+    );
+    assert!(slots.remedy.contains("4096 (256 KiB)"), "{slots}");
+}
+
+#[test]
+fn captures_have_a_worker_of_their_own() {
+    let problem = only(
+        "[[worker]]\nname = \"w0\"\ninputs = [\"eth1\"]",
+        "[[capture]]\nname = \"cap\"\nfile = \"x.pcap\"\n[[worker]]\nname = \"w0\"\ninputs = [\"eth1\", \"cap\"]",
+    );
+    assert!(problem.remedy.contains("mergecap"), "{problem}");
+}
+
+#[test]
+fn symbols_are_patterns_that_can_match() {
+    let open = only(
+        "channels = [\"itch\"]",
+        "channels = [\"itch\"]\nsymbols = [\"A[B\"]",
+    );
+    assert!(open.what.contains("a bracket stays open"), "{open}");
+    let empty = only(
+        "channels = [\"itch\"]",
+        "channels = [\"itch\"]\nsymbols = []",
+    );
+    assert!(empty.what.contains("no symbol matches"), "{empty}");
+}
+
+#[test]
+fn nothing_written_panics_the_reader() {
+    for source in [
+        "",
+        "[",
+        "gateway = 1",
+        "[[gateway]]",
+        "interface = [1]",
+        "\u{0}",
+        "lines = \u{1F980}",
+    ] {
+        let _ = parse(source, Path::new("."));
+    }
+}

@@ -1,0 +1,273 @@
+//! Channels and their lines.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::document::{Field, Findings, nearest};
+use super::super::model::{Channel, Feed, Input, Line, OnGap, SessionDate, Worker};
+use super::super::raw::{RawChannel, RawConfig, RawLine};
+use super::{Names, number, text};
+
+/// Lines a channel may have; venues have one, two or (with a backup site) four.
+const LINES_MAX: usize = 4;
+/// Channels at most: a record names its channel in one byte.
+const CHANNELS_MAX: usize = 255;
+
+/// Where a (group, port) was seen first.
+type Seen = HashMap<(Ipv4Addr, u16, InputKey), usize>;
+type InputKey = (bool, usize);
+
+/// Every channel, with worker and inputs resolved.
+pub(super) fn channels(
+    raw: &RawConfig,
+    base: &Path,
+    worker_names: &Names<'_>,
+    workers: &[Worker],
+    inputs: &Names<'_>,
+    findings: &Findings,
+) -> Vec<Channel> {
+    // Called for what it reports: duplicate and unusable names. Queues collect them again to resolve theirs.
+    Names::collect(
+        "channel",
+        raw.channels.iter().map(|c| c.name.as_ref()),
+        findings,
+    );
+    if let Some(beyond) = raw.channels.get(CHANNELS_MAX) {
+        findings.add(
+            &beyond.place,
+            format!("more than {CHANNELS_MAX} channels"),
+            "run a second gateway with a configuration and a broker_socket of its own",
+        );
+    }
+    let mut seen = Seen::new();
+    raw.channels
+        .iter()
+        .map(|channel| {
+            let worker = channel
+                .worker
+                .as_ref()
+                .and_then(|field| worker_names.resolve(&field.value, &field.place, findings));
+            let reach = worker
+                .and_then(|w| workers.get(w))
+                .map_or(&[][..], |w| &w.inputs);
+            let lines = lines(channel, raw, reach, inputs, &mut seen, findings);
+            Channel {
+                name: text(channel.name.as_ref(), ""),
+                feed: feed(channel.feed.as_ref(), findings),
+                worker: worker.unwrap_or_default(),
+                session_date: session_date(channel.session_date.as_ref(), findings),
+                lines,
+                hold_timeout: Duration::from_micros(number(
+                    channel.hold_timeout_us.as_ref(),
+                    0..=10_000_000,
+                    1000,
+                    "microseconds",
+                    findings,
+                )),
+                hold_packets_max: usize::try_from(number(
+                    channel.hold_packets_max.as_ref(),
+                    1..=65_536,
+                    1024,
+                    "packets",
+                    findings,
+                ))
+                .unwrap_or(1024),
+                on_gap: on_gap(channel.on_gap.as_ref(), findings),
+                symbols_file: channel.symbols_file.as_ref().map(|f| base.join(&f.value)),
+            }
+        })
+        .collect()
+}
+
+fn lines(
+    channel: &RawChannel,
+    raw: &RawConfig,
+    reach: &[Input],
+    inputs: &Names<'_>,
+    seen: &mut Seen,
+    findings: &Findings,
+) -> Vec<Line> {
+    if channel.lines.is_empty() || channel.lines.len() > LINES_MAX {
+        let mut place = channel.place.clone();
+        place.key.push_str(".lines");
+        findings.add(
+            &place,
+            format!("a channel has 1 to {LINES_MAX} lines, this one {}", channel.lines.len()),
+            "add lines = [{ name = \"A\", group = \"239.1.1.1\", port = 5001 }], one for each group that carries it",
+        );
+    }
+    let mut names: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
+    for (index, line) in channel.lines.iter().enumerate() {
+        let default = char::from(b'A' + u8::try_from(index.min(25)).unwrap_or(25)).to_string();
+        if let Some(field) = &line.name {
+            super::check_name(field, findings);
+            if names.contains(&field.value.as_str()) {
+                findings.add(
+                    &field.place,
+                    "another line of this channel has this name",
+                    "name them A and B",
+                );
+            }
+            names.push(&field.value);
+        }
+        let line_inputs = line_inputs(line, raw, reach, inputs, findings);
+        let group = group(line, findings);
+        let port = port(line, findings);
+        if let (Some(group), Some(port)) = (group, port) {
+            for input in &line_inputs {
+                let key = match input {
+                    Input::Interface(i) => (false, *i),
+                    Input::Capture(i) => (true, *i),
+                };
+                if let Some(first) = seen.insert((group, port, key), line.place.line) {
+                    let place = line.group.as_ref().map_or(&line.place, |f| &f.place);
+                    findings.add(
+                        place,
+                        format!("{group}:{port} is a line already, on line {first}"),
+                        "each group and port carries one line; correct one of them, or tell them apart by `input`",
+                    );
+                    break;
+                }
+            }
+        }
+        lines.push(Line {
+            name: text(line.name.as_ref(), &default),
+            group: group.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            port: port.unwrap_or_default(),
+            sources: sources(line, findings),
+            inputs: line_inputs,
+        });
+    }
+    lines
+}
+
+fn line_inputs(
+    line: &RawLine,
+    raw: &RawConfig,
+    reach: &[Input],
+    inputs: &Names<'_>,
+    findings: &Findings,
+) -> Vec<Input> {
+    let Some(field) = &line.input else {
+        return reach.to_vec();
+    };
+    let Some(index) = inputs.resolve(&field.value, &field.place, findings) else {
+        return Vec::new();
+    };
+    let input = match index.checked_sub(raw.interfaces.len()) {
+        None => Input::Interface(index),
+        Some(capture) => Input::Capture(capture),
+    };
+    if !reach.contains(&input) {
+        findings.add(
+            &field.place,
+            "the channel's worker does not poll this input",
+            "add it to the worker's inputs, or remove `input` to listen on all of them",
+        );
+    }
+    vec![input]
+}
+
+fn group(line: &RawLine, findings: &Findings) -> Option<Ipv4Addr> {
+    let field = line.group.as_ref()?;
+    match field.value.parse::<Ipv4Addr>() {
+        Ok(group) if group.is_multicast() => Some(group),
+        _ => {
+            findings.add(
+                &field.place,
+                "not an IPv4 multicast group",
+                "give an address from 224.0.0.0 to 239.255.255.255, as the venue's specification lists it",
+            );
+            None
+        }
+    }
+}
+
+fn port(line: &RawLine, findings: &Findings) -> Option<u16> {
+    let field = line.port.as_ref()?;
+    if field.value == 0 {
+        findings.add(
+            &field.place,
+            "not a port",
+            "give a UDP port from 1 to 65535",
+        );
+        return None;
+    }
+    Some(field.value)
+}
+
+fn sources(line: &RawLine, findings: &Findings) -> Vec<Ipv4Addr> {
+    let Some(field) = &line.sources else {
+        return Vec::new();
+    };
+    let mut sources = Vec::new();
+    for written in &field.value {
+        match written.parse::<Ipv4Addr>() {
+            Ok(source) if !source.is_multicast() && !source.is_unspecified() => {
+                sources.push(source);
+            }
+            _ => findings.add(
+                &field.place,
+                format!("\"{written}\" is not a host's IPv4 address"),
+                "list the venue's senders, or [] for any source",
+            ),
+        }
+    }
+    sources
+}
+
+fn feed(field: Option<&Field<String>>, findings: &Findings) -> Feed {
+    let Some(field) = field else {
+        return Feed::NasdaqItch50;
+    };
+    let known = Feed::ALL
+        .into_iter()
+        .find(|feed| feed.name() == field.value);
+    known.unwrap_or_else(|| {
+        let names = Feed::ALL.map(Feed::name);
+        let remedy = match nearest(&field.value, names.into_iter()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("this gateway knows: {}", names.join(", ")),
+        };
+        findings.add(&field.place, "no such feed", remedy);
+        Feed::NasdaqItch50
+    })
+}
+
+fn session_date(field: Option<&Field<String>>, findings: &Findings) -> SessionDate {
+    match field {
+        None => SessionDate::Auto,
+        Some(field) if field.value == "auto" => SessionDate::Auto,
+        Some(field) => match field.value.parse() {
+            Ok(date) => SessionDate::On(date),
+            Err(_) => {
+                findings.add(
+                    &field.place,
+                    "not a date",
+                    "write \"auto\", or the trading day as \"2026-11-30\"",
+                );
+                SessionDate::Auto
+            }
+        },
+    }
+}
+
+fn on_gap(field: Option<&Field<String>>, findings: &Findings) -> OnGap {
+    match field {
+        Some(field) if field.value == "recover" => findings.add(
+            &field.place,
+            "this gateway has no recovery sessions",
+            "use \"continue\": a gap is announced in the queue and what follows flows on",
+        ),
+        Some(field) if field.value != "continue" => findings.add(
+            &field.place,
+            "not a way to treat a gap",
+            "write \"continue\"",
+        ),
+        _ => {}
+    }
+    OnGap::Continue
+}
