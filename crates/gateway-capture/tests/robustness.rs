@@ -1,40 +1,15 @@
 //! Whatever the bytes are: no panic, an end, and no frame that the file does not hold.
 #![allow(clippy::unwrap_used)]
 
-use gateway_capture::{CaptureReader, ItchFileReader};
+use gateway_capture::ItchFileReader;
 use proptest::prelude::*;
 
 #[path = "common/build.rs"]
 mod build;
+#[path = "common/exhaust.rs"]
+mod exhaust;
 use build::{Order, classic, enhanced, interface, obsolete, section, simple};
-
-/// Reads all there is and checks what must hold of any input.
-fn exhaust(data: &[u8]) -> usize {
-    let Ok(mut reader) = CaptureReader::from_reader("test", data) else {
-        return 0;
-    };
-    let mut packets = 0;
-    let mut last_end = 0;
-    while let Ok(Some(packet)) = reader.next() {
-        let end = packet.offset + packet.frame.len() as u64;
-        assert!(packet.offset >= last_end, "records do not overlap");
-        assert!(end <= data.len() as u64, "a frame lies within the file");
-        last_end = end;
-        packets += 1;
-    }
-    assert!(matches!(reader.next(), Ok(None)));
-    packets
-}
-
-fn exhaust_messages(data: &[u8]) {
-    let mut reader = ItchFileReader::from_reader("test", data);
-    let mut next = 0;
-    while let Ok(Some((offset, message))) = reader.next() {
-        assert_eq!(offset, next);
-        assert_eq!(message, &data[offset as usize + 2..][..message.len()]);
-        next = offset + 2 + message.len() as u64;
-    }
-}
+use exhaust::{exhaust, exhaust_messages};
 
 fn order() -> impl Strategy<Value = Order> {
     prop_oneof![Just(Order::Little), Just(Order::Big)]
