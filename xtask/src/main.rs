@@ -1,2 +1,67 @@
-//! xtask
-fn main() {}
+//! Everything a developer runs, behind `cargo xtask`.
+//!
+//! This binary builds with Rust and a C linker alone: it is what tells a fresh machine what else it needs, so it must
+//! not depend on any crate that needs a system library.
+
+mod bench;
+mod ebpf;
+mod setup;
+mod shell;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Set up, build, test and show the gateway.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Find what this machine lacks to build and run the gateway, and install it.
+    ///
+    /// As root on Debian the missing packages are installed with apt-get and the BPF linker with cargo, each command
+    /// shown before it runs. Otherwise the exact commands are printed. Nothing missing: instant, nothing changes.
+    Setup(setup::Arguments),
+    /// Build the XDP program; the gateway's build embeds the same object.
+    Ebpf,
+    /// Format, lints, unit, property, model-checking and end-to-end tests; ends with `N passed, N failed, N skipped`.
+    ///
+    /// The output of each step is kept under target/xtask/test. Tests that need root, a kernel feature or exchange
+    /// data (environment variable GATEWAY_TEST_DATA) say `skipped: why` where they lack it.
+    Test(test::Arguments),
+    /// Run the benchmarks; every argument goes to the bench binary (try `cargo xtask bench --help`).
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of the bench binary.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Setup(arguments) => setup::run(&arguments),
+        Task::Ebpf => ebpf::run(),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Bench { arguments } => bench::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

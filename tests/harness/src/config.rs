@@ -1,0 +1,240 @@
+//! Configuration files for the gateway under test.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use crate::network::GATEWAY_INTERFACE;
+
+/// One line of the test channel.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its name, `A` or `B`.
+    pub name: &'static str,
+    /// Its multicast group.
+    pub group: Ipv4Addr,
+    /// Its UDP port.
+    pub port: u16,
+}
+
+impl Line {
+    /// `GROUP:PORT`, as gateway-sim's arguments have it.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.group, self.port)
+    }
+}
+
+/// Two lines that no real exchange uses.
+pub fn test_lines() -> Vec<Line> {
+    let line = |name, last| Line {
+        name,
+        group: Ipv4Addr::new(239, 77, 0, last),
+        port: 26_400,
+    };
+    vec![line("A", 1), line("B", 2)]
+}
+
+/// A queue of the test channel.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// `plain` or `native`.
+    pub records: &'static str,
+    /// Symbols and globs.
+    pub symbols: Vec<String>,
+    /// Capacity in slots, a power of two.
+    pub slots: u64,
+}
+
+impl Queue {
+    /// A queue of every symbol's plain records.
+    pub fn all(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            records: "plain",
+            symbols: vec!["*".to_owned()],
+            slots: 1 << 16,
+        }
+    }
+
+    /// The same with only `symbols`.
+    #[must_use]
+    pub fn only(self, symbols: &[&str]) -> Self {
+        Self {
+            symbols: symbols.iter().map(|&symbol| symbol.to_owned()).collect(),
+            ..self
+        }
+    }
+
+    /// The same with another kind of records.
+    #[must_use]
+    pub fn of(self, records: &'static str) -> Self {
+        Self { records, ..self }
+    }
+
+    /// The same with another capacity.
+    #[must_use]
+    pub fn with_slots(self, slots: u64) -> Self {
+        Self { slots, ..self }
+    }
+}
+
+/// Where packets come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The gateway's end of the veth pair.
+    Interface {
+        /// `auto`, `zero-copy`, `copy`, `skb` or `socket`.
+        mode: String,
+        /// The lowest tier that `auto` may fall to.
+        lowest_tier: String,
+        /// The tier below which the gateway must not start.
+        require: Option<String>,
+    },
+    /// A capture file.
+    Capture {
+        /// Its path.
+        file: PathBuf,
+        /// `asap` or `capture`.
+        pace: &'static str,
+    },
+}
+
+impl Input {
+    /// The interface with one `mode` and nothing lower.
+    pub fn tier(mode: &str) -> Self {
+        let lowest_tier = if mode == "auto" { "socket" } else { mode };
+        Self::Interface {
+            mode: mode.to_owned(),
+            lowest_tier: lowest_tier.to_owned(),
+            require: None,
+        }
+    }
+}
+
+/// What a test says of a gateway with one worker and one Nasdaq channel; the rest is set so that two cores are
+/// enough for gateway, exchange and strategies.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where packets come from.
+    pub input: Input,
+    /// The channel's lines.
+    pub lines: Vec<Line>,
+    /// The queues of the channel.
+    pub queues: Vec<Queue>,
+    /// `auto` or `YYYY-MM-DD`.
+    pub session_date: String,
+    /// How long a packet ahead of its turn waits for the other line, in microseconds.
+    pub hold_timeout_us: u64,
+    /// Where metrics are served; empty for nowhere.
+    pub metrics_listen: String,
+}
+
+impl Config {
+    /// A configuration with the test lines and one queue `all`.
+    pub fn new(input: Input) -> Self {
+        Self {
+            input,
+            lines: test_lines(),
+            queues: vec![Queue::all("all")],
+            session_date: "auto".to_owned(),
+            hold_timeout_us: 20_000,
+            metrics_listen: "127.0.0.1:9464".to_owned(),
+        }
+    }
+
+    /// The configuration file's text, with the broker's socket at `socket`.
+    pub fn to_toml(&self, socket: &Path) -> String {
+        let mut text = String::new();
+        self.write(&mut text, socket)
+            .unwrap_or_else(|_| unreachable!("writing to a String cannot fail"));
+        text
+    }
+
+    fn write(&self, out: &mut String, socket: &Path) -> std::fmt::Result {
+        writeln!(
+            out,
+            "[gateway]\nname = \"test\"\nbroker_socket = {}",
+            quoted(&socket.to_string_lossy())
+        )?;
+        writeln!(
+            out,
+            "metrics_listen = {}\nlog = \"human\"\n",
+            quoted(&self.metrics_listen)
+        )?;
+        let input = match &self.input {
+            Input::Interface {
+                mode,
+                lowest_tier,
+                require,
+            } => {
+                writeln!(
+                    out,
+                    "[[interface]]\nname = \"{GATEWAY_INTERFACE}\"\nmode = {}",
+                    quoted(mode)
+                )?;
+                writeln!(out, "lowest_tier = {}", quoted(lowest_tier))?;
+                if let Some(require) = require {
+                    writeln!(out, "require = {}", quoted(require))?;
+                }
+                writeln!(out)?;
+                GATEWAY_INTERFACE
+            }
+            Input::Capture { file, pace } => {
+                let file = quoted(&file.to_string_lossy());
+                writeln!(
+                    out,
+                    "[[capture]]\nname = \"capture\"\nfile = {file}\npace = {}\n",
+                    quoted(pace)
+                )?;
+                "capture"
+            }
+        };
+        writeln!(
+            out,
+            "[[worker]]\nname = \"worker\"\ninputs = [{}]\nwait = \"yield\"\n",
+            quoted(input)
+        )?;
+        writeln!(
+            out,
+            "[[channel]]\nname = \"nasdaq\"\nfeed = \"nasdaq-itch50\"\nworker = \"worker\""
+        )?;
+        writeln!(
+            out,
+            "session_date = {}\nhold_timeout_us = {}",
+            quoted(&self.session_date),
+            self.hold_timeout_us
+        )?;
+        writeln!(out, "lines = [")?;
+        for Line { name, group, port } in &self.lines {
+            writeln!(
+                out,
+                "    {{ name = {}, group = \"{group}\", port = {port} }},",
+                quoted(name)
+            )?;
+        }
+        writeln!(out, "]")?;
+        for queue in &self.queues {
+            let symbols: Vec<String> = queue.symbols.iter().map(|symbol| quoted(symbol)).collect();
+            writeln!(
+                out,
+                "\n[[queue]]\nname = {}\nchannels = [\"nasdaq\"]",
+                quoted(&queue.name)
+            )?;
+            writeln!(
+                out,
+                "slots = {}\nrecords = {}",
+                queue.slots,
+                quoted(queue.records)
+            )?;
+            writeln!(out, "symbols = [{}]", symbols.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+}

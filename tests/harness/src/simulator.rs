@@ -1,0 +1,108 @@
+//! The simulated exchange.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::config::Line;
+use crate::network::EXCHANGE_INTERFACE;
+use crate::process::Running;
+use crate::{Binaries, Network};
+
+/// A running `gateway-sim`.
+#[derive(Debug)]
+pub struct Simulator {
+    /// The process.
+    pub process: Running,
+}
+
+/// What `gateway-sim --json` reports at its end.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Report {
+    /// The MoldUDP64 session.
+    pub session: String,
+    /// First sequence sent on any line or dropped on purpose.
+    pub first_sequence: u64,
+    /// Last sequence.
+    pub last_sequence: u64,
+    /// Messages offered to both lines.
+    pub messages: u64,
+    /// Packets offered to both lines, heartbeats left out.
+    pub packets: u64,
+    /// Heartbeats sent.
+    pub heartbeats: u64,
+    /// Messages by ITCH type.
+    pub by_type: BTreeMap<String, u64>,
+    /// What each line carried.
+    pub lines: BTreeMap<String, LineReport>,
+    /// Messages that neither line carried.
+    pub lost_on_both: LostReport,
+    /// Seconds from first to last packet.
+    pub elapsed_s: f64,
+}
+
+/// What one line carried and what was dropped on purpose.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LineReport {
+    /// Packets on the wire, repetitions included.
+    pub packets_sent: u64,
+    /// Messages on the wire.
+    pub messages_sent: u64,
+    /// Packets dropped.
+    pub packets_dropped: u64,
+    /// Messages dropped.
+    pub messages_dropped: u64,
+    /// Packets sent twice.
+    pub duplicated: u64,
+    /// Packets sent after their successor.
+    pub reordered: u64,
+}
+
+/// What was dropped on every line.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LostReport {
+    /// How many messages.
+    pub messages: u64,
+    /// First and last sequence of each run of them.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+impl Simulator {
+    /// Starts `gateway-sim` with the words of `arguments` in the exchange's namespace.
+    pub fn start(binaries: &Binaries, network: &Network, arguments: &[String]) -> Result<Self> {
+        let mut command: Command = network.exchange.command(binaries.path("gateway-sim"));
+        command.args(arguments);
+        Ok(Self {
+            process: Running::spawn("gateway-sim", &mut command)?,
+        })
+    }
+
+    /// Waits for its end and reads the report.
+    pub fn finish(mut self, limit: Duration) -> Result<Report> {
+        let status = self.process.wait(limit)?;
+        ensure!(
+            status.success(),
+            "gateway-sim ended with {status}\n{}",
+            self.process.output()
+        );
+        serde_json::from_str(&self.process.stdout())
+            .with_context(|| format!("gateway-sim printed no report\n{}", self.process.output()))
+    }
+}
+
+/// The arguments that name the interface and the lines, and ask for a report.
+pub fn line_arguments(lines: &[Line]) -> Vec<String> {
+    let mut arguments = vec![
+        "--json".to_owned(),
+        "--interface".to_owned(),
+        EXCHANGE_INTERFACE.to_owned(),
+    ];
+    for line in lines {
+        arguments.push(format!("--line-{}", line.name.to_ascii_lowercase()));
+        arguments.push(line.address());
+    }
+    arguments
+}

@@ -1,0 +1,101 @@
+//! What the project needs of a machine, and how to see whether it is there.
+
+use std::path::{Path, PathBuf};
+
+use super::install::Remedy;
+use crate::{shell, workspace};
+
+/// One thing that the build, the tests or the demo need.
+pub(crate) struct Need {
+    /// What people call it.
+    pub(crate) name: &'static str,
+    /// What it is needed for.
+    pub(crate) purpose: &'static str,
+    /// Where it was found, or what exactly is missing.
+    pub(crate) found: Result<String, String>,
+    /// How to get it.
+    pub(crate) remedy: Remedy,
+}
+
+/// Looks for everything.
+pub(crate) fn all() -> Vec<Need> {
+    let mut needs = vec![
+        rust_component("rustfmt", "cargo-fmt"),
+        rust_component("clippy", "cargo-clippy"),
+        program(
+            "cc",
+            "linking, and the C parts of libxdp",
+            &["gcc", "libc6-dev"],
+        ),
+        program("clang", "the bindings of libxdp (libclang)", &["clang"]),
+        program("pkg-config", "finding the C libraries", &["pkg-config"]),
+        program("m4", "the build of libxdp", &["m4"]),
+        header(
+            "libelf",
+            "libelf.h",
+            "libbpf, which reads BPF objects",
+            &["libelf-dev"],
+        ),
+        header("zlib", "zlib.h", "libelf", &["zlib1g-dev"]),
+        program(
+            "ip",
+            "network namespaces and veth pairs of the demo and the tests",
+            &["iproute2"],
+        ),
+    ];
+    needs.extend(super::bpf::needs());
+    needs
+}
+
+/// A component of the toolchain that runs this task. Cargo's own folder holds it: no program is started.
+fn rust_component(component: &'static str, file: &str) -> Need {
+    let beside = workspace::cargo()
+        .parent()
+        .map(|folder| folder.join(file))
+        .filter(|path| path.is_file());
+    let found = beside.or_else(|| shell::find_program(file));
+    Need {
+        name: component,
+        purpose: "cargo xtask test",
+        found: found
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| format!("no {file} beside cargo")),
+        remedy: Remedy::Command(format!("rustup component add {component}")),
+    }
+}
+
+fn program(name: &'static str, purpose: &'static str, packages: &'static [&'static str]) -> Need {
+    let found = shell::find_program(name);
+    Need {
+        name,
+        purpose,
+        found: found
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| format!("no program {name}")),
+        remedy: Remedy::Packages(packages),
+    }
+}
+
+fn header(
+    name: &'static str,
+    file: &'static str,
+    purpose: &'static str,
+    packages: &'static [&'static str],
+) -> Need {
+    Need {
+        name,
+        purpose,
+        found: find_header(file)
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| format!("no header {file}")),
+        remedy: Remedy::Packages(packages),
+    }
+}
+
+fn find_header(file: &str) -> Option<PathBuf> {
+    let multiarch = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+    ["/usr/include", "/usr/local/include", &multiarch]
+        .iter()
+        .map(|folder| Path::new(folder).join(file))
+        .find(|path| path.is_file())
+}

@@ -1,0 +1,128 @@
+//! Counts of passed, failed and skipped tests, read from the output of the Rust test harness.
+
+use std::collections::BTreeMap;
+
+/// Test counts. A test that printed `skipped: why` and passed counts as skipped, not as passed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    /// How many tests gave each reason for being skipped.
+    pub(crate) skip_reasons: BTreeMap<String, u64>,
+}
+
+impl Summary {
+    /// Reads the output of `cargo test -- --show-output`.
+    pub(crate) fn of(output: &str) -> Self {
+        let mut summary = Self::default();
+        // Sections of the form `---- name stdout ----` follow `successes:` or `failures:`.
+        let mut in_successes = false;
+        let mut counted_in_section = false;
+        for line in output.lines() {
+            match line {
+                "successes:" => in_successes = true,
+                "failures:" => in_successes = false,
+                _ if line.starts_with("---- ") && line.ends_with(" ----") => {
+                    counted_in_section = false
+                }
+                _ => {}
+            }
+            if let Some(reason) = line
+                .strip_prefix("skipped: ")
+                .filter(|_| in_successes && !counted_in_section)
+            {
+                counted_in_section = true;
+                *summary
+                    .skip_reasons
+                    .entry(reason.trim().to_owned())
+                    .or_default() += 1;
+            }
+            if let Some(result) = line.strip_prefix("test result: ") {
+                in_successes = false;
+                summary.passed += count(result, "passed");
+                summary.failed += count(result, "failed");
+                summary.skipped += count(result, "ignored");
+            }
+        }
+        let by_reason: u64 = summary.skip_reasons.values().sum();
+        summary.passed = summary.passed.saturating_sub(by_reason);
+        summary.skipped += by_reason;
+        summary
+    }
+
+    /// Adds the counts of another step.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        for (reason, count) in &other.skip_reasons {
+            *self.skip_reasons.entry(reason.clone()).or_default() += count;
+        }
+    }
+
+    /// `N passed, N failed, N skipped`.
+    pub(crate) fn counts(&self) -> String {
+        format!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+/// The number before `word` in `ok. 3 passed; 0 failed; 1 ignored; ...`.
+fn count(result: &str, word: &str) -> u64 {
+    result
+        .split([';', '.'])
+        .filter_map(|part| part.trim().strip_suffix(word)?.trim().parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_several_binaries_add_up_and_skips_are_taken_from_the_passed() {
+        let output = "\
+running 3 tests
+test a ... ok
+
+successes:
+
+---- a stdout ----
+skipped: no data
+skipped: no root
+
+---- b stdout ----
+skipped: no data
+
+successes:
+    a
+    b
+
+test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+failures:
+
+---- c stdout ----
+skipped: it said so and failed all the same
+
+test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.52s
+";
+        let summary = Summary::of(output);
+        assert_eq!(summary.counts(), "5 passed, 2 failed, 3 skipped");
+        assert_eq!(
+            summary.skip_reasons,
+            BTreeMap::from([("no data".to_owned(), 2)])
+        );
+    }
+
+    #[test]
+    fn output_without_results_counts_nothing() {
+        assert_eq!(
+            Summary::of("error[E0425]: cannot find value\n"),
+            Summary::default()
+        );
+    }
+}
