@@ -1,1 +1,60 @@
-//! gateway-queue
+//! The shared-memory queue: a single-producer broadcast ring in a sealed memory file.
+//!
+//! The [`Publisher`] never waits, never loads what a reader wrote, never makes a system call and never allocates
+//! after [`Publisher::create`]. A [`Subscriber`] maps the ring read-only and gets each record whole, in order and
+//! once, or learns how many slots it lost. However many readers there are, and whatever they do, publishing costs the
+//! same instructions.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`ring`] | the protocol itself, over any memory: what loom explores |
+//! | [`layout`] | the header page, its versions and its validation |
+//! | [`clock`] | nanoseconds since the Unix epoch from the processor's counter |
+//! | [`PositionPage`], [`PositionWriter`] | where a reader says how far it is |
+//!
+//! The protocol is modelled by loom; the rest of the crate is not compiled then:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p gateway-queue --release --test loom --target-dir target/loom
+//! ```
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("the queue's layout is little-endian, and so must be the machine");
+
+pub mod ring;
+pub mod sync;
+
+#[cfg(not(loom))]
+pub mod clock;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+pub mod layout;
+#[cfg(not(loom))]
+mod mapping;
+#[cfg(not(loom))]
+mod position;
+#[cfg(not(loom))]
+mod publisher;
+#[cfg(not(loom))]
+mod shared;
+#[cfg(not(loom))]
+mod subscriber;
+
+#[cfg(not(loom))]
+pub use error::QueueError;
+#[cfg(not(loom))]
+pub use mapping::{HugePages, MemoryReport};
+#[cfg(not(loom))]
+pub use position::{PositionPage, PositionWriter, ReaderPosition};
+#[cfg(not(loom))]
+pub use publisher::{Ending, Publisher, PublisherOptions, QueueHandle};
+#[cfg(not(loom))]
+pub use ring::OnLapped;
+#[cfg(not(loom))]
+pub use subscriber::{Closed, Health, Poll, RecordRef, Start, Subscriber};
+
+/// Largest number of 8-byte words of a record: its length is one byte that counts 32-bit words.
+pub const RECORD_WORDS_MAX: usize = 128;
+/// Words of a record that fit one slot beside its sequence.
+pub const SLOT_PAYLOAD_WORDS: usize = 7;

@@ -1,0 +1,392 @@
+//! Wall-clock time at the price of reading the processor's counter.
+//!
+//! A [`Clock`] converts ticks of the time-stamp counter to nanoseconds since the Unix epoch. It is calibrated against
+//! `CLOCK_REALTIME` when made, and again whenever a housekeeping thread calls [`Clock::recalibrate`]: a small error is
+//! worked off over the following second, so that time stays continuous and never runs backwards; a large one (the
+//! administrator or a time daemon set the clock) is taken over at once and reported. Reading takes no lock and makes
+//! no system call.
+//!
+//! Where the counter is not invariant (old or emulated processors) and on other architectures ticks *are* nanoseconds
+//! of `CLOCK_REALTIME`, read by the C library without entering the kernel on most machines.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Errors above this are steps of the wall clock, not drift: 1 ms.
+const STEP_NS: i64 = 1_000_000;
+/// A shorter base tells nothing about the counter's rate.
+const RATE_BASE_NS: u64 = 10_000_000;
+/// An error is worked off over this time …
+const SLEW_NS: f64 = 1e9;
+/// … and by no more than this part of time's speed.
+const SLEW_MAX: f64 = 500e-6;
+/// Scale of the rate: 2⁻³² nanoseconds a tick.
+const RATE_ONE: f64 = 4_294_967_296.0;
+
+/// Where a clock's ticks come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The processor's invariant time-stamp counter.
+    Tsc,
+    /// `clock_gettime(CLOCK_REALTIME)`.
+    System,
+}
+
+/// What a recalibration found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// Wall clock minus this clock before the correction, in nanoseconds.
+    pub error_ns: i64,
+    /// Whether the wall clock was set, so that this clock's time jumped by `error_ns`.
+    pub stepped: bool,
+    /// Ticks a second from now on, the correction included.
+    pub hz: f64,
+}
+
+/// Nanoseconds since the Unix epoch from ticks of a counter. Shared by reference; readers never wait.
+#[derive(Debug)]
+pub struct Clock {
+    source: Source,
+    /// Even while the anchor is whole; changes with every anchor.
+    version: AtomicU64,
+    anchor_ticks: AtomicU64,
+    anchor_ns: AtomicU64,
+    /// 2⁻³² nanoseconds a tick.
+    rate: AtomicU64,
+    base: Mutex<Base>,
+}
+
+/// A simultaneous reading of both clocks, and the counter's true rate as last measured.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    ticks: u64,
+    realtime: u64,
+    ns_per_tick: f64,
+}
+
+impl Clock {
+    /// A calibrated clock. Takes about 20 ms where there is an invariant counter.
+    #[must_use]
+    pub fn new() -> Self {
+        if !tsc_is_invariant() {
+            let base = Base {
+                ticks: 0,
+                realtime: 0,
+                ns_per_tick: 1.0,
+            };
+            return Self::anchored(Source::System, 0, 0, base);
+        }
+        let (ticks, realtime) = simultaneous();
+        std::thread::sleep(Duration::from_millis(20));
+        let (ticks_later, realtime_later) = simultaneous();
+        let elapsed = ticks_later.wrapping_sub(ticks).max(1);
+        let ns_per_tick = realtime_later.saturating_sub(realtime) as f64 / elapsed as f64;
+        // A wall clock that was set just then would make nonsense of the rate: counters run at 0.5 to 10 GHz.
+        if !(0.1..=2.0).contains(&ns_per_tick) {
+            return Self::new();
+        }
+        let base = Base {
+            ticks: ticks_later,
+            realtime: realtime_later,
+            ns_per_tick,
+        };
+        Self::anchored(Source::Tsc, ticks_later, realtime_later, base)
+    }
+
+    fn anchored(source: Source, ticks: u64, ns: u64, base: Base) -> Self {
+        Self {
+            source,
+            version: AtomicU64::new(0),
+            anchor_ticks: AtomicU64::new(ticks),
+            anchor_ns: AtomicU64::new(ns),
+            rate: AtomicU64::new((base.ns_per_tick * RATE_ONE) as u64),
+            base: Mutex::new(base),
+        }
+    }
+
+    /// The clock that a process shares, made at first use. Whoever runs the process recalibrates it.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<Clock> = OnceLock::new();
+        GLOBAL.get_or_init(Self::new)
+    }
+
+    /// Where the ticks come from.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Ticks a second.
+    #[must_use]
+    pub fn hz(&self) -> f64 {
+        1e9 * RATE_ONE / self.rate.load(Ordering::Relaxed) as f64
+    }
+
+    /// The counter now; [`Self::at`] converts it. About 10 ns.
+    #[inline(always)]
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        #[cfg(target_arch = "x86_64")]
+        if matches!(self.source, Source::Tsc) {
+            // SAFETY: every x86-64 processor has the instruction, and Linux leaves it enabled.
+            return unsafe { core::arch::x86_64::_rdtsc() };
+        }
+        realtime_ns()
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    #[inline(always)]
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.at(self.ticks())
+    }
+
+    /// Nanoseconds since the Unix epoch when the counter stood at `ticks`: a recent reading, before or after the
+    /// last calibration.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, ticks: u64) -> u64 {
+        loop {
+            // Partner: the Release store of the version at the end of `set_anchor`.
+            let version = self.version.load(Ordering::Acquire);
+            let anchor_ticks = self.anchor_ticks.load(Ordering::Relaxed);
+            let anchor_ns = self.anchor_ns.load(Ordering::Relaxed);
+            let rate = self.rate.load(Ordering::Relaxed);
+            // Partner: the Release fence in `set_anchor`: a word of a newer anchor brings its version along.
+            fence(Ordering::Acquire);
+            if version.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == version {
+                return convert(ticks, anchor_ticks, anchor_ns, rate);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Nanoseconds that so many ticks last.
+    #[inline]
+    #[must_use]
+    pub fn duration_ns(&self, ticks: u64) -> u64 {
+        scale(ticks, self.rate.load(Ordering::Relaxed))
+    }
+
+    /// Ticks that so many nanoseconds last.
+    #[must_use]
+    pub fn ticks_in(&self, duration: Duration) -> u64 {
+        (duration.as_nanos() as f64 * self.hz() / 1e9) as u64
+    }
+
+    /// Compares this clock with the wall clock and corrects it. Once a second is right; call it from a thread that
+    /// may wait, never from a hot path.
+    pub fn recalibrate(&self) -> Calibration {
+        if self.source == Source::System {
+            return Calibration {
+                error_ns: 0,
+                stepped: false,
+                hz: 1e9,
+            };
+        }
+        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ticks, realtime) = simultaneous();
+        self.correct(&mut base, ticks, realtime)
+    }
+
+    fn correct(&self, base: &mut Base, ticks: u64, realtime: u64) -> Calibration {
+        let predicted = self.at(ticks);
+        let error_ns = realtime.wrapping_sub(predicted).cast_signed();
+        let stepped = error_ns.abs() > STEP_NS;
+        if stepped {
+            *base = Base {
+                ticks,
+                realtime,
+                ns_per_tick: base.ns_per_tick,
+            };
+            self.set_anchor(ticks, realtime, base.ns_per_tick);
+            return Calibration {
+                error_ns,
+                stepped,
+                hz: self.hz(),
+            };
+        }
+        let elapsed_ns = realtime.saturating_sub(base.realtime);
+        if elapsed_ns >= RATE_BASE_NS {
+            let measured = elapsed_ns as f64 / ticks.wrapping_sub(base.ticks).max(1) as f64;
+            *base = Base {
+                ticks,
+                realtime,
+                ns_per_tick: measured,
+            };
+        }
+        let slew = (error_ns as f64 / SLEW_NS).clamp(-SLEW_MAX, SLEW_MAX);
+        self.set_anchor(ticks, predicted, base.ns_per_tick * (1.0 + slew));
+        Calibration {
+            error_ns,
+            stepped,
+            hz: self.hz(),
+        }
+    }
+
+    /// Replaces the anchor. The caller holds the lock of `base`: there is one writer.
+    fn set_anchor(&self, ticks: u64, ns: u64, ns_per_tick: f64) {
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version + 1, Ordering::Relaxed);
+        // Orders the odd version before the words; partner: the Acquire fence in `at`.
+        fence(Ordering::Release);
+        self.anchor_ticks.store(ticks, Ordering::Relaxed);
+        self.anchor_ns.store(ns, Ordering::Relaxed);
+        self.rate
+            .store((ns_per_tick * RATE_ONE) as u64, Ordering::Relaxed);
+        // Partner: the Acquire load of the version in `at`.
+        self.version.store(version + 2, Ordering::Release);
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline(always)]
+fn scale(ticks: u64, rate: u64) -> u64 {
+    ((u128::from(ticks) * u128::from(rate)) >> 32) as u64
+}
+
+/// Ticks may lie before the anchor: a reading older than the last calibration.
+#[inline(always)]
+fn convert(ticks: u64, anchor_ticks: u64, anchor_ns: u64, rate: u64) -> u64 {
+    let delta = ticks.wrapping_sub(anchor_ticks);
+    if delta.cast_signed() >= 0 {
+        anchor_ns.wrapping_add(scale(delta, rate))
+    } else {
+        anchor_ns.wrapping_sub(scale(delta.wrapping_neg(), rate))
+    }
+}
+
+/// The wall clock in nanoseconds since the Unix epoch.
+fn realtime_ns() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    (time.tv_sec as u64)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(time.tv_nsec as u64)
+}
+
+/// Readings of counter and wall clock at the same moment, as nearly as eight tries allow.
+#[cfg(target_arch = "x86_64")]
+fn simultaneous() -> (u64, u64) {
+    // SAFETY: every x86-64 processor has the instruction, and Linux leaves it enabled.
+    let ticks = || unsafe { core::arch::x86_64::_rdtsc() };
+    let mut best = (u64::MAX, 0, 0);
+    for _ in 0..8 {
+        let before = ticks();
+        let realtime = realtime_ns();
+        let width = ticks().wrapping_sub(before);
+        if width < best.0 {
+            best = (width, before.wrapping_add(width / 2), realtime);
+        }
+    }
+    (best.1, best.2)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn simultaneous() -> (u64, u64) {
+    let now = realtime_ns();
+    (now, now)
+}
+
+/// Whether the time-stamp counter ticks at one rate whatever the processor does.
+#[cfg(target_arch = "x86_64")]
+fn tsc_is_invariant() -> bool {
+    use core::arch::x86_64::__cpuid;
+    // Leaf 0x8000_0007, EDX bit 8: "Invariant TSC" (AMD APM vol. 3 E.4.6, Intel SDM vol. 3 §18.17.1).
+    __cpuid(0x8000_0000).eax >= 0x8000_0007 && __cpuid(0x8000_0007).edx & (1 << 8) != 0
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn tsc_is_invariant() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn drifting(ns_per_tick: f64) -> (Clock, Base) {
+        let base = Base {
+            ticks: 1_000,
+            realtime: 5_000_000_000,
+            ns_per_tick,
+        };
+        (
+            Clock::anchored(Source::Tsc, base.ticks, base.realtime, base),
+            base,
+        )
+    }
+
+    #[test]
+    fn follows_the_wall_clock() {
+        let clock = Clock::new();
+        let (before, now, after) = (realtime_ns(), clock.now(), realtime_ns());
+        assert!(
+            now + 1_000_000 > before && now < after + 1_000_000,
+            "{before} {now} {after}"
+        );
+        assert!(clock.recalibrate().error_ns.abs() < STEP_NS);
+    }
+
+    #[test]
+    fn works_off_drift_without_running_backwards() {
+        // The true rate is 0.5 ns a tick; the clock was calibrated 100 ppm wrong.
+        let (clock, mut base) = drifting(0.5 * (1.0 + 100e-6));
+        let mut last = 0;
+        let mut error = 0;
+        for second in 1..=10_u64 {
+            let ticks = 1_000 + second * 2_000_000_000;
+            let realtime = 5_000_000_000 + second * 1_000_000_000;
+            assert!(clock.at(ticks - 1) >= last);
+            let found = clock.correct(&mut base, ticks, realtime);
+            assert!(!found.stepped);
+            error = found.error_ns;
+            last = clock.at(ticks);
+        }
+        assert!(error.abs() < 1_000, "{error} ns left");
+    }
+
+    #[test]
+    fn takes_a_step_at_once_and_reports_it() {
+        let (clock, mut base) = drifting(0.5);
+        let found = clock.correct(&mut base, 2_000_001_000, 6_000_000_000 + 3_600_000_000_000);
+        assert!(found.stepped);
+        assert_eq!(clock.at(2_000_001_000), 6_000_000_000 + 3_600_000_000_000);
+        assert!((found.hz - 2e9).abs() < 1e3);
+    }
+
+    #[test]
+    fn converts_readings_from_before_the_anchor() {
+        let (clock, _) = drifting(0.5);
+        assert_eq!(clock.at(0), 5_000_000_000 - 500);
+        assert_eq!(clock.at(3_000), 5_000_000_000 + 1_000);
+    }
+
+    #[test]
+    fn readers_never_see_a_half_written_anchor() {
+        let (clock, _) = drifting(1.0);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for round in 0..200_000_u64 {
+                    // Every anchor maps tick t to t exactly.
+                    clock.set_anchor(round * 1_000, round * 1_000, 1.0);
+                }
+            });
+            while !writer.is_finished() {
+                let time = clock.at(7_000_000);
+                assert!(
+                    time == 7_000_000 || time == 5_000_000_000 + 6_999_000,
+                    "{time}"
+                );
+            }
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! A reader's own page: how far it is, for the gateway's metrics.
+//!
+//! A memory file that the gateway makes, seals against resizing and maps read-only; the reader maps it writable.
+//! Nothing in it is trusted: a wrong value spoils that reader's row in the metrics and nothing else. The seals keep
+//! the reader from shrinking the file under the gateway's mapping.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::SealFlags;
+
+use crate::QueueError;
+use crate::layout::PAGE;
+use crate::mapping::{self, Mapping};
+use crate::sync::Ordering;
+
+const POSITION: usize = 0;
+const LOST: usize = 8;
+const LAST_POLL: usize = 16;
+
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+/// What a reader says about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderPosition {
+    /// Next position that it will read.
+    pub position: u64,
+    /// Slots that it lost so far.
+    pub lost: u64,
+    /// When it last polled, nanoseconds since the Unix epoch; 0 before the first time.
+    pub last_poll_ns: u64,
+}
+
+/// The gateway's side of a reader's page.
+#[derive(Debug)]
+pub struct PositionPage {
+    mapping: Mapping,
+}
+
+impl PositionPage {
+    /// Makes a page; the descriptor goes to the reader.
+    ///
+    /// # Errors
+    /// [`QueueError::System`] where the kernel refuses.
+    pub fn create() -> Result<(Self, OwnedFd), QueueError> {
+        let (fd, len) = mapping::create_file("gateway-reader", PAGE, false)?;
+        mapping::seal(&fd, SEALS)?;
+        let mapping = Mapping::new(&fd, len, false)?;
+        Ok((Self { mapping }, fd))
+    }
+
+    /// What the reader last wrote: any values at all.
+    #[must_use]
+    pub fn read(&self) -> ReaderPosition {
+        // Three independent statistics: no order between them, none with the queue.
+        ReaderPosition {
+            position: self.mapping.word(POSITION).load(Ordering::Relaxed),
+            lost: self.mapping.word(LOST).load(Ordering::Relaxed),
+            last_poll_ns: self.mapping.word(LAST_POLL).load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The reader's side of its page.
+#[derive(Debug)]
+pub struct PositionWriter {
+    mapping: Mapping,
+}
+
+impl PositionWriter {
+    /// Maps the page that came with a subscription.
+    ///
+    /// # Errors
+    /// [`QueueError::NotSealed`] or [`QueueError::Damaged`] where it is no such page, [`QueueError::System`] where the
+    /// kernel refuses.
+    pub fn attach(fd: &OwnedFd) -> Result<Self, QueueError> {
+        mapping::require_seals(fd.as_fd(), SEALS)?;
+        let bytes = mapping::file_bytes(fd.as_fd())?;
+        if bytes < PAGE as u64 {
+            return Err(QueueError::Damaged {
+                what: format!("a position page of {bytes} bytes"),
+            });
+        }
+        Ok(Self {
+            mapping: Mapping::new(fd, PAGE, true)?,
+        })
+    }
+
+    /// Says where this reader is.
+    pub fn write(&self, position: ReaderPosition) {
+        // Statistics: no order needed.
+        self.mapping
+            .word(POSITION)
+            .store(position.position, Ordering::Relaxed);
+        self.mapping
+            .word(LOST)
+            .store(position.lost, Ordering::Relaxed);
+        self.mapping
+            .word(LAST_POLL)
+            .store(position.last_poll_ns, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn carries_a_position_to_the_gateway() {
+        let (page, fd) = PositionPage::create().unwrap();
+        assert_eq!(page.read(), ReaderPosition::default());
+        let position = ReaderPosition {
+            position: 7,
+            lost: 3,
+            last_poll_ns: 11,
+        };
+        PositionWriter::attach(&fd).unwrap().write(position);
+        assert_eq!(page.read(), position);
+    }
+
+    #[test]
+    fn a_reader_cannot_take_the_page_away() {
+        let (page, fd) = PositionPage::create().unwrap();
+        PositionWriter::attach(&fd).unwrap().write(ReaderPosition {
+            position: 7,
+            lost: 0,
+            last_poll_ns: 0,
+        });
+        assert!(rustix::fs::ftruncate(&fd, 0).is_err());
+        // Punching a hole empties the page but leaves it there: the gateway reads zeros and takes no signal.
+        let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&fd, flags, 0, PAGE as u64).unwrap();
+        assert_eq!(page.read(), ReaderPosition::default());
+    }
+}

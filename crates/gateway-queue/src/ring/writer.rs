@@ -1,0 +1,117 @@
+//! The publishing side of the protocol.
+
+use super::{CONTINUATION, Geometry, Memory};
+use crate::sync::{Ordering, fence};
+
+/// Writes records into a ring. There is one per ring: it keeps its position to itself and loads nothing shared.
+#[derive(Debug)]
+pub struct Writer<M, const P: usize> {
+    memory: M,
+    next: u64,
+    reserved: u64,
+    block: u64,
+}
+
+impl<M: Memory, const P: usize> Writer<M, P> {
+    /// A writer at position 0 of zeroed memory.
+    pub fn new(memory: M, geometry: Geometry) -> Self {
+        debug_assert!(geometry.slots.is_power_of_two() && geometry.block >= 1);
+        debug_assert!(geometry.record_words_max.div_ceil(P) as u64 <= geometry.block);
+        Self {
+            memory,
+            next: 0,
+            reserved: 0,
+            block: geometry.block,
+        }
+    }
+
+    /// Position of the next record.
+    #[inline(always)]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The ring's memory.
+    pub const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Announces that positions below `end` may be overwritten, in whole blocks. Once a block, so out of line.
+    #[cold]
+    #[inline(never)]
+    fn reserve(&mut self, end: u64) {
+        while self.reserved < end {
+            self.reserved += self.block;
+        }
+        // Ordered before the payload stores by the Release fence that follows in the publish; partner: the reader's
+        // second Acquire fence.
+        self.memory
+            .reserved()
+            .store(self.reserved, Ordering::Relaxed);
+    }
+
+    /// Publishes a record of one slot.
+    #[inline(always)]
+    pub fn publish_array<const N: usize>(&mut self, words: &[u64; N]) {
+        const {
+            assert!(
+                N >= 1 && N <= P,
+                "longer records take several slots: publish_slots"
+            )
+        };
+        let n = self.next;
+        if n >= self.reserved {
+            self.reserve(n + 1);
+        }
+        // Orders the reservation before every payload store; partner: the Acquire fence between a reader's copy and
+        // its look at the reservation. Nothing on x86.
+        fence(Ordering::Release);
+        for index in (0..N).rev() {
+            self.memory
+                .word(n, 1 + index)
+                .store(words[index], Ordering::Relaxed);
+        }
+        // Publishes the payload; partner: the reader's Acquire fence after it loaded this word.
+        self.memory.word(n, 0).store(n + 1, Ordering::Release);
+        // Partner: the Acquire fence after a load of head where a reader joins or resumes.
+        self.memory.head().store(n + 1, Ordering::Release);
+        self.next = n + 1;
+    }
+
+    /// Publishes a record over as many slots as it needs, last slot first.
+    ///
+    /// The caller guarantees `1 ..= block * P` words.
+    pub fn publish_slots(&mut self, words: &[u64]) {
+        let n = self.next;
+        let slots = words.len().div_ceil(P) as u64;
+        debug_assert!(slots >= 1 && slots <= self.block);
+        if n + slots > self.reserved {
+            self.reserve(n + slots);
+        }
+        // As in `publish_array`: the reservation before every payload store of all slots.
+        fence(Ordering::Release);
+        for (offset, chunk) in words.chunks(P).enumerate().rev() {
+            let position = n + offset as u64;
+            for (index, word) in chunk.iter().enumerate().rev() {
+                self.memory
+                    .word(position, 1 + index)
+                    .store(*word, Ordering::Relaxed);
+            }
+            let mark = if offset == 0 { 0 } else { CONTINUATION };
+            // The first slot's is the record's publication: all others are stored before it. Partner: the reader's
+            // Acquire fence after it loaded this word.
+            self.memory
+                .word(position, 0)
+                .store((position + 1) | mark, Ordering::Release);
+        }
+        // Partner: the Acquire fence after a load of head where a reader joins or resumes.
+        self.memory.head().store(n + slots, Ordering::Release);
+        self.next = n + slots;
+    }
+
+    /// Declares the next record the first from which state can be rebuilt.
+    pub fn mark_resync(&mut self) {
+        // A reader bounds it by head and reservation: no order needed.
+        self.memory.resync().store(self.next, Ordering::Relaxed);
+    }
+}

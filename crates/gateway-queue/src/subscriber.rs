@@ -1,0 +1,259 @@
+//! Reading a queue.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use crate::clock::Clock;
+use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, SUCCESSOR, State, StaticHeader};
+use crate::mapping::{self, Mapping};
+use crate::publisher::SEALS;
+use crate::ring::{OnLapped, Reader, Step};
+use crate::shared::MappedRing;
+use crate::sync::{Ordering, fence};
+use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
+
+/// Empty polls between two looks at the clock.
+const IDLE_POLLS: u32 = 256;
+/// A reader that found nothing for so long looks at the queue's state: often enough to learn of its end at once,
+/// rarely enough not to take the publisher's heartbeat line from its cache.
+const IDLE: Duration = Duration::from_millis(1);
+
+/// Where a reader begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With the next record published.
+    #[default]
+    Head,
+    /// With the oldest record that the ring holds and the writer will not overwrite next.
+    Oldest,
+    /// At this position: at the oldest (and the difference reported lost) where it is gone, at the head where it is
+    /// yet to come.
+    At(u64),
+}
+
+/// Why a queue gives no more records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Its publisher ended in order.
+    Stopped,
+    /// A later queue took its place; subscribe again.
+    Superseded {
+        /// Epoch of that queue.
+        successor_epoch: u64,
+    },
+}
+
+/// What a poll brought.
+#[derive(Debug)]
+pub enum Poll<'a> {
+    /// A record, whole.
+    Record(RecordRef<'a>),
+    /// Nothing new.
+    Empty,
+    /// The publisher overtook this reader; it goes on after the loss.
+    Lost {
+        /// Slots passed unread. A record takes one, or as many as it needs of 56 bytes each.
+        slots: u64,
+    },
+    /// The queue ended, and everything in it was read.
+    Closed(Closed),
+}
+
+/// A record in the subscriber's buffer, valid until the next poll.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordRef<'a> {
+    /// Position of its first slot.
+    pub position: u64,
+    /// Its words; the first starts with the record's header.
+    pub words: &'a [u64],
+}
+
+/// Signs of life of a publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The queue's state.
+    pub state: State,
+    /// Last heartbeat, nanoseconds since the Unix epoch; 0 before the first.
+    pub heartbeat_ns: u64,
+}
+
+/// A reader of a queue. Any number may read; none is seen by the publisher.
+#[derive(Debug)]
+pub struct Subscriber {
+    reader: Reader<MappedRing, SLOT_PAYLOAD_WORDS>,
+    buffer: [u64; RECORD_WORDS_MAX],
+    clock: &'static Clock,
+    idle_polls: u32,
+    idle_ticks: u64,
+    state_seen_ticks: u64,
+    header: StaticHeader,
+}
+
+impl Subscriber {
+    /// Maps the queue behind a descriptor that the broker passed, read-only, and resumes at the oldest slot whenever
+    /// it is overtaken.
+    ///
+    /// # Errors
+    /// [`QueueError::NotSealed`] where the file could change under the reader, [`QueueError::NotAQueue`],
+    /// [`QueueError::UnsupportedLayout`] or [`QueueError::Damaged`] by what the header says, [`QueueError::System`]
+    /// where the kernel refuses.
+    pub fn attach(fd: OwnedFd, start: Start) -> Result<Self, QueueError> {
+        Self::attach_with(fd, start, OnLapped::default())
+    }
+
+    /// As [`Self::attach`], resuming as `on_lapped` says.
+    ///
+    /// # Errors
+    /// As [`Self::attach`].
+    pub fn attach_with(fd: OwnedFd, start: Start, on_lapped: OnLapped) -> Result<Self, QueueError> {
+        // Without the seals anybody with a writable descriptor could shrink the file, which kills its readers, or
+        // write to it.
+        mapping::require_seals(fd.as_fd(), SEALS)?;
+        let flags = rustix::fs::fcntl_getfl(&fd)
+            .map_err(QueueError::system("look at a queue's descriptor"))?;
+        if flags & OFlags::ACCMODE != OFlags::RDONLY {
+            return Err(QueueError::Damaged {
+                what: "its descriptor is writable".into(),
+            });
+        }
+        let bytes = mapping::file_bytes(fd.as_fd())?;
+        if bytes < HEADER_BYTES as u64 || bytes > isize::MAX as u64 {
+            return Err(QueueError::Damaged {
+                what: format!("a file of {bytes} bytes"),
+            });
+        }
+        let mapping = Mapping::new(&fd, bytes as usize, false)?;
+        let header = StaticHeader::decode(&static_page(&mapping), bytes)?;
+        // Best effort: a page that is not mapped yet costs its first reader a fault.
+        let _ = mapping.populate(false);
+        let geometry = header.geometry();
+        let ring = MappedRing::new(Arc::new(mapping), &header);
+        let (oldest, head) = (
+            Reader::<_, SLOT_PAYLOAD_WORDS>::oldest(&ring, geometry),
+            Reader::<_, SLOT_PAYLOAD_WORDS>::head(&ring),
+        );
+        let (next, lost) = match start {
+            Start::Head => (head, 0),
+            Start::Oldest => (oldest, 0),
+            Start::At(position) => (
+                position.clamp(oldest, head.max(oldest)),
+                oldest.saturating_sub(position),
+            ),
+        };
+        let clock = Clock::global();
+        let mut reader = Reader::new(ring, geometry, next, on_lapped);
+        reader.add_lost(lost);
+        Ok(Self {
+            reader,
+            buffer: [0; RECORD_WORDS_MAX],
+            clock,
+            idle_polls: 0,
+            idle_ticks: clock.ticks_in(IDLE),
+            state_seen_ticks: clock.ticks(),
+            header,
+        })
+    }
+
+    /// Takes the next record, if there is one. Allocates nothing and makes no system call.
+    #[inline(always)]
+    pub fn poll(&mut self) -> Poll<'_> {
+        match self.reader.poll(&mut self.buffer) {
+            Step::Record { position, words } => Poll::Record(RecordRef {
+                position,
+                words: &self.buffer[..words.min(RECORD_WORDS_MAX)],
+            }),
+            Step::Empty => {
+                self.idle_polls += 1;
+                if self.idle_polls < IDLE_POLLS {
+                    return Poll::Empty;
+                }
+                self.idle_polls = 0;
+                if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
+                    return Poll::Empty;
+                }
+                self.poll_state()
+            }
+            Step::Lost(slots) => Poll::Lost { slots },
+        }
+    }
+
+    /// As [`Self::poll`], and looks at the queue's state at once if there is no record: for readers that sleep
+    /// between polls.
+    #[cold]
+    #[inline(never)]
+    pub fn poll_state(&mut self) -> Poll<'_> {
+        self.state_seen_ticks = self.clock.ticks();
+        let mapping = self.reader.memory().mapping();
+        let state = mapping.word(STATE).load(Ordering::Relaxed);
+        // Partner: the Release store of the state at the end: the look at the ring below sees every record.
+        fence(Ordering::Acquire);
+        let closed = match State::from_word(state) {
+            Some(State::Live | State::Init) => None,
+            Some(State::Superseded) => {
+                let successor_epoch = mapping.word(SUCCESSOR).load(Ordering::Relaxed);
+                Some(Closed::Superseded { successor_epoch })
+            }
+            Some(State::Closed) | None => Some(Closed::Stopped),
+        };
+        match (self.reader.poll(&mut self.buffer), closed) {
+            (Step::Record { position, words }, _) => Poll::Record(RecordRef {
+                position,
+                words: &self.buffer[..words.min(RECORD_WORDS_MAX)],
+            }),
+            (Step::Lost(slots), _) => Poll::Lost { slots },
+            (Step::Empty, None) => Poll::Empty,
+            (Step::Empty, Some(closed)) => Poll::Closed(closed),
+        }
+    }
+
+    /// Position of the next slot to be read.
+    #[inline(always)]
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.reader.next()
+    }
+
+    /// First position not yet published.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        Reader::<_, SLOT_PAYLOAD_WORDS>::head(self.reader.memory())
+    }
+
+    /// What never changes about the queue.
+    #[must_use]
+    pub const fn header(&self) -> &StaticHeader {
+        &self.header
+    }
+
+    /// Signs of life of the publisher.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let mapping = self.reader.memory().mapping();
+        // Statistics: no order needed.
+        Health {
+            state: State::from_word(mapping.word(STATE).load(Ordering::Relaxed))
+                .unwrap_or(State::Closed),
+            heartbeat_ns: mapping.word(HEARTBEAT).load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn static_page(mapping: &Mapping) -> [u8; STATIC_BYTES] {
+    let mut page = [0; STATIC_BYTES];
+    let magic = mapping.word(0).load(Ordering::Relaxed);
+    // Partner: the Release store of the magic: the rest of the page was stored before it.
+    fence(Ordering::Acquire);
+    page[..8].copy_from_slice(&magic.to_le_bytes());
+    for (index, bytes) in page.chunks_exact_mut(8).enumerate().skip(1) {
+        bytes.copy_from_slice(
+            &mapping
+                .word(index * 8)
+                .load(Ordering::Relaxed)
+                .to_le_bytes(),
+        );
+    }
+    page
+}
