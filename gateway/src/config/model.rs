@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ingest::{Mode, Queues, SocketWait, Tier, UdpChecksum};
+
 /// A checked configuration.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -54,85 +56,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// How packets reach the gateway, from the slowest to the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tier {
-    /// A UDP socket; needs no privilege.
-    Socket,
-    /// AF_XDP behind the kernel's generic hook.
-    Skb,
-    /// AF_XDP in the driver, with one copy.
-    Copy,
-    /// AF_XDP in the driver; the NIC writes into our memory.
-    ZeroCopy,
-}
-
-impl Tier {
-    /// Its name in configuration, logs, status and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Socket => "socket",
-            Self::Skb => "skb",
-            Self::Copy => "copy",
-            Self::ZeroCopy => "zero-copy",
-        }
-    }
-}
-
-/// Which tiers may be tried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// From the fastest down to `lowest_tier`.
-    #[default]
-    Auto,
-    /// Zero-copy or nothing.
-    ZeroCopy,
-    /// Copy or nothing.
-    Copy,
-    /// Generic or nothing.
-    Skb,
-    /// The socket.
-    Socket,
-}
-
-impl Mode {
-    /// The one tier this mode allows; `None` for [`Auto`](Self::Auto).
-    #[must_use]
-    pub const fn tier(self) -> Option<Tier> {
-        match self {
-            Self::Auto => None,
-            Self::ZeroCopy => Some(Tier::ZeroCopy),
-            Self::Copy => Some(Tier::Copy),
-            Self::Skb => Some(Tier::Skb),
-            Self::Socket => Some(Tier::Socket),
-        }
-    }
-}
-
-/// How the socket tier waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SocketWait {
-    /// Asks the kernel again and again.
-    #[default]
-    Spin,
-    /// Sleeps in the kernel for a little while.
-    Block,
-}
-
-/// Which receive queues of a NIC are polled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum NicQueues {
-    /// Every one it has.
-    #[default]
-    All,
-    /// These.
-    List(Vec<u32>),
-}
-
 /// A network interface.
 #[derive(Clone, Debug)]
 pub struct Interface {
@@ -140,7 +63,7 @@ pub struct Interface {
     pub name: String,
     /// Which tiers may be tried.
     pub mode: Mode,
-    /// Where [`Mode::Auto`] stops.
+    /// Where [`Mode::Auto`] stops stepping down.
     pub lowest_tier: Tier,
     /// Below this tier the gateway refuses to run.
     pub require: Option<Tier>,
@@ -148,12 +71,16 @@ pub struct Interface {
     pub membership_interface: Option<String>,
     /// Whether the kernel's receive path runs on the worker's core.
     pub busy_poll: bool,
-    /// Packet buffers a receive queue, a power of two.
-    pub frames: u32,
+    /// Entries of each receive ring, a power of two.
+    pub rx_ring: u32,
     /// Which receive queues are polled.
-    pub queues: NicQueues,
+    pub queues: Queues,
+    /// What is done about UDP checksums that no kernel has checked.
+    pub udp_checksum: UdpChecksum,
     /// How the socket tier waits.
     pub socket_wait: SocketWait,
+    /// Whether the drivers and kernels known to lose packets are tried all the same.
+    pub force: bool,
 }
 
 /// How fast a capture is read.

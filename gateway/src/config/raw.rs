@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::document::{Document, Field, Findings, Place, Section};
-use super::model::{LogFormat, Mode, Pace, SocketWait, Tier, Wait};
+use super::model::{LogFormat, Pace, Wait};
+use crate::ingest::{Mode, SocketWait, Tier, UdpChecksum};
 
 /// The file.
 #[derive(Debug)]
@@ -30,14 +31,70 @@ pub(crate) struct RawGateway {
 #[derive(Debug)]
 pub(crate) struct RawInterface {
     pub(crate) name: Option<Field<String>>,
-    pub(crate) mode: Option<Field<Mode>>,
-    pub(crate) lowest_tier: Option<Field<Tier>>,
-    pub(crate) require: Option<Field<Tier>>,
+    pub(crate) mode: Option<Field<RawMode>>,
+    pub(crate) lowest_tier: Option<Field<RawTier>>,
+    pub(crate) require: Option<Field<RawTier>>,
     pub(crate) membership_interface: Option<Field<String>>,
     pub(crate) busy_poll: Option<Field<bool>>,
-    pub(crate) frames: Option<Field<u32>>,
+    pub(crate) rx_ring: Option<Field<u32>>,
     pub(crate) queues: Option<Field<RawNicQueues>>,
-    pub(crate) socket_wait: Option<Field<SocketWait>>,
+    pub(crate) udp_checksum: Option<Field<RawUdpChecksum>>,
+    pub(crate) socket_wait: Option<Field<RawSocketWait>>,
+    pub(crate) force: Option<Field<bool>>,
+}
+
+/// Defines an enum of the words that a key may have, and what each stands for.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident -> $target:ty { $($word:ident => $value:expr),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub(crate) enum $name { $($word),+ }
+
+        impl From<$name> for $target {
+            fn from(word: $name) -> Self {
+                match word { $($name::$word => $value),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// `lowest_tier`, `require`
+    RawTier -> Tier {
+        ZeroCopy => Tier::ZeroCopy,
+        Copy => Tier::Copy,
+        Skb => Tier::Skb,
+        Socket => Tier::Socket,
+    }
+}
+
+words! {
+    /// `mode`
+    RawMode -> Mode {
+        Auto => Mode::Auto,
+        ZeroCopy => Mode::Exactly(Tier::ZeroCopy),
+        Copy => Mode::Exactly(Tier::Copy),
+        Skb => Mode::Exactly(Tier::Skb),
+        Socket => Mode::Exactly(Tier::Socket),
+    }
+}
+
+words! {
+    /// `socket_wait`
+    RawSocketWait -> SocketWait {
+        Spin => SocketWait::Spin,
+        Block => SocketWait::Block,
+    }
+}
+
+words! {
+    /// `udp_checksum`
+    RawUdpChecksum -> UdpChecksum {
+        Count => UdpChecksum::Count,
+        Ignore => UdpChecksum::Ignore,
+        Drop => UdpChecksum::Drop,
+    }
 }
 
 /// `queues = "all"` or a list of receive queues.
@@ -151,12 +208,14 @@ fn read_interface(mut section: Section<'_, '_>) -> RawInterface {
         membership_interface: section
             .take("membership_interface", "a network interface, in quotes"),
         busy_poll: section.take("busy_poll", "true or false"),
-        frames: section.take("frames", "a power of two"),
+        rx_ring: section.take("rx_ring", "a power of two"),
         queues: section.take(
             "queues",
             "\"all\" or a list of receive queues such as [0, 1]",
         ),
+        udp_checksum: section.take("udp_checksum", "\"count\", \"ignore\" or \"drop\""),
         socket_wait: section.take("socket_wait", "\"spin\" or \"block\""),
+        force: section.take("force", "true or false"),
     };
     section.finish();
     raw

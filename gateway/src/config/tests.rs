@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::document::{Document, Findings};
-use super::model::{Input, Records, Tier};
+use super::model::{Input, Records};
 use super::raw::RawConfig;
 use super::{Problem, parse};
+use crate::ingest::Tier;
 
 const MANUAL: &str = include_str!("../../../config/gateway.toml");
 

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::document::Findings;
-use super::super::model::{Capture, Input, Interface, Mode, NicQueues, Tier, Worker};
+use super::super::model::{Capture, Input, Interface, Worker};
 use super::super::raw::{RawConfig, RawInterface, RawNicQueues};
 use super::{Names, text};
+use crate::ingest::{Mode, Queues, SocketWait, Tier, UdpChecksum};
 
-/// Packet buffers a receive queue: enough for a burst, small enough for a cache.
-const FRAMES_DEFAULT: u32 = 4096;
-/// From the smallest ring a driver takes to a UMEM of 256 MiB.
-const FRAMES: std::ops::RangeInclusive<u32> = 256..=131_072;
+/// Entries of a receive ring: bursts of two thousand packets, 24 MiB of packet memory.
+const RX_RING_DEFAULT: u32 = 2048;
+/// What the ingest layer can map.
+const RX_RING: std::ops::RangeInclusive<u32> = 64..=32_768;
 /// Longest name of a network interface (`IFNAMSIZ` less the final zero).
 const INTERFACE_NAME_MAX: usize = 15;
 
@@ -56,29 +57,29 @@ fn interface(raw: &RawInterface, findings: &Findings) -> Interface {
             );
         }
     }
-    let mode = raw.mode.as_ref().map(|f| f.value).unwrap_or_default();
+    let mode = raw.mode.as_ref().map_or(Mode::Auto, |f| f.value.into());
     let lowest_tier = tiers(raw, mode, findings);
-    let frames = raw.frames.as_ref().map_or(FRAMES_DEFAULT, |field| {
-        if !field.value.is_power_of_two() || !FRAMES.contains(&field.value) {
+    let rx_ring = raw.rx_ring.as_ref().map_or(RX_RING_DEFAULT, |field| {
+        if !field.value.is_power_of_two() || !RX_RING.contains(&field.value) {
             findings.add(
                 &field.place,
                 "not a size that rings can have",
                 format!(
                     "give a power of two from {} to {}",
-                    FRAMES.start(),
-                    FRAMES.end()
+                    RX_RING.start(),
+                    RX_RING.end()
                 ),
             );
         }
         field.value
     });
     let queues = match raw.queues.as_ref().map(|field| (field, &field.value)) {
-        None => NicQueues::All,
-        Some((_, RawNicQueues::Word(word))) if word == "all" => NicQueues::All,
+        None => Queues::All,
+        Some((_, RawNicQueues::Word(word))) if word == "all" => Queues::All,
         Some((_, RawNicQueues::List(list)))
             if !list.is_empty() && (1..list.len()).all(|i| !list[..i].contains(&list[i])) =>
         {
-            NicQueues::List(list.clone())
+            Queues::Only(list.clone())
         }
         Some((field, _)) => {
             findings.add(
@@ -86,61 +87,64 @@ fn interface(raw: &RawInterface, findings: &Findings) -> Interface {
                 "not a choice of receive queues",
                 "write \"all\", or each queue once, such as [0, 1]; `ethtool -l` tells how many there are",
             );
-            NicQueues::All
+            Queues::All
         }
     };
     Interface {
         name: text(raw.name.as_ref(), ""),
         mode,
         lowest_tier,
-        require: raw.require.as_ref().map(|f| f.value),
+        require: raw.require.as_ref().map(|f| f.value.into()),
         membership_interface: raw.membership_interface.as_ref().map(|f| f.value.clone()),
         busy_poll: raw.busy_poll.as_ref().is_none_or(|f| f.value),
-        frames,
+        rx_ring,
         queues,
+        udp_checksum: raw
+            .udp_checksum
+            .as_ref()
+            .map_or(UdpChecksum::Count, |f| f.value.into()),
         socket_wait: raw
             .socket_wait
             .as_ref()
-            .map(|f| f.value)
-            .unwrap_or_default(),
+            .map_or(SocketWait::Spin, |f| f.value.into()),
+        force: raw.force.as_ref().is_some_and(|f| f.value),
     }
 }
 
 /// `mode`, `lowest_tier` and `require` must leave something possible.
 fn tiers(raw: &RawInterface, mode: Mode, findings: &Findings) -> Tier {
-    let lowest = match (mode.tier(), &raw.lowest_tier) {
-        (None, None) => Tier::Socket,
-        (None, Some(field)) => field.value,
-        (Some(only), None) => only,
-        (Some(only), Some(field)) => {
-            if field.value != only {
+    let written = raw.lowest_tier.as_ref().map(|f| (f, Tier::from(f.value)));
+    let lowest = match (mode, written) {
+        (Mode::Auto, None) => Tier::Socket,
+        (Mode::Auto, Some((_, lowest))) => lowest,
+        (Mode::Exactly(only), None) => only,
+        (Mode::Exactly(only), Some((field, lowest))) => {
+            if lowest != only {
                 findings.add(
                     &field.place,
-                    format!("the mode allows the tier {} and no other", only.name()),
+                    format!("the mode allows the tier {only} and no other"),
                     "remove lowest_tier, or set mode = \"auto\" to have the gateway step down",
                 );
             }
             only
         }
     };
-    if let Some(require) = &raw.require {
-        let best = mode.tier().unwrap_or(Tier::ZeroCopy);
-        if require.value > best {
+    if let Some(field) = &raw.require {
+        let require = Tier::from(field.value);
+        let best = match mode {
+            Mode::Auto => Tier::ZeroCopy,
+            Mode::Exactly(only) => only,
+        };
+        if require > best {
             findings.add(
-                &require.place,
-                format!(
-                    "the mode cannot reach it: it allows {} at most",
-                    best.name()
-                ),
+                &field.place,
+                format!("the mode cannot reach it: it allows {best} at most"),
                 "lower require, or set mode = \"auto\"",
             );
-        } else if mode == Mode::Auto && raw.lowest_tier.is_some() && require.value < lowest {
+        } else if mode == Mode::Auto && written.is_some() && require < lowest {
             findings.add(
-                &require.place,
-                format!(
-                    "it never applies: the gateway steps down to {} at most",
-                    lowest.name()
-                ),
+                &field.place,
+                format!("it never applies: the gateway steps down to {lowest} at most"),
                 "remove require, or raise it above lowest_tier",
             );
         }
