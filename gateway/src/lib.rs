@@ -4,3 +4,5 @@ pub mod cli;
 pub mod config;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
+pub mod metrics;
+pub mod worker;

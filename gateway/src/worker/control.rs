@@ -1,0 +1,130 @@
+//! The control plane's line to a worker.
+//!
+//! A bounded crossbeam channel carries the commands. Asking it whether there is one costs a full fence, so the worker
+//! looks at a plain word first, the doorbell, and reads the channel only when that has changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+/// Commands that may wait; a worker reads them within a burst.
+const COMMANDS_MAX: usize = 64;
+
+/// What the control plane may tell a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Close the queues and end.
+    Stop,
+}
+
+/// Why a command was not taken.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The worker has not read the commands before it: it is stuck, or its core is taken.
+    #[error(
+        "the worker does not read its commands; is its core taken by another process (`top -H`)?"
+    )]
+    Full,
+    /// The worker has ended.
+    #[error("the worker has ended")]
+    Ended,
+}
+
+/// The control plane's end.
+#[derive(Debug, Clone)]
+pub struct Controls {
+    commands: Sender<Command>,
+    doorbell: Arc<AtomicU64>,
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    commands: Receiver<Command>,
+    doorbell: Arc<AtomicU64>,
+    seen: u64,
+}
+
+/// A line between the control plane and one worker.
+pub(crate) fn line() -> (Controls, Inbox) {
+    let (sender, receiver) = bounded(COMMANDS_MAX);
+    let doorbell = Arc::new(AtomicU64::new(0));
+    let controls = Controls {
+        commands: sender,
+        doorbell: Arc::clone(&doorbell),
+    };
+    let inbox = Inbox {
+        commands: receiver,
+        doorbell,
+        seen: 0,
+    };
+    (controls, inbox)
+}
+
+impl Controls {
+    /// Gives the worker a command; it acts on it between two bursts.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the command was not taken.
+    pub fn send(&self, command: Command) -> Result<(), CommandError> {
+        self.commands
+            .try_send(command)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => CommandError::Full,
+                TrySendError::Disconnected(_) => CommandError::Ended,
+            })?;
+        // Relaxed: the word carries no data, the channel's own synchronisation does. It is rung after the command is
+        // in; a worker that sees the ring late only looks late.
+        self.doorbell.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// The next command, if the doorbell was rung since the last look.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Command> {
+        // Relaxed: partner of the ring in `send`; see there.
+        if self.doorbell.load(Ordering::Relaxed) == self.seen {
+            return None;
+        }
+        self.read()
+    }
+
+    #[cold]
+    fn read(&mut self) -> Option<Command> {
+        let command = self.commands.try_recv().ok();
+        if command.is_some() {
+            self.seen = self.seen.wrapping_add(1);
+        }
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_command_arrives_once() {
+        let (controls, mut inbox) = line();
+        assert_eq!(inbox.next(), None);
+        controls.send(Command::Stop).unwrap();
+        assert_eq!(inbox.next(), Some(Command::Stop));
+        assert_eq!(inbox.next(), None);
+    }
+
+    #[test]
+    fn a_full_line_and_an_ended_worker_are_told_apart() {
+        let (controls, inbox) = line();
+        for _ in 0..COMMANDS_MAX {
+            controls.send(Command::Stop).unwrap();
+        }
+        assert_eq!(controls.send(Command::Stop), Err(CommandError::Full));
+        drop(inbox);
+        assert_eq!(controls.send(Command::Stop), Err(CommandError::Ended));
+    }
+}

@@ -1,0 +1,262 @@
+//! Which queues want an instrument.
+//!
+//! Every queue of a worker has a bit. A channel keeps a mask for each instrument, worked out once, when the
+//! instrument's symbol is learnt; a message costs one load. Symbols that stand in a list are found by hash, globs are
+//! tried one after the other.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+
+use gateway_feed::sink::{InstrumentId, Output, Outputs};
+
+/// Queues a worker can feed: a bit each, the highest bit is [`UNRESOLVED`].
+pub const QUEUES_MAX: usize = 63;
+/// Instruments with a mask of their own; beyond it (no feed reaches it) an instrument counts as unresolved.
+const INSTRUMENTS: usize = 1 << 16;
+/// Set while an instrument's symbol is unknown and some queue would ask for it.
+const UNRESOLVED: u64 = 1 << 63;
+/// Longest symbol that is matched; a longer one (no feed has it) matches `*` only.
+const SYMBOL_MAX: usize = 64;
+/// Stands for '/' in patterns and symbols: the glob library treats it as a path's separator.
+const SLASH: u8 = 0x1F;
+
+/// What one queue wants of a channel.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// The queue's position among the worker's, below [`QUEUES_MAX`].
+    pub queue: usize,
+    /// How it wants messages expressed.
+    pub output: Output,
+    /// Symbols and globs.
+    pub symbols: Vec<String>,
+}
+
+/// The queues of one channel, and what each wants.
+#[derive(Debug)]
+pub struct Filter {
+    /// By instrument id.
+    masks: Box<[u64]>,
+    all: u64,
+    plain: u64,
+    native: u64,
+    /// Mask of an instrument whose symbol is unknown.
+    unknown: u64,
+    lists: Vec<List>,
+    unresolved: Cell<u64>,
+}
+
+/// A queue that does not take everything.
+#[derive(Debug)]
+struct List {
+    bit: u64,
+    exact: HashSet<Box<[u8]>>,
+    globs: Vec<String>,
+}
+
+impl Filter {
+    /// Prepares for `wants`; takes all memory that will be needed.
+    #[must_use]
+    pub fn new(wants: &[Want]) -> Self {
+        let (mut all, mut plain, mut native, mut wild) = (0, 0, 0, 0);
+        let mut lists = Vec::new();
+        for want in wants {
+            debug_assert!(want.queue < QUEUES_MAX);
+            let bit = 1u64 << want.queue;
+            all |= bit;
+            match want.output {
+                Output::Native => native |= bit,
+                Output::Plain | Output::Full => plain |= bit,
+            }
+            if want.symbols.iter().any(|symbol| symbol == "*") {
+                wild |= bit;
+            } else {
+                lists.push(List::new(bit, &want.symbols));
+            }
+        }
+        let unknown = if wild == all { all } else { wild | UNRESOLVED };
+        let mut masks = vec![unknown; INSTRUMENTS].into_boxed_slice();
+        // Id 0 is no instrument: the message concerns the market, and every queue of the channel.
+        masks[0] = all;
+        Self {
+            masks,
+            all,
+            plain,
+            native,
+            unknown,
+            lists,
+            unresolved: Cell::new(0),
+        }
+    }
+
+    /// Which outputs any queue wants of `instrument`; counts a message that a queue may miss because the symbol is not
+    /// known. Called once a message.
+    #[inline]
+    pub(crate) fn wants(&self, instrument: InstrumentId) -> Outputs {
+        let mask = self.mask(instrument);
+        if mask & UNRESOLVED != 0 {
+            self.unresolved.set(self.unresolved.get() + 1);
+        }
+        let mut outputs = Outputs::NONE;
+        if mask & self.plain != 0 {
+            outputs = outputs.with(Output::Plain);
+        }
+        if mask & self.native != 0 {
+            outputs = outputs.with(Output::Native);
+        }
+        outputs
+    }
+
+    /// The queues that get a record of `output` about `instrument`, a bit each.
+    #[inline]
+    pub(crate) fn queues(&self, output: Output, instrument: InstrumentId) -> u64 {
+        self.mask(instrument)
+            & match output {
+                Output::Native => self.native,
+                Output::Plain | Output::Full => self.plain,
+            }
+    }
+
+    /// Every queue of the channel, a bit each.
+    #[inline]
+    pub(crate) const fn all(&self) -> u64 {
+        self.all
+    }
+
+    /// Learns an instrument's symbol; an empty one forgets it.
+    pub(crate) fn learn(&mut self, instrument: InstrumentId, symbol: &[u8]) {
+        let mask = if symbol.is_empty() {
+            self.unknown
+        } else {
+            self.resolve(symbol)
+        };
+        if let Some(entry) = self.masks.get_mut(instrument.0 as usize)
+            && instrument.0 != 0
+        {
+            *entry = mask;
+        }
+    }
+
+    /// Messages about instruments of unknown symbol, while a queue asks for symbols.
+    pub(crate) fn unresolved(&self) -> u64 {
+        self.unresolved.get()
+    }
+
+    #[inline]
+    fn mask(&self, instrument: InstrumentId) -> u64 {
+        self.masks
+            .get(instrument.0 as usize)
+            .copied()
+            .unwrap_or(self.unknown)
+    }
+
+    fn resolve(&self, symbol: &[u8]) -> u64 {
+        let mut mask = self.unknown & !UNRESOLVED;
+        let mut buffer = [0; SYMBOL_MAX];
+        let Some(text) = buffer.get_mut(..symbol.len()) else {
+            return mask;
+        };
+        for (to, from) in text.iter_mut().zip(symbol) {
+            *to = if *from == b'/' { SLASH } else { *from };
+        }
+        for list in &self.lists {
+            let wanted = list.exact.contains(symbol)
+                || list
+                    .globs
+                    .iter()
+                    .any(|glob| fast_glob::glob_match(glob, &*text));
+            if wanted {
+                mask |= list.bit;
+            }
+        }
+        mask
+    }
+}
+
+impl List {
+    fn new(bit: u64, symbols: &[String]) -> Self {
+        let is_glob = |symbol: &&String| symbol.contains(['*', '?', '[', ']', '{', '}', '!', '\\']);
+        Self {
+            bit,
+            exact: symbols
+                .iter()
+                .filter(|symbol| !is_glob(symbol))
+                .map(|symbol| symbol.as_bytes().into())
+                .collect(),
+            globs: symbols
+                .iter()
+                .filter(is_glob)
+                .map(|symbol| symbol.replace('/', "\u{1F}"))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn want(queue: usize, output: Output, symbols: &[&str]) -> Want {
+        Want {
+            queue,
+            output,
+            symbols: symbols.iter().map(|&s| s.to_owned()).collect(),
+        }
+    }
+
+    fn plain(filter: &Filter, id: u32) -> u64 {
+        filter.queues(Output::Plain, InstrumentId(id))
+    }
+
+    #[test]
+    fn lists_and_globs_choose_instruments_once_their_symbol_is_known() {
+        let mut filter = Filter::new(&[
+            want(0, Output::Plain, &["*"]),
+            want(1, Output::Plain, &["AAPL", "MSFT"]),
+            want(2, Output::Plain, &["A*", "BRK/?", "{SPY,QQQ}"]),
+        ]);
+        assert_eq!(plain(&filter, 7), 0b001);
+        for (id, symbol, mask) in [
+            (1, "AAPL", 0b111),
+            (2, "MSFT", 0b011),
+            (3, "SPY", 0b101),
+            (4, "BRK/A", 0b101),
+            (5, "AB/C", 0b101),
+            (6, "ZZZ", 0b001),
+        ] {
+            filter.learn(InstrumentId(id), symbol.as_bytes());
+            assert_eq!(plain(&filter, id), mask, "{symbol}");
+        }
+        filter.learn(InstrumentId(1), b"");
+        assert_eq!(plain(&filter, 1), 0b001);
+    }
+
+    #[test]
+    fn only_messages_that_a_queue_may_miss_count_as_unresolved() {
+        let mut filter = Filter::new(&[
+            want(0, Output::Plain, &["*"]),
+            want(1, Output::Native, &["X"]),
+        ]);
+        assert!(!filter.wants(InstrumentId(9)).contains(Output::Native));
+        assert_eq!(filter.unresolved(), 1);
+        filter.learn(InstrumentId(9), b"X");
+        assert!(filter.wants(InstrumentId(9)).contains(Output::Native));
+        let _ = filter.wants(InstrumentId(0));
+        assert_eq!(filter.unresolved(), 1);
+
+        let wild = Filter::new(&[want(0, Output::Plain, &["*"])]);
+        let _ = wild.wants(InstrumentId(70_000));
+        assert_eq!(wild.unresolved(), 0);
+    }
+
+    #[test]
+    fn what_concerns_no_instrument_reaches_every_queue() {
+        let mut filter = Filter::new(&[
+            want(3, Output::Plain, &["X"]),
+            want(62, Output::Native, &["Y"]),
+        ]);
+        filter.learn(InstrumentId(0), b"Z");
+        assert_eq!(plain(&filter, 0), 1 << 3);
+        assert_eq!(filter.queues(Output::Native, InstrumentId(0)), 1 << 62);
+        assert_eq!(filter.all(), 1 << 3 | 1 << 62);
+    }
+}

@@ -1,0 +1,5 @@
+//! Workers: the threads that poll, decode and publish.
+
+pub mod control;
+pub mod filter;
+pub mod sink;

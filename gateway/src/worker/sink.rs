@@ -1,0 +1,155 @@
+//! Delivers a channel's records to the queues that want them.
+
+use gateway_feed::record::ControlRecord;
+use gateway_feed::sink::{InstrumentId, Output, Outputs, RecordSink};
+
+use super::filter::Filter;
+
+/// Takes records for one queue.
+///
+/// The seam between the worker and shared memory: the queue's publisher implements it, and so does a list in a test.
+pub trait RecordWriter {
+    /// Publishes one record of whole 8-byte words.
+    fn write(&mut self, words: &[u64]);
+}
+
+/// One of a worker's queues, and what went into it.
+#[derive(Debug)]
+pub struct Outlet<W> {
+    /// Where the records go.
+    pub writer: W,
+    /// How many went there.
+    pub records: u64,
+}
+
+impl<W> Outlet<W> {
+    /// Nothing published yet.
+    pub const fn new(writer: W) -> Self {
+        Self { writer, records: 0 }
+    }
+}
+
+/// A channel's view of its worker's queues, for the length of a packet.
+#[derive(Debug)]
+pub struct ChannelSink<'a, W> {
+    /// Who wants what.
+    pub filter: &'a mut Filter,
+    /// All queues of the worker.
+    pub outlets: &'a mut [Outlet<W>],
+}
+
+impl<W: RecordWriter> ChannelSink<'_, W> {
+    #[inline]
+    fn write(&mut self, mut queues: u64, words: &[u64]) {
+        while queues != 0 {
+            let outlet = &mut self.outlets[queues.trailing_zeros() as usize];
+            outlet.writer.write(words);
+            outlet.records += 1;
+            queues &= queues - 1;
+        }
+    }
+}
+
+impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
+    #[inline]
+    fn wants(&self, instrument: InstrumentId) -> Outputs {
+        self.filter.wants(instrument)
+    }
+
+    #[inline]
+    fn publish(&mut self, output: Output, instrument: InstrumentId, words: &[u64]) {
+        self.write(self.filter.queues(output, instrument), words);
+    }
+
+    fn control(&mut self, record: &ControlRecord) {
+        self.write(self.filter.all(), &control_words(record));
+    }
+
+    fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]) {
+        self.filter.learn(instrument, symbol);
+    }
+}
+
+/// The record as the words that lie in a slot (little-endian, as on x86-64 and AArch64).
+fn control_words(record: &ControlRecord) -> [u64; 7] {
+    let head = [
+        record.length,
+        record.rtype,
+        record.publisher_id.to_ne_bytes()[0],
+        record.publisher_id.to_ne_bytes()[1],
+    ];
+    let [i0, i1, i2, i3] = record.instrument_id.to_ne_bytes();
+    let [k0, k1] = record.kind.to_ne_bytes();
+    let [r0, r1, r2, r3, r4] = record.reserved;
+    [
+        u64::from_ne_bytes([head[0], head[1], head[2], head[3], i0, i1, i2, i3]),
+        record.ts_event,
+        u64::from_ne_bytes([k0, k1, record.channel_id, r0, r1, r2, r3, r4]),
+        record.sequence,
+        record.count,
+        record.ts_recv,
+        u64::from_ne_bytes(record.session),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::filter::Want;
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct List(Vec<Vec<u64>>);
+
+    impl RecordWriter for List {
+        fn write(&mut self, words: &[u64]) {
+            self.0.push(words.to_vec());
+        }
+    }
+
+    #[test]
+    fn a_record_goes_where_it_is_wanted_and_a_control_record_everywhere() {
+        let mut filter = Filter::new(&[
+            Want {
+                queue: 0,
+                output: Output::Plain,
+                symbols: vec!["*".to_owned()],
+            },
+            Want {
+                queue: 1,
+                output: Output::Native,
+                symbols: vec!["X".to_owned()],
+            },
+        ]);
+        let mut outlets = [Outlet::new(List::default()), Outlet::new(List::default())];
+        let mut sink = ChannelSink {
+            filter: &mut filter,
+            outlets: &mut outlets,
+        };
+        sink.publish(Output::Plain, InstrumentId(1), &[1]);
+        sink.publish(Output::Native, InstrumentId(1), &[2]);
+        sink.instrument(InstrumentId(1), b"X");
+        sink.publish(Output::Native, InstrumentId(1), &[3]);
+        sink.control(&ControlRecord {
+            length: 14,
+            rtype: 0xF0,
+            publisher_id: 0x0102,
+            instrument_id: 0,
+            ts_event: 5,
+            kind: 1,
+            channel_id: 9,
+            reserved: [0; 5],
+            sequence: 291,
+            count: 5,
+            ts_recv: 6,
+            session: *b"SESSION1",
+        });
+        assert_eq!(outlets[0].records, 2);
+        assert_eq!(outlets[1].records, 2);
+        assert_eq!(outlets[0].writer.0[0], [1]);
+        assert_eq!(outlets[1].writer.0[0], [3]);
+        let control = &outlets[1].writer.0[1];
+        assert_eq!(control[0].to_ne_bytes()[..4], [14, 0xF0, 2, 1]);
+        assert_eq!(control[2].to_ne_bytes()[..3], [1, 0, 9]);
+        assert_eq!((control[3], control[4]), (291, 5));
+    }
+}
