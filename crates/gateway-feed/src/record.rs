@@ -4,7 +4,18 @@
 //! session start and end) and native records (the exchange's own bytes). Their record types lie outside DBN's range,
 //! and they are never written into a `.dbn` file.
 
+use dbn::{Action, Side};
+
 pub use dbn::v3;
+
+use crate::sink::{InstrumentId, Nanos};
+
+// Records are composed as 64-bit words whose bytes are those of the structs; that holds where the first byte of a
+// word is its lowest.
+#[cfg(not(target_endian = "little"))]
+compile_error!(
+    "records are little-endian structs in shared memory: big-endian machines are not supported"
+);
 
 /// Record type of a [`ControlRecord`].
 pub const RTYPE_CONTROL: u8 = 0xF0;
@@ -73,6 +84,262 @@ pub struct NativeHeader {
     pub ts_recv: u64,
 }
 
+impl ControlKind {
+    /// The kind of that number.
+    #[must_use]
+    pub const fn from_number(number: u16) -> Option<Self> {
+        match number {
+            1 => Some(Self::Gap),
+            2 => Some(Self::Reset),
+            3 => Some(Self::SessionStart),
+            4 => Some(Self::SessionEnd),
+            _ => None,
+        }
+    }
+}
+
+impl ControlRecord {
+    /// The record as the words of a slot.
+    #[must_use]
+    pub const fn words(&self) -> [u64; 7] {
+        let [r0, r1, r2, r3, r4] = self.reserved;
+        [
+            self.length as u64
+                | (self.rtype as u64) << 8
+                | (self.publisher_id as u64) << 16
+                | (self.instrument_id as u64) << 32,
+            self.ts_event,
+            self.kind as u64 | u64::from_le_bytes([0, 0, self.channel_id, r0, r1, r2, r3, r4]),
+            self.sequence,
+            self.count,
+            self.ts_recv,
+            u64::from_le_bytes(self.session),
+        ]
+    }
+
+    /// The record in the words of a slot; `None` if they hold another record.
+    #[must_use]
+    pub fn from_words(words: &[u64]) -> Option<Self> {
+        let &[head, ts_event, kind, sequence, count, ts_recv, session] = words else {
+            return None;
+        };
+        let [length, rtype, p0, p1, i0, i1, i2, i3] = head.to_le_bytes();
+        let [k0, k1, channel_id, reserved @ ..] = kind.to_le_bytes();
+        (rtype == RTYPE_CONTROL).then_some(Self {
+            length,
+            rtype,
+            publisher_id: u16::from_le_bytes([p0, p1]),
+            instrument_id: u32::from_le_bytes([i0, i1, i2, i3]),
+            ts_event,
+            kind: u16::from_le_bytes([k0, k1]),
+            channel_id,
+            reserved,
+            sequence,
+            count,
+            ts_recv,
+            session: session.to_le_bytes(),
+        })
+    }
+}
+
+impl NativeHeader {
+    /// Words of a native record of a message of `message_length` bytes.
+    #[must_use]
+    #[inline(always)]
+    pub const fn words_for(message_length: usize) -> usize {
+        2 + message_length.div_ceil(8)
+    }
+
+    /// The two words in front of a message of `message_length` bytes, at most 1,004 (else the record's length, a
+    /// byte of 32-bit words, could not hold it).
+    #[must_use]
+    #[inline(always)]
+    pub const fn words(
+        message_length: usize,
+        instrument: InstrumentId,
+        ts_recv: Nanos,
+    ) -> [u64; 2] {
+        debug_assert!(message_length <= 1004);
+        let length = (Self::words_for(message_length) * 2) as u64;
+        [
+            length & 0xFF
+                | (RTYPE_NATIVE as u64) << 8
+                | (message_length as u64 & 0xFFFF) << 16
+                | (instrument.0 as u64) << 32,
+            ts_recv,
+        ]
+    }
+}
+
+/// What the order records of one message have in common: everything but the order itself.
+///
+/// It composes [`v3::MboMsg`]s as the seven words that a slot takes, without building the struct first: stores of
+/// single fields that are read again as words at once would stall the store buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct MboEvent {
+    head: u64,
+    ts_event: Nanos,
+    channel: u64,
+    ts_recv: Nanos,
+    tail: u64,
+}
+
+impl MboEvent {
+    /// The first word of the records of a publisher, without the instrument: computed once a decoder.
+    #[must_use]
+    pub const fn head(publisher_id: u16) -> u64 {
+        let length = (size_of::<v3::MboMsg>() / 4) as u64;
+        length | (dbn::rtype::MBO as u64) << 8 | (publisher_id as u64) << 16
+    }
+
+    /// An event at `ts_event` of the message with `sequence` (its low 32 bits are kept) received at `ts_recv`.
+    ///
+    /// `ts_in_delta` is `ts_recv - ts_event`, as Databento has it where the venue sends one timestamp only; it
+    /// saturates at the ends of an `i32` (2.1 s), which a replayed file always reaches.
+    #[must_use]
+    #[inline(always)]
+    pub fn new(
+        head: u64,
+        channel_id: u8,
+        instrument: InstrumentId,
+        ts_event: Nanos,
+        ts_recv: Nanos,
+        sequence: u64,
+    ) -> Self {
+        let delta = ts_recv.wrapping_sub(ts_event).cast_signed();
+        let delta = delta.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        Self {
+            head: head | u64::from(instrument.0) << 32,
+            ts_event,
+            channel: u64::from(channel_id) << 40,
+            ts_recv,
+            tail: u64::from(delta.cast_unsigned()) | sequence << 32,
+        }
+    }
+
+    /// One record of the event. `price` is in units of 1e-9.
+    #[must_use]
+    #[inline(always)]
+    pub const fn record(
+        &self,
+        action: Action,
+        side: Side,
+        order_id: u64,
+        price: i64,
+        size: u32,
+        flags: u8,
+    ) -> [u64; 7] {
+        [
+            self.head,
+            self.ts_event,
+            order_id,
+            price.cast_unsigned(),
+            size as u64
+                | (flags as u64) << 32
+                | self.channel
+                | (action as u64) << 48
+                | (side as u64) << 56,
+            self.ts_recv,
+            self.tail,
+        ]
+    }
+}
+
+/// Words of the longest normalised record, the definition.
+pub const WORDS_MAX: usize = size_of::<v3::InstrumentDefMsg>() / 8;
+
+/// The words of a normalised record, for records that are rare enough to be built as a struct first.
+///
+/// Every DBN record is a whole number of words without padding bytes, and at most [`WORDS_MAX`] of them.
+#[must_use]
+pub fn words_into<'a, R: v3::Record>(record: &R, words: &'a mut [u64; WORDS_MAX]) -> &'a [u64] {
+    let (chunks, _) = record.as_ref().as_chunks::<8>();
+    for (word, chunk) in words.iter_mut().zip(chunks) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    &words[..chunks.len().min(WORDS_MAX)]
+}
+
 const _: () = assert!(size_of::<ControlRecord>() == 56 && align_of::<ControlRecord>() == 8);
 const _: () = assert!(size_of::<NativeHeader>() == 16);
 const _: () = assert!(size_of::<v3::MboMsg>() == 56);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use dbn::FlagSet;
+
+    use super::*;
+
+    #[test]
+    fn an_order_record_has_the_bytes_of_the_struct() {
+        let (ts_recv, ts_event) = (1_700_000_000_000_123_456, 1_700_000_000_000_000_000);
+        let event = MboEvent::new(
+            MboEvent::head(2),
+            7,
+            InstrumentId(8007),
+            ts_event,
+            ts_recv,
+            0x1_2345_6789,
+        );
+        let words = event.record(
+            Action::Add,
+            Side::Bid,
+            42,
+            1_234_500_000_000,
+            100,
+            dbn::flags::LAST,
+        );
+        let expected = v3::MboMsg {
+            hd: v3::RecordHeader::new::<v3::MboMsg>(dbn::rtype::MBO, 2, 8007, ts_event),
+            order_id: 42,
+            price: 1_234_500_000_000,
+            size: 100,
+            flags: FlagSet::new(dbn::flags::LAST),
+            channel_id: 7,
+            action: b'A' as _,
+            side: b'B' as _,
+            ts_recv,
+            ts_in_delta: 123_456,
+            sequence: 0x2345_6789,
+        };
+        assert_eq!(words, words_into(&expected, &mut [0; WORDS_MAX]));
+    }
+
+    #[test]
+    fn the_delta_saturates() {
+        let delta = |ts_event, ts_recv| {
+            let event = MboEvent::new(0, 0, InstrumentId(1), ts_event, ts_recv, 0);
+            (event.tail as u32).cast_signed()
+        };
+        assert_eq!(delta(100, 107), 7);
+        assert_eq!(delta(107, 100), -7);
+        assert_eq!(delta(0, 1 << 40), i32::MAX);
+        assert_eq!(delta(1 << 40, 0), i32::MIN);
+    }
+
+    #[test]
+    fn a_control_record_survives_its_words() {
+        let record = ControlRecord {
+            length: 14,
+            rtype: RTYPE_CONTROL,
+            publisher_id: 2,
+            instrument_id: 0,
+            ts_event: 1,
+            kind: ControlKind::Gap as u16,
+            channel_id: 3,
+            reserved: [0; 5],
+            sequence: 291,
+            count: 5,
+            ts_recv: 9,
+            session: *b"ABCDEFGH",
+        };
+        let words = record.words();
+        assert_eq!(ControlRecord::from_words(&words), Some(record));
+        assert_eq!(words[2].to_le_bytes(), [1, 0, 3, 0, 0, 0, 0, 0]);
+        assert_eq!(words[6].to_le_bytes(), *b"ABCDEFGH");
+        assert_eq!(ControlRecord::from_words(&words[..6]), None);
+        assert_eq!(ControlRecord::from_words(&[0; 7]), None);
+    }
+}

@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(Price4(1).to_nano(), 100_000);
         assert_eq!(Price4(2_000_000_000).to_nano(), 200_000_000_000_000);
         assert_eq!(Price4(u32::MAX).to_nano(), 429_496_729_500_000);
-        assert_eq!(Price8(3_000_12345678).to_nano(), Some(3_000_123_456_780));
+        assert_eq!(Price8(300_012_345_678).to_nano(), Some(3_000_123_456_780));
         assert_eq!(Price8(u64::MAX).to_nano(), None);
         assert_eq!(
             Price8(i64::MAX as u64 / 10).to_nano(),

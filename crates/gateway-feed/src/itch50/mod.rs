@@ -4,7 +4,14 @@
 //! which symbol a stock locate is. Section numbers (§) are those of Nasdaq's specification "Nasdaq TotalView-ITCH
 //! 5.0"; `docs/feeds/nasdaq-itch50.md` tabulates what becomes of each message.
 
+pub mod decoder;
+pub mod directory;
 pub mod encode;
 pub mod fields;
+pub mod harness;
 mod layout;
 pub mod messages;
+mod rare;
+mod reference;
+
+pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, SYMBOL_LIMITS};
