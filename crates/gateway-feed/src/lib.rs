@@ -3,6 +3,8 @@
 //! Pure functions and state machines over borrowed bytes: no I/O, no clock of their own (time is an argument), no
 //! allocation after construction. One folder a feed.
 
+pub mod arbitration;
+pub mod channel;
 pub mod decoder;
 pub mod itch50;
 pub mod moldudp64;

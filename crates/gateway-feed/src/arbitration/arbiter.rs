@@ -1,0 +1,597 @@
+//! The state machine: frames of one numbering, in order. What leads to another numbering is in [`super::epoch`].
+
+use super::counters::ChannelCounters;
+use super::epoch::{Pending, Place};
+use super::hold::{Held, Hold};
+use super::line::Line;
+use super::recent::{Passed, Recent, fingerprint};
+use super::{Defect, Event, LINES_MAX, LineId, Outlet};
+use crate::sink::Nanos;
+use crate::transport::{Frame, FrameKind, SessionId, Walked};
+
+/// What to do about a hole whose hold time is over. More ways may come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnGap {
+    /// Announce it and go on with what is there.
+    #[default]
+    Continue,
+}
+
+/// How an [`Arbiter`] works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArbiterConfig {
+    /// How long a packet ahead of its turn waits for the missing ones, in nanoseconds; 0: not at all. Longer than the
+    /// lines' usual skew, shorter than what a strategy can wait. A copy may be as late as this without harm.
+    pub hold_timeout_ns: Nanos,
+    /// How many packets may wait at once; 0: none.
+    pub hold_packets_max: usize,
+    /// The longest packet that may wait, in bytes behind the transport's header.
+    pub hold_packet_bytes_max: usize,
+    /// What to do about a hole.
+    pub on_gap: OnGap,
+    /// The number to begin with; what lies between it and the first packet is a gap. `None`: whatever comes first.
+    pub expect_first_sequence: Option<u64>,
+    /// The number of a session's first message, from which a session is expected that was seen to begin.
+    pub session_first_sequence: u64,
+}
+
+impl Default for ArbiterConfig {
+    fn default() -> Self {
+        Self {
+            hold_timeout_ns: 1_000_000,
+            hold_packets_max: 1024,
+            hold_packet_bytes_max: 1500,
+            on_gap: OnGap::Continue,
+            expect_first_sequence: None,
+            session_first_sequence: 1,
+        }
+    }
+}
+
+/// No numbering has this number: set while the short way of [`Arbiter::on_frame`] is closed.
+const NO_EPOCH: u64 = u64::MAX;
+
+/// Merges the lines of one channel. See the [module](super) for its rules.
+#[derive(Debug)]
+pub struct Arbiter {
+    /// The next number expected.
+    pub(super) next: u64,
+    pub(super) session: SessionId,
+    /// The current numbering if nothing is held and none other is pending, else [`NO_EPOCH`].
+    short_way: u64,
+    /// When the first held frame loses patience.
+    deadline: Nanos,
+    /// The latest time seen.
+    latest: Nanos,
+    pub(super) lines: [Line; LINES_MAX],
+    pub(super) counters: ChannelCounters,
+    defect: Option<Defect>,
+    /// Counts the numberings (sessions, resets); 0 before the first frame.
+    pub(super) epoch: u64,
+    /// The numbering in which the current session began.
+    pub(super) session_epoch: u64,
+    /// The first number of this numbering that was expected.
+    pub(super) start: u64,
+    /// The end of the session was reached.
+    pub(super) ended: bool,
+    pub(super) pending: Option<Pending>,
+    /// The session before, and the number that was next in it.
+    pub(super) previous: Option<(SessionId, u64)>,
+    pub(super) hold: Hold,
+    pub(super) recent: Recent,
+    pub(super) config: ArbiterConfig,
+}
+
+impl Arbiter {
+    /// Allocates all that it will ever need: `hold_packets_max` times `hold_packet_bytes_max`, and some 20 KiB.
+    #[must_use]
+    pub fn new(config: ArbiterConfig) -> Self {
+        Self {
+            next: 0,
+            session: SessionId::default(),
+            short_way: NO_EPOCH,
+            deadline: Nanos::MAX,
+            latest: 0,
+            lines: [Line::default(); LINES_MAX],
+            counters: ChannelCounters::default(),
+            defect: None,
+            epoch: 0,
+            session_epoch: 0,
+            start: 0,
+            ended: false,
+            pending: None,
+            previous: None,
+            hold: Hold::new(config.hold_packets_max, config.hold_packet_bytes_max),
+            recent: Recent::new(),
+            config,
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    #[inline(always)]
+    pub const fn counters(&self) -> &ChannelCounters {
+        &self.counters
+    }
+
+    /// For the channel, which counts what comes before arbitration.
+    #[inline(always)]
+    pub(crate) const fn counters_mut(&mut self) -> &mut ChannelCounters {
+        &mut self.counters
+    }
+
+    /// The current session; `None` before the first frame.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        (self.epoch > 0).then_some(self.session)
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do; `None` while nothing waits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn next_deadline(&self) -> Option<Nanos> {
+        if self.deadline == Nanos::MAX {
+            None
+        } else {
+            Some(self.deadline)
+        }
+    }
+
+    /// What was wrong with the frame taken last, once.
+    #[inline(always)]
+    pub const fn take_defect(&mut self) -> Option<Defect> {
+        self.defect.take()
+    }
+
+    /// Takes a frame that `line` brought at `now`. What waited longer than it may goes first.
+    ///
+    /// A line beyond [`LINES_MAX`] is not known; its frame is counted and ignored.
+    #[inline(always)]
+    pub fn on_frame<O: Outlet>(
+        &mut self,
+        line: LineId,
+        now: Nanos,
+        frame: &Frame<'_>,
+        out: &mut O,
+    ) {
+        if now >= self.deadline || now < self.latest {
+            self.on_time(now, out);
+        }
+        self.latest = now;
+        let Some(state) = self.lines.get(line.index()) else {
+            self.counters.frame_errors.unknown_line += 1;
+            return;
+        };
+        let in_order = frame.first == self.next
+            && state.epoch == self.short_way
+            && frame.session == self.session
+            && matches!(frame.kind, FrameKind::Data);
+        if in_order {
+            self.counters.lines[line.index()].messages += u64::from(frame.count);
+            self.show(line, now, frame.first, frame.end());
+            let walked = out.deliver(line, now, frame, 0);
+            self.note(line, frame, walked);
+            let handed = Handed {
+                skip: 0,
+                whole: walked.whole,
+                fingerprint: fingerprint(frame.body),
+            };
+            self.passed(line, now, frame.count, handed);
+        } else {
+            self.take(line, now, frame, out);
+        }
+    }
+
+    /// Lets go what waited longer than it may. To be called between packets, at the latest shortly after
+    /// [`next_deadline`](Self::next_deadline).
+    pub fn on_time<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        if now < self.latest {
+            self.hold.rebase(now);
+            for line in &mut self.lines {
+                line.advanced = line.advanced.min(now);
+                line.heard = line.heard.min(now);
+            }
+        }
+        self.latest = now;
+        let expired = self.hold.expired(now, self.config.hold_timeout_ns);
+        self.let_go(expired, now, out);
+    }
+
+    /// Lets go everything that waits: no more input will come.
+    pub fn finish<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        self.let_go(self.hold.len(), now, out);
+    }
+
+    fn let_go<O: Outlet>(&mut self, frames: usize, now: Nanos, out: &mut O) {
+        for _ in 0..frames {
+            self.release_lowest(now, out);
+        }
+        self.settle(now, out);
+    }
+
+    /// Every frame but the one that is simply next.
+    #[inline(never)]
+    fn take<O: Outlet>(&mut self, line: LineId, now: Nanos, frame: &Frame<'_>, out: &mut O) {
+        let counters = &mut self.counters.lines[line.index()];
+        match frame.kind {
+            FrameKind::Data => counters.messages += u64::from(frame.count),
+            FrameKind::Heartbeat => counters.heartbeats += 1,
+            FrameKind::EndOfSession => counters.ends_of_session += 1,
+        }
+        if frame.kind != FrameKind::Data {
+            self.counters.heartbeats += u64::from(frame.kind == FrameKind::Heartbeat);
+            let walked = Walked {
+                whole: 0,
+                trailing_bytes: frame.body.len(),
+                cut_at: None,
+            };
+            self.note(line, frame, walked);
+        }
+        if frame.first == 0 {
+            if frame.kind == FrameKind::Data {
+                self.unsequenced(line, now, frame, out);
+            }
+            return;
+        }
+        match self.place(line, now, frame) {
+            Place::Start => {
+                self.begin(now, frame, out);
+                self.take_current(line, now, frame, out);
+            }
+            Place::Current => self.take_current(line, now, frame, out),
+            Place::Pending => self.take_pending(line, now, frame, out),
+            Place::Stale => self.counters.lines[line.index()].stale += u64::from(frame.count),
+            Place::OtherSession => {
+                self.open_session(now, frame, out);
+                self.take_pending(line, now, frame, out);
+            }
+        }
+        self.settle(now, out);
+    }
+
+    /// Messages without a number: nothing to compare with, so they go on at once.
+    fn unsequenced<O: Outlet>(&mut self, line: LineId, now: Nanos, frame: &Frame<'_>, out: &mut O) {
+        let walked = out.deliver(line, now, frame, 0);
+        self.note(line, frame, walked);
+        let whole = u64::from(walked.whole);
+        let counters = &mut self.counters.lines[line.index()];
+        counters.delivered += whole;
+        counters.truncated += u64::from(frame.count) - whole.min(u64::from(frame.count));
+        self.counters.messages += whole;
+        self.counters.unsequenced += whole;
+    }
+
+    /// A frame of the current numbering.
+    fn take_current<O: Outlet>(
+        &mut self,
+        line: LineId,
+        now: Nanos,
+        frame: &Frame<'_>,
+        out: &mut O,
+    ) {
+        let state = &mut self.lines[line.index()];
+        if state.epoch != self.epoch {
+            state.join(self.epoch, frame.first, now);
+        }
+        state.heard = now;
+        if frame.first < state.position && self.restarts(line, now, frame) {
+            self.open_reset(line, frame);
+            self.take_pending(line, now, frame, out);
+            return;
+        }
+        self.show(line, now, frame.first, frame.end());
+        match frame.kind {
+            FrameKind::Data if frame.end() <= self.next => self.copy(line, now, frame),
+            FrameKind::Data if frame.first <= self.next => {
+                let skip = (self.next - frame.first) as u32;
+                self.pass_by(line, frame.first, skip);
+                let walked = out.deliver(line, now, frame, skip);
+                self.note(line, frame, walked);
+                let handed = Handed {
+                    skip,
+                    whole: walked.whole,
+                    fingerprint: fingerprint(frame.body),
+                };
+                self.passed(line, now, frame.count, handed);
+            }
+            FrameKind::Data => self.hold_back(self.epoch, line, now, frame, out),
+            FrameKind::Heartbeat if frame.first <= self.next => {}
+            FrameKind::EndOfSession if frame.first < self.next => {}
+            FrameKind::EndOfSession if frame.first == self.next => self.end_session(now, out),
+            FrameKind::Heartbeat | FrameKind::EndOfSession => {
+                self.hold_back(self.epoch, line, now, frame, out)
+            }
+        }
+    }
+
+    /// A packet whose numbers were all passed before.
+    fn copy(&mut self, line: LineId, now: Nanos, frame: &Frame<'_>) {
+        self.pass_by(line, frame.first, frame.count);
+        if let Some(first) = self.recent.find(frame.end(), line) {
+            self.skew(line, first.line, first.received, now);
+        }
+    }
+
+    /// Counts the messages `first .. first + count`, which were passed before, under the right reason.
+    fn pass_by(&mut self, line: LineId, first: u64, count: u32) {
+        let end = first.saturating_add(u64::from(count));
+        let before_start = end.min(self.start).saturating_sub(first);
+        let late = self.recent.lost_among(first, end);
+        let counters = &mut self.counters.lines[line.index()];
+        counters.before_start += before_start;
+        counters.late += late;
+        counters.duplicates += u64::from(count) - before_start - late;
+    }
+
+    fn skew(&mut self, line: LineId, other: LineId, earlier: Nanos, now: Nanos) {
+        if line != other {
+            let skew = now.saturating_sub(earlier);
+            let counters = &mut self.counters.lines[line.index()];
+            counters.skew_packets += 1;
+            counters.skew_sum_ns = counters.skew_sum_ns.saturating_add(skew);
+            counters.skew_max_ns = counters.skew_max_ns.max(skew);
+        }
+    }
+
+    /// Keeps what the line itself has shown up to date.
+    #[inline(always)]
+    pub(super) fn show(&mut self, line: LineId, now: Nanos, first: u64, end: u64) {
+        let state = &mut self.lines[line.index()];
+        let counters = &mut self.counters.lines[line.index()];
+        state.heard = now;
+        if first > state.position {
+            counters.gaps += 1;
+            counters.gap_messages += first - state.position;
+        } else if first < state.position && end > first {
+            counters.out_of_order += 1;
+        }
+        if end > state.position {
+            state.position = end;
+            state.advanced = now;
+        }
+    }
+
+    /// Accounts for a frame that was handed over; the messages skipped are accounted for already.
+    #[inline(always)]
+    fn passed(&mut self, line: LineId, received: Nanos, count: u32, handed: Handed) {
+        let Handed {
+            skip,
+            whole,
+            fingerprint,
+        } = handed;
+        let delivered = u64::from(whole.saturating_sub(skip));
+        let counters = &mut self.counters.lines[line.index()];
+        counters.delivered += delivered;
+        counters.truncated += u64::from(count.saturating_sub(whole.max(skip)));
+        if delivered == 0 {
+            return;
+        }
+        counters.wins += 1;
+        self.counters.messages += delivered;
+        self.next = self.next.saturating_add(delivered);
+        self.counters.next_sequence = self.next;
+        self.ended = false;
+        self.recent.push(Passed {
+            end: self.next,
+            received,
+            fingerprint,
+            line,
+        });
+    }
+
+    /// Notes what is wrong with a frame's body.
+    #[inline(always)]
+    fn note(&mut self, line: LineId, frame: &Frame<'_>, walked: Walked) {
+        if walked.whole < frame.count || walked.trailing_bytes > 0 {
+            self.note_defect(line, frame, walked);
+        }
+    }
+
+    #[cold]
+    fn note_defect(&mut self, line: LineId, frame: &Frame<'_>, walked: Walked) {
+        if walked.whole < frame.count {
+            self.counters.frame_errors.truncated += 1;
+            self.defect = Some(Defect::Truncated {
+                offset: walked.cut_at.unwrap_or(frame.body.len()),
+                missing: frame.count - walked.whole,
+                announced: frame.count,
+            });
+        } else {
+            self.counters.frame_errors.trailing_bytes += 1;
+            self.counters.lines[line.index()].trailing_bytes += walked.trailing_bytes as u64;
+            self.defect = Some(Defect::TrailingBytes {
+                bytes: walked.trailing_bytes,
+            });
+        }
+    }
+
+    /// Holds a frame of the numbering `epoch` that is ahead of its turn.
+    pub(super) fn hold_back<O: Outlet>(
+        &mut self,
+        epoch: u64,
+        line: LineId,
+        now: Nanos,
+        frame: &Frame<'_>,
+        out: &mut O,
+    ) {
+        let mut whole = 0;
+        if frame.kind == FrameKind::Data {
+            let walked = out.measure(frame);
+            self.note(line, frame, walked);
+            whole = walked.whole.min(frame.count);
+            self.counters.lines[line.index()].truncated += u64::from(frame.count - whole);
+        }
+        let held = Held::new(epoch, frame.first, whole, frame.kind, line, now);
+        if whole == 0 {
+            if frame.kind != FrameKind::EndOfSession && self.hold.announces(epoch, frame.first) {
+                return;
+            }
+        } else if let Some(&earlier) = self.hold.covering(epoch, held.first, held.end()) {
+            self.counters.lines[line.index()].duplicates += u64::from(whole);
+            if earlier.end() == held.end() {
+                self.skew(line, earlier.line, earlier.received, now);
+            }
+            return;
+        }
+        let body = if whole == 0 { &[] } else { frame.body };
+        self.make_room(&held, body, now, out);
+    }
+
+    /// Stores a frame; where there is no room, gives up the lowest holes until there is, or until it is its turn.
+    fn make_room<O: Outlet>(&mut self, held: &Held, body: &[u8], now: Nanos, out: &mut O) {
+        while !self.hold.fits(body.len()) {
+            self.counters.hold_overflows += 1;
+            match self.hold.front() {
+                Some(front) if front.key() <= held.key() => self.release_lowest(now, out),
+                _ => {
+                    self.reach(held, now, out);
+                    let handed = hand_over(self.session, self.next, held, body, out);
+                    return self.after(held, handed, now, out);
+                }
+            }
+            self.drain(now, out);
+            if held.epoch == self.epoch && held.first <= self.next {
+                let handed = hand_over(self.session, self.next, held, body, out);
+                return self.after(held, handed, now, out);
+            }
+        }
+        self.counters.held += 1;
+        self.counters.lines[held.line.index()].holding += u64::from(held.count);
+        self.hold.insert(*held, body);
+        self.counters.holding_max = self.counters.holding_max.max(self.hold.len() as u64);
+        self.deadline = self
+            .deadline
+            .min(held.since.saturating_add(self.config.hold_timeout_ns));
+        if now >= self.deadline {
+            let expired = self.hold.expired(now, self.config.hold_timeout_ns);
+            self.let_go(expired, now, out);
+        }
+    }
+
+    /// Lets the lowest held frame go, and gives up what is missing before it.
+    pub(super) fn release_lowest<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        let Some(held) = self.hold.pop() else { return };
+        self.reach(&held, now, out);
+        self.release_stored(&held, now, out);
+    }
+
+    /// Lets go what is in order now.
+    fn drain<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        while let Some(front) = self.hold.front() {
+            let in_order = front.epoch == self.epoch && front.first <= self.next;
+            // A session that ended in order has nothing more to wait for.
+            let successor = front.epoch != self.epoch && self.ended;
+            if successor {
+                self.switch(now, out);
+            } else if in_order {
+                if let Some(held) = self.hold.pop() {
+                    self.release_stored(&held, now, out);
+                }
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Lets go what is in order now, and sets what the next frame and the next look at the clock go by.
+    fn settle<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        self.drain(now, out);
+        self.counters.holding = self.hold.len() as u64;
+        self.deadline = self.hold.deadline(self.config.hold_timeout_ns);
+        self.short_way = if self.hold.is_empty() && self.pending.is_none() {
+            self.epoch
+        } else {
+            NO_EPOCH
+        };
+    }
+
+    /// Goes on to the frame's numbering and first number, and gives up what is missing before it.
+    fn reach<O: Outlet>(&mut self, held: &Held, now: Nanos, out: &mut O) {
+        if held.epoch != self.epoch {
+            self.switch(now, out);
+        }
+        if held.first > self.next {
+            let count = held.first - self.next;
+            self.counters.gaps += 1;
+            self.counters.gap_messages = self.counters.gap_messages.saturating_add(count);
+            self.recent.push_gap(self.next, held.first);
+            out.event(
+                now,
+                Event::Gap {
+                    first: self.next,
+                    count,
+                },
+            );
+            self.next = held.first;
+            self.counters.next_sequence = self.next;
+        }
+    }
+
+    fn release_stored<O: Outlet>(&mut self, held: &Held, now: Nanos, out: &mut O) {
+        self.counters.lines[held.line.index()].holding -= u64::from(held.count);
+        let handed = hand_over(self.session, self.next, held, self.hold.body(held), out);
+        self.hold.release(held);
+        self.after(held, handed, now, out);
+    }
+
+    /// Accounts for a held frame that was let go.
+    fn after<O: Outlet>(&mut self, held: &Held, handed: Handed, now: Nanos, out: &mut O) {
+        self.pass_by(held.line, held.first, handed.skip);
+        self.passed(held.line, held.received, held.count, handed);
+        if held.kind == FrameKind::EndOfSession && held.first == self.next {
+            self.end_session(now, out);
+        }
+    }
+
+    fn end_session<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        if !self.ended {
+            self.ended = true;
+            self.counters.session_ends += 1;
+            out.event(
+                now,
+                Event::SessionEnd {
+                    sequence: self.next,
+                },
+            );
+        }
+    }
+}
+
+/// What became of a frame's messages.
+#[derive(Clone, Copy)]
+struct Handed {
+    /// Not handed over, because they were passed before.
+    skip: u32,
+    /// Whole in the packet, those skipped included.
+    whole: u32,
+    fingerprint: u32,
+}
+
+/// Hands over what is new in a frame that was held.
+fn hand_over<O: Outlet>(
+    session: SessionId,
+    next: u64,
+    held: &Held,
+    body: &[u8],
+    out: &mut O,
+) -> Handed {
+    let frame = Frame {
+        session,
+        first: held.first,
+        count: held.count,
+        kind: held.kind,
+        body,
+    };
+    let skip = next.saturating_sub(held.first).min(u64::from(held.count)) as u32;
+    let whole = if skip < held.count {
+        out.deliver(held.line, held.received, &frame, skip).whole
+    } else {
+        held.count
+    };
+    Handed {
+        skip,
+        whole,
+        fingerprint: fingerprint(body),
+    }
+}

@@ -1,0 +1,121 @@
+//! What a channel counts. Plain numbers with a single writer: the worker mirrors them for others to read.
+
+use super::LINES_MAX;
+use crate::sink::Nanos;
+
+/// What one line brought. Counts messages unless a field says otherwise.
+///
+/// Each message that the line's frames announced is under exactly one reason at any time:
+/// `messages` = [`accounted`](Self::accounted).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCounters {
+    /// Packets received, defective ones included.
+    pub packets: u64,
+    /// Their bytes, without UDP and lower headers.
+    pub bytes: u64,
+    /// When the last one came; 0 before the first.
+    pub last_packet_ns: Nanos,
+    /// Heartbeats, in packets.
+    pub heartbeats: u64,
+    /// Ends of session, in packets.
+    pub ends_of_session: u64,
+    /// Packets that were the first to bring something new.
+    pub wins: u64,
+    /// Messages announced by the headers of the line's data packets.
+    pub messages: u64,
+    /// Delivered from this line.
+    pub delivered: u64,
+    /// Delivered before from another line or another packet.
+    pub duplicates: u64,
+    /// Came after their gap had been declared: the hold time is shorter than this line's lag. The last 64 gaps are
+    /// remembered; what is late by more counts as duplicate.
+    pub late: u64,
+    /// Numbered before the first message that the channel took of this session.
+    pub before_start: u64,
+    /// Of a session or a numbering that the channel has left.
+    pub stale: u64,
+    /// Announced, but not whole in their packet.
+    pub truncated: u64,
+    /// Held at this moment.
+    pub holding: u64,
+    /// Data packets numbered below what the line had shown before, duplicates within the line included.
+    pub out_of_order: u64,
+    /// Holes in the line's own numbers as they appeared, whether filled later or by another line, or not at all.
+    pub gaps: u64,
+    /// Messages in those holes.
+    pub gap_messages: u64,
+    /// Copies whose distance to the first one is known, in packets.
+    pub skew_packets: u64,
+    /// Sum of those distances: how much later than another line this one brought the same packet.
+    pub skew_sum_ns: u64,
+    /// The greatest.
+    pub skew_max_ns: u64,
+    /// Bytes behind the last message of a packet.
+    pub trailing_bytes: u64,
+}
+
+impl LineCounters {
+    /// The messages under all reasons together.
+    #[must_use]
+    pub const fn accounted(&self) -> u64 {
+        self.delivered
+            + self.duplicates
+            + self.late
+            + self.before_start
+            + self.stale
+            + self.truncated
+            + self.holding
+    }
+}
+
+/// Packets of which something could not be used, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameErrorCounters {
+    /// Shorter than the transport's header; not taken.
+    pub short_header: u64,
+    /// Numbers past 2^64 - 1; not taken.
+    pub sequence_overflow: u64,
+    /// Cut within a message; the whole messages were taken. Copies of delivered packets are not looked into.
+    pub truncated: u64,
+    /// Bytes behind the last message; ignored.
+    pub trailing_bytes: u64,
+    /// From a line that the channel does not have; not taken.
+    pub unknown_line: u64,
+}
+
+/// What one channel did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelCounters {
+    /// By line, in the order of the configuration.
+    pub lines: [LineCounters; LINES_MAX],
+    /// The next number expected; 0 before the first packet.
+    pub next_sequence: u64,
+    /// Messages delivered to the decoder.
+    pub messages: u64,
+    /// Of these, the ones outside the sequence.
+    pub unsequenced: u64,
+    /// Holes declared.
+    pub gaps: u64,
+    /// Messages lost in them.
+    pub gap_messages: u64,
+    /// Heartbeats of all lines.
+    pub heartbeats: u64,
+    /// Sessions begun, the first one included.
+    pub sessions: u64,
+    /// Changes to another session.
+    pub session_changes: u64,
+    /// Ends of session reached.
+    pub session_ends: u64,
+    /// Restarts of the numbers within a session.
+    pub resets: u64,
+    /// Packets that were held, heartbeats that announced a hole included.
+    pub held: u64,
+    /// Packets held at this moment.
+    pub holding: u64,
+    /// The most packets ever held at once.
+    pub holding_max: u64,
+    /// Times a hole was given up early because the hold was full or a packet too long for it.
+    pub hold_overflows: u64,
+    /// Packets with a defect.
+    pub frame_errors: FrameErrorCounters,
+}

@@ -1,0 +1,262 @@
+//! One sequenced stream of a venue: packets of its lines in, records out.
+//!
+//! A channel joins a [`Transport`], an [`Arbiter`] and a [`Decoder`]. Everything is resolved at compile time, so that
+//! a packet in order runs through one inlined loop from its header to the records of its messages.
+
+use core::marker::PhantomData;
+
+use crate::arbitration::{
+    Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet,
+};
+use crate::decoder::Decoder;
+use crate::moldudp64::MoldUdp64;
+use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
+use crate::sink::{MessageContext, Nanos, RecordSink};
+use crate::transport::{Frame, FrameError, SessionId, Transport, Walked};
+
+/// How a channel works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelConfig {
+    /// Told in each control record.
+    pub channel_id: u8,
+    /// DBN's number of the venue and dataset; told in each control record.
+    pub publisher_id: u16,
+    /// Lines that carry the channel, 1..=[`LINES_MAX`]; packets of others are counted and ignored.
+    pub lines: usize,
+    /// See [`ArbiterConfig::hold_timeout_ns`].
+    pub hold_timeout_ns: Nanos,
+    /// See [`ArbiterConfig::hold_packets_max`].
+    pub hold_packets_max: usize,
+    /// See [`ArbiterConfig::hold_packet_bytes_max`].
+    pub hold_packet_bytes_max: usize,
+    /// What to do about a hole.
+    pub on_gap: OnGap,
+    /// See [`ArbiterConfig::expect_first_sequence`].
+    pub expect_first_sequence: Option<u64>,
+}
+
+impl Default for ChannelConfig {
+    fn default() -> Self {
+        let arbiter = ArbiterConfig::default();
+        Self {
+            channel_id: 0,
+            publisher_id: 0,
+            lines: 2,
+            hold_timeout_ns: arbiter.hold_timeout_ns,
+            hold_packets_max: arbiter.hold_packets_max,
+            hold_packet_bytes_max: arbiter.hold_packet_bytes_max,
+            on_gap: arbiter.on_gap,
+            expect_first_sequence: arbiter.expect_first_sequence,
+        }
+    }
+}
+
+/// A channel whose packets are framed by `T` and whose messages are decoded by `D`.
+#[derive(Debug)]
+pub struct Channel<D, T = MoldUdp64> {
+    arbiter: Arbiter,
+    decoder: D,
+    stamp: Stamp,
+    lines: usize,
+    transport: PhantomData<fn() -> T>,
+}
+
+impl<D: Decoder, T: Transport> Channel<D, T> {
+    /// Allocates all that the channel will ever need. More lines than [`LINES_MAX`] are as if they were that many.
+    #[must_use]
+    pub fn new(config: ChannelConfig, decoder: D) -> Self {
+        let arbiter = Arbiter::new(ArbiterConfig {
+            hold_timeout_ns: config.hold_timeout_ns,
+            hold_packets_max: config.hold_packets_max,
+            hold_packet_bytes_max: config.hold_packet_bytes_max,
+            on_gap: config.on_gap,
+            expect_first_sequence: config.expect_first_sequence,
+            session_first_sequence: T::FIRST_SEQUENCE,
+        });
+        let stamp = Stamp {
+            channel_id: config.channel_id,
+            publisher_id: config.publisher_id,
+            session: SessionId::default(),
+        };
+        Self {
+            arbiter,
+            decoder,
+            stamp,
+            lines: config.lines.min(LINES_MAX),
+            transport: PhantomData,
+        }
+    }
+
+    /// Takes a packet (the UDP payload) that `line` brought at `received`, and hands what is in order now to `sink`.
+    ///
+    /// Returns what was wrong with the packet, if anything; it is counted too, and what could be used was used. The
+    /// offset in [`Defect::Truncated`] counts from behind the transport's header.
+    #[inline(always)]
+    pub fn on_packet<S: RecordSink>(
+        &mut self,
+        line: LineId,
+        received: Nanos,
+        packet: &[u8],
+        sink: &mut S,
+    ) -> Option<Defect> {
+        let counters = self.arbiter.counters_mut();
+        let (true, Some(of_line)) = (
+            line.index() < self.lines,
+            counters.lines.get_mut(line.index()),
+        ) else {
+            counters.frame_errors.unknown_line += 1;
+            return None;
+        };
+        of_line.packets += 1;
+        of_line.bytes += packet.len() as u64;
+        of_line.last_packet_ns = received;
+        match T::frame(packet) {
+            Ok(frame) => {
+                let mut out = Delivery::<D, T, S> {
+                    decoder: &mut self.decoder,
+                    sink,
+                    stamp: &mut self.stamp,
+                    transport: PhantomData,
+                };
+                self.arbiter.on_frame(line, received, &frame, &mut out);
+                self.arbiter.take_defect()
+            }
+            Err(error) => Some(self.refuse(error)),
+        }
+    }
+
+    /// Lets go what waited longer than it may. The worker calls it between bursts; it costs two comparisons when
+    /// there is nothing to do.
+    #[inline(always)]
+    pub fn on_time<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        if self.next_deadline().is_some_and(|deadline| now >= deadline) {
+            let (arbiter, mut out) = self.split(sink);
+            arbiter.on_time(now, &mut out);
+        }
+    }
+
+    /// Lets go everything that waits, because no more packets will come.
+    pub fn finish<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        let (arbiter, mut out) = self.split(sink);
+        arbiter.finish(now, &mut out);
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do next; `None` while nothing waits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn next_deadline(&self) -> Option<Nanos> {
+        self.arbiter.next_deadline()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    #[inline(always)]
+    pub const fn counters(&self) -> &ChannelCounters {
+        self.arbiter.counters()
+    }
+
+    /// The session that the channel is in, once a packet told it.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        self.arbiter.session()
+    }
+
+    /// The decoder, for its counters.
+    #[must_use]
+    pub const fn decoder(&self) -> &D {
+        &self.decoder
+    }
+
+    /// The decoder, to prepare it before packets come.
+    #[must_use]
+    pub const fn decoder_mut(&mut self) -> &mut D {
+        &mut self.decoder
+    }
+
+    #[cold]
+    fn refuse(&mut self, error: FrameError) -> Defect {
+        let errors = &mut self.arbiter.counters_mut().frame_errors;
+        match error {
+            FrameError::ShortHeader { .. } => errors.short_header += 1,
+            FrameError::SequenceOverflow { .. } => errors.sequence_overflow += 1,
+        }
+        Defect::Frame(error)
+    }
+
+    fn split<'a, S: RecordSink>(
+        &'a mut self,
+        sink: &'a mut S,
+    ) -> (&'a mut Arbiter, Delivery<'a, D, T, S>) {
+        let out = Delivery {
+            decoder: &mut self.decoder,
+            sink,
+            stamp: &mut self.stamp,
+            transport: PhantomData,
+        };
+        (&mut self.arbiter, out)
+    }
+}
+
+/// What each control record of a channel has in common.
+#[derive(Debug)]
+struct Stamp {
+    channel_id: u8,
+    publisher_id: u16,
+    session: SessionId,
+}
+
+/// The way from the arbiter through the decoder to the sink.
+struct Delivery<'a, D, T, S> {
+    decoder: &'a mut D,
+    sink: &'a mut S,
+    stamp: &'a mut Stamp,
+    transport: PhantomData<T>,
+}
+
+impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
+    #[inline(always)]
+    fn deliver(&mut self, _line: LineId, received: Nanos, frame: &Frame<'_>, skip: u32) -> Walked {
+        T::walk(frame, skip, |sequence, message| {
+            let context = MessageContext {
+                sequence,
+                ts_recv: received,
+            };
+            self.decoder.message(&context, message, self.sink);
+        })
+    }
+
+    fn measure(&self, frame: &Frame<'_>) -> Walked {
+        T::walk(frame, 0, |_, _| {})
+    }
+
+    fn event(&mut self, now: Nanos, event: Event) {
+        let (kind, sequence, count) = match event {
+            Event::SessionStart {
+                session, sequence, ..
+            } => {
+                self.stamp.session = session;
+                (ControlKind::SessionStart, sequence, 0)
+            }
+            Event::SessionEnd { sequence } => (ControlKind::SessionEnd, sequence, 0),
+            Event::Reset { sequence } => (ControlKind::Reset, sequence, 0),
+            Event::Gap { first, count } => (ControlKind::Gap, first, count),
+        };
+        self.sink.control(&ControlRecord {
+            length: (size_of::<ControlRecord>() / 4) as u8,
+            rtype: RTYPE_CONTROL,
+            publisher_id: self.stamp.publisher_id,
+            instrument_id: 0,
+            ts_event: now,
+            kind: kind as u16,
+            channel_id: self.stamp.channel_id,
+            reserved: [0; 5],
+            sequence,
+            count,
+            ts_recv: now,
+            session: self.stamp.session.head(),
+        });
+        if let Event::SessionStart { changed: true, .. } = event {
+            self.decoder.session_changed(self.sink);
+        }
+    }
+}
