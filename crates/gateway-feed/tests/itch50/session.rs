@@ -194,7 +194,7 @@ fn an_automatic_date_is_that_of_each_session_s_first_message() {
     let times: Vec<_> = sink
         .records(Output::Plain)
         .into_iter()
-        .map(|words| typed::<v3::MboMsg>(words))
+        .map(typed::<v3::MboMsg>)
         .map(|record| (record.hd.ts_event, record.ts_in_delta))
         .collect();
     assert_eq!(times, [(MIDNIGHT + TEN, 500), (MIDNIGHT + DAY + TEN, -500)]);
