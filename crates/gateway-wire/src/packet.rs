@@ -243,6 +243,12 @@ fn parse_ipv4_at<P: PacketBytes + ?Sized>(
     if u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0 {
         return Err(Reject::Fragment);
     }
+    // Read before the lengths are compared: from those a compiler can tell that the header lies in the frame and
+    // would leave its bounds check out, which the BPF verifier insists on.
+    let udp_offset = ip_offset + ip_header_len;
+    let udp = packet
+        .load::<UDP_LEN>(udp_offset)
+        .ok_or(Reject::Truncated)?;
     let ip_total_len = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
     if ip_total_len < ip_header_len + UDP_LEN {
         return Err(Reject::BadLength);
@@ -250,10 +256,6 @@ fn parse_ipv4_at<P: PacketBytes + ?Sized>(
     if ip_offset + ip_total_len > packet.len() {
         return Err(Reject::Truncated);
     }
-    let udp_offset = ip_offset + ip_header_len;
-    let udp = packet
-        .load::<UDP_LEN>(udp_offset)
-        .ok_or(Reject::Truncated)?;
     let udp_len = usize::from(u16::from_be_bytes([udp[4], udp[5]]));
     if udp_len < UDP_LEN || udp_len > ip_total_len - ip_header_len {
         return Err(Reject::BadLength);

@@ -25,7 +25,7 @@ fn holds_together(packet: &UdpPacket, frame: &[u8]) {
 }
 
 /// Arbitrary parts of a frame: tags, options, ports, addresses, payload.
-fn parts() -> impl Strategy<Value = (Vec<u16>, usize, u16, [u8; 4], [u8; 4], Vec<u8>, bool)> {
+fn parts() -> impl Strategy<Value = Parts> {
     (
         vec(any::<u16>(), 0..=2),
         0usize..=10,
