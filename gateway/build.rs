@@ -17,8 +17,12 @@ fn embed() -> Result<(), Box<dyn std::error::Error>> {
     for source in gateway_ebpf_builder::sources() {
         println!("cargo::rerun-if-changed={}", source.display());
     }
-    println!("cargo::rerun-if-env-changed={}", gateway_ebpf_builder::TOOLCHAIN_VARIABLE);
-    let out_dir = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for a build script")?);
+    println!(
+        "cargo::rerun-if-env-changed={}",
+        gateway_ebpf_builder::TOOLCHAIN_VARIABLE
+    );
+    let out_dir =
+        PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for a build script")?);
     let detection = gateway_ebpf_builder::detect();
     println!("{}", detection.summary());
     let object = gateway_ebpf_builder::build(&detection, &shared_folder(&out_dir))?;

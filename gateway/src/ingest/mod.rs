@@ -16,22 +16,30 @@
 mod counters;
 mod drops;
 mod error;
+mod link;
 pub mod membership;
+mod object;
+mod program;
 mod provider;
 mod request;
 mod socket;
 mod stream;
 mod tier;
+mod verdicts;
 
 pub use counters::{IngestCounters, KernelDrops};
 pub use drops::KernelDropReader;
 pub use error::{ErrorKind, IngestError};
+pub use link::AttachMode;
 pub use membership::Membership;
+pub use object::xdp_object;
+pub use program::SteeringProgram;
 pub use provider::Provider;
 pub use request::{InterfaceRequest, Mode, Queues, SocketWait, UdpChecksum};
 pub use socket::SocketIngest;
 pub use stream::{Lookup, Stream, StreamId, StreamTable};
 pub use tier::{Step, Tier};
+pub use verdicts::{VerdictCounts, VerdictReader};
 
 /// The most payloads one [`Ingest::poll`] hands out: larger batches add latency to the packets at their end, smaller
 /// ones pay the ring's and the system call's fixed cost more often.

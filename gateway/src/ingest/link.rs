@@ -1,0 +1,146 @@
+//! Attaching an XDP program by a BPF link, and never in another way.
+//!
+//! A link ends with the last descriptor of it, so a killed gateway leaves nothing attached. aya falls back to an
+//! attachment by netlink where the kernel refuses a link; such a program would stay after a crash, and could
+//! replace somebody else's. Hence the one call to libbpf here.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libxdp_sys::{bpf_link_create, bpf_link_create_opts, bpf_xdp_query, bpf_xdp_query_opts};
+
+use super::{IngestError, Tier};
+
+/// Where in the kernel the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachMode {
+    /// In the driver, before the kernel builds a socket buffer.
+    Native,
+    /// In the kernel's generic hook, behind any driver.
+    Skb,
+}
+
+impl AttachMode {
+    /// `XDP_FLAGS_DRV_MODE` or `XDP_FLAGS_SKB_MODE` (`linux/if_link.h`).
+    const fn flags(self) -> u32 {
+        match self {
+            Self::Native => 1 << 2,
+            Self::Skb => 1 << 1,
+        }
+    }
+
+    /// The best tier that this mode allows without a promise of zero-copy.
+    const fn tier(self) -> Tier {
+        match self {
+            Self::Native => Tier::Copy,
+            Self::Skb => Tier::Skb,
+        }
+    }
+}
+
+/// Attaches `program` to the interface with this index; it stays as long as the returned link is open.
+pub(super) fn attach(
+    program: BorrowedFd<'_>,
+    name: &str,
+    index: u32,
+    mode: AttachMode,
+) -> Result<OwnedFd, IngestError> {
+    let missing = || IngestError::InterfaceMissing {
+        name: name.to_owned(),
+    };
+    let index = i32::try_from(index).map_err(|_| missing())?;
+    // The kernel refuses a second program in the same mode with EBUSY, but says little about whose the first is.
+    if let Some(detail) = attached(index) {
+        return Err(IngestError::ProgramAttached {
+            name: name.to_owned(),
+            detail,
+        });
+    }
+    // SAFETY: all-zero is a valid value of these C options: no cookie, no iterator.
+    let mut options: bpf_link_create_opts = unsafe { std::mem::zeroed() };
+    options.sz = size_of::<bpf_link_create_opts>();
+    options.flags = mode.flags();
+    // SAFETY: `program` is open for the call, and `options` lives through it with its size set.
+    let link = unsafe {
+        bpf_link_create(
+            program.as_raw_fd(),
+            index,
+            libxdp_sys::bpf_attach_type_BPF_XDP,
+            &raw const options,
+        )
+    };
+    if link >= 0 {
+        // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
+        return Ok(unsafe { OwnedFd::from_raw_fd(link) });
+    }
+    let cause = io::Error::from_raw_os_error(-link);
+    Err(match cause.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => IngestError::ProgramAttached {
+            name: name.to_owned(),
+            detail: attached(index).unwrap_or_else(|| cause.to_string()),
+        },
+        Some(libc::EPERM | libc::EACCES) => IngestError::Privilege {
+            name: name.to_owned(),
+            action: "attach the XDP program",
+            cause: cause.to_string(),
+        },
+        Some(libc::ENODEV | libc::ENXIO) => missing(),
+        code => IngestError::TierUnavailable {
+            name: name.to_owned(),
+            tier: mode.tier(),
+            reason: refusal(code, &cause, mode),
+        },
+    })
+}
+
+/// What an errno of the attachment means, in words.
+fn refusal(code: Option<i32>, cause: &io::Error, mode: AttachMode) -> String {
+    match (code, mode) {
+        (Some(libc::EOPNOTSUPP), AttachMode::Native) => {
+            format!("the driver has no native XDP in its present settings ({cause})")
+        }
+        (Some(libc::EINVAL | libc::ERANGE), AttachMode::Native) => format!(
+            "the driver refuses XDP ({cause}): the MTU may be too large for it, LRO or hardware GRO may be on, or the \
+             kernel is older than 5.9 and knows no XDP links"
+        ),
+        (Some(libc::ENOMEM | libc::ENOSPC), AttachMode::Native) => {
+            format!(
+                "the driver has no queues or memory left for XDP ({cause}): `ethtool -L` with fewer channels may help"
+            )
+        }
+        (Some(libc::EINVAL), AttachMode::Skb) => {
+            format!("the kernel refuses an XDP link ({cause}): it may be older than 5.9")
+        }
+        _ => format!("the kernel refuses to attach the XDP program ({cause})"),
+    }
+}
+
+/// Which XDP program the interface runs, in words; nothing if it runs none or the kernel does not tell.
+fn attached(index: i32) -> Option<String> {
+    let mut options = bpf_xdp_query_opts {
+        // Up to the feature flags: those would be asked for by a second netlink family.
+        sz: std::mem::offset_of!(bpf_xdp_query_opts, feature_flags),
+        prog_id: 0,
+        drv_prog_id: 0,
+        hw_prog_id: 0,
+        skb_prog_id: 0,
+        attach_mode: 0,
+        feature_flags: 0,
+        xdp_zc_max_segs: 0,
+    };
+    // SAFETY: `options` lives through the call and says its size.
+    if unsafe { bpf_xdp_query(index, 0, &raw mut options) } != 0 {
+        return None;
+    }
+    let modes = [
+        ("native", options.drv_prog_id),
+        ("skb", options.skb_prog_id),
+        ("offloaded", options.hw_prog_id),
+    ];
+    let found: Vec<String> = modes
+        .iter()
+        .filter(|(_, id)| *id != 0)
+        .map(|(mode, id)| format!("{mode} mode, program id {id}"))
+        .collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}

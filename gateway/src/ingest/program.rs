@@ -1,0 +1,280 @@
+//! The XDP program in the kernel: loading it, filling its maps, attaching it to one interface.
+//!
+//! [`SteeringProgram`] owns all of it. Dropping it, or the death of the process in whatever way, detaches the
+//! program and frees the maps. The order of use: [`load`](SteeringProgram::load), sockets bound and put into the
+//! map, [`attach`](SteeringProgram::attach), groups joined. A frame that comes before its queue has a socket goes to
+//! the kernel and counts as `no_socket`.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use aya::maps::{HashMap, PerCpuArray, XskMap};
+use aya::programs::Xdp;
+use aya::{Ebpf, EbpfLoader};
+use gateway_wire::shared::{
+    MAP_SOCKETS, MAP_SOURCES, MAP_STREAMS, MAP_VERDICTS, PROGRAM, SOURCE_FILTERED, SourceKey,
+    StreamKey, StreamValue,
+};
+
+use super::link::{self, AttachMode};
+use super::object::xdp_object;
+use super::verdicts::{VerdictCounts, VerdictReader};
+use super::{IngestError, Stream};
+
+/// The steering program of one interface.
+#[derive(Debug)]
+pub struct SteeringProgram {
+    /// Of the interface it is for, for messages.
+    interface: String,
+    /// Open while attached. Dropped before the program, so that nothing is attached without its maps.
+    link: Option<OwnedFd>,
+    verdicts: VerdictReader,
+    bpf: Ebpf,
+}
+
+impl SteeringProgram {
+    /// Loads the program for `interface` with `streams`, whose positions are their numbers, and room for the sockets
+    /// of the receive queues below `queues`. Attaches nothing yet.
+    ///
+    /// Of two streams with the same group and port the first counts, as in [`super::StreamTable`].
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Privilege`] without `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`;
+    /// [`IngestError::KernelFeature`] if the kernel's verifier refuses the program.
+    pub fn load(interface: &str, streams: &[Stream], queues: u32) -> Result<Self, IngestError> {
+        let fail = |action, error: &(dyn Error + 'static)| failure(interface, action, error);
+        let sources: usize = streams.iter().map(|stream| stream.sources.len()).sum();
+        let mut bpf = EbpfLoader::new()
+            .map_max_entries(MAP_STREAMS, entries(streams.len()))
+            .map_max_entries(MAP_SOURCES, entries(sources))
+            .map_max_entries(MAP_SOCKETS, queues.max(1))
+            .load(xdp_object())
+            .map_err(|error| fail("load the XDP program", &error))?;
+
+        let counters = bpf
+            .take_map(MAP_VERDICTS)
+            .ok_or_else(|| broken_object(interface, MAP_VERDICTS))?;
+        let counters = PerCpuArray::try_from(counters)
+            .map_err(|error| fail("open the XDP program's counters", &error))?;
+        let mut program = Self {
+            interface: interface.to_owned(),
+            link: None,
+            verdicts: VerdictReader::new(counters),
+            bpf,
+        };
+        program.fill(streams)?;
+        program
+            .xdp_mut()?
+            .load()
+            .map_err(|error| fail("load the XDP program", &error))?;
+        Ok(program)
+    }
+
+    /// Tells the program which streams are ours.
+    fn fill(&mut self, streams: &[Stream]) -> Result<(), IngestError> {
+        let interface = self.interface.clone();
+        let fail = |error: &(dyn Error + 'static)| {
+            failure(&interface, "fill the XDP program's maps", error)
+        };
+        let mut seen = HashSet::new();
+        for (number, stream) in (0..).zip(streams) {
+            let key = StreamKey::new(stream.group.octets(), stream.port);
+            if !seen.insert(key) {
+                continue;
+            }
+            // Sources first: a stream must not be open to all for a moment.
+            let mut map = self.map::<HashMap<_, [u8; 8], u8>>(MAP_SOURCES)?;
+            for source in &stream.sources {
+                let key = SourceKey {
+                    stream: number,
+                    source: source.octets(),
+                };
+                map.insert(key.to_bytes(), 1, 0)
+                    .map_err(|error| fail(&error))?;
+            }
+            let flags = if stream.sources.is_empty() {
+                0
+            } else {
+                SOURCE_FILTERED
+            };
+            let value = StreamValue {
+                stream: number,
+                flags,
+            };
+            self.map::<HashMap<_, [u8; 8], [u8; 8]>>(MAP_STREAMS)?
+                .insert(key.to_bytes(), value.to_bytes(), 0)
+                .map_err(|error| fail(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Sends our packets of receive queue `queue` to `socket`, an AF_XDP socket that is bound to that queue of the
+    /// interface. The map entry goes when the socket is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::System`] if the socket has no memory or rings yet, or `queue` is not below the number of
+    /// queues that the program was loaded for.
+    pub fn insert_socket(&mut self, queue: u32, socket: impl AsFd) -> Result<(), IngestError> {
+        let interface = self.interface.clone();
+        self.map::<XskMap<_>>(MAP_SOCKETS)?
+            .set(queue, socket.as_fd().as_raw_fd(), 0)
+            .map_err(|error| failure(&interface, "give the XDP program its socket", &error))
+    }
+
+    /// Lets the packets of receive queue `queue` go to the kernel again, counted as `no_socket`.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::System`] if the queue has no socket.
+    pub fn remove_socket(&mut self, queue: u32) -> Result<(), IngestError> {
+        let interface = self.interface.clone();
+        self.map::<XskMap<_>>(MAP_SOCKETS)?
+            .unset(queue)
+            .map_err(|error| failure(&interface, "take the socket from the XDP program", &error))
+    }
+
+    /// Attaches the program to the interface with this index, in exactly this mode, by a BPF link.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::ProgramAttached`] if the interface has an XDP program, ours included;
+    /// [`IngestError::TierUnavailable`] with the reason if driver or kernel refuse this mode;
+    /// [`IngestError::Privilege`], [`IngestError::InterfaceMissing`].
+    pub fn attach(&mut self, interface_index: u32, mode: AttachMode) -> Result<(), IngestError> {
+        let link = link::attach(self.program()?, &self.interface, interface_index, mode)?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// Detaches the program; its counters stay.
+    pub fn detach(&mut self) {
+        self.link = None;
+    }
+
+    /// A reader of the program's counters, for another thread.
+    #[must_use]
+    pub fn verdict_reader(&self) -> VerdictReader {
+        self.verdicts.clone()
+    }
+
+    /// The program's counters now.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::System`], for which the kernel has no reason.
+    pub fn verdicts(&self) -> Result<VerdictCounts, IngestError> {
+        self.verdicts
+            .read()
+            .map_err(|error| failure(&self.interface, "read the XDP program's counters", &error))
+    }
+
+    /// The loaded program's descriptor.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::System`] if the embedded object is not ours.
+    pub fn program(&self) -> Result<BorrowedFd<'_>, IngestError> {
+        let program = self
+            .bpf
+            .program(PROGRAM)
+            .ok_or_else(|| broken_object(&self.interface, PROGRAM))?;
+        let fd = program
+            .fd()
+            .map_err(|error| failure(&self.interface, "use the XDP program", &error))?;
+        Ok(fd.as_fd())
+    }
+
+    fn xdp_mut(&mut self) -> Result<&mut Xdp, IngestError> {
+        let interface = &self.interface;
+        let program = self
+            .bpf
+            .program_mut(PROGRAM)
+            .ok_or_else(|| broken_object(interface, PROGRAM))?;
+        program
+            .try_into()
+            .map_err(|error: aya::programs::ProgramError| {
+                failure(interface, "use the XDP program", &error)
+            })
+    }
+
+    fn map<'a, M>(&'a mut self, name: &'static str) -> Result<M, IngestError>
+    where
+        M: TryFrom<&'a mut aya::maps::Map, Error = aya::maps::MapError>,
+    {
+        let interface = &self.interface;
+        let map = self
+            .bpf
+            .map_mut(name)
+            .ok_or_else(|| broken_object(interface, name))?;
+        M::try_from(map).map_err(|error| failure(interface, "open the XDP program's maps", &error))
+    }
+}
+
+/// A map's size: the kernel takes no empty ones.
+fn entries(wanted: usize) -> u32 {
+    u32::try_from(wanted).unwrap_or(u32::MAX).max(1)
+}
+
+fn broken_object(interface: &str, part: &str) -> IngestError {
+    IngestError::System {
+        name: interface.to_owned(),
+        action: "load the XDP program",
+        cause: format!(
+            "the embedded object has no `{part}`; build the gateway again with `cargo xtask ebpf`"
+        ),
+    }
+}
+
+/// What the kernel's refusal of something means, by the errno at the end of `error`'s causes.
+fn failure(interface: &str, action: &'static str, error: &(dyn Error + 'static)) -> IngestError {
+    let name = interface.to_owned();
+    let mut text = error.to_string();
+    let mut errno = None;
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            errno = io.raw_os_error();
+        }
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    match errno {
+        Some(libc::EPERM | libc::EACCES)
+            if !text.contains("Verifier output: ") || errno == Some(libc::EPERM) =>
+        {
+            IngestError::Privilege {
+                name,
+                action,
+                cause: first_line(&text),
+            }
+        }
+        Some(libc::EINVAL | libc::EACCES | libc::E2BIG | libc::ENOSYS) => {
+            IngestError::KernelFeature {
+                feature: "what the XDP program needs",
+                cause: text,
+                remedy: "Linux 5.11 or newer runs it; on an older one set `mode = \"socket\"`",
+            }
+        }
+        _ => IngestError::System {
+            name,
+            action,
+            cause: text,
+        },
+    }
+}
+
+/// Without the verifier's log, which is empty or off the point where the privilege is missing.
+fn first_line(text: &str) -> String {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(" Verifier output: ")
+        .to_owned()
+}
