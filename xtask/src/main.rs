@@ -4,6 +4,7 @@
 //! not depend on any crate that needs a system library.
 
 mod bench;
+mod demo;
 mod ebpf;
 mod setup;
 mod shell;
@@ -41,6 +42,12 @@ enum Task {
     /// The output of each step is kept under target/xtask/test. Tests that need root, a kernel feature or exchange
     /// data (environment variable GATEWAY_TEST_DATA) say `skipped: why` where they lack it.
     Test(test::Arguments),
+    /// Show the whole path on this machine: exchange, gateway and two strategies, in under a minute once built.
+    ///
+    /// As root: two network namespaces, a veth pair and the copy tier. Without root: the same inside a user namespace
+    /// of one's own, with the socket tier. At the end a table reconciles what was sent with what was delivered and
+    /// lost. Nothing stays behind.
+    Demo(demo::Arguments),
     /// Run the benchmarks; every argument goes to the bench binary (try `cargo xtask bench --help`).
     #[command(disable_help_flag = true)]
     Bench {
@@ -55,6 +62,7 @@ fn main() -> ExitCode {
         Task::Setup(arguments) => setup::run(&arguments),
         Task::Ebpf => ebpf::run(),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Bench { arguments } => bench::run(&arguments),
     };
     match result {

@@ -45,10 +45,11 @@ fn quote(word: &OsStr) -> String {
     }
 }
 
-/// Shows `command`, runs it on this terminal and fails if it fails.
+/// Shows `command`, runs it and fails if it fails. All of it goes to stderr: stdout is for results.
 pub(crate) fn run_shown(command: &mut Command) -> Result<()> {
-    println!("+ {}", display(command));
+    eprintln!("+ {}", display(command));
     let status = command
+        .stdout(io::stderr())
         .status()
         .with_context(|| format!("cannot start {}", display(command)))?;
     if !status.success() {

@@ -12,7 +12,6 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags};
-use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 /// A network namespace that exists as long as this value or a process in it does.
@@ -47,13 +46,11 @@ impl Namespace {
         format!("/proc/{}/fd/{}", std::process::id(), self.net.as_raw_fd())
     }
 
-    /// A command that will run inside this namespace, with a `/sys` that shows its interfaces, and that dies with
-    /// the thread that spawns it.
+    /// A command that will run inside this namespace, with a `/sys` that shows its interfaces.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         let net = Arc::clone(&self.net);
         let enter = move || -> io::Result<()> {
-            set_parent_process_death_signal(Some(Signal::KILL))?;
             move_into_link_name_space(net.as_fd(), Some(LinkNameSpaceType::Network))?;
             // sysfs shows the network namespace in which it was mounted. Where mounting is refused the program sees
             // the interfaces of outside there, as `nsenter --net` would show them.

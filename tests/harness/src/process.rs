@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use crate::wait;
 
@@ -70,7 +70,11 @@ pub struct Running {
 impl Running {
     /// Starts `command` in a process group of its own (a Ctrl-C on the terminal does not reach it), with its output
     /// kept. `name` appears in messages.
+    ///
+    /// It dies with the thread that starts it, even when that is killed.
     pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
+        // SAFETY: between fork and exec the closure makes one system call.
+        unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) };
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -164,7 +164,7 @@ pub(crate) fn install(missing: &[&Need]) -> Result<()> {
         run(command)?;
     }
     for sentence in &plan.by_hand {
-        println!("{sentence}");
+        eprintln!("{sentence}");
     }
     Ok(())
 }

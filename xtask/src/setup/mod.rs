@@ -54,7 +54,7 @@ pub(crate) fn ensure() -> Result<()> {
     }
     for need in missing {
         if let Err(lack) = &need.found {
-            println!("missing: {} ({lack}), for {}", need.name, need.purpose);
+            eprintln!("missing: {} ({lack}), for {}", need.name, need.purpose);
         }
     }
     provide(&needs)
@@ -70,7 +70,7 @@ fn provide(needs: &[Need]) -> Result<()> {
     let after = needs::all();
     let still = missing(&after);
     if still.is_empty() {
-        println!("Nothing is missing any more.");
+        eprintln!("Nothing is missing any more.");
         return Ok(());
     }
     let names: Vec<&str> = still.iter().map(|need| need.name).collect();

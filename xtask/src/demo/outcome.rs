@@ -1,0 +1,343 @@
+//! What the demo found out: one object, shown as a table or as JSON.
+
+use std::fmt::{self, Write as _};
+
+use gateway_test_harness::Report;
+use serde::{Deserialize, Serialize};
+
+use super::counters::Counters;
+
+/// The demo's result.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// Where the messages came from.
+    pub(crate) source: String,
+    /// How packets reached the gateway: `copy`, `socket`, ...
+    pub(crate) tier: String,
+    /// Messages of the session.
+    pub(crate) sent: u64,
+    /// Messages that the gateway passed on, each once.
+    pub(crate) delivered: u64,
+    /// Messages that the gateway declared lost: on neither line.
+    pub(crate) lost: u64,
+    /// Messages that the simulator dropped on both lines: what `lost` should be.
+    pub(crate) dropped_on_both_lines: u64,
+    /// How many gaps were declared.
+    pub(crate) gaps: u64,
+    /// First and last sequence of each gap, as the strategies were told.
+    pub(crate) gap_ranges: Vec<(u64, u64)>,
+    /// Packets that arrived again on the other line, or twice on one.
+    pub(crate) duplicates: u64,
+    /// Whether every count agrees with every other.
+    pub(crate) reconciles: bool,
+    /// What disagrees.
+    pub(crate) differences: Vec<String>,
+    /// Each line, by its name.
+    pub(crate) lines: Vec<Line>,
+    /// Latency of each stage.
+    pub(crate) latency_ns: Latencies,
+    /// The strategies.
+    pub(crate) strategies: Vec<Strategy>,
+    /// Seconds during which messages were sent.
+    pub(crate) elapsed_s: f64,
+}
+
+/// One line, as its sender and its receiver saw it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) packets_sent: u64,
+    pub(crate) packets_dropped: u64,
+    pub(crate) packets_received: u64,
+    pub(crate) messages_dropped: u64,
+    pub(crate) wins: u64,
+}
+
+/// Latency by stage.
+#[derive(Debug, Serialize)]
+pub(crate) struct Latencies {
+    /// From the packet's arrival in the worker to its last record in shared memory; one sample a packet.
+    pub(crate) ring_publish: Quantiles,
+    /// From the packet's arrival in the worker to each record's arrival in the strategy that reads every symbol.
+    pub(crate) ring_read: Quantiles,
+}
+
+/// Three quantiles of a latency in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Quantiles {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+}
+
+/// The last line that a strategy printed.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Strategy {
+    pub(crate) name: String,
+    pub(crate) queue: String,
+    pub(crate) records: u64,
+    pub(crate) messages: u64,
+    pub(crate) lost_slots: u64,
+    pub(crate) gaps: Vec<(u64, u64)>,
+    pub(crate) gap_messages: u64,
+    pub(crate) session_ended: bool,
+    pub(crate) latency_ns: Quantiles,
+    pub(crate) best: Vec<Best>,
+}
+
+/// Best prices of an instrument.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Best {
+    pub(crate) symbol: String,
+    pub(crate) bid: Option<f64>,
+    pub(crate) ask: Option<f64>,
+}
+
+impl Outcome {
+    /// Joins what sender, gateway and strategies counted, and compares.
+    pub(crate) fn of(
+        source: &str,
+        report: &Report,
+        counters: &Counters,
+        strategies: Vec<Strategy>,
+    ) -> Self {
+        let lines = report.lines.iter().map(|(name, sent)| {
+            let received = counters
+                .lines
+                .iter()
+                .find(|received| received.name == *name);
+            Line {
+                name: name.clone(),
+                packets_sent: sent.packets_sent,
+                packets_dropped: sent.packets_dropped,
+                messages_dropped: sent.messages_dropped,
+                packets_received: received.map_or(0, |line| line.packets),
+                wins: received.map_or(0, |line| line.wins),
+            }
+        });
+        // The first strategy reads every symbol.
+        let everything = strategies.first();
+        let mut outcome = Self {
+            source: source.to_owned(),
+            tier: counters.tier.clone(),
+            sent: report.messages,
+            delivered: counters.delivered,
+            lost: counters.lost,
+            dropped_on_both_lines: report.lost_on_both.messages,
+            gaps: counters.gaps,
+            gap_ranges: everything
+                .map(|strategy| strategy.gaps.clone())
+                .unwrap_or_default(),
+            duplicates: counters.duplicates,
+            reconciles: false,
+            differences: Vec::new(),
+            lines: lines.collect(),
+            latency_ns: Latencies {
+                ring_publish: counters.ring_publish,
+                ring_read: everything
+                    .map(|strategy| strategy.latency_ns)
+                    .unwrap_or_default(),
+            },
+            strategies,
+            elapsed_s: report.elapsed_s,
+        };
+        outcome.differences = outcome.compare(report);
+        outcome.reconciles = outcome.differences.is_empty();
+        outcome
+    }
+
+    fn compare(&self, report: &Report) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut equal = |what: &str, left: u64, right: u64| {
+            if left != right {
+                differences.push(format!("{what}: {left} and {right}"));
+            }
+        };
+        equal(
+            "sent, delivered + lost",
+            self.sent,
+            self.delivered + self.lost,
+        );
+        equal(
+            "dropped on both lines, lost",
+            self.dropped_on_both_lines,
+            self.lost,
+        );
+        for line in &self.lines {
+            let what = format!("line {}: packets sent, received", line.name);
+            equal(&what, line.packets_sent, line.packets_received);
+        }
+        if let Some(strategy) = self.strategies.first() {
+            equal(
+                "delivered, messages of the first strategy",
+                self.delivered,
+                strategy.messages,
+            );
+            equal(
+                "lost, gap messages of the first strategy",
+                self.lost,
+                strategy.gap_messages,
+            );
+        }
+        for strategy in &self.strategies {
+            equal(
+                &format!("0, slots lost by {}", strategy.name),
+                0,
+                strategy.lost_slots,
+            );
+        }
+        if merged(&report.lost_on_both.ranges) != merged(&self.gap_ranges) {
+            differences.push("the gaps are not where both lines dropped".to_owned());
+        }
+        differences
+    }
+}
+
+/// Ranges in order, neighbours joined: one loss may be declared in two gaps.
+fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in sorted {
+        match joined.last_mut() {
+            Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |value: u64| thousands(value);
+        writeln!(
+            f,
+            "  {} in {:.1} s, tier {}\n",
+            self.source, self.elapsed_s, self.tier
+        )?;
+        writeln!(f, "  {:<26}{:>12}{:>12}", "packets", "line A", "line B")?;
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn Fn(&Line) -> u64| {
+            write!(f, "  {name:<26}")?;
+            for line in &self.lines {
+                write!(f, "{:>12}", number(value(line)))?;
+            }
+            writeln!(f)
+        };
+        row(f, "dropped by the simulator", &|line| line.packets_dropped)?;
+        row(f, "sent", &|line| line.packets_sent)?;
+        row(f, "received by the gateway", &|line| line.packets_received)?;
+        row(f, "  of these first to come", &|line| line.wins)?;
+        writeln!(f)?;
+        writeln!(f, "  {:<26}{:>12}", "messages sent", number(self.sent))?;
+        writeln!(
+            f,
+            "  {:<26}{:>12}",
+            "  delivered, each once",
+            number(self.delivered)
+        )?;
+        let gaps = if self.gaps == 1 {
+            "1 gap".to_owned()
+        } else {
+            format!("{} gaps", number(self.gaps))
+        };
+        writeln!(
+            f,
+            "  {:<26}{:>12}   in {gaps}",
+            "  lost on both lines",
+            number(self.lost)
+        )?;
+        match self.reconciles {
+            true => writeln!(
+                f,
+                "  sent = delivered + lost, and every line, gap and reader agrees\n"
+            )?,
+            false => {
+                writeln!(f, "  THE COUNTS DISAGREE:")?;
+                for difference in &self.differences {
+                    writeln!(f, "    {difference}")?;
+                }
+                writeln!(f)?;
+            }
+        }
+        writeln!(
+            f,
+            "  {:<26}{:>12}{:>12}{:>12}",
+            "latency", "p50", "p99", "p99.9"
+        )?;
+        let mut stage = |name: &str, of: &Quantiles| {
+            let [p50, p99, p999] = [of.p50, of.p99, of.p999].map(duration);
+            writeln!(f, "  {name:<26}{p50:>12}{p99:>12}{p999:>12}")
+        };
+        stage("packet in → published", &self.latency_ns.ring_publish)?;
+        for strategy in &self.strategies {
+            stage(
+                &format!("packet in → {}", strategy.name),
+                &strategy.latency_ns,
+            )?;
+        }
+        writeln!(f)?;
+        writeln!(
+            f,
+            "  {:<26}{:>12}{:>12}{:>12}",
+            "strategies", "messages", "records", "lost"
+        )?;
+        for strategy in &self.strategies {
+            let [messages, records, lost] =
+                [strategy.messages, strategy.records, strategy.lost_slots].map(thousands);
+            writeln!(
+                f,
+                "  {:<26}{messages:>12}{records:>12}{lost:>12}",
+                strategy.name
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Nanoseconds with a unit that leaves three or four digits.
+fn duration(nanoseconds: u64) -> String {
+    let mut text = String::new();
+    let value = nanoseconds as f64;
+    let written = match nanoseconds {
+        0..10_000 => write!(text, "{nanoseconds} ns"),
+        10_000..1_000_000 => write!(text, "{:.1} µs", value / 1e3),
+        1_000_000.. => write!(text, "{:.2} ms", value / 1e6),
+    };
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567].map(thousands)
+        );
+        assert_eq!(
+            ["830 ns", "12.5 µs", "3.20 ms"],
+            [830, 12_500, 3_200_000].map(duration)
+        );
+    }
+
+    #[test]
+    fn a_loss_declared_in_two_gaps_is_one_range() {
+        assert_eq!(merged(&[(8, 9), (1, 3), (4, 5)]), [(1, 5), (8, 9)]);
+    }
+}

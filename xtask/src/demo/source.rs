@@ -1,0 +1,124 @@
+//! What the simulated exchange sends.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use gateway_test_harness::data;
+
+/// Packets lost on each line, on purpose.
+pub(crate) const LOSS: f64 = 0.02;
+/// Messages a second of the generated flow: far below what the path carries, so that two cores also have time for
+/// the exchange, the strategies and the terminal.
+const GENERATED_RATE: u64 = 40_000;
+/// Instruments of the generated flow.
+const GENERATED_SYMBOLS: u32 = 40;
+/// Where the real messages of a trading day lie in the test data.
+const REAL_MESSAGES: &str = "nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50";
+/// The trading day of that file.
+const REAL_DATE: &str = "2019-12-30";
+/// How many messages that file holds.
+const REAL_COUNT: u64 = 1_000;
+
+/// Where the messages come from.
+pub(crate) enum Source {
+    /// The simulator's own order flow.
+    Generated { seconds: u64 },
+    /// A file of recorded messages.
+    Recorded {
+        file: PathBuf,
+        rate: u64,
+        date: Option<&'static str>,
+    },
+}
+
+impl Source {
+    /// The user's file, else real messages where the test data is, else the simulator's own.
+    pub(crate) fn choose(file: Option<&Path>, seconds: u64) -> Result<Self> {
+        match file {
+            Some(file) if !file.is_file() => bail!("{} is not a file", file.display()),
+            Some(file) => Ok(Self::Recorded {
+                file: file.to_path_buf(),
+                rate: GENERATED_RATE,
+                date: None,
+            }),
+            None => Ok(match data::file(REAL_MESSAGES) {
+                // Few messages are spread over the time there is.
+                Some(file) => {
+                    let rate = REAL_COUNT.div_ceil(seconds);
+                    Self::Recorded {
+                        file,
+                        rate,
+                        date: Some(REAL_DATE),
+                    }
+                }
+                None => Self::Generated { seconds },
+            }),
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Generated { .. } => {
+                format!(
+                    "generated order flow, {GENERATED_SYMBOLS} symbols, {GENERATED_RATE} messages/s"
+                )
+            }
+            Self::Recorded { file, rate, .. } => {
+                let name = file
+                    .file_name()
+                    .map_or_else(|| file.to_string_lossy(), |name| name.to_string_lossy());
+                format!("recorded messages of {name}, {rate} messages/s")
+            }
+        }
+    }
+
+    /// The glob of the strategy that does not want everything.
+    pub(crate) fn some_symbols(&self) -> &'static str {
+        match self {
+            Self::Generated { .. } => "AAA[A-H]",
+            Self::Recorded { .. } => "[A-C]*",
+        }
+    }
+
+    /// The session's date for the gateway's configuration.
+    pub(crate) fn session_date(&self) -> String {
+        match self {
+            Self::Recorded {
+                date: Some(date), ..
+            } => (*date).to_owned(),
+            _ => "auto".to_owned(),
+        }
+    }
+
+    /// `gateway-sim`'s arguments, those of interface and lines left out.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let words = match self {
+            Self::Generated { seconds } => {
+                let messages = GENERATED_RATE * seconds;
+                format!(
+                    "generate --symbols {GENERATED_SYMBOLS} --messages {messages} --pace rate={GENERATED_RATE} \
+                     --messages-per-packet 8"
+                )
+            }
+            Self::Recorded { rate, .. } => {
+                format!("replay --pace rate={rate} --messages-per-packet 3")
+            }
+        };
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        if let Self::Recorded { file, .. } = self {
+            arguments.insert(1, file.display().to_string());
+        }
+        let common =
+            format!("--loss-a {LOSS} --loss-b {LOSS} --seed 7 --heartbeat-ms 200 --end-of-session");
+        arguments.extend(common.split_whitespace().map(str::to_owned));
+        arguments
+    }
+}
+
+/// What flows while a demo is kept running: a hundred messages a second for a day.
+pub(crate) fn trickle() -> Vec<String> {
+    let words = "generate --symbols 40 --messages 8640000 --pace rate=100 --messages-per-packet 4 --seed 8 \
+                 --heartbeat-ms 200 --session TRICKLE";
+    words.split_whitespace().map(str::to_owned).collect()
+}
