@@ -1,5 +1,6 @@
 //! The gateway service.
 
+pub mod broker;
 pub mod cli;
 pub mod config;
 /// How packets reach a worker: providers, tiers, multicast membership.

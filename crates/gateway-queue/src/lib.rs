@@ -52,7 +52,7 @@ pub use publisher::{Ending, Publisher, PublisherOptions, QueueHandle};
 #[cfg(not(loom))]
 pub use ring::OnLapped;
 #[cfg(not(loom))]
-pub use subscriber::{Closed, Health, Poll, RecordRef, Start, Subscriber};
+pub use subscriber::{Advance, Closed, Health, Poll, RecordRef, Start, Subscriber};
 
 /// Largest number of 8-byte words of a record: its length is one byte that counts 32-bit words.
 pub const RECORD_WORDS_MAX: usize = 128;

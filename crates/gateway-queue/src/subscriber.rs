@@ -62,6 +62,19 @@ pub enum Poll<'a> {
     Closed(Closed),
 }
 
+/// A [`Poll`] without its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// [`Subscriber::current`] is a new record.
+    Record,
+    /// Nothing new.
+    Empty,
+    /// The publisher overtook this reader by so many slots.
+    Lost(u64),
+    /// The queue ended.
+    Closed(Closed),
+}
+
 /// A record in the subscriber's buffer, valid until the next poll.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
@@ -85,6 +98,8 @@ pub struct Health {
 pub struct Subscriber {
     reader: Reader<MappedRing, SLOT_PAYLOAD_WORDS>,
     buffer: [u64; RECORD_WORDS_MAX],
+    current_position: u64,
+    current_words: usize,
     clock: &'static Clock,
     idle_polls: u32,
     idle_ticks: u64,
@@ -149,6 +164,8 @@ impl Subscriber {
         Ok(Self {
             reader,
             buffer: [0; RECORD_WORDS_MAX],
+            current_position: 0,
+            current_words: 0,
             clock,
             idle_polls: 0,
             idle_ticks: clock.ticks_in(IDLE),
@@ -160,31 +177,51 @@ impl Subscriber {
     /// Takes the next record, if there is one. Allocates nothing and makes no system call.
     #[inline(always)]
     pub fn poll(&mut self) -> Poll<'_> {
-        match self.reader.poll(&mut self.buffer) {
-            Step::Record { position, words } => Poll::Record(RecordRef {
-                position,
-                words: &self.buffer[..words.min(RECORD_WORDS_MAX)],
-            }),
-            Step::Empty => {
-                self.idle_polls += 1;
-                if self.idle_polls < IDLE_POLLS {
-                    return Poll::Empty;
-                }
-                self.idle_polls = 0;
-                if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
-                    return Poll::Empty;
-                }
-                self.poll_state()
-            }
-            Step::Lost(slots) => Poll::Lost { slots },
-        }
+        let advance = self.advance();
+        self.poll_of(advance)
     }
 
     /// As [`Self::poll`], and looks at the queue's state at once if there is no record: for readers that sleep
     /// between polls.
+    pub fn poll_or_state(&mut self) -> Poll<'_> {
+        let advance = self.advance_or_state();
+        self.poll_of(advance)
+    }
+
+    #[inline(always)]
+    fn poll_of(&self, advance: Advance) -> Poll<'_> {
+        match advance {
+            Advance::Record => Poll::Record(self.current()),
+            Advance::Empty => Poll::Empty,
+            Advance::Lost(slots) => Poll::Lost { slots },
+            Advance::Closed(closed) => Poll::Closed(closed),
+        }
+    }
+
+    /// As [`Self::poll`]; the record is [`Self::current`].
+    #[inline(always)]
+    pub fn advance(&mut self) -> Advance {
+        match self.reader.poll(&mut self.buffer) {
+            Step::Record { position, words } => self.copied(position, words),
+            Step::Empty => {
+                self.idle_polls += 1;
+                if self.idle_polls < IDLE_POLLS {
+                    return Advance::Empty;
+                }
+                self.idle_polls = 0;
+                if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
+                    return Advance::Empty;
+                }
+                self.advance_or_state()
+            }
+            Step::Lost(slots) => Advance::Lost(slots),
+        }
+    }
+
+    /// As [`Self::poll_or_state`]; the record is [`Self::current`].
     #[cold]
     #[inline(never)]
-    pub fn poll_state(&mut self) -> Poll<'_> {
+    pub fn advance_or_state(&mut self) -> Advance {
         self.state_seen_ticks = self.clock.ticks();
         let mapping = self.reader.memory().mapping();
         let state = mapping.word(STATE).load(Ordering::Relaxed);
@@ -198,14 +235,28 @@ impl Subscriber {
             }
             Some(State::Closed) | None => Some(Closed::Stopped),
         };
-        match (self.reader.poll(&mut self.buffer), closed) {
-            (Step::Record { position, words }, _) => Poll::Record(RecordRef {
-                position,
-                words: &self.buffer[..words.min(RECORD_WORDS_MAX)],
-            }),
-            (Step::Lost(slots), _) => Poll::Lost { slots },
-            (Step::Empty, None) => Poll::Empty,
-            (Step::Empty, Some(closed)) => Poll::Closed(closed),
+        match self.reader.poll(&mut self.buffer) {
+            Step::Record { position, words } => self.copied(position, words),
+            Step::Lost(slots) => Advance::Lost(slots),
+            Step::Empty => closed.map_or(Advance::Empty, Advance::Closed),
+        }
+    }
+
+    #[inline(always)]
+    fn copied(&mut self, position: u64, words: usize) -> Advance {
+        self.current_position = position;
+        self.current_words = words;
+        Advance::Record
+    }
+
+    /// The record of the poll that just brought one. After any other poll its words are meaningless.
+    #[inline(always)]
+    #[must_use]
+    pub fn current(&self) -> RecordRef<'_> {
+        let words = &self.buffer[..self.current_words.min(RECORD_WORDS_MAX)];
+        RecordRef {
+            position: self.current_position,
+            words,
         }
     }
 

@@ -133,11 +133,11 @@ fn the_end_is_told_after_the_last_record() {
         let mut subscriber = attach(&handle, Start::Head);
         publisher.publish(&record(0, 7));
         publisher.close(ending);
-        let Poll::Record(found) = subscriber.poll_state() else {
+        let Poll::Record(found) = subscriber.poll_or_state() else {
             panic!("the record comes first")
         };
         assert_eq!(found.position, 0);
-        let Poll::Closed(closed) = subscriber.poll_state() else {
+        let Poll::Closed(closed) = subscriber.poll_or_state() else {
             panic!("then the end")
         };
         let expected = match ending {

@@ -1,0 +1,348 @@
+//! What the broker answers.
+
+use super::fields::{Fields, put_text};
+use super::{ENVELOPE_BYTES, Envelope, ProtocolError, QUEUE_NAME_BYTES, REPLY_BYTES_MAX};
+
+const WELCOME: u16 = 0x8001;
+const QUEUES: u16 = 0x8002;
+const SUBSCRIBED: u16 = 0x8003;
+const STATUS: u16 = 0x8004;
+const ERROR: u16 = 0x80FF;
+
+/// Bytes of a text or of queue entries in one message, after its flag and count.
+const CHUNK_BYTES: usize = REPLY_BYTES_MAX - ENVELOPE_BYTES - 8;
+const ENTRY_BYTES: usize = QUEUE_NAME_BYTES + 40;
+
+/// Why the broker refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The request could not be understood; the connection ends.
+    Malformed,
+    /// The request speaks another version; the connection ends.
+    Version,
+    /// There is no such queue.
+    UnknownQueue,
+    /// There are as many clients as allowed; the connection ends.
+    Busy,
+    /// This connection has a subscription; open another.
+    AlreadySubscribed,
+    /// The gateway lacks a resource.
+    Resource,
+    /// A reason that this client does not know.
+    Other(u32),
+}
+
+impl ErrorCode {
+    const fn number(self) -> u32 {
+        match self {
+            Self::Malformed => 1,
+            Self::Version => 2,
+            Self::UnknownQueue => 3,
+            Self::Busy => 4,
+            Self::AlreadySubscribed => 5,
+            Self::Resource => 6,
+            Self::Other(number) => number,
+        }
+    }
+
+    const fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Malformed,
+            2 => Self::Version,
+            3 => Self::UnknownQueue,
+            4 => Self::Busy,
+            5 => Self::AlreadySubscribed,
+            6 => Self::Resource,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// A queue in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// Its name.
+    pub name: String,
+    /// When it was made, nanoseconds since the Unix epoch.
+    pub epoch: u64,
+    /// Its slots.
+    pub slots: u64,
+    /// Slots published so far.
+    pub head: u64,
+    /// What the records are.
+    pub schema_id: u64,
+    /// Version of that.
+    pub schema_version: u32,
+    /// Largest record in bytes.
+    pub record_bytes_max: u32,
+}
+
+/// The broker's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To [`super::Request::Hello`].
+    Welcome {
+        /// The gateway's process, in its own namespace.
+        pid: u32,
+        /// When the broker began, nanoseconds since the Unix epoch.
+        started_ns: u64,
+    },
+    /// To [`super::Request::Queues`].
+    Queues {
+        /// Some of them, in the configuration's order.
+        entries: Vec<QueueEntry>,
+        /// Whether another message follows.
+        more: bool,
+    },
+    /// To [`super::Request::Subscribe`]; two descriptors come along.
+    Subscribed {
+        /// The queue's epoch.
+        epoch: u64,
+    },
+    /// To [`super::Request::Status`].
+    Status {
+        /// A part of the JSON text.
+        text: Vec<u8>,
+        /// Whether another message follows.
+        more: bool,
+    },
+    /// To a request that is refused.
+    Error {
+        /// The reason as a number.
+        code: ErrorCode,
+        /// The reason in words, with the remedy.
+        text: String,
+    },
+}
+
+impl Reply {
+    /// The answers that carry a whole status text.
+    #[must_use]
+    pub fn status(text: &str) -> Vec<Self> {
+        let mut chunks: Vec<&[u8]> = text.as_bytes().chunks(CHUNK_BYTES).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        let last = chunks.len() - 1;
+        let reply = |(index, chunk): (usize, &&[u8])| Self::Status {
+            text: chunk.to_vec(),
+            more: index < last,
+        };
+        chunks.iter().enumerate().map(reply).collect()
+    }
+
+    /// The answers that carry a whole list of queues.
+    #[must_use]
+    pub fn queues(entries: &[QueueEntry]) -> Vec<Self> {
+        let mut chunks: Vec<&[QueueEntry]> = entries.chunks(CHUNK_BYTES / ENTRY_BYTES).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        let last = chunks.len() - 1;
+        let reply = |(index, chunk): (usize, &&[QueueEntry])| Self::Queues {
+            entries: chunk.to_vec(),
+            more: index < last,
+        };
+        chunks.iter().enumerate().map(reply).collect()
+    }
+
+    /// The message that answers the request of that number.
+    #[must_use]
+    pub fn encode(&self, request: u32) -> Vec<u8> {
+        let mut body = Vec::new();
+        let kind = match self {
+            Self::Welcome { pid, started_ns } => {
+                body.extend_from_slice(&pid.to_le_bytes());
+                body.extend_from_slice(&0_u32.to_le_bytes());
+                body.extend_from_slice(&started_ns.to_le_bytes());
+                WELCOME
+            }
+            Self::Queues { entries, more } => {
+                body.extend_from_slice(&u32::from(*more).to_le_bytes());
+                body.extend_from_slice(&(entries.len() as u32).to_le_bytes());
+                for entry in entries {
+                    put_entry(&mut body, entry);
+                }
+                QUEUES
+            }
+            Self::Subscribed { epoch } => {
+                body.extend_from_slice(&epoch.to_le_bytes());
+                SUBSCRIBED
+            }
+            Self::Status { text, more } => {
+                body.extend_from_slice(&u32::from(*more).to_le_bytes());
+                body.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                body.extend_from_slice(text);
+                STATUS
+            }
+            Self::Error { code, text } => {
+                body.extend_from_slice(&code.number().to_le_bytes());
+                body.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                body.extend_from_slice(text.as_bytes());
+                ERROR
+            }
+        };
+        Envelope::build(kind, request, &body)
+    }
+
+    /// The answer of a message, and the number of the request it belongs to.
+    ///
+    /// # Errors
+    /// [`ProtocolError`], whatever the bytes are.
+    pub fn decode(message: &[u8]) -> Result<(u32, Self), ProtocolError> {
+        let envelope = Envelope::parse(message)?;
+        let mut fields = Fields::new(envelope.body);
+        let reply = match envelope.kind {
+            WELCOME => {
+                let (pid, _, started_ns) = (fields.u32()?, fields.u32()?, fields.u64()?);
+                Self::Welcome { pid, started_ns }
+            }
+            QUEUES => {
+                let (more, count) = (fields.u32()? != 0, fields.u32()?);
+                // Bounded by the message: the first entry that is missing ends it.
+                let entries = (0..count)
+                    .map(|_| take_entry(&mut fields))
+                    .collect::<Result<_, _>>()?;
+                Self::Queues { entries, more }
+            }
+            SUBSCRIBED => Self::Subscribed {
+                epoch: fields.u64()?,
+            },
+            STATUS => {
+                let more = fields.u32()? != 0;
+                Self::Status {
+                    text: counted(&mut fields)?.to_vec(),
+                    more,
+                }
+            }
+            ERROR => {
+                let code = ErrorCode::from_number(fields.u32()?);
+                Self::Error {
+                    code,
+                    text: String::from_utf8_lossy(counted(&mut fields)?).into_owned(),
+                }
+            }
+            kind => return Err(ProtocolError::Kind { kind }),
+        };
+        fields.end()?;
+        Ok((envelope.request, reply))
+    }
+}
+
+/// All that is left, whose length a field announces.
+fn counted<'a>(fields: &mut Fields<'a>) -> Result<&'a [u8], ProtocolError> {
+    let announced = fields.u32()?;
+    let bytes = fields.rest();
+    if bytes.len() == announced as usize {
+        Ok(bytes)
+    } else {
+        Err(ProtocolError::Field { field: "length" })
+    }
+}
+
+fn put_entry(body: &mut Vec<u8>, entry: &QueueEntry) {
+    put_text::<QUEUE_NAME_BYTES>(body, &entry.name);
+    for word in [entry.epoch, entry.slots, entry.head, entry.schema_id] {
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+    body.extend_from_slice(&entry.schema_version.to_le_bytes());
+    body.extend_from_slice(&entry.record_bytes_max.to_le_bytes());
+}
+
+fn take_entry(fields: &mut Fields<'_>) -> Result<QueueEntry, ProtocolError> {
+    Ok(QueueEntry {
+        name: fields.text::<QUEUE_NAME_BYTES>("name")?,
+        epoch: fields.u64()?,
+        slots: fields.u64()?,
+        head: fields.u64()?,
+        schema_id: fields.u64()?,
+        schema_version: fields.u32()?,
+        record_bytes_max: fields.u32()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::super::Request;
+    use super::*;
+
+    fn entry(index: u64) -> QueueEntry {
+        QueueEntry {
+            name: format!("queue-{index}"),
+            epoch: index,
+            slots: 64,
+            head: 3,
+            schema_id: 4,
+            schema_version: 5,
+            record_bytes_max: 6,
+        }
+    }
+
+    #[test]
+    fn replies_survive_the_wire() {
+        let mut replies = vec![
+            Reply::Welcome {
+                pid: 1,
+                started_ns: 2,
+            },
+            Reply::Subscribed { epoch: 3 },
+            Reply::Error {
+                code: ErrorCode::Busy,
+                text: "too many".into(),
+            },
+        ];
+        replies.extend(Reply::status(&"x".repeat(40_000)));
+        replies.extend(Reply::queues(&(0..400).map(entry).collect::<Vec<_>>()));
+        for reply in replies {
+            let message = reply.encode(7);
+            assert!(message.len() <= REPLY_BYTES_MAX);
+            assert_eq!(Reply::decode(&message).unwrap(), (7, reply));
+        }
+    }
+
+    #[test]
+    fn long_lists_and_texts_take_several_messages_and_empty_ones_take_one() {
+        assert_eq!(Reply::status("").len(), 1);
+        assert_eq!(Reply::queues(&[]).len(), 1);
+        let entries: Vec<_> = (0..400).map(entry).collect();
+        let replies = Reply::queues(&entries);
+        let more: Vec<bool> = replies
+            .iter()
+            .map(|reply| matches!(reply, Reply::Queues { more: true, .. }))
+            .collect();
+        assert_eq!(more, [true, true, false]);
+    }
+
+    #[test]
+    fn requests_survive_the_wire() {
+        let subscribe = Request::Subscribe {
+            queue: "all".into(),
+            reader: "me".into(),
+        };
+        for request in [Request::Hello, Request::Queues, subscribe, Request::Status] {
+            assert_eq!(Request::decode(&request.encode(9)).unwrap(), (9, request));
+        }
+    }
+
+    #[test]
+    fn damaged_messages_are_refused_and_never_panic() {
+        let subscribe = Request::Subscribe {
+            queue: "all".into(),
+            reader: "me".into(),
+        }
+        .encode(1);
+        let list = Reply::queues(&[entry(1), entry(2)])[0].encode(1);
+        for message in [subscribe, list] {
+            for cut in 0..message.len() {
+                assert!(Request::decode(&message[..cut]).is_err());
+                assert!(Reply::decode(&message[..cut]).is_err());
+            }
+            for bit in 0..message.len() * 8 {
+                let mut damaged = message.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                let _ = (Request::decode(&damaged), Reply::decode(&damaged));
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Typed views of records, borrowed from the subscription's buffer.
+
+use dbn::rtype;
+use gateway_feed::record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
+use gateway_feed::record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
+use gateway_queue::RecordRef;
+
+/// A record, by its type. Valid until the next poll.
+#[derive(Clone, Copy, Debug)]
+pub enum Record<'a> {
+    /// An order message, fill or trade.
+    Mbo(&'a MboMsg),
+    /// An instrument.
+    Definition(&'a InstrumentDefMsg),
+    /// A trading status.
+    Status(&'a StatusMsg),
+    /// An auction imbalance.
+    Imbalance(&'a ImbalanceMsg),
+    /// Something about the channel: a gap, a reset, a session's begin or end.
+    Control(&'a ControlRecord),
+    /// A message as the exchange sent it.
+    Native {
+        /// What the gateway put in front.
+        header: &'a NativeHeader,
+        /// The exchange's bytes.
+        bytes: &'a [u8],
+    },
+    /// A record of a type that this client does not know, or whose length contradicts its type.
+    Other(RecordRef<'a>),
+}
+
+impl<'a> Record<'a> {
+    /// The view of a record's words.
+    #[inline]
+    #[must_use]
+    pub fn from_words(record: RecordRef<'a>) -> Self {
+        let words = record.words;
+        let Some(&first) = words.first() else {
+            return Self::Other(record);
+        };
+        let view = match (first >> 8) as u8 {
+            rtype::MBO => view(words).map(Self::Mbo),
+            RTYPE_CONTROL => view(words).map(Self::Control),
+            RTYPE_NATIVE => native(words),
+            rtype::INSTRUMENT_DEF => view(words).map(Self::Definition),
+            rtype::STATUS => view(words).map(Self::Status),
+            rtype::IMBALANCE => view(words).map(Self::Imbalance),
+            _ => None,
+        };
+        view.unwrap_or(Self::Other(record))
+    }
+}
+
+/// Types whose every bit pattern is a value, whose alignment is at most 8 and which have no padding that anybody reads.
+///
+/// # Safety
+/// The implementor is such a type.
+unsafe trait Plain: Sized {}
+
+// SAFETY: `repr(C)`, integers and arrays of integers only (`FlagSet` is a transparent `u8`), alignment 8.
+unsafe impl Plain for MboMsg {}
+// SAFETY: as above.
+unsafe impl Plain for InstrumentDefMsg {}
+// SAFETY: as above.
+unsafe impl Plain for StatusMsg {}
+// SAFETY: as above.
+unsafe impl Plain for ImbalanceMsg {}
+// SAFETY: as above.
+unsafe impl Plain for ControlRecord {}
+// SAFETY: as above.
+unsafe impl Plain for NativeHeader {}
+
+/// `words` as a `T`, if that is exactly how long they are.
+#[inline(always)]
+fn view<T: Plain>(words: &[u64]) -> Option<&T> {
+    const { assert!(align_of::<T>() <= align_of::<u64>()) };
+    if size_of_val(words) != size_of::<T>().next_multiple_of(8) {
+        return None;
+    }
+    // SAFETY: long enough as just checked, aligned as asserted above, and `Plain` vouches for any content; the view
+    // borrows what the words borrow.
+    Some(unsafe { &*words.as_ptr().cast::<T>() })
+}
+
+#[inline]
+fn native(words: &[u64]) -> Option<Record<'_>> {
+    let (header, rest) = words.split_at_checked(size_of::<NativeHeader>() / 8)?;
+    let header: &NativeHeader = view(header)?;
+    // SAFETY: the bytes of initialised words are initialised bytes; the length is that of the words.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(rest.as_ptr().cast::<u8>(), size_of_val(rest)) };
+    Some(Record::Native {
+        header,
+        bytes: bytes.get(..usize::from(header.message_length))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn record(words: &[u64]) -> RecordRef<'_> {
+        RecordRef { position: 0, words }
+    }
+
+    #[test]
+    fn an_order_is_seen_as_one() {
+        let mut words = [0_u64; 7];
+        words[0] = 14 | u64::from(rtype::MBO) << 8 | 2 << 16 | 77 << 32;
+        words[3] = 1_234_500_000_000;
+        let Record::Mbo(order) = Record::from_words(record(&words)) else {
+            panic!()
+        };
+        assert_eq!(
+            (order.hd.publisher_id, order.hd.instrument_id, order.price),
+            (2, 77, 1_234_500_000_000)
+        );
+    }
+
+    #[test]
+    fn native_bytes_are_as_long_as_the_message() {
+        let mut words = [0_u64; 4];
+        words[0] = 8 | u64::from(RTYPE_NATIVE) << 8 | 12 << 16 | 5 << 32;
+        words[2] = u64::from_le_bytes(*b"Sabcdefg");
+        words[3] = u64::from_le_bytes(*b"hijk\0\0\0\0");
+        let Record::Native { header, bytes } = Record::from_words(record(&words)) else {
+            panic!()
+        };
+        assert_eq!((header.instrument_id, bytes), (5, &b"Sabcdefghijk"[..]));
+    }
+
+    #[test]
+    fn a_record_whose_length_contradicts_its_type_is_not_misread() {
+        for kind in 0..=255_u64 {
+            for len in 0..70 {
+                let mut words = vec![u64::MAX; len];
+                if let Some(first) = words.first_mut() {
+                    *first = (len as u64 * 2) | (kind << 8) | (0xFFFF << 16);
+                }
+                let view = Record::from_words(record(&words));
+                let sound = match view {
+                    Record::Mbo(_) | Record::Control(_) => len == 7,
+                    Record::Definition(_) => len == 65,
+                    Record::Status(_) => len == 5,
+                    Record::Imbalance(_) => len == 14,
+                    Record::Native { .. } => false,
+                    Record::Other(_) => true,
+                };
+                assert!(sound, "{view:?} of {len} words");
+            }
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Reading one queue: records, losses, the end.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gateway_queue::clock::Clock;
+use gateway_queue::layout::StaticHeader;
+use gateway_queue::{
+    Advance, Health, PositionWriter, ReaderPosition, RecordRef, Start, Subscriber,
+};
+
+use crate::client::{Client, SubscribeOptions};
+use crate::protocol::{ProtocolError, Reply, Request};
+use crate::record::Record;
+use crate::{ClientError, Connection};
+
+/// The position is written after so many records …
+const POSITION_RECORDS: u32 = 1_024;
+/// … or after this time.
+const POSITION_INTERVAL: Duration = Duration::from_millis(1);
+/// Empty polls between two looks at the clock.
+const IDLE_POLLS: u32 = 256;
+/// An idle reader looks this often whether the gateway's socket hung up.
+const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
+/// A gateway that hung up may still be publishing its last records for so long.
+const HANG_UP_GRACE: Duration = Duration::from_millis(250);
+/// How long a successor may take to answer when a queue has ended.
+const SUCCESSOR_TIMEOUT: Duration = Duration::from_millis(200);
+/// The process's clock is compared with the system's this often.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What [`Subscription::wait`] does while there is no record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WaitStrategy {
+    /// Polls without pause: lowest latency, one core.
+    #[default]
+    Spin,
+    /// Lets others run between polls: a core shared with other work.
+    Yield,
+    /// Sleeps so long between polls: next to no processor time; the kernel adds some 50 µs.
+    Sleep(Duration),
+}
+
+impl WaitStrategy {
+    fn pause(self) {
+        match self {
+            Self::Spin => std::hint::spin_loop(),
+            Self::Yield => std::thread::yield_now(),
+            Self::Sleep(duration) => std::thread::sleep(duration),
+        }
+    }
+}
+
+/// Why a subscription gives no more records. [`Subscription::reattach`] goes on where there is a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The gateway stopped in order.
+    Stopped,
+    /// The gateway (or the queue) was restarted: there is a queue of the same name with this epoch.
+    Restarted {
+        /// When the new queue was made, nanoseconds since the Unix epoch.
+        epoch: u64,
+    },
+    /// The gateway hung up: killed, crashed, or it ended this reader's connection.
+    HungUp,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("the gateway stopped"),
+            Self::Restarted { .. } => f.write_str("the gateway was restarted: subscribe again"),
+            Self::HungUp => f.write_str("the gateway hung up"),
+        }
+    }
+}
+
+/// What a poll brought.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A record, valid until the next poll.
+    Record(Record<'a>),
+    /// Nothing new.
+    Empty,
+    /// This reader was overtaken: so many slots passed unread. A record takes one slot, or as many as it needs of
+    /// 56 bytes each.
+    Lost(u64),
+    /// The queue ended, and everything in it was read.
+    Closed(Closed),
+}
+
+/// An [`Event`] without its record.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Record,
+    Empty,
+    Lost(u64),
+    Closed(Closed),
+}
+
+/// A reader of one queue. Dropped, it is gone from the gateway's list.
+#[derive(Debug)]
+pub struct Subscription {
+    subscriber: Subscriber,
+    page: PositionWriter,
+    connection: Connection,
+    path: PathBuf,
+    queue: String,
+    options: SubscribeOptions,
+    clock: &'static Clock,
+    /// Slots lost so far.
+    lost: u64,
+    records_since_write: u32,
+    empty_polls: u32,
+    slept: bool,
+    written_at: Instant,
+    connection_seen_at: Instant,
+    clock_checked_at: Instant,
+    hung_up_at: Option<Instant>,
+    closed: Option<Closed>,
+}
+
+impl Subscription {
+    pub(crate) fn open(
+        path: &Path,
+        queue: &str,
+        options: &SubscribeOptions,
+    ) -> Result<Self, ClientError> {
+        let mut connection = Connection::open(path)?;
+        let request = Request::Subscribe {
+            queue: queue.to_owned(),
+            reader: options.name.clone(),
+        };
+        let (reply, descriptors) = connection.ask(&request)?;
+        let Reply::Subscribed { .. } = reply else {
+            return Err(ProtocolError::Answer.into());
+        };
+        let found = descriptors.len();
+        let [ring, page] = <[_; 2]>::try_from(descriptors)
+            .map_err(|_| ProtocolError::Descriptors { expected: 2, found })?;
+        let subscriber = Subscriber::attach_with(ring, options.start, options.on_lapped)?;
+        let now = Instant::now();
+        let mut subscription = Self {
+            subscriber,
+            page: PositionWriter::attach(&page)?,
+            connection,
+            path: path.to_owned(),
+            queue: queue.to_owned(),
+            options: options.clone(),
+            clock: Clock::global(),
+            lost: 0,
+            records_since_write: 0,
+            empty_polls: 0,
+            slept: false,
+            written_at: now,
+            connection_seen_at: now,
+            clock_checked_at: now,
+            hung_up_at: None,
+            closed: None,
+        };
+        subscription.write_position(now);
+        Ok(subscription)
+    }
+
+    /// Takes the next record, if there is one. No system call while records arrive; while there is none, one each
+    /// 10 ms, to learn of a gateway that is gone.
+    #[inline]
+    pub fn poll(&mut self) -> Event<'_> {
+        let step = self.advance();
+        self.event(step)
+    }
+
+    /// Waits for the next event as the options say, but no longer than `timeout`, after which it is
+    /// [`Event::Empty`].
+    pub fn wait(&mut self, timeout: Duration) -> Event<'_> {
+        let mut step = self.advance();
+        if matches!(step, Step::Empty) {
+            let deadline = Instant::now() + timeout;
+            let mut polls = 0_u32;
+            while matches!(step, Step::Empty) {
+                self.options.wait.pause();
+                self.slept = matches!(self.options.wait, WaitStrategy::Sleep(_));
+                step = self.advance();
+                polls = polls.wrapping_add(1);
+                // Spinning, the clock is worth a look once in a while only.
+                if (self.slept || polls.is_multiple_of(64)) && Instant::now() >= deadline {
+                    break;
+                }
+            }
+        }
+        self.event(step)
+    }
+
+    /// The record of the poll that just brought one, as words: for those who pass records on unseen. After any other
+    /// poll its words are meaningless.
+    #[inline]
+    #[must_use]
+    pub fn current(&self) -> RecordRef<'_> {
+        self.subscriber.current()
+    }
+
+    /// Position of the next slot to be read.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.subscriber.position()
+    }
+
+    /// Slots lost so far.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// What never changes about the queue.
+    #[must_use]
+    pub const fn header(&self) -> &StaticHeader {
+        self.subscriber.header()
+    }
+
+    /// The publisher's signs of life: a worker that is stuck has an old heartbeat while its gateway is connected.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.subscriber.health()
+    }
+
+    /// Subscribes to the queue of the same name again, from its oldest record, after [`Event::Closed`]. Positions
+    /// begin anew where the queue is a new one.
+    ///
+    /// # Errors
+    /// As [`Client::subscribe`]; the subscription is unchanged then, so that the caller may try again later.
+    pub fn reattach(&mut self) -> Result<(), ClientError> {
+        let options = SubscribeOptions {
+            start: Start::Oldest,
+            ..self.options.clone()
+        };
+        let lost = self.lost;
+        *self = Self::open(&self.path, &self.queue, &options)?;
+        self.lost = lost;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn event(&self, step: Step) -> Event<'_> {
+        match step {
+            Step::Record => Event::Record(Record::from_words(self.subscriber.current())),
+            Step::Empty => Event::Empty,
+            Step::Lost(slots) => Event::Lost(slots),
+            Step::Closed(reason) => Event::Closed(reason),
+        }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self) -> Step {
+        let advance = self.subscriber.advance();
+        if let Advance::Record = advance {
+            self.records_since_write += 1;
+            if self.records_since_write >= POSITION_RECORDS {
+                self.write_position(Instant::now());
+            }
+            return Step::Record;
+        }
+        self.no_record(advance)
+    }
+
+    #[inline(never)]
+    fn no_record(&mut self, advance: Advance) -> Step {
+        let step = self.step(advance);
+        if !matches!(step, Step::Empty) {
+            return step;
+        }
+        if let Some(reason) = self.closed {
+            return Step::Closed(reason);
+        }
+        self.empty_polls += 1;
+        if self.empty_polls < IDLE_POLLS && !self.slept {
+            return step;
+        }
+        self.empty_polls = 0;
+        self.idle()
+    }
+
+    fn step(&mut self, advance: Advance) -> Step {
+        match advance {
+            Advance::Record => Step::Record,
+            Advance::Empty => Step::Empty,
+            Advance::Lost(slots) => {
+                self.lost += slots;
+                Step::Lost(slots)
+            }
+            Advance::Closed(gateway_queue::Closed::Stopped) => self.end(Closed::Stopped),
+            Advance::Closed(gateway_queue::Closed::Superseded { successor_epoch }) => {
+                self.end(Closed::Restarted {
+                    epoch: successor_epoch,
+                })
+            }
+        }
+    }
+
+    /// What an idle reader does once in a while: says where it is, sees whether the gateway is still there.
+    fn idle(&mut self) -> Step {
+        let now = Instant::now();
+        if now - self.written_at >= POSITION_INTERVAL {
+            self.write_position(now);
+        }
+        if now - self.clock_checked_at >= CLOCK_INTERVAL {
+            self.clock_checked_at = now;
+            self.clock.recalibrate();
+        }
+        if self.hung_up_at.is_none() && now - self.connection_seen_at >= HANG_UP_INTERVAL {
+            self.connection_seen_at = now;
+            self.hung_up_at = self.connection.hung_up().then_some(now);
+        }
+        let slept = std::mem::take(&mut self.slept);
+        if !slept && self.hung_up_at.is_none() {
+            return Step::Empty;
+        }
+        let advance = self.subscriber.advance_or_state();
+        match (self.step(advance), self.hung_up_at) {
+            (Step::Empty, Some(since)) if now - since >= HANG_UP_GRACE || self.heart_stopped() => {
+                self.end(Closed::HungUp)
+            }
+            (step, _) => step,
+        }
+    }
+
+    /// Whether the worker's heartbeat is older than the grace of a gateway that hung up.
+    fn heart_stopped(&self) -> bool {
+        let heartbeat = u128::from(self.subscriber.health().heartbeat_ns);
+        u128::from(self.clock.now()) > heartbeat + HANG_UP_GRACE.as_nanos()
+    }
+
+    /// Decides once why the queue ended: a successor that already answers explains everything.
+    #[cold]
+    fn end(&mut self, found: Closed) -> Step {
+        if let Some(reason) = self.closed {
+            return Step::Closed(reason);
+        }
+        self.write_position(Instant::now());
+        let reason = match found {
+            Closed::Restarted { .. } => found,
+            Closed::Stopped | Closed::HungUp => self
+                .successor_epoch()
+                .map_or(found, |epoch| Closed::Restarted { epoch }),
+        };
+        self.closed = Some(reason);
+        Step::Closed(reason)
+    }
+
+    /// The epoch of the queue that has this one's name now, if a gateway answers and it is another.
+    fn successor_epoch(&self) -> Option<u64> {
+        let client = Client::connect_within(&self.path, SUCCESSOR_TIMEOUT).ok()?;
+        let queues = client.queues().ok()?;
+        let epoch = queues.iter().find(|queue| queue.name == self.queue)?.epoch;
+        (epoch != self.subscriber.header().epoch).then_some(epoch)
+    }
+
+    fn write_position(&mut self, now: Instant) {
+        self.written_at = now;
+        self.records_since_write = 0;
+        self.page.write(ReaderPosition {
+            position: self.subscriber.position(),
+            lost: self.lost,
+            last_poll_ns: self.clock.now(),
+        });
+    }
+}

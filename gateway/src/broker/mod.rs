@@ -1,0 +1,209 @@
+//! The broker: gives strategies read-only memory, and knows who reads what.
+//!
+//! A `SOCK_SEQPACKET` Unix socket speaks [`gateway_client::protocol`]. A client's connection is its registration: its
+//! end, however it comes, is the reader's end. A reader gets two descriptors: the queue, which it can map read-only and
+//! nothing else, and a page of its own to say where it is, in which nothing is trusted.
+//!
+//! Who may connect is decided by the socket's owner, group and mode (0660). Whoever connects may read every queue;
+//! its process, user and group (`SO_PEERCRED`) are recorded and reported. A descriptor that a reader passes on to
+//! another process keeps working there: memory once given cannot be taken back.
+//!
+//! No input panics the broker or grows its memory: a message is at most 256 bytes, a client is answered at most
+//! [`REQUESTS_PER_SECOND`] times a second and waits otherwise, a client that does not read its answers is
+//! disconnected, clients beyond [`BrokerOptions::clients_max`] are refused, and what hostile clients do is counted and
+//! logged no more than once a second.
+
+mod credentials;
+mod limit;
+mod listener;
+mod readers;
+mod session;
+
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_queue::QueueHandle;
+use tokio::io::unix::AsyncFd;
+use tokio::task::JoinSet;
+
+pub use credentials::PeerCredentials;
+pub use limit::REQUESTS_PER_SECOND;
+pub use readers::{BrokerCounters, ReaderStatus, Registry};
+
+use listener::BoundSocket;
+use session::Service;
+
+/// How the broker listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerOptions {
+    /// Path of the socket: at most 107 bytes. Its directory is made if it is missing.
+    pub path: PathBuf,
+    /// Clients connected at the same time, subscriptions and others together. Default 256.
+    pub clients_max: usize,
+}
+
+impl BrokerOptions {
+    /// The defaults at a path.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            clients_max: 256,
+        }
+    }
+}
+
+/// Why the broker cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Another gateway has the socket.
+    #[error(
+        "another gateway{} has the broker's socket {}: stop it, or give this one a broker_socket of its own",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
+        path.display()
+    )]
+    AlreadyRunning {
+        /// The socket.
+        path: PathBuf,
+        /// The other gateway's process, where it answered.
+        pid: Option<u32>,
+    },
+    /// Something else has the path.
+    #[error("{} exists and is {what}: remove it, or choose another broker_socket", path.display())]
+    Occupied {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The kernel refused.
+    #[error("broker_socket {}: {operation}: {source}; {}", path.display(), remedy_for(source))]
+    System {
+        /// The socket or its directory.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+fn remedy_for(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => "choose a directory that this user may write to",
+        io::ErrorKind::InvalidInput => "choose a path of at most 107 bytes",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a directory on a writable file system",
+        _ => "choose another broker_socket",
+    }
+}
+
+/// A broker that listens and is about to run. Dropped, it removes its socket.
+#[derive(Debug)]
+pub struct Broker {
+    socket: BoundSocket,
+    registry: Arc<Registry>,
+    clients_max: usize,
+}
+
+impl Broker {
+    /// Listens at `path`. A socket that a dead gateway left is removed.
+    ///
+    /// # Errors
+    /// [`BrokerError::AlreadyRunning`] where another gateway lives there, [`BrokerError::Occupied`] where something
+    /// else does, [`BrokerError::System`] where the kernel refuses.
+    pub fn bind(path: impl AsRef<Path>) -> Result<Self, BrokerError> {
+        Self::bind_with(BrokerOptions::at(path.as_ref()))
+    }
+
+    /// As [`Self::bind`], with limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn bind_with(options: BrokerOptions) -> Result<Self, BrokerError> {
+        let socket = BoundSocket::bind(&options.path)?;
+        Ok(Self {
+            socket,
+            registry: Arc::default(),
+            clients_max: options.clients_max,
+        })
+    }
+
+    /// Who reads, and what happened: to be kept by whoever reports it.
+    #[must_use]
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// The readers at this moment.
+    #[must_use]
+    pub fn readers(&self) -> Vec<ReaderStatus> {
+        self.registry.readers()
+    }
+
+    /// Serves clients until `shutdown` resolves; then every connection ends and the socket is removed. `status` makes
+    /// the text for [`gateway_client::Client::status`], on the runtime's thread.
+    ///
+    /// # Errors
+    /// Where the runtime cannot watch the socket.
+    pub async fn run(
+        self,
+        queues: Vec<QueueHandle>,
+        status: impl Fn() -> String + Send + Sync + 'static,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let service = Arc::new(Service::new(
+            queues,
+            Box::new(status),
+            Arc::clone(&self.registry),
+        ));
+        let listener = watch(self.socket.take_descriptor()?)?;
+        let mut clients = JoinSet::new();
+        tokio::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                // Ended clients are cleared away as they end.
+                Some(_) = clients.join_next(), if !clients.is_empty() => continue,
+                accepted = listener::accept(&listener) => accepted,
+            };
+            match accepted {
+                Ok(socket) => self.admit(socket, &service, &mut clients).await,
+                Err(error) => {
+                    self.registry.accept_failed(&error);
+                    // Out of descriptors: the connection stays in the queue and would be reported again at once.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        clients.shutdown().await;
+        Ok(())
+    }
+
+    async fn admit(&self, socket: OwnedFd, service: &Arc<Service>, clients: &mut JoinSet<()>) {
+        let peer = PeerCredentials::of(&socket);
+        if clients.len() >= self.clients_max {
+            self.registry.refused_busy(peer, self.clients_max);
+            session::refuse_busy(&socket, self.clients_max);
+            // Whoever connects in a loop is served at this pace.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            return;
+        }
+        match watch(socket) {
+            Ok(socket) => {
+                clients.spawn(session::serve(Arc::clone(service), socket, peer));
+            }
+            Err(error) => self.registry.accept_failed(&error),
+        }
+    }
+}
+
+/// Has the runtime watch a descriptor.
+fn watch(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open, and the same, for as long as it lives; the `AsyncFd` owns it and hands it out by
+    // shared reference only.
+    unsafe { AsyncFd::register(socket) }.map_err(Into::into)
+}
