@@ -56,14 +56,6 @@ impl<W: Write> PcapWriter<W> {
         self.output.write_all(frame)
     }
 
-    /// Flushes the output.
-    ///
-    /// # Errors
-    /// Those of the output.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
-    }
-
     /// Flushes and gives the output back.
     ///
     /// # Errors

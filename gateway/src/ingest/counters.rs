@@ -1,5 +1,7 @@
 //! What a provider has seen: plain integers, written by the worker that polls it.
 
+use gateway_wire::shared::Verdict;
+
 /// Counts since the provider was opened. `packets` plus every "not handed out" field is what reached the provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IngestCounters {
@@ -7,12 +9,17 @@ pub struct IngestCounters {
     pub packets: u64,
     /// UDP payload bytes handed to the worker.
     pub bytes: u64,
+    /// Not handed out: not a UDP datagram that [`gateway_wire::parse`] accepts, by the verdict of that name
+    /// ([`Verdict::index`]); the verdicts that are no parse error stay zero.
+    pub rejected: [u64; Verdict::COUNT],
     /// Not handed out: UDP, but to a group and port that no stream has.
     pub unknown_stream: u64,
     /// Not handed out: one of our groups, from a source its stream does not list.
     pub source_filtered: u64,
     /// Not handed out: longer than the buffer (socket tier) or spread over several frames (AF_XDP).
     pub oversized: u64,
+    /// Not handed out: a descriptor that points outside the packet memory; always zero unless there is a bug.
+    pub bad_descriptors: u64,
     /// Not handed out: wrong UDP checksum where the configuration drops those.
     pub checksum_dropped: u64,
     /// Wrong UDP checksums seen, handed out or not.
@@ -21,6 +28,8 @@ pub struct IngestCounters {
     pub checksum_absent: u64,
     /// System calls that moved or asked for packets.
     pub kicks: u64,
+    /// Requests for packets that the kernel refused: the link is administratively down.
+    pub kicks_refused: u64,
     /// Polls that found nothing.
     pub empty_polls: u64,
 }

@@ -8,11 +8,30 @@ use super::KernelDrops;
 
 /// Reads a provider's kernel-side drop counts. Holds no socket open: once the provider is gone it reads `None`.
 #[derive(Debug, Clone)]
-pub struct KernelDropReader(Weak<[OwnedFd]>);
+pub struct KernelDropReader {
+    sockets: Weak<[OwnedFd]>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Udp,
+    AfXdp,
+}
 
 impl KernelDropReader {
     pub(super) fn sockets(sockets: &Arc<[OwnedFd]>) -> Self {
-        Self(Arc::downgrade(sockets))
+        Self {
+            sockets: Arc::downgrade(sockets),
+            kind: Kind::Udp,
+        }
+    }
+
+    pub(super) fn af_xdp(sockets: &Arc<[OwnedFd]>) -> Self {
+        Self {
+            sockets: Arc::downgrade(sockets),
+            kind: Kind::AfXdp,
+        }
     }
 
     /// The counts since the provider was opened, or `None` when it is gone.
@@ -21,12 +40,17 @@ impl KernelDropReader {
     ///
     /// The kernel refuses `getsockopt`.
     pub fn read(&self) -> io::Result<Option<KernelDrops>> {
-        let Some(sockets) = self.0.upgrade() else {
+        let Some(sockets) = self.sockets.upgrade() else {
             return Ok(None);
         };
         let mut drops = KernelDrops::default();
         for socket in sockets.iter() {
-            drops.socket_buffer_full += u64::from(socket_drops(socket.as_raw_fd())?);
+            match self.kind {
+                Kind::Udp => {
+                    drops.socket_buffer_full += u64::from(socket_drops(socket.as_raw_fd())?)
+                }
+                Kind::AfXdp => add_xdp_drops(&mut drops, socket.as_raw_fd())?,
+            }
         }
         Ok(Some(drops))
     }
@@ -39,6 +63,23 @@ const SK_MEMINFO_VARS: usize = 9;
 fn socket_drops(fd: RawFd) -> io::Result<u32> {
     let values: [u32; SK_MEMINFO_VARS] = get_option(fd, libc::SOL_SOCKET, libc::SO_MEMINFO)?;
     Ok(values[SK_MEMINFO_DROPS])
+}
+
+/// Adds the socket's `XDP_STATISTICS`, in the order of `struct xdp_statistics` (linux/if_xdp.h).
+fn add_xdp_drops(drops: &mut KernelDrops, fd: RawFd) -> io::Result<()> {
+    let [
+        rx_dropped,
+        rx_invalid_descs,
+        _tx_invalid_descs,
+        rx_ring_full,
+        fill_ring_empty,
+        _tx_ring_empty,
+    ]: [u64; 6] = get_option(fd, libc::SOL_XDP, libxdp_sys::XDP_STATISTICS as libc::c_int)?;
+    drops.rx_dropped += rx_dropped;
+    drops.rx_invalid_descs += rx_invalid_descs;
+    drops.rx_ring_full += rx_ring_full;
+    drops.fill_ring_empty += fill_ring_empty;
+    Ok(())
 }
 
 /// `getsockopt` of a plain C value made of integers; what the kernel does not write stays zero.

@@ -58,6 +58,12 @@ pub enum IngestError {
         /// What the kernel said.
         cause: io::Error,
     },
+    /// The interface is administratively down.
+    #[error("interface `{name}` is down; bring it up with `ip link set dev {name} up`")]
+    InterfaceDown {
+        /// The interface.
+        name: String,
+    },
     /// A system call was refused for want of privilege.
     #[error(
         "no permission to {action} on `{name}` ({cause}); run as root, give the binary CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, or set `lowest_tier = \"socket\"`"
@@ -112,16 +118,14 @@ pub enum IngestError {
         /// What was tried, and why it failed.
         steps: Vec<Step>,
     },
-    /// A tier works, but a lower one than required.
-    #[error("`{name}` reaches tier `{reached}`, but `require = \"{required}\"`:{}; remove the causes, or lower `require`", list(.steps))]
+    /// No tier as high as the required one works.
+    #[error("`{name}` does not reach `require = \"{required}\"`:{}; remove the causes, or lower `require`", list(.steps))]
     BelowRequired {
         /// The interface.
         name: String,
-        /// The tier reached.
-        reached: Tier,
         /// The tier required.
         required: Tier,
-        /// What was tried above it, and why it failed.
+        /// What was tried, and why it failed.
         steps: Vec<Step>,
     },
     /// The kernel lacks something the gateway cannot do without.
@@ -210,6 +214,7 @@ impl IngestError {
             Self::InterfaceMissing { .. }
             | Self::QueueMissing { .. }
             | Self::InterfaceGone { .. }
+            | Self::InterfaceDown { .. }
             | Self::Join { .. }
             | Self::BadRequest { .. } => ErrorKind::InterfaceUnusable,
             Self::Privilege { .. } => ErrorKind::Privilege,

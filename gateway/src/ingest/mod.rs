@@ -11,28 +11,42 @@
 //! - after construction `poll` allocates nothing, takes no lock, logs nothing, and makes no system call but the one
 //!   that moves packets.
 //!
-//! The ladder walks the tiers `zero-copy → copy → skb → socket` and says why it stopped where it did.
+//! [`ladder::open`] walks the tiers `zero-copy → copy → skb → socket` and says why it stopped where it did.
 
+mod af_xdp;
+pub mod allow;
 mod counters;
 mod drops;
 mod error;
+mod frames;
+pub mod ladder;
 mod link;
 pub mod membership;
+pub mod netdev;
+mod netlink;
 mod object;
+mod pcap;
+mod plan;
 mod program;
 mod provider;
 mod request;
+mod ring;
 mod socket;
+mod steer;
 mod stream;
 mod tier;
 mod verdicts;
+mod xsk;
 
+pub use af_xdp::AfXdpIngest;
 pub use counters::{IngestCounters, KernelDrops};
 pub use drops::KernelDropReader;
 pub use error::{ErrorKind, IngestError};
+pub use ladder::Opened;
 pub use link::AttachMode;
 pub use membership::Membership;
 pub use object::xdp_object;
+pub use pcap::{Pace, PcapIngest};
 pub use program::SteeringProgram;
 pub use provider::Provider;
 pub use request::{InterfaceRequest, Mode, Queues, SocketWait, UdpChecksum};

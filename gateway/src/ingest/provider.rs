@@ -1,6 +1,8 @@
 //! One type for all providers, dispatched by `match`: the worker's loop is compiled for each visitor once, without
 //! virtual calls a packet.
 
+use super::af_xdp::AfXdpIngest;
+use super::pcap::PcapIngest;
 use super::socket::SocketIngest;
 use super::{Datagram, Ingest, IngestCounters, IngestError, Tier};
 
@@ -8,16 +10,43 @@ use super::{Datagram, Ingest, IngestCounters, IngestError, Tier};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Provider {
+    /// An AF_XDP socket on one receive queue.
+    AfXdp(AfXdpIngest),
     /// Ordinary UDP sockets.
     Socket(SocketIngest),
+    /// A capture file.
+    Pcap(PcapIngest),
 }
 
 macro_rules! each {
     ($self:expr, $provider:ident => $call:expr) => {
         match $self {
+            Provider::AfXdp($provider) => $call,
             Provider::Socket($provider) => $call,
+            Provider::Pcap($provider) => $call,
         }
     };
+}
+
+impl Provider {
+    /// Reads what the kernel dropped on the way to this provider, from another thread. Nothing for a capture file.
+    #[must_use]
+    pub fn drop_reader(&self) -> Option<super::KernelDropReader> {
+        match self {
+            Provider::AfXdp(provider) => Some(provider.drop_reader()),
+            Provider::Socket(provider) => Some(provider.drop_reader()),
+            Provider::Pcap(_) => None,
+        }
+    }
+
+    /// The receive queue, where the provider has one.
+    #[must_use]
+    pub fn queue(&self) -> Option<u32> {
+        match self {
+            Provider::AfXdp(provider) => Some(provider.queue()),
+            Provider::Socket(_) | Provider::Pcap(_) => None,
+        }
+    }
 }
 
 impl Ingest for Provider {

@@ -1,0 +1,251 @@
+//! The AF_XDP tiers: one socket on one receive queue, its rings polled by one worker.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use gateway_wire::shared::{METADATA_LEN, Metadata};
+
+use super::frames::frame_of;
+use super::steer::Steering;
+use super::xsk::{SetupError, Transfer, Xsk};
+use super::{
+    BATCH, Datagram, Ingest, IngestCounters, IngestError, InterfaceRequest, KernelDropReader,
+    Stamps, Tier,
+};
+
+/// Option of a descriptor: the packet goes on in the next one (linux/if_xdp.h). Never set, since we do not ask for it.
+const XDP_PKT_CONTD: u32 = 1;
+
+/// A provider over one AF_XDP socket.
+#[derive(Debug)]
+pub struct AfXdpIngest {
+    interface: String,
+    queue: u32,
+    tier: Tier,
+    xsk: Xsk,
+    /// A second descriptor of the socket, for those who read its statistics; never outlives `self` by more than one
+    /// such reading.
+    statistics: Arc<[OwnedFd]>,
+    busy_poll: bool,
+    steering: Steering,
+    counters: IngestCounters,
+}
+
+impl AfXdpIngest {
+    /// Makes and binds the socket; packets come once it is in the program's socket map.
+    pub(super) fn open(
+        request: &InterfaceRequest,
+        queue: u32,
+        tier: Tier,
+    ) -> Result<Self, SetupError> {
+        let transfer = if tier == Tier::ZeroCopy {
+            Transfer::ZeroCopy
+        } else {
+            Transfer::Copy
+        };
+        let xsk = Xsk::open(
+            &request.name,
+            queue,
+            transfer,
+            request.rx_ring,
+            request.huge_pages,
+        )?;
+        let duplicate = xsk.fd().try_clone_to_owned().map_err(|cause| SetupError {
+            step: super::xsk::SetupStep::Socket,
+            cause,
+        })?;
+        Ok(Self {
+            interface: request.name.clone(),
+            queue,
+            tier,
+            xsk,
+            statistics: Arc::from([duplicate]),
+            busy_poll: false,
+            steering: Steering::new(&request.streams, request.udp_checksum),
+            counters: IngestCounters::default(),
+        })
+    }
+
+    /// Switches preferred busy polling on.
+    pub(super) fn prefer_busy_poll(&mut self) -> io::Result<()> {
+        self.xsk.prefer_busy_poll()?;
+        self.busy_poll = true;
+        Ok(())
+    }
+
+    /// The receive queue.
+    #[must_use]
+    pub fn queue(&self) -> u32 {
+        self.queue
+    }
+
+    /// Whether the worker drives the receive queue itself.
+    #[must_use]
+    pub fn busy_poll(&self) -> bool {
+        self.busy_poll
+    }
+
+    /// Whether huge pages hold the packet memory.
+    #[must_use]
+    pub fn huge_pages(&self) -> bool {
+        self.xsk.huge_pages()
+    }
+
+    /// Reads what the kernel dropped, from another thread.
+    #[must_use]
+    pub fn drop_reader(&self) -> KernelDropReader {
+        KernelDropReader::af_xdp(&self.statistics)
+    }
+
+    /// Asks the kernel to go on receiving, or, with busy polling, to do so in this very call.
+    #[inline]
+    fn kick(&mut self) -> Result<(), IngestError> {
+        self.counters.kicks += 1;
+        // SAFETY: no buffer is passed; the descriptor is open as long as `self` lives.
+        let result = unsafe {
+            libc::recvfrom(
+                self.xsk.fd().as_raw_fd(),
+                std::ptr::null_mut(),
+                0,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        };
+        if result >= 0 {
+            return Ok(());
+        }
+        let cause = io::Error::last_os_error();
+        match cause.raw_os_error() {
+            Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => Ok(()),
+            // The link is down; it may come up again.
+            Some(libc::ENETDOWN) => {
+                self.counters.kicks_refused += 1;
+                Ok(())
+            }
+            // ENXIO: the socket is no longer bound, because the device is gone.
+            _ => Err(IngestError::InterfaceGone {
+                name: self.interface.clone(),
+                cause,
+            }),
+        }
+    }
+}
+
+impl AsFd for AfXdpIngest {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.xsk.fd()
+    }
+}
+
+impl Ingest for AfXdpIngest {
+    #[inline]
+    fn poll<V: FnMut(Datagram<'_>)>(&mut self, visit: &mut V) -> Result<usize, IngestError> {
+        let (fill, rx, free, _) = self.xsk.parts();
+        // Before looking at RX: with both rings empty neither side would move again.
+        fill.refill(free);
+        let mut ready = rx.ready(BATCH as u32);
+        if ready == 0 {
+            if self.busy_poll || fill.needs_wakeup() {
+                self.kick()?;
+                ready = self.xsk.parts().1.ready(BATCH as u32);
+            }
+            if ready == 0 {
+                self.counters.empty_polls += 1;
+                return Ok(0);
+            }
+        }
+        let (_, rx, free, frames) = self.xsk.parts();
+        let mut handed = 0;
+        for ahead in 0..ready {
+            let descriptor = rx.peek(ahead);
+            // SAFETY: the descriptor is on the RX ring, so its frame is ours until it is offered on the FILL ring again,
+            // which happens in a later call.
+            let Some((before, frame)) = (unsafe { frames.packet(descriptor.addr, descriptor.len) })
+            else {
+                // No sane kernel sends this. The frame is not put back: it may not be one.
+                self.counters.bad_descriptors += 1;
+                continue;
+            };
+            free.push(frame_of(descriptor.addr as usize) as u64);
+            let stamps = take_stamps(before);
+            if descriptor.options & XDP_PKT_CONTD != 0 {
+                self.counters.oversized += 1;
+                continue;
+            }
+            if let Some(steered) =
+                self.steering
+                    .steer(frame, gateway_wire::parse(frame), &mut self.counters)
+            {
+                handed += 1;
+                visit(Datagram {
+                    stream: steered.stream,
+                    source: steered.source,
+                    payload: steered.payload,
+                    stamps,
+                });
+            }
+        }
+        rx.release(ready);
+        Ok(handed)
+    }
+
+    #[inline]
+    fn counters(&self) -> &IngestCounters {
+        &self.counters
+    }
+
+    fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    fn finished(&self) -> bool {
+        false
+    }
+}
+
+/// Reads the metadata that the XDP program left directly before the packet, and takes it away: the descriptor does not
+/// say whether there is any, so what stayed behind would pass for the next packet's in the same frame.
+#[inline]
+fn take_stamps(before: &mut [u8]) -> Stamps {
+    let Some(bytes) = before.last_chunk_mut::<METADATA_LEN>() else {
+        return Stamps::default();
+    };
+    let Some(metadata) = Metadata::decode(bytes) else {
+        return Stamps::default();
+    };
+    *bytes = [0; METADATA_LEN];
+    Stamps {
+        nic_ns: metadata.nic_ns(),
+        hook_ns: metadata.hook_ns(),
+        capture_ns: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gateway_wire::shared::STAMP_DRIVER_HOOK;
+
+    #[test]
+    fn stamps_are_read_once() {
+        let metadata = Metadata::new(STAMP_DRIVER_HOOK, 42);
+        let mut before = [0xff_u8; 256];
+        before[240..248].copy_from_slice(&metadata.magic_flags.to_ne_bytes());
+        before[248..].copy_from_slice(&metadata.timestamp_ns.to_ne_bytes());
+        assert_eq!(
+            take_stamps(&mut before),
+            Stamps {
+                hook_ns: Some(42),
+                ..Stamps::default()
+            }
+        );
+        assert_eq!(
+            take_stamps(&mut before),
+            Stamps::default(),
+            "a stale stamp is not the next packet's"
+        );
+        assert_eq!(take_stamps(&mut [0; 3]), Stamps::default());
+    }
+}

@@ -1,0 +1,418 @@
+//! Opening an interface: walk the tiers downwards until one works, and say why those above it do not.
+//!
+//! The order within a tier matters, and is: checks, program loaded and attached, sockets bound with their FILL rings
+//! full, sockets into the program's map. Groups are joined last of all, by the caller, when packets have somewhere to
+//! go. Attaching comes before binding because drivers make their XDP queues then, and because attaching resets some
+//! NICs for seconds: the program stays attached when zero-copy is refused and copying takes its place.
+
+use std::io;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::af_xdp::AfXdpIngest;
+use super::allow::{self, Platform};
+use super::link::AttachMode;
+use super::netdev::{self, KernelVersion};
+use super::plan::{self, Candidate};
+use super::program::SteeringProgram;
+use super::socket::SocketIngest;
+use super::xsk::{SetupError, SetupStep};
+use super::{IngestError, InterfaceRequest, Membership, Mode, Provider, Queues, Step, Tier};
+
+/// An open interface: its providers go to workers, the rest stays with the control plane.
+///
+/// Dropping it detaches the XDP program; the providers then receive nothing more.
+#[derive(Debug)]
+pub struct Opened {
+    /// One for each receive queue (AF_XDP), or one for all streams (socket tier).
+    pub providers: Vec<Provider>,
+    /// The tier in use.
+    pub tier: Tier,
+    /// The tiers above it that the request allowed, and why they are not used.
+    pub steps: Vec<Step>,
+    /// The steering program, attached as long as this lives; none in the socket tier.
+    pub program: Option<SteeringProgram>,
+    /// Index of the receiving interface.
+    pub interface_index: u32,
+    joining: Joining,
+}
+
+#[derive(Debug)]
+struct Joining {
+    name: String,
+    index: u32,
+}
+
+impl Opened {
+    /// Joins the streams' groups on the joining interface; the last thing to do before packets come. `None` in the
+    /// socket tier, whose sockets have joined already.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Join`].
+    pub fn join(&self, request: &InterfaceRequest) -> Result<Option<Membership>, IngestError> {
+        if self.tier == Tier::Socket {
+            return Ok(None);
+        }
+        Membership::join(&self.joining.name, self.joining.index, &request.streams).map(Some)
+    }
+}
+
+/// Opens an interface at the best tier that works and that the request allows.
+///
+/// # Errors
+///
+/// The interface is missing, down or held by somebody else; privilege is missing and no tier below may be used; no tier
+/// that the request allows works; a value of the request is out of range.
+pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
+    check_range(request)?;
+    let index_of = |name: &str| {
+        netdev::index(name).ok_or_else(|| IngestError::InterfaceMissing {
+            name: name.to_owned(),
+        })
+    };
+    let interface_index = index_of(&request.name)?;
+    let joining_name = request.joining_interface();
+    let joining = Joining {
+        name: joining_name.to_owned(),
+        index: index_of(joining_name)?,
+    };
+
+    if !netdev::is_up(interface_index)
+        .map_err(|error| system(request, "read the link's state", &error))?
+    {
+        return Err(IngestError::InterfaceDown {
+            name: request.name.clone(),
+        });
+    }
+
+    let driver = netdev::driver(&request.name).unwrap_or_default();
+    let kernel = KernelVersion::running().unwrap_or(KernelVersion::new(0, 0));
+    let features = netdev::xdp_features(interface_index)
+        .map_err(|error| system(request, "read XDP features", &error))?;
+    let platform = Platform {
+        driver: &driver,
+        kernel,
+        features,
+    };
+    let candidates = plan::candidates(
+        request.mode,
+        request.lowest_tier,
+        request.require,
+        request.force,
+        platform,
+    );
+
+    let mut walk = Walk {
+        request,
+        interface_index,
+        kernel,
+        program: None,
+        attached: None,
+    };
+    let mut steps = Vec::new();
+    let mut refused_privilege = None;
+    for Candidate { tier, ruled_out } in candidates {
+        if request.require.is_some_and(|required| tier < required) {
+            let reason = format!("`mode` allows no more than {tier}");
+            steps.push(Step { tier, reason });
+            continue;
+        }
+        let outcome = match ruled_out {
+            Some(reason) => Err(Refusal::Step(reason)),
+            // Without the rights for one AF_XDP tier there are none for the others.
+            None if tier != Tier::Socket && refused_privilege.is_some() => {
+                Err(Refusal::Step("needs the same privilege".to_owned()))
+            }
+            None if tier == Tier::Socket => {
+                walk.program = None;
+                socket_tier(request, &joining)
+            }
+            None => walk.af_xdp_tier(tier),
+        };
+        let reason = match outcome {
+            Ok(providers) => {
+                info!(interface = request.name, %tier, driver, providers = providers.len(), "interface open");
+                return Ok(Opened {
+                    providers,
+                    tier,
+                    steps,
+                    program: walk.program,
+                    interface_index,
+                    joining,
+                });
+            }
+            Err(Refusal::Step(reason)) => reason,
+            Err(Refusal::Privilege(error)) => {
+                let reason = error.to_string();
+                refused_privilege = Some(error);
+                reason
+            }
+            Err(Refusal::Fatal(error)) => return Err(error),
+        };
+        warn!(interface = request.name, %tier, reason, "tier not used");
+        steps.push(Step { tier, reason });
+    }
+    Err(refused_privilege.unwrap_or_else(|| no_tier(request, steps)))
+}
+
+/// Why a tier is not used.
+enum Refusal {
+    /// It does not work here; a lower one may.
+    Step(String),
+    /// It needs rights that this process does not have.
+    Privilege(IngestError),
+    /// No other tier would be the answer.
+    Fatal(IngestError),
+}
+
+impl From<IngestError> for Refusal {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::TierUnavailable { reason, .. } => Refusal::Step(reason),
+            IngestError::KernelFeature { .. } => Refusal::Step(error.to_string()),
+            IngestError::Privilege { .. } => Refusal::Privilege(error),
+            _ => Refusal::Fatal(error),
+        }
+    }
+}
+
+/// What lasts from one AF_XDP tier to the next.
+struct Walk<'a> {
+    request: &'a InterfaceRequest,
+    interface_index: u32,
+    kernel: KernelVersion,
+    program: Option<SteeringProgram>,
+    attached: Option<AttachMode>,
+}
+
+impl Walk<'_> {
+    fn af_xdp_tier(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
+        let request = self.request;
+        let active = netdev::receive_queues(&request.name, self.interface_index)
+            .map_err(|error| Refusal::Fatal(system(request, "count receive queues", &error)))?;
+        let queues = queues(request, active)?;
+        let mode = if tier == Tier::Skb {
+            AttachMode::Skb
+        } else {
+            AttachMode::Native
+        };
+
+        self.attach(mode, active)?;
+        let mut providers = Vec::with_capacity(queues.len());
+        for queue in queues {
+            match open_queue(request, queue, tier) {
+                Ok(provider) => providers.push(provider),
+                Err(error) => return Err(refusal(request, queue, tier, error)),
+            }
+        }
+        if request.busy_poll {
+            self.busy_poll(tier, &mut providers);
+        }
+        if let Some(program) = &mut self.program {
+            for provider in &providers {
+                program.insert_socket(provider.queue(), provider)?;
+            }
+        }
+        Ok(providers.into_iter().map(Provider::AfXdp).collect())
+    }
+
+    /// Has the program loaded and attached in this mode; leaves it alone where it is so already.
+    fn attach(&mut self, mode: AttachMode, active_queues: u32) -> Result<(), IngestError> {
+        if self.attached == Some(mode) {
+            return Ok(());
+        }
+        let program = match &mut self.program {
+            Some(program) => program,
+            none => none.insert(SteeringProgram::load(
+                &self.request.name,
+                &self.request.streams,
+                active_queues,
+            )?),
+        };
+        program.detach();
+        self.attached = None;
+        program.attach(self.interface_index, mode)?;
+        self.attached = Some(mode);
+        Ok(())
+    }
+
+    /// Busy polling is an optimisation: without it packets come all the same.
+    fn busy_poll(&self, tier: Tier, providers: &mut [AfXdpIngest]) {
+        let interface = &self.request.name;
+        if let Some(reason) = allow::busy_poll_broken(tier, self.kernel) {
+            warn!(interface, reason, "no busy polling");
+            return;
+        }
+        for provider in providers {
+            let queue = provider.queue();
+            if let Err(cause) = provider.prefer_busy_poll() {
+                warn!(interface, queue, %cause, "no busy polling");
+            }
+        }
+    }
+}
+
+/// Makes a queue's socket. The kernel gives a queue back some time after its last socket was closed, so that a gateway
+/// that is restarted may find it busy for a moment.
+fn open_queue(
+    request: &InterfaceRequest,
+    queue: u32,
+    tier: Tier,
+) -> Result<AfXdpIngest, SetupError> {
+    const ATTEMPTS: u32 = 50;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut attempt = 1;
+    loop {
+        match AfXdpIngest::open(request, queue, tier) {
+            Err(SetupError {
+                step: SetupStep::Bind,
+                cause,
+            }) if cause.raw_os_error() == Some(libc::EBUSY) && attempt < ATTEMPTS => {
+                attempt += 1;
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn socket_tier(request: &InterfaceRequest, joining: &Joining) -> Result<Vec<Provider>, Refusal> {
+    let provider = SocketIngest::open(request, joining.index)?;
+    if provider.buffer_bytes() < request.socket_buffer_bytes {
+        warn!(
+            interface = request.name,
+            granted_bytes = provider.buffer_bytes(),
+            wanted_bytes = request.socket_buffer_bytes,
+            "small receive buffers; `sysctl -w net.core.rmem_max={}` allows larger ones",
+            request.socket_buffer_bytes
+        );
+    }
+    Ok(vec![Provider::Socket(provider)])
+}
+
+/// The receive queues to open.
+fn queues(request: &InterfaceRequest, active: u32) -> Result<Vec<u32>, Refusal> {
+    match &request.queues {
+        Queues::All => Ok((0..active).collect()),
+        Queues::Only(queues) => match queues.iter().find(|&&queue| queue >= active) {
+            None => Ok(queues.clone()),
+            Some(&queue) => Err(Refusal::Fatal(IngestError::QueueMissing {
+                name: request.name.clone(),
+                queue,
+                active,
+            })),
+        },
+    }
+}
+
+/// What the failure to make an AF_XDP socket means for the walk.
+fn refusal(request: &InterfaceRequest, queue: u32, tier: Tier, error: SetupError) -> Refusal {
+    let SetupError { step, cause } = error;
+    let name = || request.name.clone();
+    let said = said(&cause);
+    match (step, cause.raw_os_error()) {
+        (SetupStep::Socket, Some(libc::EAFNOSUPPORT)) => Refusal::Step(format!(
+            "the kernel is built without CONFIG_XDP_SOCKETS ({said})"
+        )),
+        (_, Some(libc::EPERM | libc::EACCES)) => Refusal::Privilege(IngestError::Privilege {
+            name: name(),
+            action: "open an AF_XDP socket",
+            cause: said,
+        }),
+        (SetupStep::Memory | SetupStep::Register, _) => Refusal::Fatal(IngestError::Memory {
+            bytes: super::xsk::memory_bytes(request.rx_ring),
+            cause,
+        }),
+        (SetupStep::Bind, Some(libc::EBUSY)) => Refusal::Fatal(IngestError::QueueBusy {
+            name: name(),
+            queue,
+        }),
+        (SetupStep::Bind, Some(libc::ENETDOWN)) => {
+            Refusal::Fatal(IngestError::InterfaceDown { name: name() })
+        }
+        (SetupStep::Bind, Some(libc::EOPNOTSUPP)) if tier == Tier::ZeroCopy => Refusal::Step(
+            format!("the driver does not do zero-copy on queue {queue} ({said})"),
+        ),
+        (SetupStep::Bind, _) => Refusal::Step(format!("binding to queue {queue}: {said}")),
+        (SetupStep::Socket | SetupStep::ReadBack, _) => Refusal::Step(said),
+    }
+}
+
+/// The kernel's words and, where known, the name of its error.
+fn said(cause: &io::Error) -> String {
+    let name = match cause.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => "EOPNOTSUPP: ",
+        Some(libc::EINVAL) => "EINVAL: ",
+        Some(libc::EPERM) => "EPERM: ",
+        Some(libc::ENOMEM) => "ENOMEM: ",
+        Some(libc::ENOBUFS) => "ENOBUFS: ",
+        Some(libc::EAFNOSUPPORT) => "EAFNOSUPPORT: ",
+        _ => "",
+    };
+    format!("{name}{cause}")
+}
+
+fn no_tier(request: &InterfaceRequest, steps: Vec<Step>) -> IngestError {
+    let name = request.name.clone();
+    if let Some(required) = request.require {
+        return IngestError::BelowRequired {
+            name,
+            required,
+            steps,
+        };
+    }
+    match request.mode {
+        Mode::Auto => IngestError::NoTier {
+            name,
+            lowest: request.lowest_tier,
+            steps,
+        },
+        Mode::Exactly(tier) => {
+            let reason = steps
+                .into_iter()
+                .map(|step| step.reason)
+                .collect::<Vec<_>>()
+                .join("; ");
+            IngestError::TierUnavailable { name, tier, reason }
+        }
+    }
+}
+
+fn system(request: &InterfaceRequest, action: &'static str, cause: &io::Error) -> IngestError {
+    IngestError::System {
+        name: request.name.clone(),
+        action,
+        cause: cause.to_string(),
+    }
+}
+
+fn check_range(request: &InterfaceRequest) -> Result<(), IngestError> {
+    let bad = |key, value: String, expected| {
+        Err(IngestError::BadRequest {
+            name: request.name.clone(),
+            key,
+            value,
+            expected,
+        })
+    };
+    if !request.rx_ring.is_power_of_two() || !(64..=32768).contains(&request.rx_ring) {
+        return bad(
+            "rx_ring",
+            request.rx_ring.to_string(),
+            "a power of two from 64 to 32768",
+        );
+    }
+    if request.streams.is_empty() {
+        return bad("streams", "empty".to_owned(), "at least one group and port");
+    }
+    if let Mode::Exactly(Tier::Capture) = request.mode {
+        return bad(
+            "mode",
+            Tier::Capture.to_string(),
+            "auto, zero-copy, copy, skb or socket",
+        );
+    }
+    Ok(())
+}
