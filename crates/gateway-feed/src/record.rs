@@ -206,8 +206,9 @@ impl MboEvent {
         ts_recv: Nanos,
         sequence: u64,
     ) -> Self {
-        let delta = ts_recv.wrapping_sub(ts_event).cast_signed();
-        let delta = delta.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        let wide = ts_recv.wrapping_sub(ts_event).cast_signed();
+        // One branch that always goes the same way: live it fits, replayed it does not.
+        let delta = i32::try_from(wide).unwrap_or(if wide < 0 { i32::MIN } else { i32::MAX });
         Self {
             head: head | u64::from(instrument.0) << 32,
             ts_event,
@@ -229,16 +230,40 @@ impl MboEvent {
         size: u32,
         flags: u8,
     ) -> [u64; 7] {
+        let codes = Self::codes(action, flags) | Self::side_code(side);
+        self.record_of_codes(codes, order_id, price, size)
+    }
+
+    /// An action and flags as [`MboEvent::record_of_codes`] takes them, without a side.
+    #[must_use]
+    #[inline(always)]
+    pub const fn codes(action: Action, flags: u8) -> u64 {
+        (flags as u64) << 32 | (action as u64) << 48
+    }
+
+    /// A side as [`MboEvent::record_of_codes`] takes it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn side_code(side: Side) -> u64 {
+        (side as u64) << 56
+    }
+
+    /// One record of the event, whose action, side and flags were put together before.
+    #[must_use]
+    #[inline(always)]
+    pub const fn record_of_codes(
+        &self,
+        codes: u64,
+        order_id: u64,
+        price: i64,
+        size: u32,
+    ) -> [u64; 7] {
         [
             self.head,
             self.ts_event,
             order_id,
             price.cast_unsigned(),
-            size as u64
-                | (flags as u64) << 32
-                | self.channel
-                | (action as u64) << 48
-                | (side as u64) << 56,
+            size as u64 | self.channel | codes,
             self.ts_recv,
             self.tail,
         ]

@@ -38,6 +38,12 @@ impl Directory {
         }
     }
 
+    /// What stands for the symbol of `locate`: its eight bytes as a word, or 0.
+    #[inline(always)]
+    pub(super) fn word(&self, locate: u16) -> u64 {
+        self.symbols[usize::from(locate)]
+    }
+
     /// Takes note that `locate` is `stock`, and tells `sink` if that is news.
     #[inline(always)]
     pub(super) fn observe<S: RecordSink>(
@@ -47,14 +53,15 @@ impl Directory {
         counters: &mut DecoderCounters,
         sink: &mut S,
     ) {
-        if self.symbols[usize::from(locate)] != u64::from_ne_bytes(stock.0) {
+        if self.word(locate) != u64::from_ne_bytes(stock.0) {
             self.learn(locate, stock, counters, sink);
         }
     }
 
+    /// Learns that `locate` is `stock`, unless it is no symbol, and tells `sink`.
     #[cold]
     #[inline(never)]
-    fn learn<S: RecordSink>(
+    pub(super) fn learn<S: RecordSink>(
         &mut self,
         locate: u16,
         stock: Symbol,

@@ -11,7 +11,8 @@ pub mod fields;
 pub mod harness;
 mod layout;
 pub mod messages;
-mod rare;
+mod other;
 mod reference;
+mod shape;
 
 pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, SYMBOL_LIMITS};
