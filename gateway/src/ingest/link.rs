@@ -38,13 +38,25 @@ impl AttachMode {
     }
 }
 
-/// Attaches `program` to the interface with this index; it stays as long as the returned link is open.
+/// An attachment; dropping it detaches the program.
+#[derive(Debug)]
+pub(super) struct Attachment(OwnedFd);
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // Closing would do, but only once a child that is being forked this moment has closed its copy too.
+        // SAFETY: the descriptor is open; an error leaves the closing, which follows.
+        unsafe { libxdp_sys::bpf_link_detach(self.0.as_raw_fd()) };
+    }
+}
+
+/// Attaches `program` to the interface with this index; it stays as long as the result lives.
 pub(super) fn attach(
     program: BorrowedFd<'_>,
     name: &str,
     index: u32,
     mode: AttachMode,
-) -> Result<OwnedFd, IngestError> {
+) -> Result<Attachment, IngestError> {
     let missing = || IngestError::InterfaceMissing {
         name: name.to_owned(),
     };
@@ -71,7 +83,7 @@ pub(super) fn attach(
     };
     if link >= 0 {
         // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-        return Ok(unsafe { OwnedFd::from_raw_fd(link) });
+        return Ok(Attachment(unsafe { OwnedFd::from_raw_fd(link) }));
     }
     let cause = io::Error::from_raw_os_error(-link);
     Err(match cause.raw_os_error() {
@@ -84,13 +96,21 @@ pub(super) fn attach(
             action: "attach the XDP program",
             cause: cause.to_string(),
         },
-        Some(libc::ENODEV | libc::ENXIO) => missing(),
+        // The kernel answers EINVAL for an index that no interface has.
+        _ if !exists(index) => missing(),
         code => IngestError::TierUnavailable {
             name: name.to_owned(),
             tier: mode.tier(),
             reason: refusal(code, &cause, mode),
         },
     })
+}
+
+/// Whether an interface of this network namespace has this index.
+fn exists(index: i32) -> bool {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: `name` has the room that the call asks for.
+    !unsafe { libc::if_indextoname(index.unsigned_abs(), name.as_mut_ptr()) }.is_null()
 }
 
 /// What an errno of the attachment means, in words.

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use aya::maps::{HashMap, PerCpuArray, XskMap};
 use aya::programs::Xdp;
@@ -18,7 +18,7 @@ use gateway_wire::shared::{
     StreamKey, StreamValue,
 };
 
-use super::link::{self, AttachMode};
+use super::link::{self, AttachMode, Attachment};
 use super::object::xdp_object;
 use super::verdicts::{VerdictCounts, VerdictReader};
 use super::{IngestError, Stream};
@@ -28,8 +28,8 @@ use super::{IngestError, Stream};
 pub struct SteeringProgram {
     /// Of the interface it is for, for messages.
     interface: String,
-    /// Open while attached. Dropped before the program, so that nothing is attached without its maps.
-    link: Option<OwnedFd>,
+    /// There while attached. Dropped before the program, so that nothing is attached without its maps.
+    link: Option<Attachment>,
     verdicts: VerdictReader,
     bpf: Ebpf,
 }

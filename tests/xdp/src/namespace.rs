@@ -1,6 +1,8 @@
 //! A network namespace for the length of a test.
 
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Runs `test` in a thread with a network namespace of its own, with a veth pair `feed0`/`feed1` up in it.
 ///
@@ -16,22 +18,55 @@ pub fn with_veth(test: impl FnOnce() + Send + 'static) {
             return;
         }
         ip("link set lo up");
-        ip(
-            "link add feed0 numrxqueues 2 numtxqueues 2 type veth peer name feed1 numrxqueues 2 numtxqueues 2",
-        );
-        for interface in ["feed0", "feed1"] {
-            // Without IPv6 nobody but the test sends.
-            let _ = std::fs::write(
-                format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"),
-                "1",
-            );
-            ip(&format!("link set {interface} up"));
-        }
+        veth("feed0", "feed1", 2);
         test();
     });
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Makes a veth pair with this many queues at each end, and waits until it carries packets.
+pub fn veth(one: &str, other: &str, queues: u32) {
+    let queues = format!("numrxqueues {queues} numtxqueues {queues}");
+    ip(&format!(
+        "link add {one} {queues} type veth peer name {other} {queues}"
+    ));
+    for interface in [one, other] {
+        // Without IPv6 nobody but the test sends.
+        let _ = std::fs::write(
+            format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"),
+            "1",
+        );
+        ip(&format!("link set {interface} up"));
+    }
+    // The kernel gives an interface its queueing discipline a moment after its carrier; packets before that vanish.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while [one, other]
+        .iter()
+        .any(|interface| !show(interface).contains("state UP"))
+    {
+        assert!(
+            Instant::now() < deadline,
+            "{one} and {other} do not come up"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What `ip link show` says of an interface.
+#[must_use]
+pub fn show(interface: &str) -> String {
+    let output = Command::new("ip")
+        .args(["link", "show", interface])
+        .output()
+        .expect("iproute2 is installed");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs iproute2's `ip` in this thread's namespace.
@@ -51,4 +86,39 @@ pub fn index(interface: &str) -> u32 {
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     assert_ne!(index, 0, "{interface}");
     index
+}
+
+/// Sends `frame` out of `interface` byte for byte.
+pub fn send(interface: &str, frame: &[u8]) {
+    // SAFETY: socket takes no pointers, and a result that is not negative is a new descriptor.
+    let socket = unsafe {
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
+        assert!(
+            fd >= 0,
+            "socket(AF_PACKET): {}",
+            std::io::Error::last_os_error()
+        );
+        OwnedFd::from_raw_fd(fd)
+    };
+    // SAFETY: all-zero is a valid value of this C struct.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_ifindex = index(interface) as i32;
+    // SAFETY: `frame` and `address` live through the call and have these lengths.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            frame.as_ptr().cast(),
+            frame.len(),
+            0,
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    assert_eq!(
+        sent,
+        frame.len() as isize,
+        "sendto: {}",
+        std::io::Error::last_os_error()
+    );
 }
