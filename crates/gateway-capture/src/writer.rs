@@ -56,6 +56,14 @@ impl<W: Write> PcapWriter<W> {
         self.output.write_all(frame)
     }
 
+    /// Flushes the output.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
     /// Flushes and gives the output back.
     ///
     /// # Errors

@@ -1,2 +1,374 @@
-//! gateway-sim
-fn main() {}
+//! `gateway-sim`: the simulated exchange on the command line.
+
+#[path = "main/arguments.rs"]
+mod arguments;
+#[path = "main/summary.rs"]
+mod summary;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::net::SocketAddrV4;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use arguments::{Arguments, Command, Generate, Publish, Replay};
+use clap::Parser;
+use clap::error::ErrorKind;
+use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
+use gateway_feed::moldudp64::Session;
+use gateway_sim::SimError;
+use gateway_sim::capture_source::CaptureSource;
+use gateway_sim::clock::{Pace, RealClock, VirtualClock};
+use gateway_sim::flow::{FlowOptions, OrderFlow};
+use gateway_sim::impairment::Impairments;
+use gateway_sim::inject::inject;
+use gateway_sim::packetiser::PackOptions;
+use gateway_sim::publisher::{Line, Progress, PublishOptions, publish};
+use gateway_sim::report::Report;
+use gateway_sim::source::{ItchFileSource, Source};
+use gateway_sim::transmit::{BATCH_MAX, Egress, PacketSocket, PcapFile, Transmit, UdpLine};
+use summary::{InjectSummary, Summary};
+
+const SESSION_DEFAULT: Session = Session(*b"GWSIM00001");
+/// At pace `capture`, messages of one packet came within this time, as an exchange's own packets do.
+const PACKET_WINDOW_NS: u64 = 50_000;
+/// Captures that are written start on 2019-12-30 at 09:30 New York time, the day that the message mix is from.
+const PCAP_START_NS: u64 = 1_577_716_200_000_000_000;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let stop = Arc::new(AtomicBool::new(false));
+    let result = watch_signals(&stop).and_then(|()| match &arguments.command {
+        Command::Replay(replay) if replay.raw => run_raw(replay, arguments.json, &stop),
+        Command::Replay(replay) => run_replay(replay, arguments.json, &stop),
+        Command::Generate(generate) => run_generate(generate, arguments.json, &stop),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway-sim: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// The exit code that the help text documents.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<SimError>() {
+        Some(SimError::UnicastRefused { .. }) => 2,
+        Some(SimError::Interface { .. }) => 4,
+        Some(SimError::Privilege { .. }) => 5,
+        Some(SimError::Source(_) | SimError::NothingToReplay { .. }) => 9,
+        _ => 1,
+    }
+}
+
+/// The first SIGINT or SIGTERM ends the session cleanly, a second one the program.
+fn watch_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .context("cannot watch for SIGINT and SIGTERM")?;
+    }
+    Ok(())
+}
+
+fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
+    let options = FlowOptions {
+        seed: generate.publish.seed,
+        symbols: generate.symbols,
+        messages: generate.messages,
+        orders_max: generate.orders_max,
+        interval_ns: match generate.publish.pace {
+            Pace::Rate { messages_per_s } => ((1e9 / messages_per_s) as u64).max(1),
+            _ => FlowOptions::default().interval_ns,
+        },
+    };
+    if options.messages != 0 && options.messages < options.messages_min() {
+        let reason = format!(
+            "--messages {} is less than opening and closing of {} securities take: give at least {}, or fewer --symbols",
+            options.messages,
+            options.symbols,
+            options.messages_min()
+        );
+        usage(&reason);
+    }
+    let mut flow = OrderFlow::new(options);
+    match &generate.output {
+        Some(path) => write_itch_file(&mut flow, path, json, stop),
+        None => run_publish(
+            &mut flow,
+            &generate.publish,
+            (SESSION_DEFAULT, 1),
+            json,
+            stop,
+            |_, _| (),
+        ),
+    }
+}
+
+fn write_itch_file(
+    flow: &mut OrderFlow,
+    path: &Path,
+    json: bool,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let failed = |source| SimError::Output {
+        name: path.display().to_string(),
+        source,
+    };
+    let mut output = BufWriter::new(File::create(path).map_err(failed)?);
+    let (mut messages, mut bytes) = (0_u64, 0_u64);
+    // Relaxed: the flag orders nothing.
+    while let Some(message) = flow.next().filter(|_| !stop.load(Ordering::Relaxed)) {
+        let length = message.bytes.len() as u16;
+        output
+            .write_all(&length.to_be_bytes())
+            .and_then(|()| output.write_all(message.bytes))
+            .map_err(failed)?;
+        messages += 1;
+        bytes += 2 + u64::from(length);
+    }
+    output.flush().map_err(failed)?;
+    let file = path.display().to_string();
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({ "file": file, "messages": messages, "bytes": bytes })
+        );
+    } else {
+        println!("wrote {messages} messages, {bytes} bytes to {file}");
+    }
+    Ok(())
+}
+
+fn run_replay(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
+    let path = &replay.file;
+    let nothing = |reason| SimError::NothingToReplay {
+        name: path.display().to_string(),
+        reason,
+    };
+    match sniff(path).map_err(SimError::from)? {
+        FileKind::LengthPrefixed => {
+            let mut source = ItchFileSource::new(ItchFileReader::open(path).map_err(SimError::from)?);
+            run_publish(&mut source, &replay.publish, (SESSION_DEFAULT, 1), json, stop, |_, _| ())
+        }
+        FileKind::Pcap | FileKind::Pcapng => {
+            let mut source = CaptureSource::new(CaptureReader::open(path).map_err(SimError::from)?);
+            let start = match source.session() {
+                Some(start) => start,
+                // A file that is damaged before its first message says so itself.
+                None => {
+                    source.next().map_err(SimError::from)?;
+                    return Err(nothing(
+                        "holds no MoldUDP64 message; replay its frames as they are with --raw --interface NAME",
+                    )
+                    .into());
+                }
+            };
+            run_publish(&mut source, &replay.publish, start, json, stop, |source, report| {
+                report.source = Some(source.counts().clone());
+            })
+        }
+        FileKind::Unknown => Err(nothing(
+            "neither pcap, pcapng nor messages behind 2-byte big-endian lengths, plain or gzip-compressed",
+        )
+        .into()),
+    }
+}
+
+/// Publishes `source`, which starts with session and sequence number `start` unless the user says otherwise.
+fn run_publish<S: Source>(
+    source: &mut S,
+    arguments: &Publish,
+    start: (Session, u64),
+    json: bool,
+    stop: &AtomicBool,
+    complete: impl FnOnce(&S, &mut Report),
+) -> anyhow::Result<()> {
+    let Some(line_a) = arguments.line_a else {
+        usage("--line-a GROUP:PORT is missing: where shall the packets go?");
+    };
+    let destinations = [
+        ("A", Some(line_a), arguments.loss_a, arguments.delay_a_us),
+        (
+            "B",
+            arguments.line_b,
+            arguments.loss_b,
+            arguments.delay_b_us,
+        ),
+    ];
+    let egress = Egress {
+        interface: arguments.interface.clone(),
+        source: arguments.source,
+        ttl: arguments.ttl,
+        allow_unicast: arguments.allow_unicast,
+    };
+    let pcap = match &arguments.output_pcap {
+        Some(path) => {
+            let failed = |source| SimError::Output {
+                name: path.display().to_string(),
+                source,
+            };
+            Some(PcapFile::create(path, PCAP_START_NS).map_err(failed)?)
+        }
+        None => None,
+    };
+    let mut lines = Vec::new();
+    for (name, destination, loss, delay_us) in destinations {
+        let Some(destination) = destination else {
+            continue;
+        };
+        let transmit: Box<dyn Transmit> = match &pcap {
+            Some(pcap) => Box::new(pcap.line(destination)),
+            None => Box::new(UdpLine::new(destination, &egress)?),
+        };
+        let impairments = Impairments {
+            loss,
+            duplicate: arguments.duplicate,
+            reorder: arguments.reorder,
+            delay_ns: delay_us * 1_000,
+        };
+        if !json {
+            announce(name, destination, &impairments, arguments, &egress);
+        }
+        lines.push(Line {
+            name: name.to_owned(),
+            destination,
+            impairments,
+            transmit,
+        });
+    }
+    let pace = arguments.pace();
+    let options = PublishOptions {
+        pack: PackOptions {
+            session: arguments.session.unwrap_or(start.0),
+            first_sequence: arguments.first_sequence.unwrap_or(start.1),
+            messages_max: arguments.messages_per_packet,
+            mtu: arguments.mtu as usize,
+            window_ns: matches!(pace, Pace::Capture { .. }).then_some(PACKET_WINDOW_NS),
+        },
+        pace,
+        heartbeat_ns: (arguments.heartbeat_ms > 0).then_some(arguments.heartbeat_ms * 1_000_000),
+        end_of_session: arguments.end_of_session,
+        seed: arguments.seed,
+        batch: if pcap.is_some() { 1 } else { BATCH_MAX },
+    };
+    let live = !json && io::stderr().is_terminal();
+    let mut progress = |progress: Progress| {
+        if live {
+            let seconds = progress.elapsed_ns as f64 / 1e9;
+            eprint!(
+                "\r{} messages, {} packets, {seconds:.1} s ",
+                progress.messages, progress.packets
+            );
+        }
+    };
+    let (mut report, error) = if pcap.is_some() {
+        publish(
+            source,
+            lines,
+            options,
+            &mut VirtualClock::new(stop),
+            &mut progress,
+        )
+    } else {
+        publish(
+            source,
+            lines,
+            options,
+            &mut RealClock::new(stop),
+            &mut progress,
+        )
+    };
+    if live {
+        eprint!("\r\x1b[K");
+    }
+    complete(source, &mut report);
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string(&report).context("cannot write the report")?
+        );
+    } else {
+        print!("{}", Summary(&report));
+    }
+    if let (Some(pcap), Some(path)) = (pcap, &arguments.output_pcap) {
+        pcap.flush().map_err(|source| SimError::Output {
+            name: path.display().to_string(),
+            source,
+        })?;
+    }
+    error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn announce(
+    name: &str,
+    to: SocketAddrV4,
+    impairments: &Impairments,
+    arguments: &Publish,
+    egress: &Egress,
+) {
+    let out = match (
+        &arguments.output_pcap,
+        egress.source,
+        egress.interface_name(),
+    ) {
+        (Some(path), _, _) => format!("into {}", path.display()),
+        (None, _, _) if !to.ip().is_multicast() => "over its route".to_owned(),
+        (None, Some(source), None) => {
+            format!("out of the interface of {source}, ttl {}", egress.ttl)
+        }
+        (None, _, interface) => format!("out of {}, ttl {}", interface.unwrap_or("lo"), egress.ttl),
+    };
+    println!(
+        "line {name} to {to} {out}; loss {} %, duplicates {} %, reordered {} %, delay {} µs",
+        impairments.loss * 100.0,
+        impairments.duplicate * 100.0,
+        impairments.reorder * 100.0,
+        impairments.delay_ns / 1_000
+    );
+}
+
+fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
+    let Some(interface) = &replay.publish.interface else {
+        usage("--raw needs --interface NAME");
+    };
+    let mut reader = CaptureReader::open(&replay.file).map_err(SimError::from)?;
+    let mut socket = PacketSocket::open(interface)?;
+    if !json {
+        println!(
+            "frames of {} onto {interface} as they are",
+            replay.file.display()
+        );
+    }
+    let mut clock = RealClock::new(stop);
+    let publish = &replay.publish;
+    let (report, error) = inject(
+        &mut reader,
+        &mut socket,
+        publish.pace(),
+        publish.allow_unicast,
+        &mut clock,
+    );
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string(&report).context("cannot write the report")?
+        );
+    } else {
+        print!("{}", InjectSummary(&report));
+    }
+    error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Ends the program over a combination of arguments that clap cannot judge.
+fn usage(reason: &str) -> ! {
+    use clap::CommandFactory;
+    Arguments::command()
+        .error(ErrorKind::ValueValidation, reason)
+        .exit()
+}

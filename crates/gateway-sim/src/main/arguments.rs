@@ -1,0 +1,266 @@
+//! The command line.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use gateway_feed::moldudp64::Session;
+use gateway_sim::clock::Pace;
+use gateway_sim::flow::SYMBOLS_MAX;
+
+const AFTER_HELP: &str = "\
+Examples:
+  gateway-sim generate --messages 1000000 --line-a 239.1.1.1:5001 --line-b 239.1.1.2:5001 \\
+      --interface veth1 --loss-a 0.02 --loss-b 0.02 --pace rate=200000 --json
+  gateway-sim generate --messages 1000000 --output day.itch
+  gateway-sim replay 12302019.NASDAQ_ITCH50.gz --line-a 239.1.1.1:5001 --pace capture --speed 10
+  gateway-sim replay lines.pcap --raw --interface veth1
+
+Nothing leaves this machine by accident: without --interface or --source, multicast goes out of the loopback interface;
+the time to live is 1; other destinations than groups and loopback need --allow-unicast.
+
+Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 sending or writing failed; 2 usage; 4 interface missing;
+5 no privilege; 9 input file unreadable or damaged (what comes before the damage is published and reported).";
+
+/// A simulated exchange: publishes ITCH 5.0 as MoldUDP64 on lines A and B, and does to them what networks do.
+#[derive(Debug, Parser)]
+#[command(name = "gateway-sim", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print the report as one JSON object and nothing else.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish the messages of a file: a raw ITCH file, or a capture (pcap, pcapng) of MoldUDP64; either may be gzipped.
+    ///
+    /// Of a capture, the lines of its first session are merged by sequence number, repacked and published under the
+    /// same session and numbers; messages that the capture lacks stay missing. With --raw its frames are injected as
+    /// they are instead.
+    Replay(Box<Replay>),
+    /// Generate a trading day: a consistent order flow in a real day's mix of messages, fixed by the seed.
+    Generate(Box<Generate>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Inject the capture's frames byte for byte by AF_PACKET (needs CAP_NET_RAW): VLAN tags, wrong checksums and all.
+    ///
+    /// Frames to no multicast group are left out unless --allow-unicast. --pace rate counts frames.
+    #[arg(
+        long,
+        requires = "interface",
+        conflicts_with_all = [
+            "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "reorder", "delay_a_us", "delay_b_us",
+            "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
+            "output_pcap",
+        ]
+    )]
+    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// Securities listed.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(SYMBOLS_MAX)))]
+    pub(crate) symbols: u32,
+    /// Messages in all, at least 4 a security and 6; 0: until stopped.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) messages: u64,
+    /// The most orders that rest in the book at a time.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) orders_max: u32,
+    /// Write a raw ITCH file (each message behind its 2-byte big-endian length) instead of sending.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap"])]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// Group and port of line A.
+    #[arg(long, value_name = "GROUP:PORT", help_heading = "Lines")]
+    pub(crate) line_a: Option<SocketAddrV4>,
+    /// Group and port of line B.
+    #[arg(
+        long,
+        value_name = "GROUP:PORT",
+        requires = "line_a",
+        help_heading = "Lines"
+    )]
+    pub(crate) line_b: Option<SocketAddrV4>,
+    /// Interface that packets leave by [default: that of --source, else lo].
+    #[arg(long, value_name = "NAME", help_heading = "Lines")]
+    pub(crate) interface: Option<String>,
+    /// Source address of the packets.
+    #[arg(long, value_name = "IP", help_heading = "Lines")]
+    pub(crate) source: Option<Ipv4Addr>,
+    /// Time to live: 1 keeps packets on the local network.
+    #[arg(long, default_value_t = 1, help_heading = "Lines")]
+    pub(crate) ttl: u8,
+    /// Allow destinations other than multicast groups and loopback.
+    #[arg(long, help_heading = "Lines")]
+    pub(crate) allow_unicast: bool,
+    /// Write the lines' packets to a capture file instead of sending them, in no time.
+    #[arg(long, value_name = "FILE", requires = "line_a", help_heading = "Lines")]
+    pub(crate) output_pcap: Option<PathBuf>,
+
+    /// Part of line A's packets that is never sent, 0 to 1.
+    #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) loss_a: f64,
+    /// Part of line B's packets that is never sent, 0 to 1.
+    #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) loss_b: f64,
+    /// Part of each line's packets that is sent twice, 0 to 1.
+    #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) duplicate: f64,
+    /// Part of each line's packets that is overtaken by the next one to three, 0 to 1.
+    #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) reorder: f64,
+    /// Delay of line A in microseconds, at most a minute.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
+    pub(crate) delay_a_us: u64,
+    /// Delay of line B in microseconds, at most a minute.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
+    pub(crate) delay_b_us: u64,
+    /// Decides the impairments and the generated flow: the same seed gives the same packets.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Session name, up to ten ASCII characters [default: the capture's, else GWSIM00001].
+    #[arg(long, value_name = "NAME", value_parser = session, help_heading = "Packets")]
+    pub(crate) session: Option<Session>,
+    /// Sequence number of the first message [default: the capture's, else 1].
+    #[arg(long, value_name = "N", help_heading = "Packets")]
+    pub(crate) first_sequence: Option<u64>,
+    /// The most messages a packet.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 12,
+        value_parser = clap::value_parser!(u16).range(1..=65_534),
+        help_heading = "Packets"
+    )]
+    pub(crate) messages_per_packet: u16,
+    /// MTU of the interface in bytes: no packet is longer, IPv4 and UDP headers included.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_500,
+        value_parser = clap::value_parser!(u32).range(100..=65_535),
+        help_heading = "Packets"
+    )]
+    pub(crate) mtu: u32,
+    /// Idle time after which a heartbeat is sent; one is also sent first and last. 0: none.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=86_400_000), help_heading = "Packets")]
+    pub(crate) heartbeat_ms: u64,
+    /// End the session behind the last message (three packets on each line).
+    #[arg(long, help_heading = "Packets")]
+    pub(crate) end_of_session: bool,
+
+    /// When messages leave: `asap`, `capture` (by the file's time stamps) or `rate=MESSAGES_PER_SECOND`.
+    #[arg(long, value_name = "PACE", default_value = "asap", value_parser = pace, help_heading = "Pace")]
+    pub(crate) pace: Pace,
+    /// With `--pace capture`: so many times as fast.
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed, help_heading = "Pace")]
+    pub(crate) speed: f64,
+}
+
+impl Publish {
+    /// The pace, sped up.
+    pub(crate) fn pace(&self) -> Pace {
+        match self.pace {
+            Pace::Capture { .. } => Pace::Capture { speed: self.speed },
+            other => other,
+        }
+    }
+}
+
+fn delay() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(..=60_000_000)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("a part between 0 and 1, such as 0.02 for 2 %".to_owned()),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    positive(text).ok_or_else(|| "a factor above 0, such as 10 or 0.5".to_owned())
+}
+
+fn pace(text: &str) -> Result<Pace, String> {
+    match (text, text.strip_prefix("rate=").and_then(positive)) {
+        ("asap", _) => Ok(Pace::Asap),
+        ("capture", _) => Ok(Pace::Capture { speed: 1.0 }),
+        (_, Some(messages_per_s)) => Ok(Pace::Rate { messages_per_s }),
+        _ => Err("one of asap, capture, rate=N with N messages a second".to_owned()),
+    }
+}
+
+/// A finite number from 10^-6 to 10^12: beyond, times overflow.
+fn positive(text: &str) -> Option<f64> {
+    text.parse()
+        .ok()
+        .filter(|number| (1e-6..=1e12).contains(number))
+}
+
+fn session(text: &str) -> Result<Session, String> {
+    let graphic = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    Session::from_name(text)
+        .filter(|_| graphic)
+        .ok_or_else(|| "one to ten printable ASCII characters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).map(|_| ());
+        parse("gateway-sim generate --line-a 239.1.1.1:5001 --loss-a 1 --pace rate=0.5").unwrap();
+        parse("gateway-sim replay f --raw --interface veth1 --pace capture --speed 2 --json")
+            .unwrap();
+        for line in [
+            "gateway-sim generate --loss-a 1.1",
+            "gateway-sim generate --loss-a nan",
+            "gateway-sim generate --pace rate=0",
+            "gateway-sim generate --pace rate=inf",
+            "gateway-sim generate --pace fast",
+            "gateway-sim generate --symbols 0",
+            "gateway-sim generate --line-b 239.1.1.1:5001",
+            "gateway-sim generate --output f --line-a 239.1.1.1:5001",
+            "gateway-sim generate --session 12345678901",
+            "gateway-sim generate --session ",
+            "gateway-sim generate --session é",
+            "gateway-sim replay f --raw",
+            "gateway-sim replay f --raw --interface veth1 --loss-a 0.1",
+            "gateway-sim replay",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

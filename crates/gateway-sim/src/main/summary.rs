@@ -1,0 +1,127 @@
+//! The report for people.
+
+use std::fmt::{self, Display};
+
+use gateway_sim::inject::InjectReport;
+use gateway_sim::ranges::Ranges;
+use gateway_sim::report::Report;
+
+/// How many runs of lost messages are printed.
+const RUNS_SHOWN: usize = 10;
+
+/// What was published, as a table.
+pub(crate) struct Summary<'a>(pub(crate) &'a Report);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        let ending = if report.interrupted {
+            "stopped early"
+        } else {
+            "done"
+        };
+        writeln!(
+            f,
+            "{ending}: session {}, sequence {} to {}",
+            report.session, report.first_sequence, report.last_sequence
+        )?;
+        let rate = report.messages as f64 / report.elapsed_s.max(1e-9);
+        writeln!(
+            f,
+            "published      {} messages in {} packets in {:.3} s ({rate:.0} messages/s)",
+            report.messages, report.packets, report.elapsed_s
+        )?;
+        write!(f, "by type       ")?;
+        for (kind, count) in &report.by_type {
+            write!(f, " {kind} {count}")?;
+        }
+        writeln!(f)?;
+        for (name, line) in &report.lines {
+            let counts = &line.counts;
+            writeln!(
+                f,
+                "line {name} {:<21} sent {} packets, {} messages; dropped {} packets, {} messages; \
+                 {} duplicated, {} reordered",
+                line.destination.to_string(),
+                counts.packets_sent,
+                counts.messages_sent,
+                counts.packets_dropped,
+                counts.messages_dropped,
+                counts.duplicated,
+                counts.reordered
+            )?;
+        }
+        writeln!(
+            f,
+            "on each line   {} heartbeats, {} end of session",
+            report.heartbeats, report.end_of_session
+        )?;
+        if report.late_max_us > 0 {
+            writeln!(
+                f,
+                "latest packet  {} µs behind its time",
+                report.late_max_us
+            )?;
+        }
+        writeln!(f, "lost on all    {}", Runs(&report.lost_on_both))?;
+        if let Some(source) = &report.source {
+            writeln!(
+                f,
+                "capture        {} frames; not UDP {}, not MoldUDP64 {}, other session {}, heartbeats {}, duplicate \
+                 messages {}",
+                source.frames,
+                source.not_udp,
+                source.not_moldudp64,
+                source.other_session,
+                source.heartbeats,
+                source.duplicates
+            )?;
+            writeln!(f, "missing in it  {}", Runs(&source.missing))?;
+        }
+        Ok(())
+    }
+}
+
+struct Runs<'a>(&'a Ranges);
+
+impl Display for Runs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = self.0.runs();
+        write!(f, "{} messages", self.0.messages())?;
+        for (index, (first, last)) in runs.iter().take(RUNS_SHOWN).enumerate() {
+            write!(f, "{} {first}-{last}", if index == 0 { ":" } else { "," })?;
+        }
+        if runs.len() > RUNS_SHOWN {
+            write!(
+                f,
+                " and {} more (--json lists them)",
+                runs.len() - RUNS_SHOWN
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What was injected, as a table.
+pub(crate) struct InjectSummary<'a>(pub(crate) &'a InjectReport);
+
+impl Display for InjectSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        let ending = if report.interrupted {
+            "stopped early"
+        } else {
+            "done"
+        };
+        writeln!(
+            f,
+            "{ending}: sent {} of {} frames, {} bytes in {:.3} s",
+            report.frames_sent, report.frames, report.bytes_sent, report.elapsed_s
+        )?;
+        writeln!(
+            f,
+            "left out: {} to no multicast group, {} without Ethernet header, {} cut in the capture, {} too long",
+            report.not_multicast, report.not_ethernet, report.cut, report.too_long
+        )
+    }
+}

@@ -1,0 +1,228 @@
+//! Messages into MoldUDP64 packets.
+
+use std::rc::Rc;
+
+use gateway_feed::moldudp64::encode::BuildError;
+use gateway_feed::moldudp64::{HEADER_BYTES, PacketBuilder, Session};
+
+use crate::source::SourceMessage;
+
+/// Bytes of IPv4 and UDP header in front of a packet.
+const IP_UDP_BYTES: usize = 28;
+/// The longest UDP payload over IPv4.
+const PAYLOAD_BYTES_MAX: usize = 65_535 - IP_UDP_BYTES;
+
+/// How messages are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackOptions {
+    /// The session's ten bytes.
+    pub session: Session,
+    /// Sequence number of the first message; sessions start at 1.
+    pub first_sequence: u64,
+    /// The most messages a packet, at least 1.
+    pub messages_max: u16,
+    /// The interface's MTU in bytes: a packet with its IPv4 and UDP headers fits in it.
+    pub mtu: usize,
+    /// A packet holds only messages that came within so many nanoseconds of the source's clock; `None` for no limit.
+    pub window_ns: Option<u64>,
+}
+
+/// A packet, ready to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataPacket {
+    /// The UDP payload, shared by the lines that carry it.
+    pub payload: Rc<[u8]>,
+    /// Sequence number of its first message.
+    pub first: u64,
+    /// Messages in it, at least 1.
+    pub messages: u64,
+    /// When its last message came, by the source's clock.
+    pub time_ns: u64,
+}
+
+/// Packs messages in order.
+#[derive(Debug)]
+pub struct Packetiser {
+    builder: PacketBuilder,
+    options: PackOptions,
+    first_time_ns: u64,
+    last_time_ns: u64,
+}
+
+impl Packetiser {
+    /// An empty packet at the start of the session.
+    #[must_use]
+    pub fn new(options: PackOptions) -> Self {
+        let limit = options
+            .mtu
+            .saturating_sub(IP_UDP_BYTES)
+            .min(PAYLOAD_BYTES_MAX);
+        let builder = PacketBuilder::new(options.session, options.first_sequence, limit);
+        Self {
+            builder,
+            options,
+            first_time_ns: 0,
+            last_time_ns: 0,
+        }
+    }
+
+    /// Adds a message; returns the packet before it where that is now complete.
+    ///
+    /// # Errors
+    /// The message does not fit a packet of its own: it is longer than the MTU allows.
+    pub fn push(&mut self, message: &SourceMessage<'_>) -> Result<Option<DataPacket>, BuildError> {
+        let late = self
+            .options
+            .window_ns
+            .is_some_and(|window| message.time_ns - self.first_time_ns > window);
+        let full = self.builder.count() >= self.options.messages_max.max(1);
+        let mut complete = None;
+        if self.builder.count() > 0 && (full || late || message.missing > 0) {
+            complete = self.finish();
+        }
+        if message.missing > 0 {
+            let next = self.builder.next_sequence().wrapping_add(message.missing);
+            self.builder.restart(self.options.session, next);
+        }
+        match self.builder.push(message.bytes) {
+            Ok(()) => {}
+            Err(BuildError::Full { .. } | BuildError::TooMany) => {
+                complete = self.finish();
+                self.builder.push(message.bytes)?;
+            }
+            Err(error) => return Err(error),
+        }
+        if self.builder.count() == 1 {
+            self.first_time_ns = message.time_ns;
+        }
+        self.last_time_ns = message.time_ns;
+        Ok(complete)
+    }
+
+    /// Completes the packet under construction; `None` if it is empty.
+    pub fn finish(&mut self) -> Option<DataPacket> {
+        let messages = u64::from(self.builder.count());
+        if messages == 0 {
+            return None;
+        }
+        let first = self.next_sequence().wrapping_sub(messages);
+        let payload = self.builder.finish(|payload| Rc::from(payload));
+        Some(DataPacket {
+            payload,
+            first,
+            messages,
+            time_ns: self.last_time_ns,
+        })
+    }
+
+    /// The sequence number that the next message gets.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.builder.next_sequence()
+    }
+
+    /// A heartbeat at this point of the session. The packet under construction must be empty.
+    #[must_use]
+    pub fn heartbeat(&self) -> [u8; HEADER_BYTES] {
+        self.builder.heartbeat()
+    }
+
+    /// The packet that ends the session. The packet under construction must be empty.
+    #[must_use]
+    pub fn end_of_session(&self) -> [u8; HEADER_BYTES] {
+        self.builder.end_of_session()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use gateway_feed::moldudp64::{Messages, Packet, PacketKind};
+
+    use super::*;
+
+    fn pack(options: PackOptions, messages: &[(u64, u64, usize)]) -> Vec<(u64, u64, usize)> {
+        let mut packetiser = Packetiser::new(options);
+        let mut packets = Vec::new();
+        for (time_ns, missing, length) in messages {
+            let bytes = vec![b'x'; *length];
+            packets.extend(
+                packetiser
+                    .push(&SourceMessage {
+                        time_ns: *time_ns,
+                        missing: *missing,
+                        bytes: &bytes,
+                    })
+                    .unwrap(),
+            );
+        }
+        packets.extend(packetiser.finish());
+        packets
+            .iter()
+            .map(|packet| {
+                let parsed = Packet::parse(&packet.payload).unwrap();
+                let PacketKind::Data { count } = parsed.kind else {
+                    panic!("a heartbeat")
+                };
+                assert_eq!(parsed.sequence, packet.first);
+                assert_eq!(
+                    Messages::new(parsed.body, u32::from(count)).count() as u64,
+                    packet.messages
+                );
+                (packet.first, packet.messages, packet.payload.len())
+            })
+            .collect()
+    }
+
+    const OPTIONS: PackOptions = PackOptions {
+        session: Session(*b"SESSION   "),
+        first_sequence: 1,
+        messages_max: 3,
+        mtu: 1500,
+        window_ns: None,
+    };
+
+    #[test]
+    fn packets_end_at_the_count_the_mtu_the_window_and_the_gap() {
+        assert_eq!(
+            pack(OPTIONS, &[(0, 0, 10); 7]),
+            [(1, 3, 56), (4, 3, 56), (7, 1, 32)]
+        );
+        let mtu = PackOptions {
+            mtu: 28 + 20 + 2 * 12,
+            ..OPTIONS
+        };
+        assert_eq!(pack(mtu, &[(0, 0, 10); 3]), [(1, 2, 44), (3, 1, 32)]);
+        let window = PackOptions {
+            window_ns: Some(100),
+            ..OPTIONS
+        };
+        assert_eq!(
+            pack(window, &[(5, 0, 1), (105, 0, 1), (106, 0, 1)]),
+            [(1, 2, 26), (3, 1, 23)]
+        );
+        assert_eq!(
+            pack(OPTIONS, &[(0, 0, 1), (0, 5, 1), (0, 0, 1)]),
+            [(1, 1, 23), (7, 2, 26)]
+        );
+        assert!(pack(OPTIONS, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_message_beyond_the_mtu_is_refused() {
+        let mut packetiser = Packetiser::new(PackOptions {
+            mtu: 100,
+            ..OPTIONS
+        });
+        let message = SourceMessage {
+            time_ns: 0,
+            missing: 0,
+            bytes: &[0; 51],
+        };
+        assert!(matches!(
+            packetiser.push(&message),
+            Err(BuildError::TooLong { .. })
+        ));
+    }
+}

@@ -1,0 +1,391 @@
+//! Publishes messages as a MoldUDP64 session on one or more lines.
+//!
+//! One packet is offered to every line; each line's impairments decide what becomes of it. Lines with a delay keep
+//! their packets until they are due. A heartbeat before the data tells the first sequence number, one behind it the
+//! last: a receiver thus learns of a loss at either end.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+
+use gateway_feed::moldudp64::PacketBuilder;
+
+use crate::SimError;
+use crate::clock::{Clock, Pace};
+use crate::impairment::{Impairment, Impairments};
+use crate::packetiser::{DataPacket, PackOptions, Packetiser};
+use crate::report::{LineReport, Report, TypeCounts};
+use crate::source::Source;
+use crate::transmit::{BATCH_MAX, Outgoing, Transmit};
+
+/// End-of-session packets on each line: one may be lost on the way.
+const END_OF_SESSION_PACKETS: u64 = 3;
+/// Where the next packet is due later than this, no packet is held back to be overtaken by it: it would not be
+/// reordered but missing. In nanoseconds, well below the time for which receivers wait.
+const REORDER_PAUSE_NS: u64 = 300_000;
+/// The most packets that wait for their time on a line; beyond it the publisher waits with them.
+const OUTBOX_PACKETS_MAX: usize = 8_192;
+/// Time between two reports of progress.
+const PROGRESS_NS: u64 = 250_000_000;
+
+/// How a session is published.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishOptions {
+    /// Session and packing.
+    pub pack: PackOptions,
+    /// When messages leave.
+    pub pace: Pace,
+    /// Idle time after which a heartbeat is sent, in nanoseconds; `None` for no heartbeats at all.
+    pub heartbeat_ns: Option<u64>,
+    /// Whether the session is ended in the end.
+    pub end_of_session: bool,
+    /// Decides the impairments.
+    pub seed: u64,
+    /// Packets handed to a line at once where there is no time to wait for, 1..=[`BATCH_MAX`].
+    pub batch: usize,
+}
+
+/// A line to publish on.
+pub struct Line {
+    /// Its name in reports: `A`, `B`.
+    pub name: String,
+    /// Where it goes.
+    pub destination: SocketAddrV4,
+    /// What it does to its packets.
+    pub impairments: Impairments,
+    /// Sends its packets.
+    pub transmit: Box<dyn Transmit>,
+}
+
+/// How far publishing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Messages published.
+    pub messages: u64,
+    /// Data packets published.
+    pub packets: u64,
+    /// Nanoseconds since the start.
+    pub elapsed_ns: u64,
+}
+
+/// Publishes all that `source` gives, or until `clock` says stop; `progress` is told how far it is now and then.
+///
+/// The report is complete in either case; the error says why the end was not reached.
+pub fn publish(
+    source: &mut impl Source,
+    lines: Vec<Line>,
+    options: PublishOptions,
+    clock: &mut impl Clock,
+    progress: &mut dyn FnMut(Progress),
+) -> (Report, Option<SimError>) {
+    let mut publisher = Publisher::new(lines, options, clock, progress);
+    let error = publisher.run(source).err();
+    publisher.report(error)
+}
+
+struct Publisher<'a, C> {
+    options: PublishOptions,
+    clock: &'a mut C,
+    progress: &'a mut dyn FnMut(Progress),
+    lines: Vec<Outlet>,
+    packetiser: Packetiser,
+    types: TypeCounts,
+    report: Report,
+    start_ns: u64,
+    /// The sequence number behind the last packet that was offered to the lines.
+    next_sequence: u64,
+    /// Of the first message, by the source's clock, and of the packet that carried it, by ours.
+    origin: Option<(u64, u64)>,
+    /// When the last packet was due.
+    last_due_ns: u64,
+    heartbeat_due_ns: u64,
+    progress_due_ns: u64,
+}
+
+struct Outlet {
+    name: String,
+    destination: SocketAddrV4,
+    delay_ns: u64,
+    impairment: Impairment<Rc<[u8]>>,
+    outbox: VecDeque<Outgoing>,
+    transmit: Box<dyn Transmit>,
+}
+
+impl<'a, C: Clock> Publisher<'a, C> {
+    fn new(
+        lines: Vec<Line>,
+        options: PublishOptions,
+        clock: &'a mut C,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        let lines = (0..).zip(lines).map(|(number, line)| Outlet {
+            name: line.name,
+            destination: line.destination,
+            delay_ns: line.impairments.delay_ns,
+            impairment: Impairment::new(line.impairments, options.seed, number),
+            outbox: VecDeque::new(),
+            transmit: line.transmit,
+        });
+        let report = Report {
+            session: String::from_utf8_lossy(options.pack.session.0.trim_ascii_end()).into_owned(),
+            first_sequence: options.pack.first_sequence,
+            seed: options.seed,
+            ..Report::default()
+        };
+        let start_ns = clock.now_ns();
+        Self {
+            lines: lines.collect(),
+            packetiser: Packetiser::new(options.pack),
+            types: TypeCounts::default(),
+            report,
+            start_ns,
+            next_sequence: options.pack.first_sequence,
+            origin: None,
+            last_due_ns: start_ns,
+            heartbeat_due_ns: u64::MAX,
+            progress_due_ns: start_ns + PROGRESS_NS,
+            options,
+            clock,
+            progress,
+        }
+    }
+
+    fn run(&mut self, source: &mut impl Source) -> Result<(), SimError> {
+        self.heartbeat();
+        self.flush(self.clock.now_ns())?;
+        let mut source_error = None;
+        while !self.clock.stopped() {
+            let message = match source.next() {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(error) => {
+                    source_error = Some(error);
+                    break;
+                }
+            };
+            let complete = self
+                .packetiser
+                .push(&message)
+                .map_err(|source| SimError::Pack {
+                    sequence: self.packetiser.next_sequence(),
+                    source,
+                })?;
+            self.types.add(message.bytes);
+            if self.origin.is_none() {
+                self.origin = Some((message.time_ns, self.clock.now_ns()));
+            }
+            if let Some(packet) = complete {
+                self.publish(packet)?;
+            }
+        }
+        self.report.interrupted = self.clock.stopped();
+        if let Some(packet) = self.packetiser.finish() {
+            self.publish(packet)?;
+        }
+        self.finish()?;
+        source_error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Offers a packet to all lines when it is due.
+    fn publish(&mut self, packet: DataPacket) -> Result<(), SimError> {
+        let (source_start_ns, start_ns) = self.origin.unwrap_or((packet.time_ns, self.start_ns));
+        let due_ns = start_ns
+            + self
+                .options
+                .pace
+                .due_ns(self.report.messages, packet.time_ns - source_start_ns);
+        if due_ns > self.last_due_ns + REORDER_PAUSE_NS {
+            self.release(self.last_due_ns);
+        }
+        self.last_due_ns = due_ns;
+        self.wait_until(due_ns)?;
+        let now_ns = self.clock.now_ns();
+        if self.options.pace != Pace::Asap {
+            self.report.late_max_us = self
+                .report
+                .late_max_us
+                .max(now_ns.saturating_sub(due_ns) / 1_000);
+        }
+
+        let DataPacket {
+            payload,
+            first,
+            messages,
+            ..
+        } = packet;
+        let mut lost = true;
+        for line in &mut self.lines {
+            let at_ns = now_ns + line.delay_ns;
+            let outbox = &mut line.outbox;
+            let emit = |payload| outbox.push_back(Outgoing { at_ns, payload });
+            lost &= !line
+                .impairment
+                .offer(Rc::clone(&payload), first, messages, emit);
+        }
+        if lost {
+            self.report.lost_on_both.add(first, messages);
+        }
+        self.report.packets += 1;
+        self.report.messages += messages;
+        self.next_sequence = first.wrapping_add(messages);
+        self.heartbeat_due_ns = self
+            .options
+            .heartbeat_ns
+            .map_or(u64::MAX, |interval| now_ns + interval);
+        if now_ns >= self.progress_due_ns {
+            self.progress_due_ns = now_ns + PROGRESS_NS;
+            let Report {
+                messages, packets, ..
+            } = self.report;
+            (self.progress)(Progress {
+                messages,
+                packets,
+                elapsed_ns: now_ns - self.start_ns,
+            });
+        }
+        if self
+            .lines
+            .iter()
+            .any(|line| line.outbox.len() >= self.options.batch)
+        {
+            self.flush(now_ns)?;
+        }
+        while let Some(front_ns) = self.overfull() {
+            self.wait_until(front_ns)?;
+            self.flush(if self.clock.stopped() {
+                u64::MAX
+            } else {
+                self.clock.now_ns()
+            })?;
+        }
+        Ok(())
+    }
+
+    /// When the first packet of a line that holds too many is due.
+    fn overfull(&self) -> Option<u64> {
+        let line = self
+            .lines
+            .iter()
+            .find(|line| line.outbox.len() >= OUTBOX_PACKETS_MAX)?;
+        line.outbox.front().map(|packet| packet.at_ns)
+    }
+
+    /// Waits, sending what is due meanwhile and heartbeats where it takes long; returns early when asked to stop.
+    fn wait_until(&mut self, due_ns: u64) -> Result<(), SimError> {
+        loop {
+            let now_ns = self.clock.now_ns();
+            if now_ns >= due_ns || self.clock.stopped() {
+                return Ok(());
+            }
+            if now_ns >= self.heartbeat_due_ns {
+                self.heartbeat();
+            }
+            self.flush(now_ns)?;
+            let fronts = self
+                .lines
+                .iter()
+                .filter_map(|line| line.outbox.front())
+                .map(|packet| packet.at_ns);
+            let until_ns = fronts.fold(due_ns.min(self.heartbeat_due_ns), u64::min);
+            self.clock.wait(until_ns);
+        }
+    }
+
+    /// Sends what is due at `now_ns`.
+    fn flush(&mut self, now_ns: u64) -> Result<(), SimError> {
+        for line in &mut self.lines {
+            loop {
+                let due = line
+                    .outbox
+                    .iter()
+                    .take(BATCH_MAX)
+                    .take_while(|packet| packet.at_ns <= now_ns)
+                    .count();
+                if due == 0 {
+                    break;
+                }
+                let batch: Vec<_> = line.outbox.drain(..due).collect();
+                line.transmit
+                    .send(&batch)
+                    .map_err(|source| SimError::Send {
+                        line: line.name.clone(),
+                        source,
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go what is held back to be overtaken.
+    fn release(&mut self, at_ns: u64) {
+        for line in &mut self.lines {
+            let at_ns = at_ns + line.delay_ns;
+            line.impairment
+                .release(|payload| line.outbox.push_back(Outgoing { at_ns, payload }));
+        }
+    }
+
+    /// Puts a heartbeat behind everything offered so far.
+    fn heartbeat(&mut self) {
+        let Some(interval_ns) = self.options.heartbeat_ns else {
+            return;
+        };
+        let heartbeat =
+            PacketBuilder::new(self.options.pack.session, self.next_sequence, 0).heartbeat();
+        self.broadcast(&heartbeat);
+        self.report.heartbeats += 1;
+        self.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
+    }
+
+    fn broadcast(&mut self, payload: &[u8]) {
+        let now_ns = self.clock.now_ns();
+        self.release(now_ns);
+        let payload = Rc::from(payload);
+        for line in &mut self.lines {
+            line.outbox.push_back(Outgoing {
+                at_ns: now_ns + line.delay_ns,
+                payload: Rc::clone(&payload),
+            });
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), SimError> {
+        self.release(self.clock.now_ns());
+        self.heartbeat();
+        if self.options.end_of_session {
+            let end = self.packetiser.end_of_session();
+            for _ in 0..END_OF_SESSION_PACKETS {
+                self.broadcast(&end);
+            }
+            self.report.end_of_session = END_OF_SESSION_PACKETS;
+        }
+        self.heartbeat_due_ns = u64::MAX;
+        let last_ns = self
+            .lines
+            .iter()
+            .filter_map(|line| line.outbox.back())
+            .map(|packet| packet.at_ns)
+            .max();
+        self.wait_until(last_ns.unwrap_or(0))?;
+        self.flush(u64::MAX)
+    }
+
+    fn report(self, error: Option<SimError>) -> (Report, Option<SimError>) {
+        let mut report = self.report;
+        report.elapsed_s = (self.clock.now_ns() - self.start_ns) as f64 / 1e9;
+        report.last_sequence = self.next_sequence.wrapping_sub(1);
+        report.by_type = self.types.by_name();
+        report.interrupted |= error.is_some();
+        for line in self.lines {
+            let counts = line.impairment.into_counts();
+            report.lines.insert(
+                line.name,
+                LineReport {
+                    destination: line.destination,
+                    counts,
+                },
+            );
+        }
+        (report, error)
+    }
+}

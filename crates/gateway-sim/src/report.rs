@@ -1,0 +1,85 @@
+//! What was sent and what was not, so that a receiver can be reconciled with it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use serde::Serialize;
+
+use crate::capture_source::CaptureCounts;
+use crate::impairment::LineCounts;
+use crate::ranges::Ranges;
+
+/// The account of one published session.
+///
+/// On each line `packets_sent + packets_dropped == packets` and `messages_sent + messages_dropped == messages`; a
+/// receiver of the line gets `packets_sent + duplicated + heartbeats + end_of_session` datagrams. A receiver of all
+/// lines misses exactly `lost_on_both`, and `source.missing` where a capture with holes was replayed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// The session's name, without the padding behind it.
+    pub session: String,
+    /// Sequence number of the first message.
+    pub first_sequence: u64,
+    /// Sequence number of the last message; `first_sequence - 1` where there was none.
+    pub last_sequence: u64,
+    /// Messages published.
+    pub messages: u64,
+    /// Data packets published.
+    pub packets: u64,
+    /// Heartbeats sent on each line, the first before the data and the last behind it. Never impaired.
+    pub heartbeats: u64,
+    /// End-of-session packets sent on each line. Never impaired.
+    pub end_of_session: u64,
+    /// Messages by the letter of their type.
+    pub by_type: BTreeMap<String, u64>,
+    /// Each line, by its name.
+    pub lines: BTreeMap<String, LineReport>,
+    /// What was dropped on every line.
+    pub lost_on_both: Ranges,
+    /// How long it took, in seconds, from the first heartbeat on.
+    pub elapsed_s: f64,
+    /// By how much a packet was sent after it was due, at most, in microseconds; 0 at pace `asap`.
+    pub late_max_us: u64,
+    /// The seed of generator and impairments.
+    pub seed: u64,
+    /// Whether the end was not reached: a signal came, or an error.
+    pub interrupted: bool,
+    /// What was found in the capture that was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<CaptureCounts>,
+}
+
+/// One line's part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LineReport {
+    /// Group (or address) and port.
+    pub destination: SocketAddrV4,
+    /// What became of its packets.
+    #[serde(flatten)]
+    pub counts: LineCounts,
+}
+
+/// Messages counted by the byte that names their type.
+#[derive(Clone, Debug)]
+pub(crate) struct TypeCounts([u64; 256]);
+
+impl Default for TypeCounts {
+    fn default() -> Self {
+        Self([0; 256])
+    }
+}
+
+impl TypeCounts {
+    pub(crate) fn add(&mut self, message: &[u8]) {
+        if let Some(kind) = message.first() {
+            self.0[usize::from(*kind)] += 1;
+        }
+    }
+
+    pub(crate) fn by_name(&self) -> BTreeMap<String, u64> {
+        let counted = (0..=u8::MAX).zip(self.0).filter(|(_, count)| *count > 0);
+        counted
+            .map(|(kind, count)| (kind.escape_ascii().to_string(), count))
+            .collect()
+    }
+}
