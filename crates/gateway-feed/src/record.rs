@@ -192,6 +192,12 @@ impl MboEvent {
         length | (dbn::rtype::MBO as u64) << 8 | (publisher_id as u64) << 16
     }
 
+    /// The channel's id in its place in a record: computed once a decoder.
+    #[must_use]
+    pub const fn channel(channel_id: u8) -> u64 {
+        (channel_id as u64) << 40
+    }
+
     /// An event at `ts_event` of the message with `sequence` (its low 32 bits are kept) received at `ts_recv`.
     ///
     /// `ts_in_delta` is `ts_recv - ts_event`, as Databento has it where the venue sends one timestamp only; it
@@ -200,19 +206,21 @@ impl MboEvent {
     #[inline(always)]
     pub fn new(
         head: u64,
-        channel_id: u8,
+        channel: u64,
         instrument: InstrumentId,
         ts_event: Nanos,
         ts_recv: Nanos,
         sequence: u64,
     ) -> Self {
         let wide = ts_recv.wrapping_sub(ts_event).cast_signed();
-        // One branch that always goes the same way: live it fits, replayed it does not.
-        let delta = i32::try_from(wide).unwrap_or(if wide < 0 { i32::MIN } else { i32::MAX });
+        let delta = match i32::try_from(wide) {
+            Ok(delta) => delta,
+            Err(_) => saturated(wide),
+        };
         Self {
             head: head | u64::from(instrument.0) << 32,
             ts_event,
-            channel: u64::from(channel_id) << 40,
+            channel,
             ts_recv,
             tail: u64::from(delta.cast_unsigned()) | sequence << 32,
         }
@@ -270,6 +278,13 @@ impl MboEvent {
     }
 }
 
+/// A function of its own, so that the usual case stays one branch that always goes the same way: live a delta fits, of
+/// a replayed file none does.
+#[cold]
+const fn saturated(delta: i64) -> i32 {
+    if delta < 0 { i32::MIN } else { i32::MAX }
+}
+
 /// Words of the longest normalised record, the definition.
 pub const WORDS_MAX: usize = size_of::<v3::InstrumentDefMsg>() / 8;
 
@@ -302,7 +317,7 @@ mod tests {
         let (ts_recv, ts_event) = (1_700_000_000_000_123_456, 1_700_000_000_000_000_000);
         let event = MboEvent::new(
             MboEvent::head(2),
-            7,
+            MboEvent::channel(7),
             InstrumentId(8007),
             ts_event,
             ts_recv,

@@ -85,7 +85,7 @@ pub enum ItchConfigError {
 pub struct ItchDecoder {
     midnight: Nanos,
     mbo_head: u64,
-    channel_id: u8,
+    mbo_channel: u64,
     directory: Directory,
     pub(super) counters: DecoderCounters,
     pub(super) reference: ReferenceRecords,
@@ -119,7 +119,7 @@ impl ItchDecoder {
         Ok(Self {
             midnight: MIDNIGHT_UNKNOWN,
             mbo_head: MboEvent::head(config.publisher_id),
-            channel_id: config.channel_id,
+            mbo_channel: MboEvent::channel(config.channel_id),
             directory: Directory::new(),
             counters: DecoderCounters::new(),
             reference: ReferenceRecords::new(config.publisher_id, config.channel_id),
@@ -198,7 +198,7 @@ impl ItchDecoder {
     ) -> MboEvent {
         MboEvent::new(
             self.mbo_head,
-            self.channel_id,
+            self.mbo_channel,
             instrument,
             self.ts_event(timestamp),
             context.ts_recv,

@@ -28,13 +28,15 @@ struct Shape {
     shares_undefined: u32,
     /// Whether a second record follows.
     replaces: bool,
-    /// All ones where the message has a price, else 0.
-    price_mask: i64,
+    /// What the four bytes at `price_at` are multiplied by: 100,000 (from 1e-4 to 1e-9), or 0 without a price.
+    price_factor: i64,
+    /// What is added to that: 0, or `UNDEF_PRICE` without a price.
+    price_undefined: i64,
     /// All ones where the message has a symbol, else 0.
     stock_mask: u64,
 }
 
-const SHAPES: [Shape; 256] = {
+const fn shapes() -> [Shape; 256] {
     let none = Shape {
         length: 0,
         shares_at: 0,
@@ -44,7 +46,8 @@ const SHAPES: [Shape; 256] = {
         codes: 0,
         shares_undefined: UNDEF_ORDER_SIZE,
         replaces: false,
-        price_mask: 0,
+        price_factor: 0,
+        price_undefined: UNDEF_PRICE,
         stock_mask: 0,
     };
     let add = Shape {
@@ -56,7 +59,8 @@ const SHAPES: [Shape; 256] = {
         codes: MboEvent::codes(Action::Add, LAST),
         shares_undefined: 0,
         replaces: false,
-        price_mask: !0,
+        price_factor: Price4(1).to_nano(),
+        price_undefined: 0,
         stock_mask: !0,
     };
     let cancel = MboEvent::codes(Action::Cancel, PUBLISHER_SPECIFIC);
@@ -86,16 +90,17 @@ const SHAPES: [Shape; 256] = {
         ..none
     };
     shapes
-};
+}
 
 /// The shapes by the byte that names the type.
-static TABLE: [Shape; 256] = SHAPES;
+static TABLE: [Shape; 256] = shapes();
 
 // What `CommonOrder::read` relies on.
 const _: () = {
+    let shapes = shapes();
     let mut message_type = 0;
     while message_type < 256 {
-        let shape = &SHAPES[message_type];
+        let shape = &shapes[message_type];
         message_type += 1;
         if shape.length > 0 {
             assert!(shape.length >= ORDER_REFERENCE_AT + 8);
@@ -175,12 +180,12 @@ impl<'a> CommonOrder<'a> {
     #[inline(always)]
     pub(super) fn record(&self, event: &MboEvent) -> [u64; 7] {
         let shape = self.shape;
-        let price = Price4(u32::from_be_bytes(self.read(shape.price_at))).to_nano();
+        let price = i64::from(u32::from_be_bytes(self.read(shape.price_at)));
         let [side] = self.read(shape.side_at);
         event.record_of_codes(
             shape.codes | SIDES[usize::from(side)],
             u64::from_be_bytes(self.read(ORDER_REFERENCE_AT)),
-            (price & shape.price_mask) | (UNDEF_PRICE & !shape.price_mask),
+            price * shape.price_factor + shape.price_undefined,
             u32::from_be_bytes(self.read(shape.shares_at)) | shape.shares_undefined,
         )
     }
