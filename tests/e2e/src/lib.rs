@@ -1,10 +1,16 @@
 //! What the end-to-end tests share: the programs, a network of their own, and what a strategy saw.
 //!
-//! The tests run the programs that users run. They need root for network namespaces and XDP, and say
+//! The tests run the programs that users run. Most need root for network namespaces and XDP, and say
 //! `skipped: no root` without it.
 
+pub mod capture;
+mod observer;
+
 use anyhow::Result;
-use gateway_test_harness::{Binaries, Network, unprivileged};
+use gateway_test_harness::simulator::line_arguments;
+use gateway_test_harness::{Binaries, Config, Gateway, Network, Simulator, unprivileged};
+
+pub use observer::{Observer, Seen};
 
 /// The programs under test and a network for one test.
 #[derive(Debug)]
@@ -22,9 +28,18 @@ impl Lab {
             println!("skipped: no root");
             return Ok(None);
         }
-        Ok(Some(Self {
-            binaries: Binaries::of_this_build()?,
-            network: Network::new()?,
-        }))
+        Ok(Some(Self { binaries: Binaries::of_this_build()?, network: Network::new()? }))
+    }
+
+    /// Starts a gateway in this lab and waits until it is ready.
+    pub fn gateway(&self, config: &Config) -> Result<Gateway> {
+        Gateway::start(&self.binaries, &self.network.gateway, config)
+    }
+
+    /// Starts `gateway-sim` with the words of `arguments`, the lines of `config`, and a report at the end.
+    pub fn simulator(&self, config: &Config, arguments: &str) -> Result<Simulator> {
+        let mut all: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+        all.extend(line_arguments(&config.lines));
+        Simulator::start(&self.binaries, &self.network, &all)
     }
 }

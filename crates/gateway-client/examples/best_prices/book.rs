@@ -1,0 +1,112 @@
+//! Best prices from `plain` records.
+//!
+//! A `plain` record says what its message says and no more: an execution or a cancel names an order, not its price.
+//! So this strategy remembers the orders it saw added. Orders added before it started, or lost on the way, are not in
+//! its book: its prices are the best *it knows*. The gateway's own books and `full` records are for those who need
+//! better.
+
+use std::collections::{BTreeMap, HashMap};
+
+use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
+use gateway_feed::record::v3::MboMsg;
+
+/// An order as it stands.
+#[derive(Clone, Copy)]
+struct Order {
+    instrument: u32,
+    is_bid: bool,
+    price: i64,
+    size: u32,
+}
+
+/// Total size at each price of one instrument.
+#[derive(Default)]
+struct Levels {
+    bids: BTreeMap<i64, u64>,
+    asks: BTreeMap<i64, u64>,
+    changes: u64,
+}
+
+/// The best prices of every instrument of a queue.
+#[derive(Default)]
+pub struct Books {
+    orders: HashMap<u64, Order>,
+    levels: HashMap<u32, Levels>,
+    /// The order that the last whole cancel took away, and its message: a replacement follows within the same one.
+    taken: Option<(u32, Order)>,
+}
+
+impl Books {
+    /// Applies one record.
+    pub fn apply(&mut self, record: &MboMsg) {
+        match record.action() {
+            Ok(Action::Add) => self.add(record),
+            // A fill follows the trade it belongs to, and the cancel that follows both is what changes the order.
+            Ok(Action::Cancel) => self.cancel(record),
+            Ok(Action::Clear) => self.forget(),
+            _ => {}
+        }
+    }
+
+    /// Forgets everything: what follows a gap or a new session may contradict it.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The instruments that changed most, with their best bid and ask; prices are in 1e-9.
+    pub fn busiest(&self, count: usize) -> Vec<(u32, Option<i64>, Option<i64>)> {
+        let mut by_changes: Vec<(&u32, &Levels)> = self.levels.iter().collect();
+        by_changes.sort_by_key(|(instrument, levels)| (std::cmp::Reverse(levels.changes), **instrument));
+        let best = |(instrument, levels): (&u32, &Levels)| {
+            (*instrument, levels.bids.keys().next_back().copied(), levels.asks.keys().next().copied())
+        };
+        by_changes.into_iter().take(count).map(best).collect()
+    }
+
+    fn add(&mut self, record: &MboMsg) {
+        let is_bid = match record.side() {
+            Ok(Side::Bid) => true,
+            Ok(Side::Ask) => false,
+            // A replacement keeps the side of the order it replaces.
+            _ => match self.taken {
+                Some((sequence, order)) if sequence == record.sequence => order.is_bid,
+                _ => return,
+            },
+        };
+        if record.price == UNDEF_PRICE {
+            return;
+        }
+        let instrument = record.hd.instrument_id;
+        let order = Order { instrument, is_bid, price: record.price, size: record.size };
+        self.orders.insert(record.order_id, order);
+        let levels = self.levels.entry(instrument).or_default();
+        levels.changes += 1;
+        *levels.side(is_bid).entry(order.price).or_default() += u64::from(order.size);
+    }
+
+    fn cancel(&mut self, record: &MboMsg) {
+        let Some(order) = self.orders.get_mut(&record.order_id) else { return };
+        let before = *order;
+        let taken = if record.size == UNDEF_ORDER_SIZE { order.size } else { record.size.min(order.size) };
+        order.size -= taken;
+        if order.size == 0 {
+            self.orders.remove(&record.order_id);
+            self.taken = Some((record.sequence, before));
+        }
+        let levels = self.levels.entry(before.instrument).or_default();
+        levels.changes += 1;
+        let side = levels.side(before.is_bid);
+        if let Some(size) = side.get_mut(&before.price) {
+            *size = size.saturating_sub(u64::from(taken));
+            if *size == 0 {
+                side.remove(&before.price);
+            }
+        }
+    }
+}
+
+impl Levels {
+    fn side(&mut self, is_bid: bool) -> &mut BTreeMap<i64, u64> {
+        if is_bid { &mut self.bids } else { &mut self.asks }
+    }
+}

@@ -1,0 +1,85 @@
+//! The simulator's own flow over a real link, with loss on both lines: everything sent is delivered or declared lost.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use gateway_e2e::{Lab, Observer};
+use gateway_feed::record::ControlKind;
+use gateway_test_harness::Config;
+use gateway_test_harness::config::{Input, Queue};
+
+const LIMIT: Duration = Duration::from_secs(40);
+const FLOW: &str = "generate --symbols 40 --messages 60000 --pace rate=30000 --messages-per-packet 6 --loss-a 0.02 \
+                    --loss-b 0.02 --heartbeat-ms 100 --end-of-session";
+
+fn reconciles_on(tier: &str, flow: &str) {
+    let Some(lab) = Lab::open().unwrap() else { return };
+    let config = Config {
+        queues: vec![Queue::all("all"), Queue::all("some").only(&["AAA[A-H]"]), Queue::all("raw").of("native")],
+        ..Config::new(Input::tier(tier))
+    };
+    let gateway = lab.gateway(&config).unwrap();
+    let socket = gateway.socket();
+    let all = [Observer::start(&socket, "all").unwrap(), Observer::start(&socket, "all").unwrap()];
+    let some = Observer::start(&socket, "some").unwrap();
+    let raw = Observer::start(&socket, "raw").unwrap();
+
+    let report = lab.simulator(&config, flow).unwrap().finish(LIMIT).unwrap();
+    let dropped = report.lost_on_both.ranges.clone();
+    assert!(report.lines.values().all(|line| line.packets_dropped > 0), "the flow has no loss: {report:?}");
+
+    for observer in &all {
+        let what = "the end of the session";
+        let seen = observer.wait_for(what, LIMIT, |seen| seen.has(ControlKind::SessionEnd)).unwrap();
+        assert_eq!(seen.messages + seen.gap_messages(), report.messages, "sent = delivered + lost");
+        assert_eq!(seen.gap_messages(), report.lost_on_both.messages);
+        assert_eq!(merged(&seen.gaps), merged(&dropped));
+        assert_eq!((seen.out_of_order, seen.repeated, seen.lost_slots), (0, 0, 0));
+    }
+    let every = all[0].seen();
+
+    let seen = raw.wait_for("as many native messages", LIMIT, |seen| seen.messages >= every.messages).unwrap();
+    assert_eq!(seen.messages, every.messages);
+
+    let seen = some.settle(Duration::from_millis(200), LIMIT).unwrap();
+    let wanted: Vec<u32> = seen.symbols.iter().map(|(instrument, _)| *instrument).collect();
+    let expected = ["AAAA", "AAAB", "AAAC", "AAAD", "AAAE", "AAAF", "AAAG", "AAAH"];
+    let found: Vec<&str> = seen.symbols.iter().map(|(_, symbol)| symbol.as_str()).collect();
+    assert_eq!(found, expected);
+    let filtered = every.instruments.iter().filter(|instrument| wanted.contains(instrument)).count();
+    assert_eq!(seen.sequences.len(), filtered, "the filtered queue has its instruments' messages and no other");
+    assert_eq!(seen.gaps, every.gaps, "a gap concerns every reader of the channel");
+}
+
+/// Neighbouring ranges joined: one loss may be declared in two gaps.
+fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for &(first, last) in ranges {
+        match joined.last_mut() {
+            Some(before) if first == before.1 + 1 => before.1 = last,
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+#[test]
+fn sent_is_delivered_plus_lost_on_the_copy_tier() {
+    reconciles_on("copy", &format!("{FLOW} --seed 1"));
+}
+
+#[test]
+fn sent_is_delivered_plus_lost_on_the_skb_tier() {
+    reconciles_on("skb", &format!("{FLOW} --seed 2"));
+}
+
+#[test]
+fn sent_is_delivered_plus_lost_on_the_socket_tier() {
+    reconciles_on("socket", &format!("{FLOW} --seed 3"));
+}
+
+#[test]
+fn duplicates_swaps_and_a_late_line_b_change_nothing() {
+    let worse = "--duplicate 0.01 --reorder 0.01 --delay-b-us 300 --seed 4";
+    reconciles_on("copy", &format!("{FLOW} {worse}"));
+}
