@@ -252,6 +252,7 @@ mod tests {
     #[test]
     fn without_a_toolchain_the_error_is_the_shopping_list() {
         let missing = Missing {
+            piece: crate::Piece::BpfLinker,
             what: "bpf-linker",
             why: "links",
             install_command: "cargo install bpf-linker",

@@ -66,9 +66,22 @@ impl fmt::Display for Toolchain {
     }
 }
 
+/// What kind of piece is missing, for those who install it in their own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A compiler with a `core` for BPF, or a part of it.
+    Compiler,
+    /// `bpf-linker`.
+    BpfLinker,
+    /// The linker of the build machine.
+    HostLinker,
+}
+
 /// A piece that has to be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// Which kind of piece.
+    pub piece: Piece,
     /// What it is.
     pub what: &'static str,
     /// What it is needed for.
@@ -142,7 +155,7 @@ pub fn detect() -> Detection {
     detect_on(&Local)
 }
 
-fn detect_on(machine: &impl Machine) -> Detection {
+fn detect_on(machine: &(impl Machine + Sync)) -> Detection {
     let wanted = machine.variable(TOOLCHAIN_VARIABLE);
     let routes = match wanted.as_deref() {
         Some("nightly") => [Route::Nightly, Route::Prebuilt],
@@ -153,7 +166,20 @@ fn detect_on(machine: &impl Machine) -> Detection {
         }
         None => [Route::Nightly, Route::Prebuilt],
     };
-    let [first, second] = routes.map(|route| look(machine, route));
+    // Most of the time goes into starting compilers: both at once.
+    let linker = machine.find("bpf-linker").and_then(|linker| {
+        let version = machine.output(&linker, &["--version"])?;
+        Some((linker, version.trim().to_owned()))
+    });
+    let [first, second] = routes;
+    let (first, second) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| look(machine, second, linker.clone()));
+        let first = look(machine, first, linker.clone());
+        match other.join() {
+            Ok(second) => (first, second),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
     match (first, second) {
         (Ok(usable), other) => Detection {
             usable: Some(usable),
@@ -178,7 +204,11 @@ fn detect_on(machine: &impl Machine) -> Detection {
 }
 
 /// The toolchain of one route, or the pieces it lacks.
-fn look(machine: &impl Machine, route: Route) -> Result<Toolchain, Vec<Missing>> {
+fn look(
+    machine: &impl Machine,
+    route: Route,
+    linker: Option<(PathBuf, String)>,
+) -> Result<Toolchain, Vec<Missing>> {
     let mut missing = Vec::new();
     let compiler = match route {
         Route::Prebuilt => look_prebuilt(machine, &mut missing),
@@ -186,17 +216,15 @@ fn look(machine: &impl Machine, route: Route) -> Result<Toolchain, Vec<Missing>>
     };
     if machine.find("cc").is_none() {
         missing.push(Missing {
+            piece: Piece::HostLinker,
             what: "a C linker (cc)",
             why: "the macros of the BPF library run on the build machine",
             install_command: "apt-get install -y gcc libc6-dev",
         });
     }
-    let linker = machine.find("bpf-linker").and_then(|linker| {
-        let version = machine.output(&linker, &["--version"])?;
-        Some((linker, version.trim().to_owned()))
-    });
     if linker.is_none() {
         missing.push(Missing {
+            piece: Piece::BpfLinker,
             what: "bpf-linker",
             why: "links the compiler's LLVM bitcode into a BPF object",
             install_command: "apt-get install -y llvm-22-dev libpolly-22-dev libzstd-dev && LLVM_PREFIX=/usr/lib/llvm-22 \
@@ -229,6 +257,7 @@ fn look_prebuilt(machine: &impl Machine, missing: &mut Vec<Missing>) -> Option<(
     let verbose = machine.output(rustc, &["-vV"]);
     if verbose.is_none() || !machine.exists(Path::new(SYSTEM_CARGO)) {
         missing.push(Missing {
+            piece: Piece::Compiler,
             what: "Debian's rustc and cargo (rustc-web, cargo-web)",
             why: "a compiler for which a core for BPF is packaged",
             install_command: "apt-get install -y rustc-web cargo-web",
@@ -240,6 +269,7 @@ fn look_prebuilt(machine: &impl Machine, missing: &mut Vec<Missing>) -> Option<(
     let library = Path::new(sysroot.trim()).join("lib/rustlib/bpfel-unknown-none/lib");
     if !machine.holds(&library, "libcore-") {
         missing.push(Missing {
+            piece: Piece::Compiler,
             what: "Rust's core for bpfel-unknown-none (libstd-rust-web-dev-bpf)",
             why: "the library that every Rust program starts from, compiled for BPF",
             install_command: "apt-get install -y libstd-rust-web-dev-bpf",
@@ -255,6 +285,7 @@ fn look_nightly(machine: &impl Machine, missing: &mut Vec<Missing>) -> Option<(P
     };
     let Some(rustup) = machine.find("rustup") else {
         missing.push(Missing {
+            piece: Piece::Compiler,
             what: "rustup",
             why: "installs the nightly toolchain",
             install_command: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh",
@@ -270,6 +301,7 @@ fn look_nightly(machine: &impl Machine, missing: &mut Vec<Missing>) -> Option<(P
     let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core");
     if !machine.exists(&source) {
         missing.push(Missing {
+            piece: Piece::Compiler,
             what: "nightly's rust-src component",
             why: "the source of core, which nightly compiles for BPF",
             install_command: "rustup component add rust-src --toolchain nightly",
@@ -279,6 +311,7 @@ fn look_nightly(machine: &impl Machine, missing: &mut Vec<Missing>) -> Option<(P
 }
 
 const NIGHTLY: Missing = Missing {
+    piece: Piece::Compiler,
     what: "rustup's nightly toolchain with rust-src",
     why: "a compiler that can build core for BPF itself",
     install_command: "rustup toolchain install nightly --profile minimal --component rust-src",

@@ -14,4 +14,4 @@ mod detect;
 mod machine;
 
 pub use compile::{BuildError, build, sources};
-pub use detect::{Detection, Missing, Route, TOOLCHAIN_VARIABLE, Toolchain, detect};
+pub use detect::{Detection, Missing, Piece, Route, TOOLCHAIN_VARIABLE, Toolchain, detect};

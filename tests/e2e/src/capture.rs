@@ -24,7 +24,11 @@ pub fn file(name: &str) -> Option<PathBuf> {
 
 /// A configuration for the captured lines.
 pub fn config(input: Input) -> Config {
-    let line = |name, group| Line { name, group, port: 26_477 };
+    let line = |name, group| Line {
+        name,
+        group,
+        port: 26_477,
+    };
     Config {
         lines: vec![
             line("A", Ipv4Addr::new(233, 54, 12, 111)),

@@ -28,7 +28,10 @@ impl Lab {
             println!("skipped: no root");
             return Ok(None);
         }
-        Ok(Some(Self { binaries: Binaries::of_this_build()?, network: Network::new()? }))
+        Ok(Some(Self {
+            binaries: Binaries::of_this_build()?,
+            network: Network::new()?,
+        }))
     }
 
     /// Starts a gateway in this lab and waits until it is ready.

@@ -60,7 +60,8 @@ impl Seen {
             }
             Record::Control(control) => {
                 if control.kind == ControlKind::Gap as u16 {
-                    self.gaps.push((control.sequence, control.sequence + control.count - 1));
+                    self.gaps
+                        .push((control.sequence, control.sequence + control.count - 1));
                 }
                 if control.kind == ControlKind::SessionStart as u16 {
                     (self.last_record, self.last_message) = (0, None);
@@ -73,7 +74,11 @@ impl Seen {
             }
             Record::Definition(definition) => {
                 self.messages += 1;
-                let symbol = definition.raw_symbol().unwrap_or_default().trim_end().to_owned();
+                let symbol = definition
+                    .raw_symbol()
+                    .unwrap_or_default()
+                    .trim_end()
+                    .to_owned();
                 self.symbols.push((definition.hd.instrument_id, symbol));
             }
             Record::Status(_) | Record::Imbalance(_) | Record::Other(_) => self.messages += 1,
@@ -87,7 +92,9 @@ impl Seen {
 
     /// Whether a control record of `kind` came.
     pub fn has(&self, kind: ControlKind) -> bool {
-        self.controls.iter().any(|control| control.kind == kind as u16)
+        self.controls
+            .iter()
+            .any(|control| control.kind == kind as u16)
     }
 }
 
@@ -108,9 +115,18 @@ impl Observer {
     /// The same, beginning at `start`.
     pub fn start_at(socket: &Path, queue: &str, start: Start) -> Result<Self> {
         let client = Client::connect(socket).context("cannot reach the gateway")?;
-        let options = SubscribeOptions { start, wait: WaitStrategy::Yield, ..SubscribeOptions::named("observer") };
-        let mut subscription = client.subscribe(queue, &options).with_context(|| format!("no queue {queue}"))?;
-        let (seen, stop) = (Arc::new(Mutex::new(Seen::default())), Arc::new(AtomicBool::new(false)));
+        let options = SubscribeOptions {
+            start,
+            wait: WaitStrategy::Yield,
+            ..SubscribeOptions::named("observer")
+        };
+        let mut subscription = client
+            .subscribe(queue, &options)
+            .with_context(|| format!("no queue {queue}"))?;
+        let (seen, stop) = (
+            Arc::new(Mutex::new(Seen::default())),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (shared, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
         let thread = thread::spawn(move || {
             loop {
@@ -129,7 +145,11 @@ impl Observer {
                 }
             }
         });
-        Ok(Self { seen, stop, thread: Some(thread) })
+        Ok(Self {
+            seen,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// What it saw so far.
@@ -142,7 +162,12 @@ impl Observer {
     }
 
     /// Waits until `enough` was seen.
-    pub fn wait_for(&self, what: &str, limit: Duration, enough: impl Fn(&Seen) -> bool) -> Result<Seen> {
+    pub fn wait_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        enough: impl Fn(&Seen) -> bool,
+    ) -> Result<Seen> {
         let result = wait::until(what, limit, || {
             let seen = self.lock();
             Ok(enough(&seen).then(|| seen.clone()))

@@ -13,42 +13,88 @@ const FLOW: &str = "generate --symbols 40 --messages 60000 --pace rate=30000 --m
                     --loss-b 0.02 --heartbeat-ms 100 --end-of-session";
 
 fn reconciles_on(tier: &str, flow: &str) {
-    let Some(lab) = Lab::open().unwrap() else { return };
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
     let config = Config {
-        queues: vec![Queue::all("all"), Queue::all("some").only(&["AAA[A-H]"]), Queue::all("raw").of("native")],
+        queues: vec![
+            Queue::all("all"),
+            Queue::all("some").only(&["AAA[A-H]"]),
+            Queue::all("raw").of("native"),
+        ],
         ..Config::new(Input::tier(tier))
     };
     let gateway = lab.gateway(&config).unwrap();
     let socket = gateway.socket();
-    let all = [Observer::start(&socket, "all").unwrap(), Observer::start(&socket, "all").unwrap()];
+    let all = [
+        Observer::start(&socket, "all").unwrap(),
+        Observer::start(&socket, "all").unwrap(),
+    ];
     let some = Observer::start(&socket, "some").unwrap();
     let raw = Observer::start(&socket, "raw").unwrap();
 
     let report = lab.simulator(&config, flow).unwrap().finish(LIMIT).unwrap();
     let dropped = report.lost_on_both.ranges.clone();
-    assert!(report.lines.values().all(|line| line.packets_dropped > 0), "the flow has no loss: {report:?}");
+    assert!(
+        report.lines.values().all(|line| line.packets_dropped > 0),
+        "the flow has no loss: {report:?}"
+    );
 
     for observer in &all {
         let what = "the end of the session";
-        let seen = observer.wait_for(what, LIMIT, |seen| seen.has(ControlKind::SessionEnd)).unwrap();
-        assert_eq!(seen.messages + seen.gap_messages(), report.messages, "sent = delivered + lost");
+        let seen = observer
+            .wait_for(what, LIMIT, |seen| seen.has(ControlKind::SessionEnd))
+            .unwrap();
+        assert_eq!(
+            seen.messages + seen.gap_messages(),
+            report.messages,
+            "sent = delivered + lost"
+        );
         assert_eq!(seen.gap_messages(), report.lost_on_both.messages);
         assert_eq!(merged(&seen.gaps), merged(&dropped));
-        assert_eq!((seen.out_of_order, seen.repeated, seen.lost_slots), (0, 0, 0));
+        assert_eq!(
+            (seen.out_of_order, seen.repeated, seen.lost_slots),
+            (0, 0, 0)
+        );
     }
     let every = all[0].seen();
 
-    let seen = raw.wait_for("as many native messages", LIMIT, |seen| seen.messages >= every.messages).unwrap();
+    let seen = raw
+        .wait_for("as many native messages", LIMIT, |seen| {
+            seen.messages >= every.messages
+        })
+        .unwrap();
     assert_eq!(seen.messages, every.messages);
 
     let seen = some.settle(Duration::from_millis(200), LIMIT).unwrap();
-    let wanted: Vec<u32> = seen.symbols.iter().map(|(instrument, _)| *instrument).collect();
-    let expected = ["AAAA", "AAAB", "AAAC", "AAAD", "AAAE", "AAAF", "AAAG", "AAAH"];
-    let found: Vec<&str> = seen.symbols.iter().map(|(_, symbol)| symbol.as_str()).collect();
+    let wanted: Vec<u32> = seen
+        .symbols
+        .iter()
+        .map(|(instrument, _)| *instrument)
+        .collect();
+    let expected = [
+        "AAAA", "AAAB", "AAAC", "AAAD", "AAAE", "AAAF", "AAAG", "AAAH",
+    ];
+    let found: Vec<&str> = seen
+        .symbols
+        .iter()
+        .map(|(_, symbol)| symbol.as_str())
+        .collect();
     assert_eq!(found, expected);
-    let filtered = every.instruments.iter().filter(|instrument| wanted.contains(instrument)).count();
-    assert_eq!(seen.sequences.len(), filtered, "the filtered queue has its instruments' messages and no other");
-    assert_eq!(seen.gaps, every.gaps, "a gap concerns every reader of the channel");
+    let filtered = every
+        .instruments
+        .iter()
+        .filter(|instrument| wanted.contains(instrument))
+        .count();
+    assert_eq!(
+        seen.sequences.len(),
+        filtered,
+        "the filtered queue has its instruments' messages and no other"
+    );
+    assert_eq!(
+        seen.gaps, every.gaps,
+        "a gap concerns every reader of the channel"
+    );
 }
 
 /// Neighbouring ranges joined: one loss may be declared in two gaps.

@@ -29,7 +29,7 @@ struct Levels {
 
 /// The best prices of every instrument of a queue.
 #[derive(Default)]
-pub struct Books {
+pub(crate) struct Books {
     orders: HashMap<u64, Order>,
     levels: HashMap<u32, Levels>,
     /// The order that the last whole cancel took away, and its message: a replacement follows within the same one.
@@ -38,7 +38,7 @@ pub struct Books {
 
 impl Books {
     /// Applies one record.
-    pub fn apply(&mut self, record: &MboMsg) {
+    pub(crate) fn apply(&mut self, record: &MboMsg) {
         match record.action() {
             Ok(Action::Add) => self.add(record),
             // A fill follows the trade it belongs to, and the cancel that follows both is what changes the order.
@@ -49,16 +49,21 @@ impl Books {
     }
 
     /// Forgets everything: what follows a gap or a new session may contradict it.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 
     /// The instruments that changed most, with their best bid and ask; prices are in 1e-9.
-    pub fn busiest(&self, count: usize) -> Vec<(u32, Option<i64>, Option<i64>)> {
+    pub(crate) fn busiest(&self, count: usize) -> Vec<(u32, Option<i64>, Option<i64>)> {
         let mut by_changes: Vec<(&u32, &Levels)> = self.levels.iter().collect();
-        by_changes.sort_by_key(|(instrument, levels)| (std::cmp::Reverse(levels.changes), **instrument));
+        by_changes
+            .sort_by_key(|(instrument, levels)| (std::cmp::Reverse(levels.changes), **instrument));
         let best = |(instrument, levels): (&u32, &Levels)| {
-            (*instrument, levels.bids.keys().next_back().copied(), levels.asks.keys().next().copied())
+            (
+                *instrument,
+                levels.bids.keys().next_back().copied(),
+                levels.asks.keys().next().copied(),
+            )
         };
         by_changes.into_iter().take(count).map(best).collect()
     }
@@ -77,7 +82,12 @@ impl Books {
             return;
         }
         let instrument = record.hd.instrument_id;
-        let order = Order { instrument, is_bid, price: record.price, size: record.size };
+        let order = Order {
+            instrument,
+            is_bid,
+            price: record.price,
+            size: record.size,
+        };
         self.orders.insert(record.order_id, order);
         let levels = self.levels.entry(instrument).or_default();
         levels.changes += 1;
@@ -85,9 +95,15 @@ impl Books {
     }
 
     fn cancel(&mut self, record: &MboMsg) {
-        let Some(order) = self.orders.get_mut(&record.order_id) else { return };
+        let Some(order) = self.orders.get_mut(&record.order_id) else {
+            return;
+        };
         let before = *order;
-        let taken = if record.size == UNDEF_ORDER_SIZE { order.size } else { record.size.min(order.size) };
+        let taken = if record.size == UNDEF_ORDER_SIZE {
+            order.size
+        } else {
+            record.size.min(order.size)
+        };
         order.size -= taken;
         if order.size == 0 {
             self.orders.remove(&record.order_id);
@@ -107,6 +123,10 @@ impl Books {
 
 impl Levels {
     fn side(&mut self, is_bid: bool) -> &mut BTreeMap<i64, u64> {
-        if is_bid { &mut self.bids } else { &mut self.asks }
+        if is_bid {
+            &mut self.bids
+        } else {
+            &mut self.asks
+        }
     }
 }

@@ -6,33 +6,37 @@ const STEPS_LOG2: u32 = STEPS.trailing_zeros();
 const BUCKETS: usize = ((64 - STEPS_LOG2 as usize) + 1) * STEPS as usize;
 
 /// Counts durations in nanoseconds, to 1.6 % of their value.
-pub struct Histogram {
+pub(crate) struct Histogram {
     counts: Box<[u64; BUCKETS]>,
     total: u64,
     max: u64,
 }
 
 impl Histogram {
-    pub fn new() -> Self {
-        Self { counts: Box::new([0; BUCKETS]), total: 0, max: 0 }
+    pub(crate) fn new() -> Self {
+        Self {
+            counts: Box::new([0; BUCKETS]),
+            total: 0,
+            max: 0,
+        }
     }
 
-    pub fn record(&mut self, nanoseconds: u64) {
+    pub(crate) fn record(&mut self, nanoseconds: u64) {
         self.counts[bucket(nanoseconds)] += 1;
         self.total += 1;
         self.max = self.max.max(nanoseconds);
     }
 
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.total
     }
 
-    pub fn max(&self) -> u64 {
+    pub(crate) fn max(&self) -> u64 {
         self.max
     }
 
     /// The upper edge of the bucket below which `part` (0 to 1) of all durations lie; 0 where there are none.
-    pub fn quantile(&self, part: f64) -> u64 {
+    pub(crate) fn quantile(&self, part: f64) -> u64 {
         let wanted = (self.total as f64 * part).ceil().max(1.0) as u64;
         let mut seen = 0;
         let found = self.counts.iter().position(|count| {
@@ -57,5 +61,7 @@ fn upper_edge(index: usize) -> u64 {
         return index;
     }
     let shift = index / STEPS - 1;
-    (((index % STEPS + STEPS + 1) as u128) << shift).saturating_sub(1).min(u128::from(u64::MAX)) as u64
+    (((index % STEPS + STEPS + 1) as u128) << shift)
+        .saturating_sub(1)
+        .min(u128::from(u64::MAX)) as u64
 }

@@ -50,7 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::connect(&arguments.socket)?;
     let options = SubscribeOptions {
         name: arguments.name.clone(),
-        start: if arguments.oldest { Start::Oldest } else { Start::Head },
+        start: if arguments.oldest {
+            Start::Oldest
+        } else {
+            Start::Head
+        },
         // Gives the core away while there is nothing to read: right on few cores. On a core of one's own, spin.
         wait: WaitStrategy::Yield,
         ..SubscribeOptions::default()

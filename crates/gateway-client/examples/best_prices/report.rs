@@ -11,7 +11,7 @@ use crate::book::Books;
 use crate::latency::Histogram;
 
 /// Everything counted since the start.
-pub struct State {
+pub(crate) struct State {
     name: String,
     queue: String,
     records: u64,
@@ -27,7 +27,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(name: &str, queue: &str) -> Self {
+    pub(crate) fn new(name: &str, queue: &str) -> Self {
         Self {
             name: name.to_owned(),
             queue: queue.to_owned(),
@@ -44,7 +44,7 @@ impl State {
     }
 
     /// Takes a record that was read at `now_ns`.
-    pub fn record(&mut self, record: &Record<'_>, now_ns: u64) {
+    pub(crate) fn record(&mut self, record: &Record<'_>, now_ns: u64) {
         self.records += 1;
         let ts_recv = match record {
             Record::Mbo(mbo) => {
@@ -56,7 +56,8 @@ impl State {
             Record::Definition(definition) => {
                 self.messages += 1;
                 if let Ok(symbol) = definition.raw_symbol() {
-                    self.symbols.insert(definition.hd.instrument_id, symbol.to_owned());
+                    self.symbols
+                        .insert(definition.hd.instrument_id, symbol.to_owned());
                 }
                 definition.ts_recv
             }
@@ -73,7 +74,7 @@ impl State {
     }
 
     /// Takes the news that this reader was too slow.
-    pub fn lost(&mut self, slots: u64) {
+    pub(crate) fn lost(&mut self, slots: u64) {
         self.lost_slots += slots;
         self.books.forget();
     }
@@ -81,7 +82,8 @@ impl State {
     fn control(&mut self, control: &ControlRecord) {
         match ControlKind::from_number(control.kind) {
             Some(ControlKind::Gap) => {
-                self.gaps.push((control.sequence, control.sequence + control.count - 1));
+                self.gaps
+                    .push((control.sequence, control.sequence + control.count - 1));
                 self.gap_messages += control.count;
             }
             Some(ControlKind::SessionStart) => self.books.forget(),
@@ -91,14 +93,17 @@ impl State {
     }
 
     /// The state as one line.
-    pub fn line(&self, watch: usize, last: bool) -> String {
+    pub(crate) fn line(&self, watch: usize, last: bool) -> String {
         let price = |price: i64| price as f64 / 1e9;
         let best: Vec<Value> = self
             .books
             .busiest(watch)
             .into_iter()
             .map(|(instrument, bid, ask)| {
-                let symbol = self.symbols.get(&instrument).map(|symbol| symbol.trim_end().to_owned());
+                let symbol = self
+                    .symbols
+                    .get(&instrument)
+                    .map(|symbol| symbol.trim_end().to_owned());
                 let symbol = symbol.unwrap_or_else(|| format!("#{instrument}"));
                 json!({ "symbol": symbol, "bid": bid.map(price), "ask": ask.map(price) })
             })
