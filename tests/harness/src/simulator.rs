@@ -32,8 +32,10 @@ pub struct Report {
     pub messages: u64,
     /// Packets offered to both lines, heartbeats left out.
     pub packets: u64,
-    /// Heartbeats sent.
+    /// Heartbeats sent on each line.
     pub heartbeats: u64,
+    /// End-of-session packets sent on each line.
+    pub end_of_session: u64,
     /// Messages by ITCH type.
     pub by_type: BTreeMap<String, u64>,
     /// What each line carried.
@@ -47,9 +49,9 @@ pub struct Report {
 /// What one line carried and what was dropped on purpose.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LineReport {
-    /// Packets on the wire, repetitions included.
+    /// Data packets sent, repetitions left out.
     pub packets_sent: u64,
-    /// Messages on the wire.
+    /// Messages sent, repetitions left out.
     pub messages_sent: u64,
     /// Packets dropped.
     pub packets_dropped: u64,
@@ -68,6 +70,17 @@ pub struct LostReport {
     pub messages: u64,
     /// First and last sequence of each run of them.
     pub ranges: Vec<(u64, u64)>,
+}
+
+impl Report {
+    /// Datagrams that a receiver of line `name` gets.
+    pub fn datagrams(&self, name: &str) -> u64 {
+        let line = self
+            .lines
+            .get(name)
+            .map_or(0, |line| line.packets_sent + line.duplicated);
+        line + self.heartbeats + self.end_of_session
+    }
 }
 
 impl Simulator {

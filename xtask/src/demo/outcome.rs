@@ -46,6 +46,7 @@ pub(crate) struct Outcome {
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     pub(crate) name: String,
+    /// Heartbeats and the session's end included.
     pub(crate) packets_sent: u64,
     pub(crate) packets_dropped: u64,
     pub(crate) packets_received: u64,
@@ -108,7 +109,7 @@ impl Outcome {
                 .find(|received| received.name == *name);
             Line {
                 name: name.clone(),
-                packets_sent: sent.packets_sent,
+                packets_sent: report.datagrams(name),
                 packets_dropped: sent.packets_dropped,
                 messages_dropped: sent.messages_dropped,
                 packets_received: received.map_or(0, |line| line.packets),

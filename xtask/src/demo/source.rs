@@ -116,9 +116,9 @@ impl Source {
     }
 }
 
-/// What flows while a demo is kept running: a hundred messages a second for a day.
+/// What flows while a demo is kept running: a hundred messages a second until stopped.
 pub(crate) fn trickle() -> Vec<String> {
-    let words = "generate --symbols 40 --messages 8640000 --pace rate=100 --messages-per-packet 4 --seed 8 \
+    let words = "generate --symbols 40 --messages 0 --pace rate=100 --messages-per-packet 4 --seed 8 \
                  --heartbeat-ms 200 --session TRICKLE";
     words.split_whitespace().map(str::to_owned).collect()
 }
