@@ -68,8 +68,11 @@ impl Directory {
         counters: &mut DecoderCounters,
         sink: &mut S,
     ) {
-        // Locate 0 is no instrument: some messages name a stock without numbering it.
-        if locate == 0 || !stock.is_valid() {
+        // Locate 0 is no instrument: a message may name a stock without numbering it.
+        if locate == 0 {
+            return;
+        }
+        if !stock.is_valid() {
             counters.symbols_refused += 1;
             return;
         }

@@ -112,7 +112,7 @@ fn what_is_no_symbol_is_refused_and_its_record_published_all_the_same() {
         events(&mut decoder, &messages),
         ["record of 13", "record of 13", "record of 0"]
     );
-    assert_eq!(decoder.counters().symbols_refused, 3);
+    assert_eq!(decoder.counters().symbols_refused, 2);
     assert_eq!(decoder.counters().instruments, 0);
 }
 

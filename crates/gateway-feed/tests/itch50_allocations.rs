@@ -1,0 +1,101 @@
+//! After construction the ITCH decoder takes no memory, whatever comes.
+
+#![allow(clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use gateway_feed::decoder::Decoder;
+use gateway_feed::itch50::messages::{LENGTHS, TYPES};
+use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
+use gateway_feed::record::ControlRecord;
+use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+use gateway_feed::symbols;
+
+/// Counts what the running thread takes and gives back.
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it is; counting touches a thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.set(CALLS.get() + 1);
+        // SAFETY: the caller keeps `alloc`'s contract, which is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        CALLS.set(CALLS.get() + 1);
+        // SAFETY: the caller keeps `dealloc`'s contract, and the memory came from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Counts records and symbols.
+struct Tally {
+    records: u64,
+    symbols: u64,
+}
+
+impl RecordSink for Tally {
+    fn wants(&self, _: InstrumentId) -> Outputs {
+        Outputs::NONE.with(Output::Native).with(Output::Plain)
+    }
+
+    fn publish(&mut self, _: Output, _: InstrumentId, _: &[u64]) {
+        self.records += 1;
+    }
+
+    fn control(&mut self, _: &ControlRecord) {}
+
+    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {
+        self.symbols += 1;
+    }
+}
+
+#[test]
+fn decoding_takes_no_memory() {
+    let config = ItchConfig {
+        symbols: symbols::parse("1,AAPL\n2,MSFT\n", SYMBOL_LIMITS).unwrap(),
+        ..ItchConfig::default()
+    };
+    let mut decoder = ItchDecoder::new(&config).unwrap();
+    let mut sink = Tally {
+        records: 0,
+        symbols: 0,
+    };
+
+    let before = CALLS.get();
+    for session in 0..3 {
+        for round in 0..100_u64 {
+            for &message_type in TYPES {
+                let mut bytes = [b'A'; 64];
+                bytes[0] = message_type;
+                bytes[1..3].copy_from_slice(&(round as u16 + 1).to_be_bytes());
+                let length = usize::from(LENGTHS[usize::from(message_type)]);
+                let context = MessageContext {
+                    sequence: round,
+                    ts_recv: (session + 1) * 1_577_716_200_000_000_000,
+                };
+                decoder.message(&context, &bytes[..length], &mut sink);
+                decoder.message(&context, &bytes[..length - 1], &mut sink);
+            }
+            decoder.message(&MessageContext::default(), b"?", &mut sink);
+        }
+        decoder.session_changed(&mut sink);
+    }
+    assert_eq!(CALLS.get() - before, 0);
+    assert_eq!(decoder.counters().messages(), 3 * 100 * 23);
+    // Each message as it is; and as one record, or two (U, and C which is not printable), or three (E).
+    assert_eq!(sink.records, 3 * 100 * (23 + 23 + 1 + 1 + 2));
+    assert!(
+        sink.symbols >= 2 * 3 * 100,
+        "learnt and forgotten in each session"
+    );
+}
