@@ -17,6 +17,10 @@ use super::{
 /// Option of a descriptor: the packet goes on in the next one (linux/if_xdp.h). Never set, since we do not ask for it.
 const XDP_PKT_CONTD: u32 = 1;
 
+/// Without another reason for a kick there is one in so many empty polls (some milliseconds), because only a kick is told
+/// that the device has gone.
+const EMPTY_POLLS_A_LOOK: u64 = 1 << 16;
+
 /// A provider over one AF_XDP socket.
 #[derive(Debug)]
 pub struct AfXdpIngest {
@@ -147,7 +151,8 @@ impl Ingest for AfXdpIngest {
         fill.refill(free);
         let mut ready = rx.ready(BATCH as u32);
         if ready == 0 {
-            if self.busy_poll || fill.needs_wakeup() {
+            let look = self.counters.empty_polls.is_multiple_of(EMPTY_POLLS_A_LOOK);
+            if self.busy_poll || look || fill.needs_wakeup() {
                 self.kick()?;
                 ready = self.xsk.parts().1.ready(BATCH as u32);
             }

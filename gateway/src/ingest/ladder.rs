@@ -16,6 +16,7 @@ use super::link::AttachMode;
 use super::netdev::{self, KernelVersion};
 use super::plan::{self, Candidate};
 use super::program::SteeringProgram;
+use super::refusal::Refusal;
 use super::socket::SocketIngest;
 use super::xsk::{SetupError, SetupStep};
 use super::{IngestError, InterfaceRequest, Membership, Mode, Provider, Queues, Step, Tier};
@@ -157,27 +158,6 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
     Err(refused_privilege.unwrap_or_else(|| no_tier(request, steps)))
 }
 
-/// Why a tier is not used.
-enum Refusal {
-    /// It does not work here; a lower one may.
-    Step(String),
-    /// It needs rights that this process does not have.
-    Privilege(IngestError),
-    /// No other tier would be the answer.
-    Fatal(IngestError),
-}
-
-impl From<IngestError> for Refusal {
-    fn from(error: IngestError) -> Self {
-        match error {
-            IngestError::TierUnavailable { reason, .. } => Refusal::Step(reason),
-            IngestError::KernelFeature { .. } => Refusal::Step(error.to_string()),
-            IngestError::Privilege { .. } => Refusal::Privilege(error),
-            _ => Refusal::Fatal(error),
-        }
-    }
-}
-
 /// What lasts from one AF_XDP tier to the next.
 struct Walk<'a> {
     request: &'a InterfaceRequest,
@@ -204,7 +184,15 @@ impl Walk<'_> {
         for queue in queues {
             match open_queue(request, queue, tier) {
                 Ok(provider) => providers.push(provider),
-                Err(error) => return Err(refusal(request, queue, tier, error)),
+                Err(error) => {
+                    return Err(Refusal::of_socket(
+                        &request.name,
+                        queue,
+                        tier,
+                        request.rx_ring,
+                        error,
+                    ));
+                }
             }
         }
         if request.busy_poll {
@@ -305,53 +293,6 @@ fn queues(request: &InterfaceRequest, active: u32) -> Result<Vec<u32>, Refusal> 
             })),
         },
     }
-}
-
-/// What the failure to make an AF_XDP socket means for the walk.
-fn refusal(request: &InterfaceRequest, queue: u32, tier: Tier, error: SetupError) -> Refusal {
-    let SetupError { step, cause } = error;
-    let name = || request.name.clone();
-    let said = said(&cause);
-    match (step, cause.raw_os_error()) {
-        (SetupStep::Socket, Some(libc::EAFNOSUPPORT)) => Refusal::Step(format!(
-            "the kernel is built without CONFIG_XDP_SOCKETS ({said})"
-        )),
-        (_, Some(libc::EPERM | libc::EACCES)) => Refusal::Privilege(IngestError::Privilege {
-            name: name(),
-            action: "open an AF_XDP socket",
-            cause: said,
-        }),
-        (SetupStep::Memory | SetupStep::Register, _) => Refusal::Fatal(IngestError::Memory {
-            bytes: super::xsk::memory_bytes(request.rx_ring),
-            cause,
-        }),
-        (SetupStep::Bind, Some(libc::EBUSY)) => Refusal::Fatal(IngestError::QueueBusy {
-            name: name(),
-            queue,
-        }),
-        (SetupStep::Bind, Some(libc::ENETDOWN)) => {
-            Refusal::Fatal(IngestError::InterfaceDown { name: name() })
-        }
-        (SetupStep::Bind, Some(libc::EOPNOTSUPP)) if tier == Tier::ZeroCopy => Refusal::Step(
-            format!("the driver does not do zero-copy on queue {queue} ({said})"),
-        ),
-        (SetupStep::Bind, _) => Refusal::Step(format!("binding to queue {queue}: {said}")),
-        (SetupStep::Socket | SetupStep::ReadBack, _) => Refusal::Step(said),
-    }
-}
-
-/// The kernel's words and, where known, the name of its error.
-fn said(cause: &io::Error) -> String {
-    let name = match cause.raw_os_error() {
-        Some(libc::EOPNOTSUPP) => "EOPNOTSUPP: ",
-        Some(libc::EINVAL) => "EINVAL: ",
-        Some(libc::EPERM) => "EPERM: ",
-        Some(libc::ENOMEM) => "ENOMEM: ",
-        Some(libc::ENOBUFS) => "ENOBUFS: ",
-        Some(libc::EAFNOSUPPORT) => "EAFNOSUPPORT: ",
-        _ => "",
-    };
-    format!("{name}{cause}")
 }
 
 fn no_tier(request: &InterfaceRequest, steps: Vec<Step>) -> IngestError {

@@ -29,6 +29,7 @@ mod pcap;
 mod plan;
 mod program;
 mod provider;
+mod refusal;
 mod request;
 mod ring;
 mod socket;

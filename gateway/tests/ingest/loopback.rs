@@ -1,0 +1,107 @@
+//! The socket tier where everybody may run it: on the loopback interface, without privilege.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Instant;
+
+use gateway::ingest::{Ingest, InterfaceRequest, Mode, SocketWait, Stream, StreamId, Tier, ladder};
+
+use crate::rig::{PATIENCE, sender};
+
+/// Ports of this process' own, so that two runs at once do not hear each other.
+fn streams(block: u8, count: u8) -> Vec<Stream> {
+    let base = 20_000 + (std::process::id() % 20_000) as u16;
+    (1..=count)
+        .map(|n| Stream {
+            group: [239, 8, block, n].into(),
+            port: base + u16::from(n),
+            sources: vec![],
+        })
+        .collect()
+}
+
+fn request(streams: &[Stream]) -> InterfaceRequest {
+    InterfaceRequest {
+        mode: Mode::Exactly(Tier::Socket),
+        ..InterfaceRequest::new("lo", streams.to_vec())
+    }
+}
+
+fn send(streams: &[Stream], payload: &[u8]) {
+    let socket = sender(Ipv4Addr::LOCALHOST);
+    for stream in streams {
+        socket
+            .send_to(payload, SocketAddrV4::new(stream.group, stream.port))
+            .unwrap();
+    }
+}
+
+#[test]
+fn every_stream_has_its_own_packets_with_more_groups_than_one_socket_may_join() {
+    for wait in [SocketWait::Spin, SocketWait::Block] {
+        let streams = streams(wait as u8, 30);
+        let request = InterfaceRequest {
+            socket_wait: wait,
+            ..request(&streams)
+        };
+        let mut opened = ladder::open(&request).unwrap();
+        assert!(
+            opened.join(&request).unwrap().is_none(),
+            "the sockets have joined themselves"
+        );
+        for stream in &streams {
+            send(std::slice::from_ref(stream), &stream.group.octets());
+        }
+        let mut seen = Vec::new();
+        let limit = Instant::now() + PATIENCE;
+        while seen.len() < streams.len() && Instant::now() < limit {
+            opened.providers[0]
+                .poll(&mut |datagram| {
+                    assert_eq!(
+                        datagram.payload,
+                        streams[datagram.stream.0 as usize].group.octets()
+                    );
+                    seen.push(datagram.stream);
+                })
+                .unwrap();
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..30).map(StreamId).collect::<Vec<_>>(), "{wait:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_buffer_is_counted_and_not_handed_out_cut() {
+    let streams = streams(9, 1);
+    let mut opened = ladder::open(&request(&streams)).unwrap();
+    send(&streams, &[1; 9217]);
+    send(&streams, &[2; 9216]);
+    send(&streams, &[]);
+    let mut lengths = Vec::new();
+    let limit = Instant::now() + PATIENCE;
+    while lengths.len() < 2 && Instant::now() < limit {
+        opened.providers[0]
+            .poll(&mut |datagram| lengths.push(datagram.payload.len()))
+            .unwrap();
+    }
+    assert_eq!(lengths, [9216, 0]);
+    assert_eq!(opened.providers[0].counters().oversized, 1);
+}
+
+#[test]
+fn packets_that_the_kernel_dropped_for_a_full_buffer_are_counted() {
+    let streams = streams(10, 1);
+    let request = InterfaceRequest {
+        socket_buffer_bytes: 4096,
+        ..request(&streams)
+    };
+    let mut opened = ladder::open(&request).unwrap();
+    for _ in 0..200 {
+        send(&streams, &[0; 1000]);
+    }
+    let drops = opened.providers[0].drop_reader().unwrap();
+    let dropped = drops.read().unwrap().unwrap().socket_buffer_full;
+    let mut received = 0;
+    while opened.providers[0].poll(&mut |_| received += 1).unwrap() > 0 {}
+    assert!(dropped > 0);
+    assert_eq!(received + dropped, 200);
+}

@@ -1,0 +1,166 @@
+//! Every tier delivers every packet, once, and accounts for all others.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::AtomicUsize;
+
+use gateway::ingest::{Ingest, InterfaceRequest, KernelDrops, Mode, SocketWait, Stream, Tier};
+use gateway_test_harness::network::EXCHANGE_ADDRESS;
+use gateway_wire::shared::{Note, Verdict};
+
+use crate::rig::*;
+
+/// Sends on two streams and checks that every packet is received once and counted everywhere.
+fn every_packet_is_received_and_accounted_for(tier: Tier, busy_poll: bool) {
+    const COUNT: u32 = 3000;
+    let Some(network) = network() else { return };
+    let streams = streams(2);
+    let request = InterfaceRequest {
+        busy_poll,
+        ..request(Mode::Exactly(tier), streams.clone())
+    };
+    let (mut opened, _membership) = open(&network.gateway, &request).unwrap();
+    assert_eq!((opened.tier, opened.steps.len()), (tier, 0));
+    // A stream that is not ours, but that the interface receives, must reach the kernel.
+    let foreign = Stream {
+        group: streams[0].group,
+        port: 9,
+        sources: vec![],
+    };
+    let total = 2 * COUNT;
+
+    send(
+        &network,
+        std::slice::from_ref(&foreign),
+        3,
+        &AtomicUsize::new(0),
+    );
+    let (received, stamps) = exchange(&network, &mut opened, &streams, COUNT);
+    assert_received(&received, 2, COUNT);
+
+    let counters = *opened.providers[0].counters();
+    assert_eq!(
+        (counters.packets, counters.bytes),
+        (u64::from(total), u64::from(4 * total)),
+        "{counters:?}"
+    );
+    assert_eq!(
+        (
+            counters.unknown_stream,
+            counters.checksum_wrong,
+            counters.oversized
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(counters.rejected.iter().sum::<u64>(), 0);
+    let drops = opened.providers[0].drop_reader().unwrap();
+    assert_eq!(drops.read().unwrap(), Some(KernelDrops::default()));
+
+    if let Some(program) = &opened.program {
+        assert!(soon(|| program
+            .verdicts()
+            .unwrap()
+            .get(Verdict::UnknownStream)
+            >= 3));
+        let verdicts = program.verdicts().unwrap();
+        assert_eq!(
+            verdicts.get(Verdict::Redirected),
+            u64::from(total),
+            "{verdicts:?}"
+        );
+        assert_eq!(verdicts.get(Verdict::UnknownStream), 3, "{verdicts:?}");
+        assert_eq!(verdicts.get(Verdict::NoSocket), 0, "{verdicts:?}");
+        let without = verdicts.note(Note::NoMetadata);
+        let stamped = stamps
+            .iter()
+            .filter(|stamps| stamps.hook_ns.is_some())
+            .count();
+        assert_eq!(
+            stamped as u64 + without,
+            u64::from(total),
+            "each packet has a stamp or a note that it has none"
+        );
+        if tier == Tier::Copy {
+            assert_eq!(without, 0, "veth takes metadata");
+        }
+    }
+    drop(opened);
+    assert_eq!(
+        drops.read().unwrap(),
+        None,
+        "the reader does not keep the socket open"
+    );
+    assert!(soon(|| !has_program(&network)), "dropping detaches");
+}
+
+#[test]
+fn copy_tier_receives_every_packet_once_with_busy_polling() {
+    every_packet_is_received_and_accounted_for(Tier::Copy, true);
+}
+
+#[test]
+fn copy_tier_receives_every_packet_once_with_interrupts() {
+    every_packet_is_received_and_accounted_for(Tier::Copy, false);
+}
+
+#[test]
+fn skb_tier_receives_every_packet_once() {
+    every_packet_is_received_and_accounted_for(Tier::Skb, true);
+}
+
+#[test]
+fn socket_tier_receives_every_packet_once() {
+    every_packet_is_received_and_accounted_for(Tier::Socket, false);
+}
+
+#[test]
+fn socket_tier_receives_more_groups_than_one_socket_may_join_and_waits_where_told() {
+    let Some(network) = network() else { return };
+    for wait in [SocketWait::Spin, SocketWait::Block] {
+        let streams = streams(45);
+        let request = InterfaceRequest {
+            socket_wait: wait,
+            ..request(Mode::Exactly(Tier::Socket), streams.clone())
+        };
+        let (mut opened, membership) = open(&network.gateway, &request).unwrap();
+        assert!(membership.is_none(), "the sockets have joined themselves");
+        let (received, _) = exchange(&network, &mut opened, &streams, 20);
+        assert_received(&received, 45, 20);
+    }
+}
+
+#[test]
+fn a_source_list_keeps_other_senders_out_on_every_tier() {
+    let Some(network) = network() else { return };
+    let other = Ipv4Addr::new(10, 77, 0, 99);
+    network
+        .exchange
+        .ip("address add 10.77.0.99/24 dev exch0")
+        .unwrap();
+    for tier in [Tier::Copy, Tier::Skb, Tier::Socket] {
+        let mut streams = streams(1);
+        streams[0].sources = vec![EXCHANGE_ADDRESS, [10, 77, 0, 50].into()];
+        let request = request(Mode::Exactly(tier), streams.clone());
+        let (mut opened, membership) = open(&network.gateway, &request).unwrap();
+        if let Some(membership) = membership {
+            assert_eq!(
+                membership.joined().len(),
+                2,
+                "one source-specific join a source"
+            );
+        }
+        let address = SocketAddrV4::new(streams[0].group, streams[0].port);
+        network
+            .exchange
+            .enter(|| Ok(sender(other).send_to(b"evil", address)?))
+            .unwrap();
+        let (received, _) = exchange(&network, &mut opened, &streams, 10);
+        assert_received(&received, 1, 10);
+        if let Some(program) = &opened.program {
+            assert_eq!(
+                program.verdicts().unwrap().get(Verdict::SourceRefused),
+                1,
+                "{tier}"
+            );
+        }
+    }
+}
