@@ -1,29 +1,14 @@
 //! What happens next: opening, market events by their real frequency, closing.
 
 use gateway_feed::itch50::encode::{
-    AddOrder, AddOrderAttributed, CrossTrade, MarketParticipantPosition, NetOrderImbalance,
-    OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice, OrderReplace,
-    RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent, Trade,
+    AddOrder, AddOrderAttributed, CrossTrade, NetOrderImbalance, OrderCancel, OrderDelete,
+    OrderExecuted, OrderExecutedWithPrice, OrderReplace, Trade,
 };
 use gateway_feed::itch50::fields::Price4;
 
+use super::OrderFlow;
 use super::book::{Order, OrderId, Side};
 use super::listing::{PRICE_MAX, TICK, locate};
-use super::{DIRECTORY_MESSAGES, OrderFlow};
-
-/// One second before the market opens: the hours of silence before are left out.
-pub(super) const DAY_START_NS: u64 = OPEN_NS - 1_000_000_000;
-/// 09:30, start of market hours.
-const OPEN_NS: u64 = (9 * 3600 + 30 * 60) * 1_000_000_000;
-/// The last time stamp of a day.
-const DAY_END_NS: u64 = 24 * 3600 * 1_000_000_000 - 1;
-/// Time between two messages of the opening, in nanoseconds: all securities fit into its second.
-const OPENING_INTERVAL_NS: u64 = 3_000;
-/// Time between two messages of the closing.
-const CLOSING_INTERVAL_NS: u64 = 1_000_000;
-
-/// Market makers that attribute their orders.
-const MAKERS: [[u8; 4]; 6] = [*b"SIMA", *b"SIMB", *b"SIMC", *b"SIMD", *b"SIME", *b"SIMF"];
 
 /// What may happen in the market phase, and how often in 999 messages.
 const MIX: [(Event, u32); 10] = [
@@ -55,30 +40,6 @@ enum Event {
 }
 
 impl OrderFlow {
-    pub(super) fn opening_message(&mut self, position: u64) {
-        self.timestamp = DAY_START_NS + position * OPENING_INTERVAL_NS;
-        let directory = DIRECTORY_MESSAGES * u64::from(self.listing.len());
-        match position.checked_sub(1) {
-            None => self.system_event(b'O'),
-            Some(index) if index < directory => {
-                self.directory_message(
-                    (index / DIRECTORY_MESSAGES) as u16,
-                    index % DIRECTORY_MESSAGES,
-                );
-            }
-            Some(index) if index == directory => self.system_event(b'S'),
-            Some(_) => {
-                self.timestamp = OPEN_NS;
-                self.system_event(b'Q');
-            }
-        }
-    }
-
-    pub(super) fn closing_message(&mut self, position: u64) {
-        self.advance(CLOSING_INTERVAL_NS);
-        self.system_event([b'M', b'E', b'C'][position as usize]);
-    }
-
     pub(super) fn market_message(&mut self) {
         self.pass_time();
         let mut draw = self.random.below(MIX_TOTAL);
@@ -109,98 +70,6 @@ impl OrderFlow {
         // What finds no order to happen to becomes an addition; where the book is full there always is one.
         if !done {
             self.add(event == Event::AddAttributed);
-        }
-    }
-
-    /// Messages come in bursts: three of four follow within a tenth of the mean interval, the fourth keeps the mean.
-    fn pass_time(&mut self) {
-        let mean = self.options.interval_ns;
-        let within = if self.random.chance(3, 4) {
-            mean / 5
-        } else {
-            mean * 37 / 5
-        };
-        let step = 1 + self.random.below_u64(within);
-        self.advance(step);
-    }
-
-    fn advance(&mut self, step: u64) {
-        self.timestamp = self.timestamp.saturating_add(step).min(DAY_END_NS);
-    }
-
-    fn system_event(&mut self, event_code: u8) {
-        let message = SystemEvent {
-            timestamp: self.timestamp,
-            event_code,
-            ..SystemEvent::default()
-        };
-        self.put(&message.encode());
-    }
-
-    fn directory_message(&mut self, security: u16, part: u64) {
-        let (stock_locate, timestamp) = (locate(security), self.timestamp);
-        let stock = self.listing.get(security).symbol;
-        match part {
-            0 => self.put(
-                &StockDirectory {
-                    stock_locate,
-                    timestamp,
-                    stock,
-                    market_category: b'Q',
-                    financial_status: b'N',
-                    round_lot_size: 100,
-                    round_lots_only: b'N',
-                    issue_classification: b'C',
-                    issue_sub_type: *b"Z ",
-                    // A test security: no reader takes it for a listed one.
-                    authenticity: b'T',
-                    short_sale_threshold: b'N',
-                    ipo_flag: b'N',
-                    luld_reference_price_tier: b'1',
-                    etp_flag: b'N',
-                    inverse_indicator: b'N',
-                    ..StockDirectory::default()
-                }
-                .encode(),
-            ),
-            1 => self.put(
-                &StockTradingAction {
-                    stock_locate,
-                    timestamp,
-                    stock,
-                    trading_state: b'T',
-                    reserved: b' ',
-                    reason: *b"    ",
-                    ..StockTradingAction::default()
-                }
-                .encode(),
-            ),
-            2 => self.put(
-                &RegShoRestriction {
-                    stock_locate,
-                    timestamp,
-                    stock,
-                    reg_sho_action: b'0',
-                    ..RegShoRestriction::default()
-                }
-                .encode(),
-            ),
-            _ => {
-                let mpid = self.maker();
-                self.put(
-                    &MarketParticipantPosition {
-                        stock_locate,
-                        timestamp,
-                        mpid,
-                        stock,
-                        primary_market_maker: b'Y',
-                        market_maker_mode: b'N',
-                        participant_state: b'A',
-                        ..MarketParticipantPosition::default()
-                    }
-                    .encode(),
-                );
-            }
         }
     }
 
@@ -495,58 +364,5 @@ impl OrderFlow {
         };
         self.put(&message.encode());
         true
-    }
-
-    /// A price for a resting order near `around`, at least a cent away from the other side's best; `None` where the
-    /// other side leaves no room.
-    fn passive_price(&mut self, security: u16, side: Side, around: u32) -> Option<u32> {
-        let away = (self.random.halving() * (1 + self.random.below(3))) * TICK;
-        let opposite = self.book.best_price(security, side.other());
-        match side {
-            Side::Buy => {
-                let limit = opposite.map_or(PRICE_MAX, |price| price.saturating_sub(TICK));
-                let price = around.saturating_sub(away).max(TICK).min(limit);
-                (price >= TICK).then_some(price)
-            }
-            Side::Sell => {
-                let limit = opposite.map_or(TICK, |price| price + TICK);
-                let price = around.saturating_add(TICK + away).min(PRICE_MAX).max(limit);
-                (price <= PRICE_MAX).then_some(price)
-            }
-        }
-    }
-
-    /// Between the best prices, or where the security trades.
-    fn midpoint(&self, security: u16) -> u32 {
-        match (
-            self.book.best_price(security, Side::Buy),
-            self.book.best_price(security, Side::Sell),
-        ) {
-            (Some(bid), Some(ask)) => bid + (ask - bid) / 2,
-            _ => self.listing.get(security).reference,
-        }
-    }
-
-    /// Most orders are for a round lot, some for less, some for more.
-    fn lot(&mut self) -> u32 {
-        match self.random.below(10) {
-            0..6 => 100,
-            6..8 => 1 + self.random.below(99),
-            _ => 200 + self.random.below(19) * 100,
-        }
-    }
-
-    fn maker(&mut self) -> [u8; 4] {
-        MAKERS[self.random.below(MAKERS.len() as u32) as usize]
-    }
-
-    fn next_reference(&mut self) -> u64 {
-        self.order_reference += 1 + u64::from(self.random.halving());
-        self.order_reference
-    }
-
-    fn next_match(&mut self) -> u64 {
-        self.match_number += 1;
-        self.match_number
     }
 }

@@ -11,8 +11,10 @@
 //! book is ever crossed or locked. The same options give the same bytes.
 
 mod book;
+mod choice;
 mod events;
 mod listing;
+mod session;
 
 pub use listing::SYMBOLS_MAX;
 
@@ -109,7 +111,7 @@ impl OrderFlow {
             random,
             listing,
             generated: 0,
-            timestamp: events::DAY_START_NS,
+            timestamp: session::DAY_START_NS,
             order_reference: 0,
             match_number: 0,
             buffer: [0; MESSAGE_BYTES_MAX],
