@@ -6,6 +6,7 @@
 pub mod arbitration;
 pub mod channel;
 pub mod decoder;
+pub mod harness;
 pub mod itch50;
 pub mod moldudp64;
 pub mod record;

@@ -180,7 +180,8 @@ pub trait Transport {
     /// See [`FrameError`].
     fn frame(packet: &[u8]) -> Result<Frame<'_>, FrameError>;
 
-    /// Hands each whole message of `frame` but the first `skip` to `visit`, with its number, in order.
+    /// Hands each whole message of `frame` but the first `skip` to `visit`, with its number, in order. Where `frame.first`
+    /// is 0, the number of each is 0.
     ///
     /// A message that is cut ends the walk; those before it were handed over.
     fn walk(frame: &Frame<'_>, skip: u32, visit: impl FnMut(u64, &[u8])) -> Walked;

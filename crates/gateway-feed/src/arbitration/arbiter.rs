@@ -342,7 +342,7 @@ impl Arbiter {
         state.heard = now;
         if first > state.position {
             counters.gaps += 1;
-            counters.gap_messages += first - state.position;
+            counters.gap_messages = counters.gap_messages.saturating_add(first - state.position);
         } else if first < state.position && end > first {
             counters.out_of_order += 1;
         }
@@ -451,6 +451,11 @@ impl Arbiter {
                 }
             }
             self.drain(now, out);
+            if held.epoch < self.epoch {
+                // Making room reached the session's end, and with it the next session.
+                self.counters.lines[held.line.index()].stale += u64::from(held.count);
+                return;
+            }
             if held.epoch == self.epoch && held.first <= self.next {
                 let handed = hand_over(self.session, self.next, held, body, out);
                 return self.after(held, handed, now, out);
@@ -481,7 +486,7 @@ impl Arbiter {
         while let Some(front) = self.hold.front() {
             let in_order = front.epoch == self.epoch && front.first <= self.next;
             // A session that ended in order has nothing more to wait for.
-            let successor = front.epoch != self.epoch && self.ended;
+            let successor = front.epoch != self.epoch && self.ended && self.pending.is_some();
             if successor {
                 self.switch(now, out);
             } else if in_order {

@@ -49,8 +49,13 @@ impl Arbiter {
         let state = &mut self.lines[line.index()];
         if frame.session == self.session {
             if let Some(pending) = restart {
-                let joined = state.epoch > self.epoch;
-                return if joined || nearer(frame.first, pending.position, state.position) {
+                let follows = state.epoch == self.epoch;
+                // A line that stands exactly where the numbers restart announced the restart, unless it did so with
+                // its very first frame, before there was anything to restart from.
+                let joined =
+                    state.epoch > self.epoch || (follows && state.position == pending.start);
+                let position = if follows { state.position } else { next };
+                return if joined || nearer(frame.first, pending.position, position) {
                     Place::Pending
                 } else {
                     Place::Current

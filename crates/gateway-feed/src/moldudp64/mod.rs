@@ -60,10 +60,12 @@ impl Transport for MoldUdp64 {
                 break;
             }
         }
-        let mut sequence = frame.first.wrapping_add(u64::from(skip));
+        // Messages outside the sequence all have the number 0.
+        let step = u64::from(frame.first != 0);
+        let mut sequence = frame.first.wrapping_add(step * u64::from(skip));
         for message in messages.by_ref() {
             visit(sequence, message.bytes);
-            sequence = sequence.wrapping_add(1);
+            sequence = sequence.wrapping_add(step);
         }
         messages.walked()
     }
