@@ -95,7 +95,9 @@ pub enum BrokerError {
 fn remedy_for(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied => "choose a directory that this user may write to",
-        io::ErrorKind::InvalidInput => "choose a path of at most 107 bytes",
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
+            "choose a path of at most 107 bytes"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "choose a directory on a writable file system",
         _ => "choose another broker_socket",
     }
