@@ -85,7 +85,8 @@ fn reader_process() {
     };
     // SAFETY: the parent left this descriptor open for this process alone.
     let fd = unsafe { OwnedFd::from_raw_fd(fd.parse().unwrap()) };
-    let mut subscriber = Subscriber::attach(fd, Start::Oldest).unwrap();
+    // What was overwritten before this process came to run counts as lost.
+    let mut subscriber = Subscriber::attach(fd, Start::At(0)).unwrap();
     let mut tally = Tally::default();
     tally.drain(&mut subscriber);
     assert_eq!(tally.slots + tally.lost, subscriber.position());
@@ -152,6 +153,7 @@ fn spawn_reader(handle: &QueueHandle) -> Process {
 fn tally_of(mut child: Process) -> [u64; 3] {
     let mut output = String::new();
     child
+        .0
         .stdout
         .take()
         .unwrap()

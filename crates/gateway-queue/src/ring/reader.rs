@@ -59,6 +59,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     /// Counts slots as lost that the reader asked for and the ring no longer holds.
     pub const fn add_lost(&mut self, slots: u64) {
         self.lost += slots;
+        self.started |= slots > 0;
     }
 
     /// First position not yet published in `memory`.
