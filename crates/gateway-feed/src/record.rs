@@ -256,7 +256,8 @@ impl MboEvent {
         (side as u64) << 56
     }
 
-    /// One record of the event, whose action, side and flags were put together before.
+    /// One record of the event, whose action, side and flags were put together before. Bits that `codes` has in the
+    /// place of the size (its low 32) are set in the record's size too: all ones make it undefined.
     #[must_use]
     #[inline(always)]
     pub const fn record_of_codes(

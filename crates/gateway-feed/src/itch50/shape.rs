@@ -22,10 +22,8 @@ struct Shape {
     side_at: usize,
     stock_at: usize,
     price_at: usize,
-    /// Of the record, see [`MboEvent::codes`].
+    /// Of the record, see [`MboEvent::codes`]; with all ones in place of the size where the message has no shares.
     codes: u64,
-    /// All ones where the message has no shares, else 0.
-    shares_undefined: u32,
     /// Whether a second record follows.
     replaces: bool,
     /// What the four bytes at `price_at` are multiplied by: 100,000 (from 1e-4 to 1e-9), or 0 without a price.
@@ -44,7 +42,6 @@ const fn shapes() -> [Shape; 256] {
         stock_at: 0,
         price_at: 0,
         codes: 0,
-        shares_undefined: UNDEF_ORDER_SIZE,
         replaces: false,
         price_factor: 0,
         price_undefined: UNDEF_PRICE,
@@ -57,12 +54,12 @@ const fn shapes() -> [Shape; 256] {
         stock_at: 24,
         price_at: 32,
         codes: MboEvent::codes(Action::Add, LAST),
-        shares_undefined: 0,
         replaces: false,
         price_factor: Price4(1).to_nano(),
         price_undefined: 0,
         stock_mask: !0,
     };
+    let no_size = UNDEF_ORDER_SIZE as u64;
     let cancel = MboEvent::codes(Action::Cancel, PUBLISHER_SPECIFIC);
     let last = MboEvent::codes(Action::Cancel, PUBLISHER_SPECIFIC | LAST);
     let mut shapes = [none; 256];
@@ -74,18 +71,17 @@ const fn shapes() -> [Shape; 256] {
     shapes[OrderCancel::TYPE as usize] = Shape {
         length: OrderCancel::LENGTH,
         shares_at: 19,
-        shares_undefined: 0,
         codes: last,
         ..none
     };
     shapes[OrderDelete::TYPE as usize] = Shape {
         length: OrderDelete::LENGTH,
-        codes: last,
+        codes: last | no_size,
         ..none
     };
     shapes[OrderReplace::TYPE as usize] = Shape {
         length: OrderReplace::LENGTH,
-        codes: cancel,
+        codes: cancel | no_size,
         replaces: true,
         ..none
     };
@@ -186,7 +182,7 @@ impl<'a> CommonOrder<'a> {
             shape.codes | SIDES[usize::from(side)],
             u64::from_be_bytes(self.read(ORDER_REFERENCE_AT)),
             price * shape.price_factor + shape.price_undefined,
-            u32::from_be_bytes(self.read(shape.shares_at)) | shape.shares_undefined,
+            u32::from_be_bytes(self.read(shape.shares_at)),
         )
     }
 
