@@ -46,6 +46,8 @@ mod epoch;
 mod hold;
 mod line;
 mod recent;
+#[cfg(test)]
+mod tests;
 
 pub use arbiter::{Arbiter, ArbiterConfig, OnGap};
 pub use counters::{ChannelCounters, FrameErrorCounters, LineCounters};

@@ -16,6 +16,8 @@
 pub mod encode;
 mod messages;
 mod packet;
+#[cfg(test)]
+mod tests;
 
 pub use encode::PacketBuilder;
 pub use messages::{Message, Messages};
