@@ -2,8 +2,8 @@
 //!
 //! Order messages (nearly all of the feed) compose their records as words straight from the packet's bytes; nothing
 //! else is touched on the way but a counter, the directory's word of the instrument, and the sink. The few types that
-//! make up 95 % share one piece of code (`shape`), the others have an arm each (`other`). `docs/feeds/nasdaq-itch50.md` has the table of
-//! what becomes of each message.
+//! make up 95 % share one piece of code (`shape`), the others have an arm each (`other`).
+//! `docs/feeds/nasdaq-itch50.md` has the table of what becomes of each message.
 //!
 //! `plain` records know what their message says. Where a complete record would say more (the side of an executed
 //! order, the price of a deleted one) the field is undefined and the record carries

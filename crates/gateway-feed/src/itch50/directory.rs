@@ -23,9 +23,9 @@ impl Directory {
     #[must_use]
     pub fn new() -> Self {
         // From a vector, so that the array never stands on the stack.
-        let symbols = vec![0; LOCATES].into_boxed_slice().try_into();
+        let symbols = vec![0; LOCATES].into_boxed_slice();
         Self {
-            symbols: symbols.unwrap_or_else(|_| unreachable!("the vector has this length")),
+            symbols: symbols.try_into().expect("the vector has this length"),
         }
     }
 
