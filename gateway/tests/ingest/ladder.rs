@@ -177,3 +177,28 @@ fn without_privilege_auto_steps_to_sockets_and_an_exact_tier_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Privilege, "{error}");
     }
 }
+
+#[test]
+fn too_little_lockable_memory_is_an_error_with_its_remedy() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+    let Some(network) = network() else { return };
+    let before = getrlimit(Resource::Memlock);
+    let small = Rlimit {
+        current: Some(64 << 10),
+        ..before
+    };
+    // The limit is the process', but holds only threads without CAP_IPC_LOCK: the other tests' have it.
+    setrlimit(Resource::Memlock, small).unwrap();
+    let outcome = network.gateway.enter(|| {
+        let mut sets = capabilities(None)?;
+        sets.effective.remove(CapabilitySet::IPC_LOCK);
+        set_capabilities(None, sets)?;
+        Ok(ladder::open(&request(Mode::Auto, streams(1))))
+    });
+    setrlimit(Resource::Memlock, before).unwrap();
+    let error = outcome.unwrap().unwrap_err();
+    assert!(matches!(error, IngestError::Memory { .. }), "{error}");
+    assert!(error.to_string().contains("LimitMEMLOCK"), "{error}");
+}

@@ -1,9 +1,11 @@
 //! The network providers on real links: veth pairs between network namespaces, ordinary UDP senders.
 //!
-//! All but `loopback` need root, and say so where they have none.
+//! All but `loopback` and `captures` need root, and say so where they have none.
 
 #![allow(clippy::unwrap_used)]
 
+mod allocations;
+mod captures;
 mod frames;
 mod ladder;
 mod leftovers;
