@@ -287,6 +287,13 @@ fn gzip_files_read_as_plain_ones_and_tell_their_progress() {
     assert!(frames <= 2);
     assert!(matches!(error, CaptureError::Truncated { .. }), "{error}");
 
+    // Cut behind the last frame, within gzip's own trailer: the frames are whole, the file is not.
+    let whole: Vec<u8> = compressed[..compressed.len() - 1].to_vec();
+    std::fs::write(&cut, whole).unwrap();
+    let mut reader = CaptureReader::open(&cut).unwrap();
+    assert!(reader.next().unwrap().is_some() && reader.next().unwrap().is_some());
+    assert!(matches!(reader.next(), Err(CaptureError::Truncated { .. })));
+
     let damaged = directory.path().join("damaged.pcap.gz");
     let mut bytes = compressed.clone();
     bytes[12..20].fill(0xff);

@@ -112,7 +112,13 @@ impl<R: Read> CaptureSource<R> {
             return;
         };
         let PacketKind::Data { count } = packet.kind else {
-            self.counts.heartbeats += 1;
+            // Without a body: another protocol's header may well look like one of these.
+            let found = if packet.body.is_empty() {
+                &mut self.counts.heartbeats
+            } else {
+                &mut self.counts.not_moldudp64
+            };
+            *found += 1;
             return;
         };
         // To the last byte: another protocol's packets must not pass for MoldUDP64.

@@ -259,6 +259,22 @@ fn a_capture_of_two_lossy_lines_gives_what_either_had() {
 }
 
 #[test]
+fn another_protocol_is_not_taken_for_moldudp64() {
+    let Some(file) = data("iex/TOPS16.pcap.gz") else {
+        return;
+    };
+    let output = simulator(&[
+        "replay",
+        file.to_str().unwrap(),
+        "--line-a",
+        "239.1.1.1:5001",
+    ]);
+    assert_eq!(output.status.code(), Some(9));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("holds no MoldUDP64 message"), "{stderr}");
+}
+
+#[test]
 fn each_failure_has_its_message_and_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {

@@ -16,11 +16,13 @@ Examples:
   gateway-sim replay 12302019.NASDAQ_ITCH50.gz --line-a 239.1.1.1:5001 --pace capture --speed 10
   gateway-sim replay lines.pcap --raw --interface veth1
 
-Nothing leaves this machine by accident: without --interface or --source, multicast goes out of the loopback interface;
-the time to live is 1; other destinations than groups and loopback need --allow-unicast.
+Nothing leaves this machine by accident: without --interface or --source, multicast goes out of
+the loopback interface; the time to live is 1; other destinations than groups and loopback need
+--allow-unicast.
 
-Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 sending or writing failed; 2 usage; 4 interface missing;
-5 no privilege; 9 input file unreadable or damaged (what comes before the damage is published and reported).";
+Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 sending or writing failed; 2 usage;
+4 interface missing; 5 no privilege; 9 input file unreadable or damaged (what comes before the
+damage is published and reported).";
 
 /// A simulated exchange: publishes ITCH 5.0 as MoldUDP64 on lines A and B, and does to them what networks do.
 #[derive(Debug, Parser)]
