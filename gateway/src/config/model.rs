@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use gateway_feed::arbitration::OnGap;
+use gateway_feed::session_time::SessionDate;
+
 use crate::ingest::{Mode, Queues, SocketWait, Tier, UdpChecksum};
 
 /// A checked configuration.
@@ -158,32 +161,6 @@ impl Feed {
             Self::NasdaqItch50 => "nasdaq-itch50",
         }
     }
-
-    /// The venue's time zone, an IANA name.
-    #[must_use]
-    pub const fn timezone(self) -> &'static str {
-        match self {
-            Self::NasdaqItch50 => "America/New_York",
-        }
-    }
-}
-
-/// The trading day that times of day belong to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SessionDate {
-    /// The date at the venue when the gateway starts; for a capture, that of its first packet.
-    #[default]
-    Auto,
-    /// This one.
-    On(jiff::civil::Date),
-}
-
-/// What a channel does about messages that neither line brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnGap {
-    /// Announces the gap and goes on.
-    #[default]
-    Continue,
 }
 
 /// A sequenced stream of a venue.

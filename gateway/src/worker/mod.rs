@@ -1,5 +1,161 @@
 //! Workers: the threads that poll, decode and publish.
+//!
+//! The control plane makes everything a worker needs ([`Plan`]), starts it ([`start`]) and keeps a [`WorkerHandle`]:
+//! counters to read, a line to send commands on, and events to receive. The thread allocates and frees nothing from
+//! then on; what it owned is freed by whoever joins it.
 
+pub mod board;
 pub mod control;
+pub mod feed;
 pub mod filter;
+mod pin;
+mod poll;
 pub mod sink;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, bounded};
+use gateway_queue::Publisher;
+
+pub use pin::{PinError, pin};
+pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
+
+use crate::config::model::Wait;
+use board::WorkerBoard;
+use control::{Command, CommandError, Controls};
+use poll::{Lane, Worker};
+use sink::Outlet;
+
+/// Events that may wait for the control plane: an input has one in its life.
+const EVENTS_MAX: usize = 64;
+/// Longest name of a thread in the kernel.
+const THREAD_NAME_MAX: usize = 15;
+
+/// Everything a worker needs.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// The CPU to pin it to.
+    pub core: Option<usize>,
+    /// What it does when idle.
+    pub wait: Wait,
+    /// What it polls.
+    pub inputs: Vec<WorkerInput>,
+    /// What it decodes.
+    pub channels: Vec<WorkerChannel>,
+    /// What it publishes to, by the bits of the channels' filters.
+    pub queues: Vec<Publisher>,
+}
+
+/// A worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot run where it should.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The system refuses another thread.
+    #[error(
+        "cannot start the thread of worker \"{name}\": {source}; raise the limit of processes (`ulimit -u`)"
+    )]
+    Thread {
+        /// The worker.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ended before it ran.
+    #[error("worker \"{name}\" ended as it started; this is a defect, please report it")]
+    Ended {
+        /// The worker.
+        name: String,
+    },
+}
+
+/// The control plane's side of a running worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    /// Its name.
+    pub name: String,
+    /// Its counters.
+    pub board: Arc<WorkerBoard>,
+    /// What it has to tell.
+    pub events: Receiver<WorkerEvent>,
+    controls: Controls,
+    thread: JoinHandle<()>,
+}
+
+/// Starts a worker and returns once it runs on its CPU.
+///
+/// # Errors
+/// [`StartError`].
+pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
+    let board = Arc::new(WorkerBoard::new(
+        plan.inputs.len(),
+        plan.channels.len(),
+        plan.queues.len(),
+    ));
+    let (controls, inbox) = control::line();
+    let (events_in, events) = bounded(EVENTS_MAX);
+    let (ready_in, ready) = bounded(1);
+    let worker = Worker {
+        inputs: plan.inputs.into_iter().map(Some).collect(),
+        lanes: plan.channels.into_iter().map(Lane::new).collect(),
+        outlets: plan.queues.into_iter().map(Outlet::new).collect(),
+        wait: plan.wait,
+        board: Arc::clone(&board),
+        inbox,
+        events: events_in,
+    };
+    let (name, core) = (plan.name, plan.core);
+    let title = format!("worker \"{name}\"");
+    let thread = std::thread::Builder::new()
+        .name(name.chars().take(THREAD_NAME_MAX).collect())
+        .spawn(move || {
+            let pinned = core.map_or(Ok(()), |core| pin(&title, core));
+            let failed = pinned.is_err();
+            // The starter waits for this; if it is gone nobody needs the worker.
+            if ready_in.send(pinned).is_err() || failed {
+                return;
+            }
+            drop(worker.run());
+        })
+        .map_err(|source| StartError::Thread {
+            name: name.clone(),
+            source,
+        })?;
+    match ready.recv() {
+        Ok(pinned) => pinned?,
+        Err(_) => return Err(StartError::Ended { name }),
+    }
+    Ok(WorkerHandle {
+        name,
+        board,
+        events,
+        controls,
+        thread,
+    })
+}
+
+impl WorkerHandle {
+    /// Whether its thread is gone.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Tells it to close its queues and end.
+    ///
+    /// # Errors
+    /// It does not read its commands, or has ended.
+    pub fn stop(&self) -> Result<(), CommandError> {
+        self.controls.send(Command::Stop)
+    }
+
+    /// Waits until it has ended; `false` if it panicked.
+    #[must_use]
+    pub fn join(self) -> bool {
+        self.thread.join().is_ok()
+    }
+}

@@ -9,8 +9,8 @@ use super::filter::Filter;
 ///
 /// The seam between the worker and shared memory: the queue's publisher implements it, and so does a list in a test.
 pub trait RecordWriter {
-    /// Publishes one record of whole 8-byte words.
-    fn write(&mut self, words: &[u64]);
+    /// Publishes one record of whole 8-byte words; `false` where it is too long for the queue.
+    fn write(&mut self, words: &[u64]) -> bool;
 }
 
 /// One of a worker's queues, and what went into it.
@@ -20,12 +20,18 @@ pub struct Outlet<W> {
     pub writer: W,
     /// How many went there.
     pub records: u64,
+    /// How many were too long for it.
+    pub refused: u64,
 }
 
 impl<W> Outlet<W> {
     /// Nothing published yet.
     pub const fn new(writer: W) -> Self {
-        Self { writer, records: 0 }
+        Self {
+            writer,
+            records: 0,
+            refused: 0,
+        }
     }
 }
 
@@ -43,8 +49,9 @@ impl<W: RecordWriter> ChannelSink<'_, W> {
     fn write(&mut self, mut queues: u64, words: &[u64]) {
         while queues != 0 {
             let outlet = &mut self.outlets[queues.trailing_zeros() as usize];
-            outlet.writer.write(words);
-            outlet.records += 1;
+            let taken = u64::from(outlet.writer.write(words));
+            outlet.records += taken;
+            outlet.refused += 1 - taken;
             queues &= queues - 1;
         }
     }
@@ -62,34 +69,12 @@ impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
     }
 
     fn control(&mut self, record: &ControlRecord) {
-        self.write(self.filter.all(), &control_words(record));
+        self.write(self.filter.all(), &record.words());
     }
 
     fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]) {
         self.filter.learn(instrument, symbol);
     }
-}
-
-/// The record as the words that lie in a slot (little-endian, as on x86-64 and AArch64).
-fn control_words(record: &ControlRecord) -> [u64; 7] {
-    let head = [
-        record.length,
-        record.rtype,
-        record.publisher_id.to_ne_bytes()[0],
-        record.publisher_id.to_ne_bytes()[1],
-    ];
-    let [i0, i1, i2, i3] = record.instrument_id.to_ne_bytes();
-    let [k0, k1] = record.kind.to_ne_bytes();
-    let [r0, r1, r2, r3, r4] = record.reserved;
-    [
-        u64::from_ne_bytes([head[0], head[1], head[2], head[3], i0, i1, i2, i3]),
-        record.ts_event,
-        u64::from_ne_bytes([k0, k1, record.channel_id, r0, r1, r2, r3, r4]),
-        record.sequence,
-        record.count,
-        record.ts_recv,
-        u64::from_ne_bytes(record.session),
-    ]
 }
 
 #[cfg(test)]
@@ -101,8 +86,9 @@ mod tests {
     struct List(Vec<Vec<u64>>);
 
     impl RecordWriter for List {
-        fn write(&mut self, words: &[u64]) {
+        fn write(&mut self, words: &[u64]) -> bool {
             self.0.push(words.to_vec());
+            true
         }
     }
 

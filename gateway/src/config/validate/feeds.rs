@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::document::{Field, Findings, nearest};
-use super::super::model::{Channel, Feed, Input, Line, OnGap, SessionDate, Worker};
+use super::super::model::{Channel, Feed, Input, Line, Worker};
 use super::super::raw::{RawChannel, RawConfig, RawLine};
 use super::{Names, number, text};
+use gateway_feed::arbitration::OnGap;
+use gateway_feed::session_time::SessionDate;
 
 /// Lines a channel may have; venues have one, two or (with a backup site) four.
 const LINES_MAX: usize = 4;
@@ -242,7 +244,7 @@ fn session_date(field: Option<&Field<String>>, findings: &Findings) -> SessionDa
         None => SessionDate::Auto,
         Some(field) if field.value == "auto" => SessionDate::Auto,
         Some(field) => match field.value.parse() {
-            Ok(date) => SessionDate::On(date),
+            Ok(date) => SessionDate::Fixed(date),
             Err(_) => {
                 findings.add(
                     &field.place,

@@ -1,0 +1,249 @@
+//! What a worker shows: counters that the control plane reads without the worker executing anything for it.
+//!
+//! The worker counts in plain structs and copies them here, at most every millisecond and when it has nothing to do.
+//! Each word has one writer, so the copy is a plain load and store. A reader may see one counter a moment older than
+//! another; each by itself is exact.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gateway_feed::arbitration::{ChannelCounters, FrameErrorCounters, LINES_MAX, LineCounters};
+use gateway_feed::decoder::DecoderCounters;
+
+use crate::ingest::IngestCounters;
+use crate::metrics::histogram::Histogram;
+
+/// Defines a struct of atomics with the fields of a struct of counters.
+///
+/// All loads and stores are relaxed: each counter is read for itself, and no other memory is read on its strength.
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident of $source:ident { $($field:ident),+ $(,)? } $(skip { $($skipped:ident),+ })?) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub struct $name { $($field: AtomicU64),+ }
+
+        impl $name {
+            fn show(&self, counters: &$source) {
+                $(self.$field.store(counters.$field, Ordering::Relaxed);)+
+            }
+
+            /// The counters as last shown.
+            #[must_use]
+            pub fn read(&self) -> $source {
+                $source {
+                    $($field: self.$field.load(Ordering::Relaxed),)+
+                    $($($skipped: Default::default(),)+)?
+                }
+            }
+        }
+    };
+}
+
+mirror! {
+    /// [`IngestCounters`] on show.
+    InputBoard of IngestCounters {
+        packets, bytes, unknown_stream, source_filtered, oversized, checksum_dropped, checksum_wrong,
+        checksum_absent, kicks, empty_polls,
+    }
+}
+
+mirror! {
+    /// [`LineCounters`] on show.
+    LineBoard of LineCounters {
+        packets, bytes, last_packet_ns, heartbeats, ends_of_session, wins, messages, delivered, duplicates, late,
+        before_start, stale, truncated, holding, out_of_order, gaps, gap_messages, skew_packets, skew_sum_ns,
+        skew_max_ns, trailing_bytes,
+    }
+}
+
+mirror! {
+    /// [`FrameErrorCounters`] on show.
+    FrameErrorBoard of FrameErrorCounters {
+        short_header, sequence_overflow, truncated, trailing_bytes, unknown_line,
+    }
+}
+
+mirror! {
+    /// [`ChannelCounters`] on show, but for what has a board of its own.
+    TotalsBoard of ChannelCounters {
+        next_sequence, messages, unsequenced, gaps, gap_messages, heartbeats, sessions, session_changes,
+        session_ends, resets, held, holding, holding_max, hold_overflows,
+    } skip { lines, frame_errors }
+}
+
+/// [`DecoderCounters`] on show.
+#[derive(Debug)]
+pub struct DecoderBoard {
+    by_type: [AtomicU64; 256],
+    unknown_types: AtomicU64,
+    too_short: AtomicU64,
+    too_long: AtomicU64,
+    empty: AtomicU64,
+    unmapped: AtomicU64,
+    instruments: AtomicU64,
+    symbols_refused: AtomicU64,
+}
+
+impl Default for DecoderBoard {
+    fn default() -> Self {
+        Self {
+            by_type: [const { AtomicU64::new(0) }; 256],
+            unknown_types: AtomicU64::new(0),
+            too_short: AtomicU64::new(0),
+            too_long: AtomicU64::new(0),
+            empty: AtomicU64::new(0),
+            unmapped: AtomicU64::new(0),
+            instruments: AtomicU64::new(0),
+            symbols_refused: AtomicU64::new(0),
+        }
+    }
+}
+
+impl DecoderBoard {
+    fn show(&self, counters: &DecoderCounters) {
+        for (word, count) in self.by_type.iter().zip(&counters.by_type) {
+            word.store(*count, Ordering::Relaxed);
+        }
+        for (word, count) in [
+            (&self.unknown_types, counters.unknown_types),
+            (&self.too_short, counters.too_short),
+            (&self.too_long, counters.too_long),
+            (&self.empty, counters.empty),
+            (&self.unmapped, counters.unmapped),
+            (&self.instruments, counters.instruments),
+            (&self.symbols_refused, counters.symbols_refused),
+        ] {
+            word.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// The counters as last shown.
+    #[must_use]
+    pub fn read(&self) -> DecoderCounters {
+        let mut counters = DecoderCounters::new();
+        for (count, word) in counters.by_type.iter_mut().zip(&self.by_type) {
+            *count = word.load(Ordering::Relaxed);
+        }
+        counters.unknown_types = self.unknown_types.load(Ordering::Relaxed);
+        counters.too_short = self.too_short.load(Ordering::Relaxed);
+        counters.too_long = self.too_long.load(Ordering::Relaxed);
+        counters.empty = self.empty.load(Ordering::Relaxed);
+        counters.unmapped = self.unmapped.load(Ordering::Relaxed);
+        counters.instruments = self.instruments.load(Ordering::Relaxed);
+        counters.symbols_refused = self.symbols_refused.load(Ordering::Relaxed);
+        counters
+    }
+}
+
+/// One channel on show.
+#[derive(Debug, Default)]
+pub struct ChannelBoard {
+    totals: TotalsBoard,
+    lines: [LineBoard; LINES_MAX],
+    frame_errors: FrameErrorBoard,
+    decoder: DecoderBoard,
+    unresolved: AtomicU64,
+}
+
+impl ChannelBoard {
+    pub(super) fn show(
+        &self,
+        counters: &ChannelCounters,
+        decoder: &DecoderCounters,
+        unresolved: u64,
+    ) {
+        self.totals.show(counters);
+        for (board, line) in self.lines.iter().zip(&counters.lines) {
+            board.show(line);
+        }
+        self.frame_errors.show(&counters.frame_errors);
+        self.decoder.show(decoder);
+        self.unresolved.store(unresolved, Ordering::Relaxed);
+    }
+
+    /// What the channel did.
+    #[must_use]
+    pub fn channel(&self) -> ChannelCounters {
+        let mut counters = self.totals.read();
+        for (line, board) in counters.lines.iter_mut().zip(&self.lines) {
+            *line = board.read();
+        }
+        counters.frame_errors = self.frame_errors.read();
+        counters
+    }
+
+    /// What its decoder did.
+    #[must_use]
+    pub fn decoder(&self) -> DecoderCounters {
+        self.decoder.read()
+    }
+
+    /// Messages about instruments of unknown symbol, while a queue asks for symbols.
+    #[must_use]
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved.load(Ordering::Relaxed)
+    }
+}
+
+/// All that one worker shows.
+#[derive(Debug)]
+pub struct WorkerBoard {
+    /// By input, in the order of the worker's providers.
+    pub inputs: Vec<InputBoard>,
+    /// By channel, in the order of the worker's channels.
+    pub channels: Vec<ChannelBoard>,
+    /// Records published, by queue, in the order of the worker's queues.
+    records: Vec<AtomicU64>,
+    refused: Vec<AtomicU64>,
+    /// From taking a packet off its ring until its last record is published; nanoseconds of one clock.
+    pub ring_to_publish: Histogram,
+    /// When the worker last showed its counters, nanoseconds since the Unix epoch.
+    shown_ns: AtomicU64,
+}
+
+impl WorkerBoard {
+    pub(super) fn new(inputs: usize, channels: usize, queues: usize) -> Self {
+        Self {
+            inputs: (0..inputs).map(|_| InputBoard::default()).collect(),
+            channels: (0..channels).map(|_| ChannelBoard::default()).collect(),
+            records: (0..queues).map(|_| AtomicU64::new(0)).collect(),
+            refused: (0..queues).map(|_| AtomicU64::new(0)).collect(),
+            ring_to_publish: Histogram::new(),
+            shown_ns: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn show_input(&self, index: usize, counters: &IngestCounters) {
+        self.inputs[index].show(counters);
+    }
+
+    pub(super) fn show_records(&self, queue: usize, records: u64, refused: u64) {
+        self.records[queue].store(records, Ordering::Relaxed);
+        self.refused[queue].store(refused, Ordering::Relaxed);
+    }
+
+    pub(super) fn show_time(&self, now_ns: u64) {
+        self.shown_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// Records published into a queue.
+    #[must_use]
+    pub fn records(&self, queue: usize) -> u64 {
+        self.records
+            .get(queue)
+            .map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Records too long for a queue.
+    #[must_use]
+    pub fn refused(&self, queue: usize) -> u64 {
+        self.refused
+            .get(queue)
+            .map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// When the worker last showed its counters, nanoseconds since the Unix epoch; 0 before the first time.
+    #[must_use]
+    pub fn shown_ns(&self) -> u64 {
+        self.shown_ns.load(Ordering::Relaxed)
+    }
+}

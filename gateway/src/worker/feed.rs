@@ -1,0 +1,68 @@
+//! A channel of whatever feed, as its worker sees it.
+//!
+//! One `match` a packet leads into code that is compiled for the feed's own transport and decoder; a message costs no
+//! virtual call. A new feed adds a variant here and a name in the configuration.
+
+use gateway_feed::arbitration::LineId;
+use gateway_feed::channel::Channel;
+use gateway_feed::decoder::Decoder;
+use gateway_feed::itch50::ItchDecoder;
+use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::sink::{Nanos, RecordSink};
+
+use super::board::ChannelBoard;
+
+/// A channel of any feed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FeedChannel {
+    /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
+    NasdaqItch50(Box<Channel<ItchDecoder, MoldUdp64>>),
+}
+
+impl FeedChannel {
+    #[inline]
+    pub(super) fn on_packet<S: RecordSink>(
+        &mut self,
+        line: LineId,
+        received: Nanos,
+        payload: &[u8],
+        sink: &mut S,
+    ) {
+        match self {
+            // A defect is counted by the channel; only tools that read files want to know where it was.
+            Self::NasdaqItch50(channel) => {
+                let _ = channel.on_packet(line, received, payload, sink);
+            }
+        }
+    }
+
+    pub(super) fn on_time<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        match self {
+            Self::NasdaqItch50(channel) => channel.on_time(now, sink),
+        }
+    }
+
+    /// Lets go what is held: no packet will come any more.
+    pub(super) fn finish<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        match self {
+            Self::NasdaqItch50(channel) => channel.finish(now, sink),
+        }
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do; [`Nanos::MAX`] for never.
+    #[inline]
+    pub(super) fn deadline(&self) -> Nanos {
+        match self {
+            Self::NasdaqItch50(channel) => channel.next_deadline().unwrap_or(Nanos::MAX),
+        }
+    }
+
+    pub(super) fn show(&self, board: &ChannelBoard, unresolved: u64) {
+        match self {
+            Self::NasdaqItch50(channel) => {
+                board.show(channel.counters(), channel.decoder().counters(), unresolved);
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The loop of a worker's thread: poll, arbitrate, decode, publish.
+//!
+//! Nothing here allocates, locks or logs once the loop runs, but where an input ends or fails: that is told to the
+//! control plane once. A packet costs one reading of the clock, a burst one more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use gateway_feed::arbitration::LineId;
+use gateway_feed::sink::Nanos;
+use gateway_queue::clock::Clock;
+use gateway_queue::{Ending, Publisher};
+
+use super::board::WorkerBoard;
+use super::control::{Command, Inbox};
+use super::feed::FeedChannel;
+use super::filter::Filter;
+use super::sink::{ChannelSink, Outlet, RecordWriter};
+use crate::config::model::Wait;
+use crate::ingest::{Datagram, Ingest, IngestError, Provider};
+
+/// Counters are copied to the board no oftener than this, unless there is nothing else to do.
+const SHOW_NS: Nanos = 1_000_000;
+/// A queue's readers take a heartbeat older than some of these as a sign of trouble.
+const HEARTBEAT_NS: Nanos = 10_000_000;
+/// How long [`Wait::Sleep`] sleeps.
+const SLEEP: Duration = Duration::from_micros(50);
+
+/// Which line of which of the worker's channels a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Index among the worker's channels.
+    pub channel: usize,
+    /// The line.
+    pub line: LineId,
+}
+
+/// Something to poll, and where its streams go.
+#[derive(Debug)]
+pub struct WorkerInput {
+    /// Hands out datagrams.
+    pub provider: Provider,
+    /// By stream.
+    pub routes: Vec<Route>,
+}
+
+/// A channel and who wants what of it.
+#[derive(Debug)]
+pub struct WorkerChannel {
+    /// Arbitration and decoder.
+    pub feed: FeedChannel,
+    /// Its queues.
+    pub filter: Filter,
+}
+
+/// What a worker tells the control plane, once each.
+#[derive(Debug)]
+pub enum WorkerEvent {
+    /// A capture is at its end, and what was held of it is out.
+    InputFinished {
+        /// Index among the worker's inputs.
+        input: usize,
+    },
+    /// An input is of no use any more; the worker polls the others.
+    InputFailed {
+        /// Index among the worker's inputs.
+        input: usize,
+        /// Why.
+        error: IngestError,
+    },
+}
+
+impl RecordWriter for Publisher {
+    #[inline]
+    fn write(&mut self, words: &[u64]) -> bool {
+        self.publish(words)
+    }
+}
+
+/// All that a worker's thread owns.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) inputs: Vec<Option<WorkerInput>>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) outlets: Vec<Outlet<Publisher>>,
+    pub(super) wait: Wait,
+    pub(super) board: Arc<WorkerBoard>,
+    pub(super) inbox: Inbox,
+    pub(super) events: Sender<WorkerEvent>,
+}
+
+/// A channel with what the loop remembers of it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    channel: WorkerChannel,
+    /// When its state machine wants to be woken.
+    deadline: Nanos,
+    /// When its last packet came.
+    latest: Nanos,
+    /// Whether it did something since its counters were last shown.
+    dirty: bool,
+}
+
+impl Lane {
+    pub(super) const fn new(channel: WorkerChannel) -> Self {
+        Self {
+            channel,
+            deadline: Nanos::MAX,
+            latest: 0,
+            dirty: true,
+        }
+    }
+
+    #[inline]
+    fn on_packet(
+        &mut self,
+        line: LineId,
+        received: Nanos,
+        payload: &[u8],
+        outlets: &mut [Outlet<Publisher>],
+    ) {
+        if self.deadline <= received {
+            self.on_time(received, outlets);
+        }
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        self.channel
+            .feed
+            .on_packet(line, received, payload, &mut sink);
+        self.deadline = self.channel.feed.deadline();
+        self.latest = received;
+        self.dirty = true;
+    }
+
+    /// Ends the time of a capture: what it held is let go at the time of its last packet.
+    fn finish(&mut self, outlets: &mut [Outlet<Publisher>]) {
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        self.channel.feed.finish(self.latest, &mut sink);
+        self.deadline = Nanos::MAX;
+        self.dirty = true;
+    }
+
+    fn on_time(&mut self, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        self.channel.feed.on_time(now, &mut sink);
+        self.deadline = self.channel.feed.deadline();
+        self.dirty = true;
+    }
+}
+
+impl Worker {
+    /// Runs until told to stop, then closes the queues and returns what is left to be freed elsewhere.
+    pub(super) fn run(mut self) -> impl Sized {
+        let clock = Clock::global();
+        let mut show_at = 0;
+        let mut heartbeat_at = 0;
+        let mut idle_before = false;
+        loop {
+            while let Some(command) = self.inbox.next() {
+                match command {
+                    Command::Stop => return self.stop(clock.now()),
+                }
+            }
+            let mut handled = 0;
+            for index in 0..self.inputs.len() {
+                handled += self.poll(index, clock);
+            }
+            let now = clock.now();
+            if !self.plays_captures() {
+                self.wake(now);
+            }
+            let idle = handled == 0;
+            if now >= show_at || (idle && !idle_before) {
+                self.show(now);
+                show_at = now + SHOW_NS;
+            }
+            if now >= heartbeat_at {
+                for outlet in &mut self.outlets {
+                    outlet.writer.heartbeat(now);
+                }
+                heartbeat_at = now + HEARTBEAT_NS;
+            }
+            if idle {
+                match self.wait {
+                    Wait::Spin => std::hint::spin_loop(),
+                    Wait::Yield => std::thread::yield_now(),
+                    Wait::Sleep => std::thread::sleep(SLEEP),
+                }
+            }
+            idle_before = idle;
+        }
+    }
+
+    /// One burst of one input; how many packets it was.
+    #[inline]
+    fn poll(&mut self, index: usize, clock: &Clock) -> usize {
+        let Some(input) = &mut self.inputs[index] else {
+            return 0;
+        };
+        let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
+        let latency = &self.board.ring_to_publish;
+        let mut burst = None;
+        let mut stamp = 0;
+        let routes = &input.routes;
+        let result = input.provider.poll(&mut |datagram: Datagram<'_>| {
+            let start = *burst.get_or_insert_with(|| {
+                stamp = clock.now();
+                stamp
+            });
+            // A provider hands out the streams it was given, and each has a route.
+            let Some(route) = routes.get(datagram.stream.0 as usize) else {
+                return;
+            };
+            let received = datagram.stamps.capture_ns.unwrap_or(stamp);
+            lanes[route.channel].on_packet(route.line, received, datagram.payload, outlets);
+            stamp = clock.now();
+            latency.record(stamp.saturating_sub(start));
+        });
+        match result {
+            Ok(0) if input.provider.finished() => {
+                self.end(index, WorkerEvent::InputFinished { input: index });
+                0
+            }
+            Ok(handled) => handled,
+            Err(error) => {
+                let event = WorkerEvent::InputFailed {
+                    input: index,
+                    error,
+                };
+                self.end(index, event);
+                0
+            }
+        }
+    }
+
+    /// A capture's packets carry its own time, and so its channels wait in that time.
+    fn plays_captures(&self) -> bool {
+        self.inputs
+            .iter()
+            .flatten()
+            .any(|input| matches!(input.provider.tier(), crate::ingest::Tier::Capture))
+    }
+
+    fn wake(&mut self, now: Nanos) {
+        for lane in &mut self.lanes {
+            if lane.deadline <= now {
+                lane.on_time(now, &mut self.outlets);
+            }
+        }
+    }
+
+    /// Takes an input out of the loop; with a capture ends its time, so what was held comes out.
+    #[cold]
+    fn end(&mut self, index: usize, event: WorkerEvent) {
+        if let Some(input) = self.inputs[index].take() {
+            self.board.show_input(index, input.provider.counters());
+            if input.provider.tier() == crate::ingest::Tier::Capture {
+                for lane in &mut self.lanes {
+                    lane.finish(&mut self.outlets);
+                }
+            }
+        }
+        // The receiver lives as long as the worker; if it is full of earlier events the board still tells the rest.
+        let _ = self.events.try_send(event);
+    }
+
+    fn show(&mut self, now: Nanos) {
+        for (index, input) in self.inputs.iter().enumerate() {
+            if let Some(input) = input {
+                self.board.show_input(index, input.provider.counters());
+            }
+        }
+        for (lane, board) in self.lanes.iter_mut().zip(&self.board.channels) {
+            if std::mem::take(&mut lane.dirty) {
+                let unresolved = lane.channel.filter.unresolved();
+                lane.channel.feed.show(board, unresolved);
+            }
+        }
+        for (queue, outlet) in self.outlets.iter().enumerate() {
+            self.board
+                .show_records(queue, outlet.records, outlet.refused);
+        }
+        self.board.show_time(now);
+    }
+
+    fn stop(mut self, now: Nanos) -> (Vec<Option<WorkerInput>>, Vec<Lane>) {
+        self.show(now);
+        for outlet in self.outlets {
+            outlet.writer.close(Ending::Closed);
+        }
+        (self.inputs, self.lanes)
+    }
+}
