@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod decode;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;

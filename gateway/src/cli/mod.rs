@@ -1,7 +1,9 @@
 //! The command line.
 
 mod check;
+mod decode;
 pub mod exit;
+mod record;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +41,12 @@ enum Command {
     /// Reports all mistakes at once, each with key, value and remedy. Facts about this machine (does the interface
     /// exist?) are not checked, so that a file can be checked anywhere.
     Check(check::Check),
+    /// Read a file and tell what is in it
+    ///
+    /// Decodes an ITCH file or a capture as the gateway would live, with the file's own time: messages by type, gaps
+    /// that no line filled, duplicates, errors with their offset. A damaged file is read as far as it is good, and
+    /// the exit code is 9.
+    Decode(decode::Decode),
 }
 
 /// `-c FILE`, wherever a command needs the configuration.
@@ -65,6 +73,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Check(check) => check.run(),
+        Command::Decode(decode) => decode.run(),
     };
     match result {
         Ok(()) => Exit::Ok.into(),

@@ -160,7 +160,10 @@ fn text(record: &Record<'_>) -> String {
                 Some(ControlKind::Gap) => format!(
                     "GAP    {}..={} ({} messages lost)",
                     control.sequence,
-                    control.sequence.saturating_add(control.count).saturating_sub(1),
+                    control
+                        .sequence
+                        .saturating_add(control.count)
+                        .saturating_sub(1),
                     control.count
                 ),
                 _ => format!(
@@ -192,7 +195,11 @@ pub(super) fn price(price: i64) -> String {
     }
     let sign = if price < 0 { "-" } else { "" };
     let nanos = price.unsigned_abs();
-    let mut text = format!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let mut text = format!(
+        "{sign}{}.{:09}",
+        nanos / 1_000_000_000,
+        nanos % 1_000_000_000
+    );
     while text.ends_with('0') && !text.ends_with(".00") && text.as_bytes()[text.len() - 3] != b'.' {
         text.pop();
     }

@@ -7,6 +7,7 @@ use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::Channel;
 use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::ItchDecoder;
+pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::sink::{Nanos, RecordSink};
 

@@ -1,0 +1,95 @@
+//! What a file held.
+
+use std::collections::BTreeMap;
+
+use gateway_feed::arbitration::ChannelCounters;
+use gateway_feed::decoder::DecoderCounters;
+use gateway_feed::record::{ControlKind, ControlRecord};
+use serde::Serialize;
+
+use super::LIST_MAX;
+
+/// A place in the file where something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileError {
+    /// Where its packet or message starts in the (uncompressed) file.
+    pub offset: u64,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// What a file held. Serialises as the object that `gateway decode --json` prints.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// UDP packets read as the protocol's; 0 for files without packets.
+    pub packets: u64,
+    /// Packets of a capture that are not UDP over IPv4, or cannot be read.
+    pub other_packets: u64,
+    /// Messages decoded, each once, whatever lines brought it.
+    pub messages: u64,
+    /// Messages by the letter of their type.
+    pub by_type: BTreeMap<String, u64>,
+    /// Messages of unknown type, skipped.
+    pub unknown_types: u64,
+    /// Heartbeat packets.
+    pub heartbeats: u64,
+    /// Ranges of messages that no line brought: first and last.
+    pub gaps: Vec<[u64; 2]>,
+    /// How many ranges there are; more than listed where the list was cut.
+    pub gaps_total: u64,
+    /// How many messages they hold.
+    pub lost: u64,
+    /// Messages that came again.
+    pub duplicates: u64,
+    /// Messages that came after their gap had been declared.
+    pub late: u64,
+    /// Restarts of the numbering within a session.
+    pub resets: u64,
+    /// Sessions, by their names in the packets.
+    pub sessions: u64,
+    /// What is wrong, and where.
+    pub errors: Vec<FileError>,
+    /// How many errors there are; more than listed where the list was cut.
+    pub errors_total: u64,
+}
+
+impl Summary {
+    pub(super) fn error(&mut self, offset: u64, reason: String) {
+        self.errors_total += 1;
+        if self.errors.len() < LIST_MAX {
+            self.errors.push(FileError { offset, reason });
+        }
+    }
+
+    pub(super) fn control(&mut self, record: &ControlRecord) {
+        if ControlKind::from_number(record.kind) == Some(ControlKind::Gap) && record.count > 0 {
+            self.gaps_total += 1;
+            self.lost += record.count;
+            if self.gaps.len() < LIST_MAX {
+                self.gaps
+                    .push([record.sequence, record.sequence + (record.count - 1)]);
+            }
+        }
+    }
+
+    pub(super) fn add_decoder(&mut self, counters: &DecoderCounters) {
+        self.messages += counters.messages();
+        self.unknown_types += counters.unknown_types;
+        for (kind, count) in (0u8..).zip(&counters.by_type) {
+            if *count > 0 {
+                let name = kind.escape_ascii().to_string();
+                *self.by_type.entry(name).or_default() += count;
+            }
+        }
+    }
+
+    pub(super) fn add_channel(&mut self, counters: &ChannelCounters) {
+        self.heartbeats += counters.heartbeats;
+        self.resets += counters.resets;
+        self.sessions += 1;
+        for line in &counters.lines {
+            self.duplicates += line.duplicates;
+            self.late += line.late;
+        }
+    }
+}
