@@ -75,7 +75,7 @@ impl Summary {
     pub(super) fn add_decoder(&mut self, counters: &DecoderCounters) {
         self.messages += counters.messages();
         self.unknown_types += counters.unknown_types;
-        for (kind, count) in (0u8..).zip(&counters.by_type) {
+        for (kind, count) in (0..=u8::MAX).zip(&counters.by_type) {
             if *count > 0 {
                 let name = kind.escape_ascii().to_string();
                 *self.by_type.entry(name).or_default() += count;

@@ -1,3 +1,6 @@
 //! What the gateway tells about itself.
 
+mod families;
 pub mod histogram;
+
+pub use families::render;

@@ -1,0 +1,436 @@
+//! The gateway's metrics in Prometheus' text format, drawn from a [`Status`].
+
+use std::time::Instant;
+
+use prometheus::TextEncoder;
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+use super::histogram::Snapshot;
+use crate::service::status::{ChannelStatus, InterfaceStatus, LineStatus, Status};
+
+/// Upper bounds of the classic latency buckets in nanoseconds: 100 ns to about 10 ms, each twice the one before.
+const BOUNDS_NS: [u64; 18] = [
+    100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 204_800, 409_600,
+    819_200, 1_638_400, 3_276_800, 6_553_600, 10_000_000,
+];
+/// Every value that `gateway_xdp_mode` can have.
+const MODES: [&str; 5] = ["zero-copy", "copy", "skb", "socket", "capture"];
+
+/// The text of a scrape; `since` is when it began.
+///
+/// # Errors
+/// The library refuses what is here; a test shows that it does not.
+pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Error> {
+    let mut page = Page::default();
+    gateway(&mut page, status);
+    for interface in &status.interfaces {
+        inputs(&mut page, interface);
+    }
+    for channel in &status.channels {
+        channel_totals(&mut page, channel);
+        for line in &channel.lines {
+            channel_line(&mut page, channel, line);
+        }
+    }
+    queues(&mut page, status);
+    latency(&mut page, &status.ring_to_publish);
+    page.gauge(
+        "scrape_duration_seconds",
+        "Time that drawing this page took.",
+        &[],
+        since.elapsed().as_secs_f64(),
+    );
+    TextEncoder::new().encode_to_string(&page.families)
+}
+
+fn gateway(page: &mut Page, status: &Status) {
+    page.gauge(
+        "build_info",
+        "The build; always 1.",
+        &[("version", &status.version), ("name", &status.name)],
+        1.0,
+    );
+    page.gauge("up", "1 while the gateway answers.", &[], 1.0);
+    page.gauge(
+        "ready",
+        "1 while sockets, groups and broker are up and every worker runs.",
+        &[],
+        f64::from(u8::from(status.ready)),
+    );
+    for worker in &status.workers {
+        page.gauge(
+            "worker_shown_age_seconds",
+            "Time since the worker last showed its counters; a stuck worker looks stuck.",
+            &[("worker", &worker.name)],
+            worker.shown_age_s,
+        );
+    }
+}
+
+fn inputs(page: &mut Page, interface: &InterfaceStatus) {
+    let name = ("interface", interface.name.as_str());
+    page.gauge(
+        "interface_info",
+        "The interface's driver; always 1.",
+        &[name, ("driver", &interface.driver)],
+        1.0,
+    );
+    for mode in MODES {
+        page.gauge(
+            "xdp_mode",
+            "1 for the tier by which packets arrive, 0 for the others.",
+            &[name, ("mode", mode)],
+            f64::from(u8::from(mode == interface.tier)),
+        );
+    }
+    for verdict in &interface.verdicts {
+        page.counter(
+            "xdp_verdicts_total",
+            "Frames by verdict of the XDP program, each under exactly one reason.",
+            &[name, ("verdict", &verdict.verdict), ("reason", &verdict.reason)],
+            verdict.frames,
+        );
+    }
+    for input in &interface.queues {
+        let labels = [name, ("queue", input.queue.as_str())];
+        page.counter(
+            "rx_packets_total",
+            "Datagrams handed to the worker.",
+            &labels,
+            input.packets,
+        );
+        page.counter(
+            "rx_bytes_total",
+            "UDP payload bytes handed to the worker.",
+            &labels,
+            input.bytes,
+        );
+        page.counter(
+            "rx_checksum_wrong_total",
+            "Wrong UDP checksums seen.",
+            &labels,
+            input.checksum_wrong,
+        );
+        page.counter(
+            "xsk_wakeups_total",
+            "System calls that asked for packets.",
+            &[labels[0], labels[1], ("direction", "rx")],
+            input.kicks,
+        );
+        for refused in &input.refused {
+            page.counter(
+                "rx_refused_total",
+                "Packets that reached the gateway and were not handed to the worker.",
+                &[labels[0], labels[1], ("reason", &refused.reason)],
+                refused.count,
+            );
+        }
+        for drop in &input.kernel_drops {
+            page.counter(
+                "xsk_rx_dropped_total",
+                "Packets that the kernel dropped before they reached the gateway.",
+                &[labels[0], labels[1], ("reason", &drop.reason)],
+                drop.count,
+            );
+        }
+    }
+}
+
+fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
+    let labels = [
+        ("feed", channel.feed.as_str()),
+        ("channel", channel.name.as_str()),
+    ];
+    for (name, help, value) in [
+        ("messages_total", "Messages decoded, each once.", channel.messages),
+        ("gaps_total", "Holes that no line filled.", channel.gaps),
+        (
+            "messages_lost_total",
+            "Messages that no line brought.",
+            channel.lost,
+        ),
+        ("heartbeats_total", "Heartbeats of all lines.", channel.heartbeats),
+        ("sessions_total", "Sessions begun.", channel.sessions),
+        (
+            "sequence_resets_total",
+            "Restarts of the numbers within a session.",
+            channel.resets,
+        ),
+        (
+            "hold_overflows_total",
+            "Holes given up early because too much was held.",
+            channel.hold_overflows,
+        ),
+        (
+            "unmapped_messages_total",
+            "Messages without a counterpart among normalised records.",
+            channel.unmapped,
+        ),
+        (
+            "unresolved_messages_total",
+            "Messages about instruments of unknown symbol, while a queue asks for symbols.",
+            channel.unresolved,
+        ),
+    ] {
+        page.counter(name, help, &labels, value);
+    }
+    page.gauge(
+        "next_sequence",
+        "The next sequence expected.",
+        &labels,
+        channel.next_sequence as f64,
+    );
+    page.gauge(
+        "instruments",
+        "Instruments whose symbol is known.",
+        &labels,
+        channel.instruments as f64,
+    );
+    for error in &channel.errors {
+        page.counter(
+            "decode_errors_total",
+            "Packets and messages that could not be decoded, by reason.",
+            &[labels[0], labels[1], ("reason", &error.reason)],
+            error.count,
+        );
+    }
+}
+
+fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
+    let labels = [
+        ("feed", channel.feed.as_str()),
+        ("channel", channel.name.as_str()),
+        ("line", line.name.as_str()),
+    ];
+    for (name, help, value) in [
+        ("group_packets_total", "Packets of the line.", line.packets),
+        ("group_bytes_total", "Their bytes.", line.bytes),
+        (
+            "sequence_gaps_total",
+            "Holes in the line's own numbers, filled by another line or not.",
+            line.gaps,
+        ),
+        (
+            "sequence_gap_messages_total",
+            "Messages in those holes.",
+            line.gap_messages,
+        ),
+        (
+            "duplicates_total",
+            "Messages that had been delivered before.",
+            line.duplicates,
+        ),
+        (
+            "late_messages_total",
+            "Messages that came after their gap was declared.",
+            line.late,
+        ),
+        ("out_of_order_total", "Packets behind their turn.", line.out_of_order),
+        (
+            "arbitration_wins_total",
+            "Packets that were the first to bring something new.",
+            line.wins,
+        ),
+    ] {
+        page.counter(name, help, &labels, value);
+    }
+    page.gauge(
+        "group_last_packet_timestamp_seconds",
+        "When the line's last packet came, seconds since 1970; 0 before the first.",
+        &labels,
+        line.last_packet_ns as f64 / 1e9,
+    );
+}
+
+fn queues(page: &mut Page, status: &Status) {
+    for queue in &status.queues {
+        let labels = [("queue", queue.name.as_str())];
+        page.counter(
+            "queue_records_total",
+            "Records published.",
+            &labels,
+            queue.published,
+        );
+        page.counter("queue_slots_total", "Slots published.", &labels, queue.head);
+        page.counter(
+            "queue_refused_total",
+            "Records too long for the queue.",
+            &labels,
+            queue.refused,
+        );
+    }
+    for reader in &status.readers {
+        let pid = reader.pid.to_string();
+        let labels = [
+            ("consumer", reader.name.as_str()),
+            ("pid", pid.as_str()),
+            ("queue", reader.queue.as_str()),
+        ];
+        page.gauge("consumer_attached", "1 for each reader.", &labels, 1.0);
+        page.gauge(
+            "consumer_lag_frames",
+            "Slots published that the reader has not read.",
+            &labels,
+            reader.lag as f64,
+        );
+        page.counter(
+            "consumer_lost_frames_total",
+            "Slots that passed unread because the reader was too slow.",
+            &labels,
+            reader.lost,
+        );
+    }
+}
+
+fn latency(page: &mut Page, snapshot: &Snapshot) {
+    let stage = ("stage", "ring_pub");
+    page.histogram(
+        "stage_latency_seconds",
+        "Latency by stage; ring_pub: from a packet's ring until its last record is published.",
+        &[stage],
+        snapshot,
+    );
+    for (label, quantile) in [("0.5", 0.5), ("0.9", 0.9), ("0.99", 0.99), ("0.999", 0.999), ("0.9999", 0.9999)] {
+        page.gauge(
+            "latency_quantile_seconds",
+            "Latency quantiles since the start, within 1 %.",
+            &[stage, ("quantile", label)],
+            snapshot.quantile_ns(quantile) as f64 / 1e9,
+        );
+    }
+    page.gauge(
+        "latency_max_seconds",
+        "The longest since the start.",
+        &[stage],
+        snapshot.max_ns as f64 / 1e9,
+    );
+}
+
+type Labels<'a> = [(&'a str, &'a str)];
+
+/// Families in the order of their first sample.
+#[derive(Default)]
+struct Page {
+    families: Vec<MetricFamily>,
+}
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: f64) {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut metric = metric(labels);
+        metric.set_gauge(gauge);
+        self.add(name, help, MetricType::GAUGE, metric);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: u64) {
+        let mut counter = Counter::default();
+        counter.set_value(value as f64);
+        let mut metric = metric(labels);
+        metric.set_counter(counter);
+        self.add(name, help, MetricType::COUNTER, metric);
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, labels: &Labels<'_>, snapshot: &Snapshot) {
+        let mut histogram = Histogram::default();
+        histogram.set_sample_count(snapshot.count);
+        histogram.set_sample_sum(snapshot.sum_ns as f64 / 1e9);
+        histogram.set_bucket(
+            BOUNDS_NS
+                .iter()
+                .map(|bound| {
+                    let mut bucket = Bucket::default();
+                    bucket.set_upper_bound(*bound as f64 / 1e9);
+                    bucket.set_cumulative_count(snapshot.count_at_most(*bound));
+                    bucket
+                })
+                .collect(),
+        );
+        let mut metric = metric(labels);
+        metric.set_histogram(histogram);
+        self.add(name, help, MetricType::HISTOGRAM, metric);
+    }
+
+    fn add(&mut self, name: &str, help: &str, kind: MetricType, metric: Metric) {
+        let name = format!("gateway_{name}");
+        if let Some(family) = self.families.iter_mut().find(|f| f.name() == name) {
+            let mut metrics = family.take_metric();
+            metrics.push(metric);
+            family.set_metric(metrics);
+            return;
+        }
+        let mut family = MetricFamily::default();
+        family.set_name(name);
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(vec![metric]);
+        self.families.push(family);
+    }
+}
+
+fn metric(labels: &Labels<'_>) -> Metric {
+    Metric::from_label(
+        labels
+            .iter()
+            .map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name((*name).to_owned());
+                pair.set_value((*value).to_owned());
+                pair
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::metrics::histogram;
+    use crate::service::status::{InputStatus, QueueStatus, ReaderStatus};
+
+    #[test]
+    fn a_page_has_every_family_once_and_hostile_labels_are_escaped() {
+        let latencies = histogram::Histogram::new();
+        latencies.record(150);
+        latencies.record(5_000);
+        let status = Status {
+            ready: true,
+            interfaces: vec![InterfaceStatus {
+                name: "eth1".into(),
+                tier: "copy".into(),
+                queues: vec![InputStatus { packets: 7, ..InputStatus::default() }],
+                ..InterfaceStatus::default()
+            }],
+            channels: vec![ChannelStatus {
+                name: "itch".into(),
+                lines: vec![LineStatus::default(), LineStatus::default()],
+                ..ChannelStatus::default()
+            }],
+            queues: vec![QueueStatus::default()],
+            readers: vec![ReaderStatus { name: "a\"b\n".into(), ..ReaderStatus::default() }],
+            ring_to_publish: latencies.snapshot(),
+            ..Status::default()
+        };
+        let page = render(&status, Instant::now()).unwrap();
+        for expected in [
+            "gateway_ready 1\n",
+            "gateway_xdp_mode{interface=\"eth1\",mode=\"copy\"} 1\n",
+            "gateway_xdp_mode{interface=\"eth1\",mode=\"zero-copy\"} 0\n",
+            "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",le=\"0.0000002\"} 1\n",
+            "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
+            "consumer=\"a\\\"b\\n\"",
+            "# TYPE gateway_rx_packets_total counter\n",
+        ] {
+            assert!(page.contains(expected), "{expected}\n{page}");
+        }
+        let types: Vec<&str> = page.lines().filter(|l| l.starts_with("# TYPE")).collect();
+        let mut unique = types.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(types.len(), unique.len());
+    }
+}

@@ -1,0 +1,349 @@
+//! What the control plane holds of a running gateway, and the picture it can draw of it at any time.
+//!
+//! Drawing reads shared counters and asks the kernel; the workers execute nothing for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Instant;
+
+use gateway_queue::QueueHandle;
+use gateway_queue::clock::Clock;
+use gateway_wire::shared::Verdict;
+
+use super::status::{
+    ChannelStatus, Count, InputStatus, InterfaceStatus, Latencies, LineStatus, QueueStatus,
+    ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+};
+use crate::broker::Registry;
+use crate::config::Config;
+use crate::config::model::Records;
+use crate::ingest::{IngestCounters, KernelDropReader, Step, Tier, VerdictReader};
+use crate::metrics::histogram::Snapshot;
+use crate::worker::board::WorkerBoard;
+
+/// Where something is among the boards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    /// Index of the worker.
+    pub(crate) worker: usize,
+    /// Index on its board.
+    pub(crate) index: usize,
+}
+
+/// An input's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum InputState {
+    Running = 0,
+    Finished = 1,
+    Failed = 2,
+}
+
+/// One provider as the control plane knows it.
+#[derive(Debug)]
+pub(crate) struct InputSeat {
+    pub(crate) seat: Seat,
+    pub(crate) queue: Option<u32>,
+    pub(crate) drops: Option<KernelDropReader>,
+}
+
+/// An interface or capture as the control plane knows it.
+#[derive(Debug)]
+pub(crate) struct InterfaceState {
+    pub(crate) name: String,
+    pub(crate) tier: Tier,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) driver: String,
+    pub(crate) inputs: Vec<InputSeat>,
+    pub(crate) verdicts: Option<VerdictReader>,
+    state: AtomicU8,
+}
+
+impl InterfaceState {
+    pub(crate) fn new(name: &str, tier: Tier) -> Self {
+        Self {
+            name: name.to_owned(),
+            tier,
+            steps: Vec::new(),
+            driver: String::new(),
+            inputs: Vec::new(),
+            verdicts: None,
+            state: AtomicU8::new(InputState::Running as u8),
+        }
+    }
+
+    pub(crate) fn set_state(&self, state: InputState) {
+        // Relaxed: shown to people; nothing else depends on it.
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    fn state_name(&self) -> &'static str {
+        match self.state.load(Ordering::Relaxed) {
+            0 => "running",
+            1 => "finished",
+            _ => "failed",
+        }
+    }
+}
+
+/// A worker as the control plane knows it.
+#[derive(Debug)]
+pub(crate) struct WorkerState {
+    pub(crate) board: Arc<WorkerBoard>,
+    pub(crate) running: AtomicBool,
+}
+
+/// Everything that can be told about a running gateway.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: Config,
+    pub(crate) started: Instant,
+    pub(crate) ready: AtomicBool,
+    pub(crate) interfaces: Vec<InterfaceState>,
+    pub(crate) workers: Vec<WorkerState>,
+    /// By channel of the configuration.
+    pub(crate) channels: Vec<Seat>,
+    /// By queue of the configuration.
+    pub(crate) queues: Vec<(Seat, QueueHandle)>,
+    pub(crate) readers: Arc<Registry>,
+}
+
+impl State {
+    /// Whether everything is up.
+    pub(crate) fn is_ready(&self) -> bool {
+        // Relaxed: an answer to a question over the network, not a hand-over of memory.
+        self.ready.load(Ordering::Relaxed)
+            && self
+                .workers
+                .iter()
+                .all(|worker| worker.running.load(Ordering::Relaxed))
+    }
+
+    /// The picture now.
+    pub(crate) fn status(&self) -> Status {
+        let now_ns = Clock::global().now();
+        let mut latency = Snapshot::default();
+        for worker in &self.workers {
+            latency.merge(&worker.board.ring_to_publish.snapshot());
+        }
+        let readers: Vec<ReaderStatus> = self.readers.readers().into_iter().map(reader).collect();
+        Status {
+            name: self.config.gateway.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs_f64(),
+            ready: self.is_ready(),
+            interfaces: self.interfaces.iter().map(|i| self.interface(i)).collect(),
+            workers: self.workers_status(now_ns),
+            channels: (0..self.channels.len()).map(|i| self.channel(i)).collect(),
+            queues: (0..self.queues.len())
+                .map(|index| self.queue(index, now_ns, &readers))
+                .collect(),
+            readers,
+            latency_ns: Latencies {
+                ring_pub: (&latency).into(),
+            },
+            ring_to_publish: latency,
+        }
+    }
+
+    fn interface(&self, interface: &InterfaceState) -> InterfaceStatus {
+        let verdicts = interface
+            .verdicts
+            .as_ref()
+            .and_then(|reader| reader.read().ok())
+            .map_or_else(Vec::new, |counts| {
+                Verdict::ALL
+                    .into_iter()
+                    .map(|verdict| VerdictStatus {
+                        reason: verdict.name().to_owned(),
+                        verdict: match verdict {
+                            Verdict::Redirected => "redirect".to_owned(),
+                            _ => "pass".to_owned(),
+                        },
+                        frames: counts.get(verdict),
+                    })
+                    .collect()
+            });
+        InterfaceStatus {
+            name: interface.name.clone(),
+            tier: interface.tier.name().to_owned(),
+            steps: interface
+                .steps
+                .iter()
+                .map(|step| StepStatus {
+                    tier: step.tier.name().to_owned(),
+                    reason: step.reason.clone(),
+                })
+                .collect(),
+            driver: interface.driver.clone(),
+            state: interface.state_name().to_owned(),
+            queues: interface.inputs.iter().map(|i| self.input(i)).collect(),
+            verdicts,
+        }
+    }
+
+    fn input(&self, input: &InputSeat) -> InputStatus {
+        let counters = self.workers[input.seat.worker].board.inputs[input.seat.index].read();
+        let drops = input
+            .drops
+            .as_ref()
+            .and_then(|reader| reader.read().ok().flatten());
+        let kernel_drops = drops.map_or_else(Vec::new, |drops| {
+            vec![
+                Count::new("rx_dropped", drops.rx_dropped),
+                Count::new("rx_ring_full", drops.rx_ring_full),
+                Count::new("fill_ring_empty", drops.fill_ring_empty),
+                Count::new("invalid_desc", drops.rx_invalid_descs),
+                Count::new("socket_buffer_full", drops.socket_buffer_full),
+            ]
+        });
+        InputStatus {
+            queue: input
+                .queue
+                .map_or_else(|| "all".to_owned(), |queue| queue.to_string()),
+            packets: counters.packets,
+            bytes: counters.bytes,
+            refused: refused(&counters),
+            checksum_wrong: counters.checksum_wrong,
+            kicks: counters.kicks,
+            kernel_drops,
+        }
+    }
+
+    fn workers_status(&self, now_ns: u64) -> Vec<WorkerStatus> {
+        self.config
+            .workers
+            .iter()
+            .zip(&self.workers)
+            .map(|(config, worker)| WorkerStatus {
+                name: config.name.clone(),
+                core: config.core,
+                running: worker.running.load(Ordering::Relaxed),
+                shown_age_s: age(now_ns, worker.board.shown_ns()).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn channel(&self, index: usize) -> ChannelStatus {
+        let config = &self.config.channels[index];
+        let seat = self.channels[index];
+        let board = &self.workers[seat.worker].board.channels[seat.index];
+        let (counters, decoder) = (board.channel(), board.decoder());
+        let errors = [
+            ("short_header", counters.frame_errors.short_header),
+            ("sequence_overflow", counters.frame_errors.sequence_overflow),
+            ("truncated", counters.frame_errors.truncated),
+            ("trailing_bytes", counters.frame_errors.trailing_bytes),
+            ("unknown_line", counters.frame_errors.unknown_line),
+            ("unknown_type", decoder.unknown_types),
+            ("too_short", decoder.too_short),
+            ("too_long", decoder.too_long),
+            ("empty", decoder.empty),
+            ("symbol_refused", decoder.symbols_refused),
+        ];
+        ChannelStatus {
+            name: config.name.clone(),
+            feed: config.feed.name().to_owned(),
+            worker: self.config.workers[config.worker].name.clone(),
+            next_sequence: counters.next_sequence,
+            messages: counters.messages,
+            gaps: counters.gaps,
+            lost: counters.gap_messages,
+            heartbeats: counters.heartbeats,
+            sessions: counters.sessions,
+            resets: counters.resets,
+            holding: counters.holding,
+            hold_overflows: counters.hold_overflows,
+            instruments: decoder.instruments,
+            unresolved: board.unresolved(),
+            unmapped: decoder.unmapped,
+            by_type: (0..=u8::MAX)
+                .zip(decoder.by_type)
+                .filter(|(_, count)| *count > 0)
+                .map(|(kind, count)| Count::new(&kind.escape_ascii().to_string(), count))
+                .collect(),
+            errors: occurred(&errors),
+            lines: config
+                .lines
+                .iter()
+                .zip(&counters.lines)
+                .map(|(config, line)| LineStatus {
+                    name: config.name.clone(),
+                    address: format!("{}:{}", config.group, config.port),
+                    packets: line.packets,
+                    bytes: line.bytes,
+                    last_packet_ns: line.last_packet_ns,
+                    wins: line.wins,
+                    messages: line.messages,
+                    delivered: line.delivered,
+                    duplicates: line.duplicates,
+                    late: line.late,
+                    out_of_order: line.out_of_order,
+                    gaps: line.gaps,
+                    gap_messages: line.gap_messages,
+                })
+                .collect(),
+        }
+    }
+
+    fn queue(&self, index: usize, now_ns: u64, readers: &[ReaderStatus]) -> QueueStatus {
+        let config = &self.config.queues[index];
+        let (seat, handle) = &self.queues[index];
+        let board = &self.workers[seat.worker].board;
+        QueueStatus {
+            name: config.name.clone(),
+            worker: self.config.workers[config.worker].name.clone(),
+            records: match config.records {
+                Records::Plain => "plain".to_owned(),
+                Records::Native => "native".to_owned(),
+            },
+            slots: config.slots,
+            head: handle.head(),
+            published: board.records(seat.index),
+            refused: board.refused(seat.index),
+            heartbeat_age_s: age(now_ns, handle.heartbeat_ns()),
+            readers: readers.iter().filter(|r| r.queue == config.name).count(),
+        }
+    }
+}
+
+/// Why datagrams and frames were not handed to the worker; only reasons that occurred.
+fn refused(counters: &IngestCounters) -> Vec<Count> {
+    let mut reasons = vec![
+        ("unknown_stream", counters.unknown_stream),
+        ("source_filtered", counters.source_filtered),
+        ("oversized", counters.oversized),
+        ("checksum", counters.checksum_dropped),
+    ];
+    for (verdict, count) in Verdict::ALL.into_iter().zip(counters.rejected) {
+        reasons.push((verdict.name(), count));
+    }
+    reasons.push(("bad_descriptor", counters.bad_descriptors));
+    occurred(&reasons)
+}
+
+fn occurred(reasons: &[(&str, u64)]) -> Vec<Count> {
+    reasons
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| Count::new(reason, *count))
+        .collect()
+}
+
+fn reader(reader: crate::broker::ReaderStatus) -> ReaderStatus {
+    ReaderStatus {
+        name: reader.name,
+        pid: reader.pid,
+        uid: reader.uid,
+        queue: reader.queue,
+        lag: reader.lag,
+        lost: reader.lost,
+        last_poll_age_s: reader.last_poll_age_ns.map(|age| age as f64 / 1e9),
+    }
+}
+
+/// Seconds between `then` and now; `None` where `then` is 0, never.
+fn age(now_ns: u64, then: u64) -> Option<f64> {
+    (then != 0).then(|| now_ns.saturating_sub(then) as f64 / 1e9)
+}

@@ -1,0 +1,273 @@
+//! What the gateway knows of itself at one moment: the object behind `gateway status` and the metrics.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::histogram::Snapshot;
+
+/// The whole gateway.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_s: f64,
+    /// Whether sockets, groups, broker and metrics are up and every worker runs.
+    pub ready: bool,
+    /// Interfaces and captures.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Workers.
+    pub workers: Vec<WorkerStatus>,
+    /// Channels.
+    pub channels: Vec<ChannelStatus>,
+    /// Queues.
+    pub queues: Vec<QueueStatus>,
+    /// Readers of the queues.
+    pub readers: Vec<ReaderStatus>,
+    /// Latency by stage.
+    pub latency_ns: Latencies,
+    /// From taking a packet off its ring until its last record is published, all workers.
+    #[serde(skip)]
+    pub ring_to_publish: Snapshot,
+}
+
+/// Latency since the start, by stage.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Latencies {
+    /// From the ring until published, of one clock.
+    pub ring_pub: Latency,
+}
+
+/// A stage's latency in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many packets were measured.
+    pub count: u64,
+    /// Half of them took no longer.
+    pub p50: u64,
+    /// 99 of 100 took no longer.
+    pub p99: u64,
+    /// 999 of 1000 took no longer.
+    pub p999: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl From<&Snapshot> for Latency {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            count: snapshot.count,
+            p50: snapshot.quantile_ns(0.5),
+            p99: snapshot.quantile_ns(0.99),
+            p999: snapshot.quantile_ns(0.999),
+            max: snapshot.max_ns,
+        }
+    }
+}
+
+/// An interface or capture.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// `zero-copy`, `copy`, `skb`, `socket` or `capture`.
+    pub tier: String,
+    /// Why it is not a better tier.
+    pub steps: Vec<StepStatus>,
+    /// The driver, where there is one.
+    pub driver: String,
+    /// `running`, `finished` (a capture at its end) or `failed`.
+    pub state: String,
+    /// By provider: one for each receive queue.
+    pub queues: Vec<InputStatus>,
+    /// Frames by verdict of the XDP program; empty where there is none.
+    pub verdicts: Vec<VerdictStatus>,
+}
+
+/// A tier that is not used, and why.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StepStatus {
+    /// The tier.
+    pub tier: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Frames with one verdict.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct VerdictStatus {
+    /// The verdict.
+    pub reason: String,
+    /// `redirect` or `pass`.
+    pub verdict: String,
+    /// How many.
+    pub frames: u64,
+}
+
+/// One provider.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct InputStatus {
+    /// The receive queue; `all` where the kernel hides it.
+    pub queue: String,
+    /// Datagrams handed to the worker.
+    pub packets: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// Datagrams and frames not handed over, by reason; only reasons that occurred.
+    pub refused: Vec<Count>,
+    /// Wrong UDP checksums seen.
+    pub checksum_wrong: u64,
+    /// System calls that asked for packets.
+    pub kicks: u64,
+    /// Dropped by the kernel before they came here, by reason.
+    pub kernel_drops: Vec<Count>,
+}
+
+/// A count under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The name.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+impl Count {
+    /// `count` under `reason`.
+    pub fn new(reason: &str, count: u64) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            count,
+        }
+    }
+}
+
+/// A worker.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its name.
+    pub name: String,
+    /// The CPU it is pinned to.
+    pub core: Option<usize>,
+    /// Whether its thread runs.
+    pub running: bool,
+    /// Seconds since it last showed its counters: a stuck worker looks stuck.
+    pub shown_age_s: f64,
+}
+
+/// A channel.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub name: String,
+    /// Its feed.
+    pub feed: String,
+    /// The worker it lives on.
+    pub worker: String,
+    /// The next sequence expected; 0 before the first packet.
+    pub next_sequence: u64,
+    /// Messages delivered to the decoder.
+    pub messages: u64,
+    /// Holes declared, after arbitration.
+    pub gaps: u64,
+    /// Messages lost in them.
+    pub lost: u64,
+    /// Heartbeats of all lines.
+    pub heartbeats: u64,
+    /// Sessions begun.
+    pub sessions: u64,
+    /// Restarts of the numbers within a session.
+    pub resets: u64,
+    /// Packets held at this moment.
+    pub holding: u64,
+    /// Times a hole was given up early because too much was held.
+    pub hold_overflows: u64,
+    /// Instruments whose symbol is known.
+    pub instruments: u64,
+    /// Messages about instruments of unknown symbol, while a queue asks for symbols.
+    pub unresolved: u64,
+    /// Messages without a counterpart among normalised records.
+    pub unmapped: u64,
+    /// Messages by type.
+    pub by_type: Vec<Count>,
+    /// What could not be decoded, by reason; only reasons that occurred.
+    pub errors: Vec<Count>,
+    /// Its lines.
+    pub lines: Vec<LineStatus>,
+}
+
+/// A line of a channel.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LineStatus {
+    /// Its name.
+    pub name: String,
+    /// Group and port.
+    pub address: String,
+    /// Packets received.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the last one came, nanoseconds since 1970-01-01; 0 before the first.
+    pub last_packet_ns: u64,
+    /// Packets that were the first to bring something new.
+    pub wins: u64,
+    /// Messages announced by its packets.
+    pub messages: u64,
+    /// Messages delivered from it.
+    pub delivered: u64,
+    /// Messages that had been delivered before.
+    pub duplicates: u64,
+    /// Messages that came after their gap was declared.
+    pub late: u64,
+    /// Packets behind their turn.
+    pub out_of_order: u64,
+    /// Holes in its own numbers.
+    pub gaps: u64,
+    /// Messages in those holes.
+    pub gap_messages: u64,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Its name.
+    pub name: String,
+    /// The worker that feeds it.
+    pub worker: String,
+    /// `plain` or `native`.
+    pub records: String,
+    /// Its length in slots.
+    pub slots: u64,
+    /// Slots published.
+    pub head: u64,
+    /// Records published.
+    pub published: u64,
+    /// Records too long for it.
+    pub refused: u64,
+    /// Seconds since its worker's last sign of life; absent before the first.
+    pub heartbeat_age_s: Option<f64>,
+    /// Readers attached.
+    pub readers: usize,
+}
+
+/// A reader.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReaderStatus {
+    /// What it calls itself.
+    pub name: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its queue.
+    pub queue: String,
+    /// Slots published that it has not read.
+    pub lag: u64,
+    /// Slots it lost.
+    pub lost: u64,
+    /// Seconds since its last poll; absent before the first.
+    pub last_poll_age_s: Option<f64>,
+}
