@@ -7,4 +7,5 @@ pub mod decode;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;
+pub mod service;
 pub mod worker;

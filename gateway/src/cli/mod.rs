@@ -4,6 +4,9 @@ mod check;
 mod decode;
 pub mod exit;
 mod record;
+mod run;
+mod status;
+mod tail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +39,11 @@ First steps:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the gateway until SIGTERM or SIGINT
+    ///
+    /// Opens the interfaces, starts the workers, joins the groups and logs one line `ready`. Stops within a second and
+    /// leaves nothing behind: no XDP program, no membership, no socket.
+    Run(run::Run),
     /// Check a configuration and list every mistake in it
     ///
     /// Reports all mistakes at once, each with key, value and remedy. Facts about this machine (does the interface
@@ -47,6 +55,10 @@ enum Command {
     /// that no line filled, duplicates, errors with their offset. A damaged file is read as far as it is good, and
     /// the exit code is 9.
     Decode(decode::Decode),
+    /// Print a queue's records as they come, as a strategy sees them
+    Tail(tail::Tail),
+    /// Tell what the running gateway is doing: tier, lines, channels, queues, readers, counters
+    Status(status::ShowStatus),
 }
 
 /// `-c FILE`, wherever a command needs the configuration.
@@ -72,7 +84,10 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let result = match cli.command {
+        Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
+        Command::Tail(tail) => tail.run(),
+        Command::Status(status) => status.run(),
         Command::Decode(decode) => decode.run(),
     };
     match result {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use gateway_feed::arbitration::OnGap;
 use gateway_feed::session_time::SessionDate;
 
-use crate::ingest::{Mode, Queues, SocketWait, Tier, UdpChecksum};
+use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -84,17 +84,6 @@ pub struct Interface {
     pub socket_wait: SocketWait,
     /// Whether the drivers and kernels known to lose packets are tried all the same.
     pub force: bool,
-}
-
-/// How fast a capture is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pace {
-    /// As fast as it can be.
-    #[default]
-    Asap,
-    /// By the time stamps in it.
-    Capture,
 }
 
 /// A capture file.

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::document::{Document, Field, Findings, Place, Section};
-use super::model::{LogFormat, Pace, Wait};
-use crate::ingest::{Mode, SocketWait, Tier, UdpChecksum};
+use super::model::{LogFormat, Wait};
+use crate::ingest::{Mode, Pace, SocketWait, Tier, UdpChecksum};
 
 /// The file.
 #[derive(Debug)]
@@ -89,6 +89,14 @@ words! {
 }
 
 words! {
+    /// `pace`
+    RawPace -> Pace {
+        Asap => Pace::AsFastAsPossible,
+        Capture => Pace::Capture,
+    }
+}
+
+words! {
     /// `udp_checksum`
     RawUdpChecksum -> UdpChecksum {
         Count => UdpChecksum::Count,
@@ -110,7 +118,7 @@ pub(crate) enum RawNicQueues {
 pub(crate) struct RawCapture {
     pub(crate) name: Option<Field<String>>,
     pub(crate) file: Option<Field<String>>,
-    pub(crate) pace: Option<Field<Pace>>,
+    pub(crate) pace: Option<Field<RawPace>>,
 }
 
 /// `[[worker]]`

@@ -89,7 +89,11 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
         page.counter(
             "xdp_verdicts_total",
             "Frames by verdict of the XDP program, each under exactly one reason.",
-            &[name, ("verdict", &verdict.verdict), ("reason", &verdict.reason)],
+            &[
+                name,
+                ("verdict", &verdict.verdict),
+                ("reason", &verdict.reason),
+            ],
             verdict.frames,
         );
     }
@@ -144,14 +148,22 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
         ("channel", channel.name.as_str()),
     ];
     for (name, help, value) in [
-        ("messages_total", "Messages decoded, each once.", channel.messages),
+        (
+            "messages_total",
+            "Messages decoded, each once.",
+            channel.messages,
+        ),
         ("gaps_total", "Holes that no line filled.", channel.gaps),
         (
             "messages_lost_total",
             "Messages that no line brought.",
             channel.lost,
         ),
-        ("heartbeats_total", "Heartbeats of all lines.", channel.heartbeats),
+        (
+            "heartbeats_total",
+            "Heartbeats of all lines.",
+            channel.heartbeats,
+        ),
         ("sessions_total", "Sessions begun.", channel.sessions),
         (
             "sequence_resets_total",
@@ -227,7 +239,11 @@ fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
             "Messages that came after their gap was declared.",
             line.late,
         ),
-        ("out_of_order_total", "Packets behind their turn.", line.out_of_order),
+        (
+            "out_of_order_total",
+            "Packets behind their turn.",
+            line.out_of_order,
+        ),
         (
             "arbitration_wins_total",
             "Packets that were the first to bring something new.",
@@ -292,7 +308,13 @@ fn latency(page: &mut Page, snapshot: &Snapshot) {
         &[stage],
         snapshot,
     );
-    for (label, quantile) in [("0.5", 0.5), ("0.9", 0.9), ("0.99", 0.99), ("0.999", 0.999), ("0.9999", 0.9999)] {
+    for (label, quantile) in [
+        ("0.5", 0.5),
+        ("0.9", 0.9),
+        ("0.99", 0.99),
+        ("0.999", 0.999),
+        ("0.9999", 0.9999),
+    ] {
         page.gauge(
             "latency_quantile_seconds",
             "Latency quantiles since the start, within 1 %.",
@@ -402,7 +424,10 @@ mod tests {
             interfaces: vec![InterfaceStatus {
                 name: "eth1".into(),
                 tier: "copy".into(),
-                queues: vec![InputStatus { packets: 7, ..InputStatus::default() }],
+                queues: vec![InputStatus {
+                    packets: 7,
+                    ..InputStatus::default()
+                }],
                 ..InterfaceStatus::default()
             }],
             channels: vec![ChannelStatus {
@@ -411,7 +436,10 @@ mod tests {
                 ..ChannelStatus::default()
             }],
             queues: vec![QueueStatus::default()],
-            readers: vec![ReaderStatus { name: "a\"b\n".into(), ..ReaderStatus::default() }],
+            readers: vec![ReaderStatus {
+                name: "a\"b\n".into(),
+                ..ReaderStatus::default()
+            }],
             ring_to_publish: latencies.snapshot(),
             ..Status::default()
         };

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gateway_feed::arbitration::{ChannelCounters, FrameErrorCounters, LINES_MAX, LineCounters};
 use gateway_feed::decoder::DecoderCounters;
 
+use gateway_wire::shared::Verdict;
+
 use crate::ingest::IngestCounters;
 use crate::metrics::histogram::Histogram;
 
@@ -16,14 +18,20 @@ use crate::metrics::histogram::Histogram;
 ///
 /// All loads and stores are relaxed: each counter is read for itself, and no other memory is read on its strength.
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident of $source:ident { $($field:ident),+ $(,)? } $(skip { $($skipped:ident),+ })?) => {
+    ($(#[$doc:meta])* $name:ident of $source:ident { $($field:ident),+ $(,)? }
+     $(arrays { $($array:ident: $length:expr),+ })? $(skip { $($skipped:ident),+ })?) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        pub struct $name { $($field: AtomicU64),+ }
+        pub struct $name { $($field: AtomicU64,)+ $($($array: [AtomicU64; $length],)+)? }
 
         impl $name {
             fn show(&self, counters: &$source) {
                 $(self.$field.store(counters.$field, Ordering::Relaxed);)+
+                $($(
+                    for (word, count) in self.$array.iter().zip(counters.$array) {
+                        word.store(count, Ordering::Relaxed);
+                    }
+                )+)?
             }
 
             /// The counters as last shown.
@@ -31,6 +39,7 @@ macro_rules! mirror {
             pub fn read(&self) -> $source {
                 $source {
                     $($field: self.$field.load(Ordering::Relaxed),)+
+                    $($($array: self.$array.each_ref().map(|word| word.load(Ordering::Relaxed)),)+)?
                     $($($skipped: Default::default(),)+)?
                 }
             }
@@ -42,8 +51,8 @@ mirror! {
     /// [`IngestCounters`] on show.
     InputBoard of IngestCounters {
         packets, bytes, unknown_stream, source_filtered, oversized, checksum_dropped, checksum_wrong,
-        checksum_absent, kicks, empty_polls,
-    }
+        checksum_absent, bad_descriptors, kicks, kicks_refused, empty_polls,
+    } arrays { rejected: Verdict::COUNT }
 }
 
 mirror! {

@@ -7,7 +7,7 @@ use super::super::document::Findings;
 use super::super::model::{Capture, Input, Interface, Worker};
 use super::super::raw::{RawConfig, RawInterface, RawNicQueues};
 use super::{Names, text};
-use crate::ingest::{Mode, Queues, SocketWait, Tier, UdpChecksum};
+use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 
 /// Entries of a receive ring: bursts of two thousand packets, 24 MiB of packet memory.
 const RX_RING_DEFAULT: u32 = 2048;
@@ -33,7 +33,10 @@ pub(super) fn inputs<'r>(
         .map(|raw| Capture {
             name: text(raw.name.as_ref(), ""),
             file: base.join(text(raw.file.as_ref(), "")),
-            pace: raw.pace.as_ref().map(|f| f.value).unwrap_or_default(),
+            pace: raw
+                .pace
+                .as_ref()
+                .map_or(Pace::AsFastAsPossible, |f| f.value.into()),
         })
         .collect();
     let names = Names::collect(

@@ -1,0 +1,304 @@
+//! From a configuration to workers that are ready to start.
+
+use std::collections::HashMap;
+
+use gateway_feed::arbitration::LineId;
+use gateway_feed::channel::{Channel, ChannelConfig};
+use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
+use gateway_feed::sink::Output;
+use gateway_feed::symbols::{self, SymbolEntry};
+use gateway_queue::{Publisher, PublisherOptions, QueueHandle};
+use tracing::{info, warn};
+
+use super::error::ServiceError;
+use super::state::{InputSeat, InterfaceState, Seat};
+use crate::config::Config;
+use crate::config::model::{self, Feed, Input, Records};
+use crate::ingest::ladder::{self, Opened};
+use crate::ingest::{InterfaceRequest, PcapIngest, Provider, Stream, Tier, UdpChecksum, netdev};
+use crate::worker::feed::FeedChannel;
+use crate::worker::filter::{Filter, Want};
+use crate::worker::{Plan, Route, WorkerChannel, WorkerInput};
+
+/// Records of what layout a queue holds: `GWRECORD` as a number, and the version of DBN.
+const SCHEMA_ID: u64 = u64::from_le_bytes(*b"GWRECORD");
+const SCHEMA_VERSION: u32 = 3;
+
+/// Everything that was made, before anything runs.
+pub(super) struct Assembly {
+    pub(super) plans: Vec<Plan>,
+    pub(super) interfaces: Vec<InterfaceState>,
+    /// What must stay alive while packets come, by interface, with what to ask of it.
+    pub(super) opened: Vec<(InterfaceRequest, Opened)>,
+    pub(super) channels: Vec<Seat>,
+    pub(super) queues: Vec<(Seat, QueueHandle)>,
+}
+
+/// Opens inputs, makes queues and channels.
+pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
+    let mut plans: Vec<Plan> = config
+        .workers
+        .iter()
+        .map(|worker| Plan {
+            name: worker.name.clone(),
+            core: worker.core,
+            wait: worker.wait,
+            inputs: Vec::new(),
+            channels: Vec::new(),
+            queues: Vec::new(),
+        })
+        .collect();
+    let (queues, queue_bits) = queues(config, &mut plans)?;
+    let channels = channels(config, &queue_bits, &mut plans)?;
+    let mut interfaces = Vec::new();
+    let mut opened = Vec::new();
+    for (worker, plan) in plans.iter_mut().enumerate() {
+        for input in &config.workers[worker].inputs {
+            let (streams, routes) = streams(config, *input, &channels);
+            match *input {
+                Input::Interface(index) => {
+                    let request = request(&config.interfaces[index], streams);
+                    let mut open = ladder::open(&request)?;
+                    let providers = std::mem::take(&mut open.providers);
+                    let mut state = interface_state(&request, &open);
+                    seat(&mut state, providers, &routes, worker, plan);
+                    announce(&state);
+                    interfaces.push(state);
+                    opened.push((request, open));
+                }
+                Input::Capture(index) => {
+                    let capture = &config.captures[index];
+                    let provider = PcapIngest::open(
+                        &capture.file,
+                        &streams,
+                        capture.pace,
+                        UdpChecksum::Count,
+                    )?;
+                    let mut state = InterfaceState::new(&capture.name, Tier::Capture);
+                    let providers = vec![Provider::Pcap(provider)];
+                    seat(&mut state, providers, &routes, worker, plan);
+                    announce(&state);
+                    interfaces.push(state);
+                }
+            }
+        }
+    }
+    Ok(Assembly {
+        plans,
+        interfaces,
+        opened,
+        channels,
+        queues,
+    })
+}
+
+/// Gives an input's providers to its worker and remembers where they are.
+fn seat(
+    state: &mut InterfaceState,
+    providers: Vec<Provider>,
+    routes: &[Route],
+    worker: usize,
+    plan: &mut Plan,
+) {
+    for provider in providers {
+        state.inputs.push(InputSeat {
+            seat: Seat {
+                worker,
+                index: plan.inputs.len(),
+            },
+            queue: provider.queue(),
+            drops: provider.drop_reader(),
+        });
+        plan.inputs.push(WorkerInput {
+            provider,
+            routes: routes.to_vec(),
+        });
+    }
+}
+
+fn announce(state: &InterfaceState) {
+    for step in &state.steps {
+        warn!(interface = state.name, tier = %step.tier, reason = step.reason, "tier not used");
+    }
+    info!(
+        interface = state.name,
+        tier = %state.tier,
+        queues = state.inputs.len(),
+        driver = state.driver,
+        "input open"
+    );
+}
+
+fn interface_state(request: &InterfaceRequest, open: &Opened) -> InterfaceState {
+    let mut state = InterfaceState::new(&request.name, open.tier);
+    state.steps.clone_from(&open.steps);
+    state.driver = netdev::driver(&request.name).unwrap_or_default();
+    state.verdicts = open.program.as_ref().map(|p| p.verdict_reader());
+    state
+}
+
+fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceRequest {
+    InterfaceRequest {
+        mode: interface.mode,
+        lowest_tier: interface.lowest_tier,
+        require: interface.require,
+        force: interface.force,
+        queues: interface.queues.clone(),
+        membership_interface: interface.membership_interface.clone(),
+        busy_poll: interface.busy_poll,
+        rx_ring: interface.rx_ring,
+        udp_checksum: interface.udp_checksum,
+        socket_wait: interface.socket_wait,
+        ..InterfaceRequest::new(&interface.name, streams)
+    }
+}
+
+/// The streams that arrive on `input`, and the line of the worker's channels that each is.
+fn streams(config: &Config, input: Input, channels: &[Seat]) -> (Vec<Stream>, Vec<Route>) {
+    let mut streams = Vec::new();
+    let mut routes = Vec::new();
+    for (channel, seat) in config.channels.iter().zip(channels) {
+        for (number, line) in (0..).zip(&channel.lines) {
+            if line.inputs.contains(&input) {
+                streams.push(Stream {
+                    group: line.group,
+                    port: line.port,
+                    sources: line.sources.clone(),
+                });
+                routes.push(Route {
+                    channel: seat.index,
+                    line: LineId(number),
+                });
+            }
+        }
+    }
+    (streams, routes)
+}
+
+/// Queues in shared memory, and the bit of each in its worker's masks.
+type Queues = (Vec<(Seat, QueueHandle)>, Vec<usize>);
+
+fn queues(config: &Config, plans: &mut [Plan]) -> Result<Queues, ServiceError> {
+    let mut seats = Vec::new();
+    let mut bits = Vec::new();
+    for queue in &config.queues {
+        let (publisher, handle) = Publisher::create(&PublisherOptions {
+            name: queue.name.clone(),
+            slots: queue.slots,
+            schema_id: SCHEMA_ID,
+            schema_version: SCHEMA_VERSION,
+            huge_pages: queue.huge_pages,
+            ..PublisherOptions::default()
+        })
+        .map_err(|source| ServiceError::Queue {
+            name: queue.name.clone(),
+            source,
+        })?;
+        let queues = &mut plans[queue.worker].queues;
+        let seat = Seat {
+            worker: queue.worker,
+            index: queues.len(),
+        };
+        bits.push(seat.index);
+        queues.push(publisher);
+        seats.push((seat, handle));
+    }
+    Ok((seats, bits))
+}
+
+fn channels(
+    config: &Config,
+    bits: &[usize],
+    plans: &mut [Plan],
+) -> Result<Vec<Seat>, ServiceError> {
+    let mut seats = Vec::new();
+    let mut presets = HashMap::new();
+    for (index, channel) in config.channels.iter().enumerate() {
+        let symbols = match &channel.symbols_file {
+            None => Vec::new(),
+            Some(path) => match presets.get(path) {
+                Some(known) => Vec::clone(known),
+                None => {
+                    let read = symbols_file(channel, path)?;
+                    presets.insert(path.clone(), read.clone());
+                    read
+                }
+            },
+        };
+        // The configuration allows at most 255 channels.
+        let channel_id = u8::try_from(index).unwrap_or(u8::MAX);
+        let wants: Vec<Want> = config
+            .queues
+            .iter()
+            .zip(bits)
+            .filter(|(queue, _)| queue.channels.contains(&index))
+            .map(|(queue, bit)| Want {
+                queue: *bit,
+                output: match queue.records {
+                    Records::Plain => Output::Plain,
+                    Records::Native => Output::Native,
+                },
+                symbols: queue.symbols.clone(),
+            })
+            .collect();
+        let feed = match channel.feed {
+            Feed::NasdaqItch50 => nasdaq_itch50(channel, channel_id, symbols)?,
+        };
+        let channels = &mut plans[channel.worker].channels;
+        seats.push(Seat {
+            worker: channel.worker,
+            index: channels.len(),
+        });
+        channels.push(WorkerChannel {
+            feed,
+            filter: Filter::new(&wants),
+        });
+    }
+    Ok(seats)
+}
+
+fn nasdaq_itch50(
+    channel: &model::Channel,
+    channel_id: u8,
+    symbols: Vec<SymbolEntry>,
+) -> Result<FeedChannel, ServiceError> {
+    let itch = ItchConfig {
+        channel_id,
+        session_date: channel.session_date,
+        symbols,
+        ..ItchConfig::default()
+    };
+    let decoder = ItchDecoder::new(&itch).map_err(|error| ServiceError::Channel {
+        channel: channel.name.clone(),
+        reason: error.to_string(),
+    })?;
+    let config = ChannelConfig {
+        channel_id,
+        publisher_id: itch.publisher_id,
+        lines: channel.lines.len(),
+        hold_timeout_ns: u64::try_from(channel.hold_timeout.as_nanos()).unwrap_or(u64::MAX),
+        hold_packets_max: channel.hold_packets_max,
+        on_gap: channel.on_gap,
+        ..ChannelConfig::default()
+    };
+    Ok(FeedChannel::NasdaqItch50(Box::new(Channel::new(
+        config, decoder,
+    ))))
+}
+
+fn symbols_file(
+    channel: &model::Channel,
+    path: &std::path::Path,
+) -> Result<Vec<SymbolEntry>, ServiceError> {
+    let refuse = |reason: String| ServiceError::Symbols {
+        channel: channel.name.clone(),
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        refuse(format!(
+            "{error}; give a readable file with one `locate,symbol` a line"
+        ))
+    })?;
+    symbols::parse(&text, SYMBOL_LIMITS).map_err(|error| refuse(error.to_string()))
+}

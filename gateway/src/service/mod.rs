@@ -1,0 +1,308 @@
+//! The control plane: everything that is not a worker.
+//!
+//! One thread with a tokio runtime. It opens what packets need, starts the workers, joins groups last, serves readers
+//! and scrapes, and takes everything down again in the opposite order. Nothing a worker does waits for it.
+
+mod assembly;
+mod error;
+mod http;
+pub mod log;
+pub(crate) mod state;
+pub mod status;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use gateway_queue::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+pub use error::ServiceError;
+
+use crate::broker::Broker;
+use crate::config::Config;
+use crate::ingest::Membership;
+use crate::ingest::ladder::Opened;
+use crate::worker::{self, WorkerEvent, WorkerHandle};
+use assembly::Assembly;
+use state::{InputState, State, WorkerState};
+
+/// How often workers' events are looked for. They are rare, and none is urgent.
+const TICK: Duration = Duration::from_millis(50);
+/// How often the clock is compared with the system's.
+const RECALIBRATE: Duration = Duration::from_secs(1);
+/// How long workers, readers and scrapes may take to end.
+const STOP_MAX: Duration = Duration::from_millis(700);
+
+/// Runs a gateway until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
+pub fn run(config: Config) -> Result<(), ServiceError> {
+    in_runtime(&config, async {
+        let stop = stop_signal()?;
+        serve(config.clone(), stop).await
+    })
+}
+
+/// Runs a gateway until `stop` resolves.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
+    in_runtime(&config.clone(), serve(config, stop))
+}
+
+fn in_runtime(
+    config: &Config,
+    work: impl Future<Output = Result<(), ServiceError>>,
+) -> Result<(), ServiceError> {
+    if let Some(core) = config.gateway.housekeeping_core {
+        worker::pin("the housekeeping thread", core)?;
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| ServiceError::System {
+            action: "cannot start the runtime",
+            source,
+        })?
+        .block_on(work)
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, ServiceError> {
+    let on = |kind| {
+        signal(kind).map_err(|source| ServiceError::System {
+            action: "cannot handle signals",
+            source,
+        })
+    };
+    let (mut term, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    Ok(async move {
+        let name = tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!(signal = name, "stopping");
+    })
+}
+
+async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
+    let started = Instant::now();
+    // First what says that another gateway is running.
+    let broker = Broker::bind(&config.gateway.broker_socket)?;
+    let metrics = match config.gateway.metrics_listen {
+        None => None,
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(|source| ServiceError::Metrics { address, source })?,
+        ),
+    };
+    Clock::global();
+    let Assembly {
+        plans,
+        interfaces,
+        opened,
+        channels,
+        queues,
+    } = assembly::assemble(&config)?;
+    let mut workers = Workers::default();
+    for plan in plans {
+        workers.0.push(worker::start(plan)?);
+    }
+    let state = Arc::new(State {
+        config,
+        started,
+        ready: AtomicBool::new(false),
+        interfaces,
+        workers: workers
+            .0
+            .iter()
+            .map(|handle| WorkerState {
+                board: Arc::clone(&handle.board),
+                running: AtomicBool::new(true),
+            })
+            .collect(),
+        channels,
+        queues,
+        readers: broker.registry(),
+    });
+    let (ending, ended) = watch::channel(false);
+    let mut tasks = tokio::task::JoinSet::new();
+    spawn_broker(&mut tasks, broker, &state, ended.clone());
+    if let Some(listener) = metrics {
+        spawn_metrics(&mut tasks, listener, &state, ended);
+    }
+    // Joined last, when packets have somewhere to go.
+    let memberships = join(&opened)?;
+    state.ready.store(true, Ordering::Relaxed);
+    info!(
+        name = state.config.gateway.name,
+        socket = %state.config.gateway.broker_socket.display(),
+        metrics = state.config.gateway.metrics_listen.map(|a| a.to_string()),
+        "ready"
+    );
+    let result = watch_over(&state, &workers, stop).await;
+    state.ready.store(false, Ordering::Relaxed);
+    drop(memberships);
+    workers.stop();
+    // Queues are closed: readers that still read get the rest and the reason.
+    let _ = ending.send(true);
+    let _ = tokio::time::timeout(STOP_MAX, async {
+        while tasks.join_next().await.is_some() {}
+    })
+    .await;
+    drop(opened);
+    info!("stopped");
+    result
+}
+
+fn join(
+    opened: &[(crate::ingest::InterfaceRequest, Opened)],
+) -> Result<Vec<Membership>, ServiceError> {
+    let mut memberships = Vec::new();
+    for (request, open) in opened {
+        memberships.extend(open.join(request)?);
+    }
+    Ok(memberships)
+}
+
+fn spawn_broker(
+    tasks: &mut tokio::task::JoinSet<()>,
+    broker: Broker,
+    state: &Arc<State>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let queues = state.queues.iter().map(|(_, handle)| handle.clone());
+    let queues = queues.collect();
+    let drawn = Arc::clone(state);
+    let status = move || serde_json::to_string(&drawn.status()).unwrap_or_default();
+    tasks.spawn(async move {
+        let shutdown = async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+        };
+        if let Err(cause) = broker.run(queues, status, shutdown).await {
+            error!(%cause, "the broker ended; no new reader can attach");
+        }
+    });
+}
+
+fn spawn_metrics(
+    tasks: &mut tokio::task::JoinSet<()>,
+    listener: TcpListener,
+    state: &Arc<State>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let router = http::router(Arc::clone(state));
+    tasks.spawn(async move {
+        let shutdown = async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+        };
+        let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
+        if let Err(cause) = server.await {
+            error!(%cause, "the metrics server ended");
+        }
+    });
+}
+
+/// Watches workers and clock until told to stop, or until a worker or its last input is gone.
+async fn watch_over(
+    state: &State,
+    workers: &Workers,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServiceError> {
+    tokio::pin!(stop);
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut calibrated = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            _ = tick.tick() => {}
+        }
+        for (index, handle) in workers.0.iter().enumerate() {
+            if handle.has_ended() {
+                state.workers[index].running.store(false, Ordering::Relaxed);
+                let name = handle.name.clone();
+                return Err(ServiceError::WorkerDied { name });
+            }
+            while let Ok(event) = handle.events.try_recv() {
+                on_event(state, index, event)?;
+            }
+        }
+        if calibrated.elapsed() >= RECALIBRATE {
+            calibrated = Instant::now();
+            let found = Clock::global().recalibrate();
+            if found.stepped {
+                warn!(by_ns = found.error_ns, "the system's clock was set");
+            }
+        }
+    }
+}
+
+fn on_event(state: &State, worker: usize, event: WorkerEvent) -> Result<(), ServiceError> {
+    let find = |input: usize| {
+        state.interfaces.iter().find(|interface| {
+            interface
+                .inputs
+                .iter()
+                .any(|seat| seat.seat.worker == worker && seat.seat.index == input)
+        })
+    };
+    match event {
+        WorkerEvent::InputFinished { input } => {
+            if let Some(interface) = find(input) {
+                interface.set_state(InputState::Finished);
+                info!(input = interface.name, "capture at its end");
+            }
+            Ok(())
+        }
+        WorkerEvent::InputFailed { input, error } => {
+            let name = find(input).map_or_else(String::new, |interface| {
+                interface.set_state(InputState::Failed);
+                interface.name.clone()
+            });
+            Err(ServiceError::InputLost {
+                name,
+                source: error,
+            })
+        }
+    }
+}
+
+/// Running workers; dropped, they are stopped, also where starting went wrong half-way.
+#[derive(Default)]
+struct Workers(Vec<WorkerHandle>);
+
+impl Workers {
+    fn stop(&mut self) {
+        for handle in &self.0 {
+            // One that does not take the command is reported below, when it does not end.
+            let _ = handle.stop();
+        }
+        let deadline = Instant::now() + STOP_MAX;
+        for handle in self.0.drain(..) {
+            while !handle.has_ended() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let name = handle.name.clone();
+            if !handle.has_ended() {
+                error!(worker = name, "did not stop in time; ending without it");
+            } else if !handle.join() {
+                error!(worker = name, "panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
