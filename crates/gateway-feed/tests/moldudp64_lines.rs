@@ -94,10 +94,10 @@ fn twin() -> Vec<Arrival> {
         }
         now += 20_000;
         let lost = [
-            both || sequence % 13 == 0,
-            both || sequence % 17 == 3 && sequence % 13 != 0,
+            both || sequence.is_multiple_of(13),
+            both || sequence % 17 == 3 && !sequence.is_multiple_of(13),
         ];
-        builder.finish(|packet| send(now, packet, lost, sequence % 5 == 0));
+        builder.finish(|packet| send(now, packet, lost, sequence.is_multiple_of(5)));
         sequence += count;
     }
     for repeat in 0..3 {

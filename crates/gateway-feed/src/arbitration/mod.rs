@@ -48,6 +48,7 @@ mod line;
 mod recent;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use arbiter::{Arbiter, ArbiterConfig, OnGap};
 pub use counters::{ChannelCounters, FrameErrorCounters, LineCounters};

@@ -30,6 +30,9 @@ enum Action {
 /// What a line does to a packet: how late it comes, and its copy, if they come.
 type Fate = (Option<u64>, Option<u64>);
 
+/// What a line brought: when, and the packet.
+type Arrival = (u64, LineId, Vec<u8>);
+
 #[derive(Clone, Debug)]
 struct Step {
     action: Action,
@@ -110,7 +113,7 @@ impl Numbering {
 }
 
 /// Sends by `steps` and returns what arrives (time, line, packet), in order, and what must leave the channel.
-fn play(steps: &[Step]) -> (Vec<(u64, LineId, Vec<u8>)>, Vec<Item>) {
+fn play(steps: &[Step]) -> (Vec<Arrival>, Vec<Item>) {
     let session = |number: usize| Session::from_name(&format!("S {number}")).unwrap();
     let mut sessions = 0;
     let mut builder = PacketBuilder::new(session(0), 1, 1_472);

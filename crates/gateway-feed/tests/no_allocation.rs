@@ -1,0 +1,126 @@
+//! After construction a channel allocates and frees nothing, whatever comes: in order, copies, holes, sessions,
+//! restarts, damage. One test in a binary of its own, because the allocator counts for the whole process.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gateway_feed::arbitration::LineId;
+use gateway_feed::channel::{Channel, ChannelConfig};
+use gateway_feed::decoder::{Decoder, DecoderCounters};
+use gateway_feed::moldudp64::{MESSAGE_COUNT_MAX, PacketBuilder, Session};
+use gateway_feed::record::ControlRecord;
+use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Relaxed: a count that is read by the thread that allocates.
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract, which is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // Relaxed: as above.
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the pointer came from `alloc` above, that is from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Default)]
+struct Count(DecoderCounters);
+
+impl Decoder for Count {
+    fn message<S: RecordSink>(&mut self, _: &MessageContext, _: &[u8], _: &mut S) {
+        self.0.by_type[0] += 1;
+    }
+
+    fn session_changed<S: RecordSink>(&mut self, _: &mut S) {}
+
+    fn counters(&self) -> &DecoderCounters {
+        &self.0
+    }
+}
+
+#[derive(Default)]
+struct Controls(u64);
+
+impl RecordSink for Controls {
+    fn wants(&self, _: InstrumentId) -> Outputs {
+        Outputs::NONE
+    }
+
+    fn publish(&mut self, _: Output, _: InstrumentId, _: &[u64]) {}
+
+    fn control(&mut self, _: &ControlRecord) {
+        self.0 += 1;
+    }
+
+    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
+}
+
+#[test]
+fn after_construction_nothing_is_allocated() {
+    let mut builder = PacketBuilder::new(Session::from_name("A").unwrap(), 1, 1_400);
+    let mut packets = Vec::new();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for number in 0..20_000_u64 {
+        if number % 5_000 == 4_999 {
+            let name = if number % 2_000 == 999 { "B" } else { "A" };
+            builder.restart(Session::from_name(name).unwrap(), 1);
+            packets.push(builder.heartbeat().to_vec());
+        }
+        let count = (number % 40).min(u64::from(MESSAGE_COUNT_MAX));
+        (0..count).for_each(|_| builder.push(&number.to_be_bytes()).unwrap());
+        packets.push(builder.finish(<[u8]>::to_vec));
+    }
+    packets.push(builder.end_of_session().to_vec());
+    let config = ChannelConfig {
+        hold_packets_max: 16,
+        ..ChannelConfig::default()
+    };
+    let mut channel = Channel::<Count>::new(config, Count::default());
+    let mut sink = Controls::default();
+    let mut now = 1_700_000_000_000_000_000;
+
+    let before = CALLS.load(Ordering::Relaxed);
+    for (index, packet) in packets.iter().enumerate() {
+        for line in [LineId(0), LineId(1)] {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            now += random >> 48;
+            let other = &packets[(index + (random >> 33) as usize % 9).min(packets.len() - 1)];
+            let packet = if random >> 61 == 0 { other } else { packet };
+            let cut = if random >> 58 == 9 {
+                packet.len() / 2
+            } else {
+                packet.len()
+            };
+            if random >> 62 != 1 {
+                channel.on_packet(line, now, &packet[..cut], &mut sink);
+            }
+            channel.on_time(now, &mut sink);
+        }
+    }
+    channel.finish(now, &mut sink);
+    let after = CALLS.load(Ordering::Relaxed);
+
+    assert_eq!(after - before, 0);
+    let counters = channel.counters();
+    assert!(
+        counters.messages > 100_000 && counters.gaps > 100 && counters.holding_max == 16,
+        "{counters:?}"
+    );
+    assert!(sink.0 > 100);
+}
