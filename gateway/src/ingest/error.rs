@@ -66,7 +66,7 @@ pub enum IngestError {
     },
     /// A system call was refused for want of privilege.
     #[error(
-        "no permission to {action} on `{name}` ({cause}); run as root, give the binary CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, or set `lowest_tier = \"socket\"`"
+        "no permission to {action} on `{name}` ({cause}); run as root, give the binary CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, or set `lowest_tier = \"socket\"`"
     )]
     Privilege {
         /// The interface.

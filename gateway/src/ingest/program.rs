@@ -245,17 +245,23 @@ fn failure(interface: &str, action: &'static str, error: &(dyn Error + 'static))
         }
         cause = inner.source();
     }
+    // Without CAP_PERFMON the verifier forbids arithmetic on packet pointers, and says so in its log only.
+    if text.contains("prohibited") {
+        let cause =
+            "the BPF verifier wants CAP_PERFMON for the program's packet pointers".to_owned();
+        return IngestError::Privilege {
+            name,
+            action,
+            cause,
+        };
+    }
     match errno {
-        Some(libc::EPERM | libc::EACCES)
-            if !text.contains("Verifier output: ") || errno == Some(libc::EPERM) =>
-        {
-            IngestError::Privilege {
-                name,
-                action,
-                cause: first_line(&text),
-            }
-        }
-        Some(libc::EINVAL | libc::EACCES | libc::E2BIG | libc::ENOSYS) => {
+        Some(libc::EPERM) => IngestError::Privilege {
+            name,
+            action,
+            cause: first_line(&text),
+        },
+        Some(libc::EACCES | libc::EINVAL | libc::E2BIG | libc::ENOSYS) => {
             IngestError::KernelFeature {
                 feature: "what the XDP program needs",
                 cause: text,
