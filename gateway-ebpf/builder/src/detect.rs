@@ -314,7 +314,7 @@ const NIGHTLY: Missing = Missing {
     piece: Piece::Compiler,
     what: "rustup's nightly toolchain with rust-src",
     why: "a compiler that can build core for BPF itself",
-    install_command: "rustup toolchain install nightly --profile minimal --component rust-src",
+    install_command: "rustup toolchain install nightly --no-self-update --profile minimal --component rust-src",
 };
 
 #[cfg(test)]

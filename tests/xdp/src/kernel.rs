@@ -4,7 +4,9 @@ use std::os::fd::AsRawFd;
 
 use gateway::ingest::{ErrorKind, SteeringProgram, VerdictCounts};
 use gateway_wire::shared::{COUNTERS, METADATA_LEN, Metadata, Note, Verdict};
-use libxdp_sys::{bpf_prog_test_run_opts, bpf_test_run_opts};
+use libxdp_sys::{
+    bpf_prog_get_info_by_fd, bpf_prog_info, bpf_prog_test_run_opts, bpf_test_run_opts,
+};
 
 use crate::fixtures::streams;
 
@@ -118,4 +120,27 @@ pub fn difference(before: &VerdictCounts, after: &VerdictCounts) -> Vec<&'static
         moved.extend(std::iter::repeat_n(name, steps as usize));
     }
     moved
+}
+
+/// What the kernel knows about the loaded program.
+#[must_use]
+pub fn info(program: &SteeringProgram) -> bpf_prog_info {
+    // SAFETY: all-zero is a valid value of this C struct.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&info) as u32;
+    // SAFETY: both pointers live through the call, and `length` is the struct's.
+    let result = unsafe {
+        bpf_prog_get_info_by_fd(
+            program.program().unwrap().as_raw_fd(),
+            &raw mut info,
+            &raw mut length,
+        )
+    };
+    assert_eq!(
+        result,
+        0,
+        "BPF_OBJ_GET_INFO_BY_FD: {}",
+        std::io::Error::from_raw_os_error(-result)
+    );
+    info
 }

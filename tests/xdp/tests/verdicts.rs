@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use gateway_test_xdp::fixtures::{all, bytes, ours};
-use gateway_test_xdp::kernel::{XDP_PASS, XDP_REDIRECT, load, run};
+use gateway_test_xdp::kernel::{XDP_PASS, XDP_REDIRECT, info, load, run};
 use gateway_test_xdp::namespace::{index, with_veth};
 use gateway_test_xdp::socket::XdpSocket;
-use gateway_wire::shared::{Action, Note, Verdict};
+use gateway_wire::shared::{Action, Note, PROGRAM, Verdict};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`.
 fn monotonic_ns() -> u64 {
@@ -117,5 +117,23 @@ fn a_packet_without_room_for_metadata_comes_all_the_same() {
         assert_eq!(outcome.counted, ["redirected", "no_metadata"]);
         assert_eq!((outcome.front.len(), outcome.metadata()), (208, None));
         assert_eq!(outcome.packet, bytes(ours()));
+    });
+}
+
+#[test]
+fn the_program_in_the_kernel_has_its_name_its_types_and_its_lines() {
+    with_veth(|| {
+        let Some(program) = load() else { return };
+        let info = info(&program);
+        let name: Vec<u8> = info
+            .name
+            .iter()
+            .take_while(|byte| **byte != 0)
+            .map(|byte| *byte as u8)
+            .collect();
+        assert_eq!(name, PROGRAM.as_bytes());
+        assert_ne!(info.btf_id, 0, "no BTF");
+        assert_ne!(info.nr_func_info, 0, "no function types");
+        assert_ne!(info.nr_line_info, 0, "no line numbers");
     });
 }
