@@ -62,10 +62,9 @@ impl Memory for MappedRing {
     }
 
     #[inline(always)]
-    fn word(&self, position: u64, word: usize) -> &AtomicU64 {
+    fn slot(&self, position: u64) -> &[AtomicU64] {
         // SAFETY: the masked index is below the number of slots, whose last one `new` found inside of the mapping
         // that `self` keeps alive.
-        let slot = unsafe { &*self.ring.add((position & self.mask) as usize) };
-        &slot[word]
+        unsafe { &*self.ring.add((position & self.mask) as usize) }
     }
 }

@@ -47,8 +47,8 @@ impl<const P: usize> Memory for Ring<P> {
     fn resync(&self) -> &AtomicU64 {
         &self.0.resync
     }
-    fn word(&self, position: u64, word: usize) -> &AtomicU64 {
-        &self.0.slots[position as usize % self.0.slots.len()][word]
+    fn slot(&self, position: u64) -> &[AtomicU64] {
+        &self.0.slots[position as usize % self.0.slots.len()]
     }
 }
 

@@ -26,9 +26,9 @@ pub trait Memory {
     fn reserved(&self) -> &AtomicU64;
     /// First position from which state can be rebuilt, 0 where nobody says.
     fn resync(&self) -> &AtomicU64;
-    /// Word `word` of the slot of `position`: 0 is the sequence, the payload follows. The implementation reduces
-    /// `position` modulo the number of slots.
-    fn word(&self, position: u64, word: usize) -> &AtomicU64;
+    /// The words of the slot of `position`: the sequence, then the payload. The implementation reduces `position`
+    /// modulo the number of slots.
+    fn slot(&self, position: u64) -> &[AtomicU64];
 }
 
 /// The shape of a ring.

@@ -84,7 +84,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     pub fn poll(&mut self, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
         const { assert!(P >= 1 && P <= crate::RECORD_WORDS_MAX) };
         let n = self.next;
-        if self.lost != 0 || self.memory.word(n, 0).load(Ordering::Relaxed) != n + 1 {
+        if self.lost != 0 || self.memory.slot(n)[0].load(Ordering::Relaxed) != n + 1 {
             return self.not_ready(buffer);
         }
         self.copy(n, buffer)
@@ -95,8 +95,9 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     fn copy(&mut self, n: u64, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
         // Partner: the Release store of the sequence word: the payload is at least as new as the sequence.
         fence(Ordering::Acquire);
+        let slot = self.memory.slot(n);
         for (index, word) in buffer[..P].iter_mut().enumerate() {
-            *word = self.memory.word(n, 1 + index).load(Ordering::Relaxed);
+            *word = slot[1 + index].load(Ordering::Relaxed);
         }
         let words = record_words(buffer[0]);
         if words > P {
@@ -132,16 +133,14 @@ impl<M: Memory, const P: usize> Reader<M, P> {
         if whole {
             for (offset, chunk) in buffer[..words].chunks_mut(P).enumerate().skip(1) {
                 let position = n + offset as u64;
-                let sequence = self.memory.word(position, 0).load(Ordering::Relaxed);
+                let slot = self.memory.slot(position);
+                let sequence = slot[0].load(Ordering::Relaxed);
                 if sequence != (position + 1) | CONTINUATION {
                     whole = false;
                     break;
                 }
-                for (index, word) in chunk.iter_mut().enumerate() {
-                    *word = self
-                        .memory
-                        .word(position, 1 + index)
-                        .load(Ordering::Relaxed);
+                for (word, from) in chunk.iter_mut().zip(&slot[1..]) {
+                    *word = from.load(Ordering::Relaxed);
                 }
             }
         }
@@ -170,7 +169,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
         // No more than one record's continuation slots lie before the next start: the loop is bounded.
         for _ in 0..=self.geometry.block {
             let n = self.next;
-            let word = self.memory.word(n, 0).load(Ordering::Relaxed);
+            let word = self.memory.slot(n)[0].load(Ordering::Relaxed);
             let sequence = word & !CONTINUATION;
             if sequence != n + 1 {
                 let ahead = sequence.wrapping_sub(n + 1).cast_signed() > 0;

@@ -66,13 +66,13 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // Orders the reservation before every payload store; partner: the Acquire fence between a reader's copy and
         // its look at the reservation. Nothing on x86.
         fence(Ordering::Release);
+        let slot = self.memory.slot(n);
+        let words = *words;
         for index in (0..N).rev() {
-            self.memory
-                .word(n, 1 + index)
-                .store(words[index], Ordering::Relaxed);
+            slot[1 + index].store(words[index], Ordering::Relaxed);
         }
         // Publishes the payload; partner: the reader's Acquire fence after it loaded this word.
-        self.memory.word(n, 0).store(n + 1, Ordering::Release);
+        slot[0].store(n + 1, Ordering::Release);
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         self.memory.head().store(n + 1, Ordering::Release);
         self.next = n + 1;
@@ -92,17 +92,14 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         fence(Ordering::Release);
         for (offset, chunk) in words.chunks(P).enumerate().rev() {
             let position = n + offset as u64;
-            for (index, word) in chunk.iter().enumerate().rev() {
-                self.memory
-                    .word(position, 1 + index)
-                    .store(*word, Ordering::Relaxed);
+            let slot = self.memory.slot(position);
+            for (to, word) in slot[1..].iter().zip(chunk).rev() {
+                to.store(*word, Ordering::Relaxed);
             }
             let mark = if offset == 0 { 0 } else { CONTINUATION };
             // The first slot's is the record's publication: all others are stored before it. Partner: the reader's
             // Acquire fence after it loaded this word.
-            self.memory
-                .word(position, 0)
-                .store((position + 1) | mark, Ordering::Release);
+            slot[0].store((position + 1) | mark, Ordering::Release);
         }
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         self.memory.head().store(n + slots, Ordering::Release);
