@@ -1,0 +1,91 @@
+//! What the decode benches decode: messages of the real mix, drawn at random.
+//!
+//! Real messages come from the Nasdaq snippet where the test data is at hand, else from the simulator's order flow,
+//! whose mix is made after it; the case's name says which. They are drawn one by one from a seed, because a short
+//! list repeated would be learnt by heart by the branch predictor.
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Well-formed messages, length-prefixed as in a raw ITCH file.
+pub struct Input {
+    /// Where they are from, for the table.
+    pub source: &'static str,
+    /// Length (u16, big-endian) and message, one after another.
+    pub stream: Vec<u8>,
+    /// How many.
+    pub messages: u64,
+}
+
+/// How many messages an input holds.
+pub const MESSAGES: u64 = 2_000_000;
+
+impl Input {
+    /// Draws [`MESSAGES`] messages.
+    ///
+    /// # Errors
+    /// When the data folder holds a snippet that cannot be read.
+    pub fn load() -> Result<Self> {
+        let (source, pool) = match snippet()? {
+            Some(stream) => ("real mix", stream),
+            None => ("simulated mix", gateway_sim::flow::sample(20_191_230, 100_000)),
+        };
+        let messages: Vec<&[u8]> = split(&pool).collect();
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut stream = Vec::with_capacity(MESSAGES as usize * 38);
+        for _ in 0..MESSAGES {
+            let message = messages[(xorshift(&mut state) % messages.len() as u64) as usize];
+            stream.extend_from_slice(&(message.len() as u16).to_be_bytes());
+            stream.extend_from_slice(message);
+        }
+        Ok(Self { source, stream, messages: MESSAGES })
+    }
+
+    /// The messages, without their lengths.
+    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        split(&self.stream)
+    }
+}
+
+/// The real messages, where they are at hand.
+fn snippet() -> Result<Option<Vec<u8>>> {
+    let folder = env::var_os("GATEWAY_TEST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
+    let path = folder.join("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50");
+    if !path.exists() {
+        return Ok(None);
+    }
+    fs::read(&path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Splits a stream of length-prefixed messages; stops where it is cut.
+fn split(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = stream.split_first_chunk::<2>()?;
+        let (message, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        stream = rest;
+        Some(message)
+    })
+}
+
+/// Marsaglia's xorshift64: the same draw on every machine.
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_split_at_its_lengths_and_ends_where_it_is_cut() {
+        let stream = [0, 1, b'S', 0, 2, b'D', b'x', 0, 9, b'E'];
+        assert_eq!(split(&stream).collect::<Vec<_>>(), [&b"S"[..], b"Dx"]);
+    }
+}

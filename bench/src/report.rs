@@ -1,0 +1,188 @@
+//! Rows of a benchmark, and how they are printed.
+//!
+//! Every bench yields rows of one shape, so that a table, a JSON stream and a later report read the same data.
+
+use serde::Serialize;
+
+/// Which side of its goal a value has to be on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Goal {
+    /// The value itself is at most this.
+    ValueAtMost(f64),
+    /// The value itself is at least this.
+    ValueAtLeast(f64),
+    /// The ratio to the baseline is at most this.
+    RatioAtMost(f64),
+}
+
+/// One measured quantity.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The bench's name, as given on the command line.
+    pub bench: &'static str,
+    /// What was measured.
+    pub case: String,
+    /// Median over the runs, in `unit`.
+    pub value: f64,
+    /// Unit of `value`.
+    pub unit: &'static str,
+    /// The case that this one is compared with, measured in the same interleaved runs.
+    pub baseline: Option<String>,
+    /// `value` ÷ the baseline's, as the median of the ratios run by run.
+    pub ratio: Option<f64>,
+    /// The goal in words, where there is one.
+    pub goal: Option<String>,
+    /// Whether the goal is met.
+    pub met: Option<bool>,
+    /// How many runs the median is over.
+    pub runs: usize,
+    /// Interquartile range of the runs ÷ their median.
+    pub spread: f64,
+}
+
+/// The measurements of one case, a value a run, in the order of the runs.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// What was measured.
+    pub case: String,
+    /// Unit of `values`.
+    pub unit: &'static str,
+    /// One value a run.
+    pub values: Vec<f64>,
+}
+
+impl Row {
+    /// The row of `samples`, compared run by run with `baseline` where there is one.
+    pub fn new(
+        bench: &'static str,
+        samples: &Samples,
+        baseline: Option<&Samples>,
+        goal: Option<Goal>,
+    ) -> Self {
+        let value = median(&samples.values);
+        let ratio = baseline.map(|baseline| {
+            let ratios: Vec<f64> =
+                samples.values.iter().zip(&baseline.values).map(|(ours, theirs)| ours / theirs).collect();
+            median(&ratios)
+        });
+        let met = match goal {
+            Some(Goal::ValueAtMost(bound)) => Some(value <= bound),
+            Some(Goal::ValueAtLeast(bound)) => Some(value >= bound),
+            Some(Goal::RatioAtMost(bound)) => ratio.map(|ratio| ratio <= bound),
+            None => None,
+        };
+        Self {
+            bench,
+            case: samples.case.clone(),
+            value,
+            unit: samples.unit,
+            baseline: baseline.map(|baseline| baseline.case.clone()),
+            ratio,
+            goal: goal.map(|goal| match goal {
+                Goal::ValueAtMost(bound) => format!("<= {bound} {}", samples.unit),
+                Goal::ValueAtLeast(bound) => format!(">= {bound} {}", samples.unit),
+                Goal::RatioAtMost(bound) => format!("ratio <= {bound}"),
+            }),
+            met,
+            runs: samples.values.len(),
+            spread: spread(&samples.values),
+        }
+    }
+}
+
+/// Prints `rows` as one JSON object a line.
+///
+/// # Errors
+/// When a row cannot be expressed as JSON (a value that is not finite).
+pub fn print_json(rows: &[Row]) -> serde_json::Result<()> {
+    for row in rows {
+        println!("{}", serde_json::to_string(row)?);
+    }
+    Ok(())
+}
+
+/// Prints `rows` as a table.
+pub fn print_table(rows: &[Row]) {
+    let header = ["bench", "case", "median", "unit", "ratio", "to", "goal", "met", "runs", "spread"];
+    let cells: Vec<[String; 10]> = rows.iter().map(cells).collect();
+    let width = |column: usize| {
+        cells.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let print = |row: &[String]| {
+        let padded: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", padded.join("  ").trim_end());
+    };
+    print(&header.map(String::from));
+    print(&widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>());
+    for row in &cells {
+        print(row);
+    }
+}
+
+fn cells(row: &Row) -> [String; 10] {
+    let dash = || "-".to_owned();
+    [
+        row.bench.to_owned(),
+        row.case.clone(),
+        format!("{:.2}", row.value),
+        row.unit.to_owned(),
+        row.ratio.map_or_else(dash, |ratio| format!("{ratio:.2}")),
+        row.baseline.clone().unwrap_or_else(dash),
+        row.goal.clone().unwrap_or_else(dash),
+        row.met.map_or_else(dash, |met| if met { "yes" } else { "NO" }.to_owned()),
+        row.runs.to_string(),
+        format!("{:.0} %", row.spread * 100.0),
+    ]
+}
+
+/// The median; NaN for no values.
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// Interquartile range ÷ median.
+fn spread(values: &[f64]) -> f64 {
+    (quantile(values, 0.75) - quantile(values, 0.25)) / median(values)
+}
+
+/// Linear interpolation between the two nearest ranks.
+fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let rank = q * last as f64;
+    let (below, above) = (rank.floor() as usize, rank.ceil() as usize);
+    sorted[below] + (sorted[above] - sorted[below]) * (rank - rank.floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(case: &str, values: &[f64]) -> Samples {
+        Samples { case: case.into(), unit: "ns", values: values.to_vec() }
+    }
+
+    #[test]
+    fn the_median_and_the_spread_ignore_one_wild_run() {
+        let row = Row::new("b", &samples("c", &[10.0, 11.0, 12.0, 11.0, 900.0]), None, None);
+        assert_eq!(row.value, 11.0);
+        assert!(row.spread < 0.1, "{}", row.spread);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_run_by_run_so_that_drift_cancels() {
+        let ours = samples("ours", &[10.0, 20.0, 40.0]);
+        let theirs = samples("theirs", &[20.0, 40.0, 80.0]);
+        let row = Row::new("b", &ours, Some(&theirs), Some(Goal::RatioAtMost(0.5)));
+        assert_eq!((row.ratio, row.met), (Some(0.5), Some(true)));
+    }
+
+    #[test]
+    fn a_missed_goal_says_so() {
+        let row = Row::new("b", &samples("c", &[39.0]), None, Some(Goal::ValueAtLeast(40.0)));
+        assert_eq!((row.met, row.goal.as_deref()), (Some(false), Some(">= 40 ns")));
+    }
+}
