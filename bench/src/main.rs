@@ -1,2 +1,61 @@
-//! bench
-fn main() {}
+//! Benchmarks of the gateway: `cargo xtask bench [NAME…] [--json]`.
+//!
+//! A claim of speed needs a row here: measured beside its alternative in the same run, a median of several
+//! interleaved runs. Nothing here is a test; no test asserts a time.
+
+mod decode;
+mod harness;
+mod input;
+mod machine;
+mod report;
+mod rivals;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use report::Row;
+
+/// Measures the gateway and prints a table, or JSON.
+#[derive(Parser)]
+#[command(name = "gateway-bench")]
+struct Arguments {
+    /// Which benches to run; all of them if none is named.
+    names: Vec<Name>,
+    /// Print one JSON object a row instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// How many interleaved runs the medians are over.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(3..))]
+    runs: u16,
+}
+
+/// A bench.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Message → `plain` records, beside the crates `itch5` and `itchy`.
+    Decode,
+}
+
+impl Name {
+    fn run(self, runs: usize) -> Result<Vec<Row>> {
+        match self {
+            Self::Decode => decode::run(runs),
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let names = if arguments.names.is_empty() { Name::value_variants() } else { &arguments.names };
+    let core = machine::pin().map_or_else(|| "not pinned".to_owned(), |core| format!("pinned to core {core}"));
+    eprintln!("machine: {}; {core}", machine::describe());
+    let mut rows = Vec::new();
+    for name in names {
+        rows.extend(name.run(usize::from(arguments.runs))?);
+    }
+    if arguments.json {
+        report::print_json(&rows)?;
+    } else {
+        report::print_table(&rows);
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `decode`: one message becomes `plain` records, beside the published decoders doing less.
+//!
+//! The rivals hand out pointers into the packet and are asked for the fields that our records hold; ours builds the
+//! 56-byte DBN records in memory (1.3 a message on the real mix) and hands each to a sink that looks at it. All walk
+//! the same length-prefixed stream.
+
+use std::hint::black_box;
+
+use anyhow::Result;
+use gateway_feed::{
+    decoder::Decoder,
+    itch50::{ItchConfig, ItchDecoder},
+    record::ControlRecord,
+    sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink},
+};
+
+use crate::{
+    harness::{Case, interleave},
+    input::Input,
+    report::{Goal, Row},
+    rivals,
+};
+
+/// Makes the compiler build each record, and counts them.
+#[derive(Default)]
+struct Look {
+    records: u64,
+}
+
+impl RecordSink for Look {
+    #[inline]
+    fn wants(&self, _: InstrumentId) -> Outputs {
+        Outputs::NONE.with(Output::Plain)
+    }
+
+    #[inline]
+    fn publish(&mut self, _: Output, _: InstrumentId, words: &[u64]) {
+        black_box(words);
+        self.records += 1;
+    }
+
+    fn control(&mut self, _: &ControlRecord) {}
+
+    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
+}
+
+/// Decodes the whole input; returns how many messages, and how many records they gave.
+fn ours(input: &Input) -> Result<(u64, u64)> {
+    let mut decoder = ItchDecoder::new(&ItchConfig::default())?;
+    let mut sink = Look::default();
+    let mut context = MessageContext { sequence: 0, ts_recv: 1_577_716_200_000_000_000 };
+    for message in input.messages() {
+        context.sequence += 1;
+        decoder.message(&context, message, &mut sink);
+    }
+    Ok((context.sequence, sink.records))
+}
+
+/// Measures all decoders.
+///
+/// # Errors
+/// When the input cannot be had.
+pub fn run(runs: usize) -> Result<Vec<Row>> {
+    let input = Input::load()?;
+    let (messages, records) = ours(&input)?;
+    anyhow::ensure!(messages == input.messages, "decoded {messages} of {} messages", input.messages);
+    let per_message = records as f64 / messages as f64;
+    let mut cases = [
+        Case::new(format!("plain records ({per_message:.2} a message), {}", input.source), || {
+            ours(&input).map_or(0, |(messages, _)| messages)
+        }),
+        Case::new(format!("itch5 fields, {}", input.source), || rivals::itch5(&input.stream)),
+        Case::new(format!("itchy messages, {}", input.source), || rivals::itchy(&input.stream)),
+    ];
+    let samples = interleave(&mut cases, runs);
+    Ok(vec![
+        Row::new("decode", &samples[0], Some(&samples[1]), Some(Goal::RatioAtMost(1.0))),
+        Row::new("decode", &samples[1], None, None),
+        Row::new("decode", &samples[2], Some(&samples[1]), None),
+    ])
+}
