@@ -3,21 +3,42 @@
 //! The machine's speed drifts (a shared host, a changed clock rate): A A A B B B would charge the drift to one side,
 //! A B A B A B does not. The order within a round alternates, and one round before the first is not counted.
 
-use std::{hint::black_box, time::Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use crate::report::Samples;
 
-/// One thing to measure: `run` does the work once and says how many items it was.
+/// What one run did, and how long the part that counts took.
+pub struct Run {
+    items: u64,
+    elapsed: Duration,
+}
+
+impl Run {
+    /// Times `work`, which returns how many items (messages) it handled. What a run needs is made before.
+    pub fn timed(work: impl FnOnce() -> u64) -> Self {
+        let start = Instant::now();
+        let items = black_box(work());
+        Self { items, elapsed: start.elapsed() }
+    }
+}
+
+/// One thing to measure.
 pub struct Case<'a> {
-    /// Its name in the table.
-    pub name: String,
-    /// Does the work once; returns how many items (messages) it handled.
-    pub run: Box<dyn FnMut() -> u64 + 'a>,
+    name: String,
+    run: Box<dyn FnMut() -> Run + 'a>,
 }
 
 impl<'a> Case<'a> {
-    /// A case of that name.
-    pub fn new(name: impl Into<String>, run: impl FnMut() -> u64 + 'a) -> Self {
+    /// A case of that name, whose work is all that it does.
+    pub fn new(name: impl Into<String>, mut work: impl FnMut() -> u64 + 'a) -> Self {
+        Self::prepared(name, move || Run::timed(&mut work))
+    }
+
+    /// A case of that name which makes something ready first and then times itself by [`Run::timed`].
+    pub fn prepared(name: impl Into<String>, run: impl FnMut() -> Run + 'a) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
 }
@@ -29,7 +50,7 @@ pub fn interleave(cases: &mut [Case<'_>], runs: usize) -> Vec<Samples> {
         .map(|case| Samples { case: case.name.clone(), unit: "ns/message", values: Vec::with_capacity(runs) })
         .collect();
     for case in cases.iter_mut() {
-        black_box((case.run)());
+        (case.run)();
     }
     for round in 0..runs {
         let mut order: Vec<usize> = (0..cases.len()).collect();
@@ -37,10 +58,8 @@ pub fn interleave(cases: &mut [Case<'_>], runs: usize) -> Vec<Samples> {
             order.reverse();
         }
         for index in order {
-            let start = Instant::now();
-            let items = black_box((cases[index].run)());
-            let elapsed = start.elapsed();
-            samples[index].values.push(elapsed.as_nanos() as f64 / items as f64);
+            let run = (cases[index].run)();
+            samples[index].values.push(run.elapsed.as_nanos() as f64 / run.items as f64);
         }
     }
     samples

@@ -29,7 +29,7 @@ impl Input {
     pub fn load() -> Result<Self> {
         let (source, pool) = match snippet()? {
             Some(stream) => ("real mix", stream),
-            None => ("simulated mix", gateway_sim::flow::sample(20_191_230, 100_000)),
+            None => ("simulated mix", todo_sim()),
         };
         let messages: Vec<&[u8]> = split(&pool).collect();
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;

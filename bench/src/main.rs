@@ -7,6 +7,8 @@ mod decode;
 mod harness;
 mod input;
 mod machine;
+mod memory;
+mod pipeline;
 mod report;
 mod rivals;
 
@@ -33,12 +35,18 @@ struct Arguments {
 enum Name {
     /// Message → `plain` records, beside the crates `itch5` and `itchy`.
     Decode,
+    /// Packet in memory → arbitrate → decode → publish.
+    Pipeline,
+    /// Resident memory of a running gateway.
+    Memory,
 }
 
 impl Name {
     fn run(self, runs: usize) -> Result<Vec<Row>> {
         match self {
             Self::Decode => decode::run(runs),
+            Self::Pipeline => pipeline::run(runs),
+            Self::Memory => memory::run(runs),
         }
     }
 }

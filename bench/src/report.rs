@@ -51,6 +51,17 @@ pub struct Samples {
     pub values: Vec<f64>,
 }
 
+impl Samples {
+    /// Nanoseconds an item as millions of items a second.
+    pub fn as_rate(&self) -> Self {
+        Self {
+            case: self.case.clone(),
+            unit: "M messages/s",
+            values: self.values.iter().map(|nanos| 1_000.0 / nanos).collect(),
+        }
+    }
+}
+
 impl Row {
     /// The row of `samples`, compared run by run with `baseline` where there is one.
     pub fn new(

@@ -53,7 +53,6 @@ read! {
     on_system_event(m: SystemEvent) => [0, 0, 0];
     on_stock_directory(m: StockDirectory) => [0, 0, 0];
     on_stock_trading_action(m: StockTradingAction) => [0, 0, 0];
-    on_reg_sho_restriction(m: RegSHORestriction) => [0, 0, 0];
     on_market_participant_position(m: MarketParticipantPosition) => [0, 0, 0];
 }
 

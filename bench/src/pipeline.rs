@@ -1,0 +1,123 @@
+//! `pipeline`: a packet in memory is arbitrated, decoded and published as `plain` records, as a worker does it.
+//!
+//! The worker's own channel, filter, sink and queue are used, and its one time stamp a packet; only the receive ring
+//! is left out. No reader is attached: a reader at the head costs the publisher its cache line (see `queue`).
+
+use anyhow::{Context, Result};
+use gateway::worker::{
+    filter::{Filter, Want},
+    sink::{ChannelSink, Outlet},
+};
+use gateway_feed::{
+    arbitration::LineId,
+    channel::{Channel, ChannelConfig},
+    itch50::{ItchConfig, ItchDecoder},
+    moldudp64::{MoldUdp64, PacketBuilder, Session},
+    sink::Output,
+};
+use gateway_queue::{Publisher, PublisherOptions, clock::Clock};
+
+use crate::{
+    harness::{Case, Run, interleave},
+    input::Input,
+    report::{Goal, Row, Samples},
+};
+
+/// MoldUDP64 packets, back to back.
+struct Packets {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Packets {
+    /// Packs the input's messages, `per_packet` at a time.
+    fn build(input: &Input, per_packet: usize) -> Result<Self> {
+        let session = Session::from_name("BENCH").context("a session name of ten bytes at most")?;
+        let mut builder = PacketBuilder::new(session, 1, 1_472);
+        let mut packets = Self { bytes: Vec::with_capacity(input.stream.len() * 2), ends: Vec::new() };
+        let mut finish = |builder: &mut PacketBuilder| {
+            builder.finish(|packet| packets.bytes.extend_from_slice(packet));
+            packets.ends.push(packets.bytes.len());
+        };
+        for message in input.messages() {
+            builder.push(message)?;
+            if usize::from(builder.count()) == per_packet {
+                finish(&mut builder);
+            }
+        }
+        if builder.count() > 0 {
+            finish(&mut builder);
+        }
+        Ok(packets)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.ends.iter().scan(0, |start, &end| Some(&self.bytes[std::mem::replace(start, end)..end]))
+    }
+}
+
+/// What a worker holds for one channel and one queue.
+struct Worker {
+    clock: Clock,
+    channel: Channel<ItchDecoder, MoldUdp64>,
+    filter: Filter,
+    outlets: [Outlet<Publisher>; 1],
+}
+
+impl Worker {
+    fn new() -> Result<Self> {
+        let (publisher, _) = Publisher::create(&PublisherOptions { name: "bench".into(), ..PublisherOptions::default() })?;
+        let want = Want { queue: 0, output: Output::Plain, symbols: vec!["*".into()] };
+        Ok(Self {
+            clock: Clock::new(),
+            channel: Channel::new(ChannelConfig { lines: 2, ..ChannelConfig::default() }, ItchDecoder::new(&ItchConfig::default())?),
+            filter: Filter::new(&[want]),
+            outlets: [Outlet::new(publisher)],
+        })
+    }
+
+    /// Takes each packet from line A and then, for both lines, its copy from line B; returns the messages delivered.
+    fn drain(&mut self, packets: &Packets, lines: u8) -> u64 {
+        for packet in packets.iter() {
+            for line in 0..lines {
+                let now = self.clock.now();
+                let mut sink = ChannelSink { filter: &mut self.filter, outlets: &mut self.outlets };
+                self.channel.on_packet(LineId(line), now, packet, &mut sink);
+            }
+        }
+        self.channel.counters().messages
+    }
+}
+
+/// Measures 1 and 30 messages a packet, and both lines.
+///
+/// # Errors
+/// When the input or a queue cannot be had.
+pub fn run(runs: usize) -> Result<Vec<Row>> {
+    let input = Input::load()?;
+    let thirty = Packets::build(&input, 30)?;
+    let one = Packets::build(&input, 1)?;
+    let mut probe = Worker::new()?;
+    let messages = probe.drain(&thirty, 1);
+    anyhow::ensure!(messages == input.messages, "delivered {messages} of {} messages", input.messages);
+    let per_message = probe.outlets[0].records as f64 / messages as f64;
+    let case = |name: &str, packets, lines| {
+        let name = format!("{name} ({per_message:.2} records a message), {}", input.source);
+        // A fresh worker each run, so that the sequence starts anew; making it is not timed.
+        Case::prepared(name, move || {
+            let worker = Worker::new();
+            Run::timed(|| worker.map_or(0, |mut worker| worker.drain(packets, lines)))
+        })
+    };
+    let mut cases = [
+        case("30 messages a packet", &thirty, 1),
+        case("1 message a packet", &one, 1),
+        case("30 messages a packet, lines A and B", &thirty, 2),
+    ];
+    let samples: Vec<Samples> = interleave(&mut cases, runs).iter().map(Samples::as_rate).collect();
+    Ok(vec![
+        Row::new("pipeline", &samples[0], None, Some(Goal::ValueAtLeast(40.0))),
+        Row::new("pipeline", &samples[1], Some(&samples[0]), None),
+        Row::new("pipeline", &samples[2], Some(&samples[0]), None),
+    ])
+}
