@@ -7,6 +7,7 @@
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
+use gateway_sim::flow::{FlowOptions, OrderFlow};
 
 /// Well-formed messages, length-prefixed as in a raw ITCH file.
 pub struct Input {
@@ -29,7 +30,7 @@ impl Input {
     pub fn load() -> Result<Self> {
         let (source, pool) = match snippet()? {
             Some(stream) => ("real mix", stream),
-            None => ("simulated mix", todo_sim()),
+            None => ("simulated mix", simulated()),
         };
         let messages: Vec<&[u8]> = split(&pool).collect();
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -59,6 +60,17 @@ fn snippet() -> Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     fs::read(&path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A quarter of a million messages of the simulator's order flow.
+fn simulated() -> Vec<u8> {
+    let mut flow = OrderFlow::new(FlowOptions { seed: 20_191_230, messages: 250_000, ..FlowOptions::default() });
+    let mut stream = Vec::new();
+    while let Some(message) = flow.next() {
+        stream.extend_from_slice(&(message.bytes.len() as u16).to_be_bytes());
+        stream.extend_from_slice(message.bytes);
+    }
+    stream
 }
 
 /// Splits a stream of length-prefixed messages; stops where it is cut.
