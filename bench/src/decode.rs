@@ -48,7 +48,10 @@ impl RecordSink for Look {
 fn ours(input: &Input) -> Result<(u64, u64)> {
     let mut decoder = ItchDecoder::new(&ItchConfig::default())?;
     let mut sink = Look::default();
-    let mut context = MessageContext { sequence: 0, ts_recv: 1_577_716_200_000_000_000 };
+    let mut context = MessageContext {
+        sequence: 0,
+        ts_recv: 1_577_716_200_000_000_000,
+    };
     for message in input.messages() {
         context.sequence += 1;
         decoder.message(&context, message, &mut sink);
@@ -60,21 +63,38 @@ fn ours(input: &Input) -> Result<(u64, u64)> {
 ///
 /// # Errors
 /// When the input cannot be had.
-pub fn run(runs: usize) -> Result<Vec<Row>> {
+pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let input = Input::load()?;
     let (messages, records) = ours(&input)?;
-    anyhow::ensure!(messages == input.messages, "decoded {messages} of {} messages", input.messages);
+    anyhow::ensure!(
+        messages == input.messages,
+        "decoded {messages} of {} messages",
+        input.messages
+    );
     let per_message = records as f64 / messages as f64;
     let mut cases = [
-        Case::new(format!("plain records ({per_message:.2} a message), {}", input.source), || {
-            ours(&input).map_or(0, |(messages, _)| messages)
+        Case::new(
+            format!(
+                "plain records ({per_message:.2} a message), {}",
+                input.source
+            ),
+            || ours(&input).map_or(0, |(messages, _)| messages),
+        ),
+        Case::new(format!("itch5 fields, {}", input.source), || {
+            rivals::itch5(&input.stream)
         }),
-        Case::new(format!("itch5 fields, {}", input.source), || rivals::itch5(&input.stream)),
-        Case::new(format!("itchy messages, {}", input.source), || rivals::itchy(&input.stream)),
+        Case::new(format!("itchy messages, {}", input.source), || {
+            rivals::itchy(&input.stream)
+        }),
     ];
     let samples = interleave(&mut cases, runs);
     Ok(vec![
-        Row::new("decode", &samples[0], Some(&samples[1]), Some(Goal::RatioAtMost(1.0))),
+        Row::new(
+            "decode",
+            &samples[0],
+            Some(&samples[1]),
+            Some(Goal::RatioAtMost(1.0)),
+        ),
         Row::new("decode", &samples[1], None, None),
         Row::new("decode", &samples[2], Some(&samples[1]), None),
     ])

@@ -11,43 +11,53 @@ use std::{
 use crate::report::Samples;
 
 /// What one run did, and how long the part that counts took.
-pub struct Run {
+pub(crate) struct Run {
     items: u64,
     elapsed: Duration,
 }
 
 impl Run {
     /// Times `work`, which returns how many items (messages) it handled. What a run needs is made before.
-    pub fn timed(work: impl FnOnce() -> u64) -> Self {
+    pub(crate) fn timed(work: impl FnOnce() -> u64) -> Self {
         let start = Instant::now();
         let items = black_box(work());
-        Self { items, elapsed: start.elapsed() }
+        Self {
+            items,
+            elapsed: start.elapsed(),
+        }
     }
 }
 
 /// One thing to measure.
-pub struct Case<'a> {
+pub(crate) struct Case<'a> {
     name: String,
     run: Box<dyn FnMut() -> Run + 'a>,
 }
 
 impl<'a> Case<'a> {
     /// A case of that name, whose work is all that it does.
-    pub fn new(name: impl Into<String>, mut work: impl FnMut() -> u64 + 'a) -> Self {
+    pub(crate) fn new(name: impl Into<String>, mut work: impl FnMut() -> u64 + 'a) -> Self {
         Self::prepared(name, move || Run::timed(&mut work))
     }
 
     /// A case of that name which makes something ready first and then times itself by [`Run::timed`].
-    pub fn prepared(name: impl Into<String>, run: impl FnMut() -> Run + 'a) -> Self {
-        Self { name: name.into(), run: Box::new(run) }
+    pub(crate) fn prepared(name: impl Into<String>, run: impl FnMut() -> Run + 'a) -> Self {
+        Self {
+            name: name.into(),
+            run: Box::new(run),
+        }
     }
 }
 
 /// Measures every case once a round, `runs` rounds; the values are nanoseconds an item.
-pub fn interleave(cases: &mut [Case<'_>], runs: usize) -> Vec<Samples> {
+pub(crate) fn interleave(cases: &mut [Case<'_>], runs: usize) -> Vec<Samples> {
     let mut samples: Vec<Samples> = cases
         .iter()
-        .map(|case| Samples { case: case.name.clone(), unit: "ns/message", values: Vec::with_capacity(runs) })
+        .map(|case| Samples {
+            case: case.name.clone(),
+            unit: "ns/message",
+            values: Vec::with_capacity(runs),
+        })
         .collect();
     for case in cases.iter_mut() {
         (case.run)();
@@ -59,7 +69,9 @@ pub fn interleave(cases: &mut [Case<'_>], runs: usize) -> Vec<Samples> {
         }
         for index in order {
             let run = (cases[index].run)();
-            samples[index].values.push(run.elapsed.as_nanos() as f64 / run.items as f64);
+            samples[index]
+                .values
+                .push(run.elapsed.as_nanos() as f64 / run.items as f64);
         }
     }
     samples

@@ -10,24 +10,24 @@ use anyhow::{Context, Result};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 
 /// Well-formed messages, length-prefixed as in a raw ITCH file.
-pub struct Input {
+pub(crate) struct Input {
     /// Where they are from, for the table.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
     /// Length (u16, big-endian) and message, one after another.
-    pub stream: Vec<u8>,
+    pub(crate) stream: Vec<u8>,
     /// How many.
-    pub messages: u64,
+    pub(crate) messages: u64,
 }
 
 /// How many messages an input holds.
-pub const MESSAGES: u64 = 2_000_000;
+pub(crate) const MESSAGES: u64 = 2_000_000;
 
 impl Input {
     /// Draws [`MESSAGES`] messages.
     ///
     /// # Errors
     /// When the data folder holds a snippet that cannot be read.
-    pub fn load() -> Result<Self> {
+    pub(crate) fn load() -> Result<Self> {
         let (source, pool) = match snippet()? {
             Some(stream) => ("real mix", stream),
             None => ("simulated mix", simulated()),
@@ -40,11 +40,15 @@ impl Input {
             stream.extend_from_slice(&(message.len() as u16).to_be_bytes());
             stream.extend_from_slice(message);
         }
-        Ok(Self { source, stream, messages: MESSAGES })
+        Ok(Self {
+            source,
+            stream,
+            messages: MESSAGES,
+        })
     }
 
     /// The messages, without their lengths.
-    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &[u8]> {
         split(&self.stream)
     }
 }
@@ -59,12 +63,18 @@ fn snippet() -> Result<Option<Vec<u8>>> {
     if !path.exists() {
         return Ok(None);
     }
-    fs::read(&path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+    fs::read(&path)
+        .map(Some)
+        .with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// A quarter of a million messages of the simulator's order flow.
 fn simulated() -> Vec<u8> {
-    let mut flow = OrderFlow::new(FlowOptions { seed: 20_191_230, messages: 250_000, ..FlowOptions::default() });
+    let mut flow = OrderFlow::new(FlowOptions {
+        seed: 20_191_230,
+        messages: 250_000,
+        ..FlowOptions::default()
+    });
     let mut stream = Vec::new();
     while let Some(message) = flow.next() {
         stream.extend_from_slice(&(message.bytes.len() as u16).to_be_bytes());

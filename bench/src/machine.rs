@@ -3,7 +3,7 @@
 use std::fs;
 
 /// One line: processor, cores, kernel, and whether this is a virtual machine.
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo
         .lines()
@@ -11,15 +11,23 @@ pub fn describe() -> String {
         .map_or("unknown processor", |(_, model)| model.trim());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let place = if cpuinfo.contains("hypervisor") { "virtual machine" } else { "bare metal" };
+    let place = if cpuinfo.contains("hypervisor") {
+        "virtual machine"
+    } else {
+        "bare metal"
+    };
     format!("{model}, {cores} cores, Linux {}, {place}", kernel.trim())
 }
 
 /// Pins the calling thread to the last core that it may use, so that the runs share a cache; says which.
-pub fn pin() -> Option<usize> {
+pub(crate) fn pin() -> Option<usize> {
     let allowed = rustix::thread::sched_getaffinity(None).ok()?;
-    let core = (0..rustix::thread::CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core))?;
+    let core = (0..rustix::thread::CpuSet::MAX_CPU)
+        .rev()
+        .find(|core| allowed.is_set(*core))?;
     let mut one = rustix::thread::CpuSet::new();
     one.set(core);
-    rustix::thread::sched_setaffinity(None, &one).ok().map(|()| core)
+    rustix::thread::sched_setaffinity(None, &one)
+        .ok()
+        .map(|()| core)
 }

@@ -53,8 +53,15 @@ impl Name {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let names = if arguments.names.is_empty() { Name::value_variants() } else { &arguments.names };
-    let core = machine::pin().map_or_else(|| "not pinned".to_owned(), |core| format!("pinned to core {core}"));
+    let names = if arguments.names.is_empty() {
+        Name::value_variants()
+    } else {
+        &arguments.names
+    };
+    let core = machine::pin().map_or_else(
+        || "not pinned".to_owned(),
+        |core| format!("pinned to core {core}"),
+    );
     eprintln!("machine: {}; {core}", machine::describe());
     let mut rows = Vec::new();
     for name in names {

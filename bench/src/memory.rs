@@ -33,7 +33,7 @@ impl Drop for Gateway {
 ///
 /// # Errors
 /// When the gateway's program is not beside this one, or does not start.
-pub fn run(runs: usize) -> Result<Vec<Row>> {
+pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let program = program()?;
     let folder = tempfile::tempdir().context("cannot make a folder for the gateway's socket")?;
     let mut values = Vec::new();
@@ -45,14 +45,22 @@ pub fn run(runs: usize) -> Result<Vec<Row>> {
         unit: "MiB",
         values,
     };
-    Ok(vec![Row::new("memory", &samples, None, Some(Goal::ValueAtMost(64.0)))])
+    Ok(vec![Row::new(
+        "memory",
+        &samples,
+        None,
+        Some(Goal::ValueAtMost(64.0)),
+    )])
 }
 
 /// The gateway's program, built beside this one.
 fn program() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("gateway");
     if !path.exists() {
-        bail!("{} is missing: build it with `cargo build --release --package gateway`", path.display());
+        bail!(
+            "{} is missing: build it with `cargo build --release --package gateway`",
+            path.display()
+        );
     }
     Ok(path)
 }
@@ -72,7 +80,10 @@ fn resident_mib(program: &Path, folder: &Path) -> Result<f64> {
     let deadline = Instant::now() + START_TIMEOUT;
     while !socket.exists() {
         if Instant::now() > deadline {
-            bail!("the gateway made no socket at {} within {START_TIMEOUT:?}", socket.display());
+            bail!(
+                "the gateway made no socket at {} within {START_TIMEOUT:?}",
+                socket.display()
+            );
         }
         thread::sleep(Duration::from_millis(20));
     }

@@ -34,7 +34,10 @@ impl Packets {
     fn build(input: &Input, per_packet: usize) -> Result<Self> {
         let session = Session::from_name("BENCH").context("a session name of ten bytes at most")?;
         let mut builder = PacketBuilder::new(session, 1, 1_472);
-        let mut packets = Self { bytes: Vec::with_capacity(input.stream.len() * 2), ends: Vec::new() };
+        let mut packets = Self {
+            bytes: Vec::with_capacity(input.stream.len() * 2),
+            ends: Vec::new(),
+        };
         let mut finish = |builder: &mut PacketBuilder| {
             builder.finish(|packet| packets.bytes.extend_from_slice(packet));
             packets.ends.push(packets.bytes.len());
@@ -52,7 +55,9 @@ impl Packets {
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.iter().scan(0, |start, &end| Some(&self.bytes[std::mem::replace(start, end)..end]))
+        self.ends.iter().scan(0, |start, &end| {
+            Some(&self.bytes[std::mem::replace(start, end)..end])
+        })
     }
 }
 
@@ -66,11 +71,24 @@ struct Worker {
 
 impl Worker {
     fn new() -> Result<Self> {
-        let (publisher, _) = Publisher::create(&PublisherOptions { name: "bench".into(), ..PublisherOptions::default() })?;
-        let want = Want { queue: 0, output: Output::Plain, symbols: vec!["*".into()] };
+        let (publisher, _) = Publisher::create(&PublisherOptions {
+            name: "bench".into(),
+            ..PublisherOptions::default()
+        })?;
+        let want = Want {
+            queue: 0,
+            output: Output::Plain,
+            symbols: vec!["*".into()],
+        };
         Ok(Self {
             clock: Clock::new(),
-            channel: Channel::new(ChannelConfig { lines: 2, ..ChannelConfig::default() }, ItchDecoder::new(&ItchConfig::default())?),
+            channel: Channel::new(
+                ChannelConfig {
+                    lines: 2,
+                    ..ChannelConfig::default()
+                },
+                ItchDecoder::new(&ItchConfig::default())?,
+            ),
             filter: Filter::new(&[want]),
             outlets: [Outlet::new(publisher)],
         })
@@ -81,7 +99,10 @@ impl Worker {
         for packet in packets.iter() {
             for line in 0..lines {
                 let now = self.clock.now();
-                let mut sink = ChannelSink { filter: &mut self.filter, outlets: &mut self.outlets };
+                let mut sink = ChannelSink {
+                    filter: &mut self.filter,
+                    outlets: &mut self.outlets,
+                };
                 self.channel.on_packet(LineId(line), now, packet, &mut sink);
             }
         }
@@ -93,16 +114,23 @@ impl Worker {
 ///
 /// # Errors
 /// When the input or a queue cannot be had.
-pub fn run(runs: usize) -> Result<Vec<Row>> {
+pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let input = Input::load()?;
     let thirty = Packets::build(&input, 30)?;
     let one = Packets::build(&input, 1)?;
     let mut probe = Worker::new()?;
     let messages = probe.drain(&thirty, 1);
-    anyhow::ensure!(messages == input.messages, "delivered {messages} of {} messages", input.messages);
+    anyhow::ensure!(
+        messages == input.messages,
+        "delivered {messages} of {} messages",
+        input.messages
+    );
     let per_message = probe.outlets[0].records as f64 / messages as f64;
     let case = |name: &str, packets, lines| {
-        let name = format!("{name} ({per_message:.2} records a message), {}", input.source);
+        let name = format!(
+            "{name} ({per_message:.2} records a message), {}",
+            input.source
+        );
         // A fresh worker each run, so that the sequence starts anew; making it is not timed.
         Case::prepared(name, move || {
             let worker = Worker::new();
@@ -114,9 +142,17 @@ pub fn run(runs: usize) -> Result<Vec<Row>> {
         case("1 message a packet", &one, 1),
         case("30 messages a packet, lines A and B", &thirty, 2),
     ];
-    let samples: Vec<Samples> = interleave(&mut cases, runs).iter().map(Samples::as_rate).collect();
+    let samples: Vec<Samples> = interleave(&mut cases, runs)
+        .iter()
+        .map(Samples::as_rate)
+        .collect();
     Ok(vec![
-        Row::new("pipeline", &samples[0], None, Some(Goal::ValueAtLeast(40.0))),
+        Row::new(
+            "pipeline",
+            &samples[0],
+            None,
+            Some(Goal::ValueAtLeast(40.0)),
+        ),
         Row::new("pipeline", &samples[1], Some(&samples[0]), None),
         Row::new("pipeline", &samples[2], Some(&samples[0]), None),
     ])

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// Which side of its goal a value has to be on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// The value itself is at most this.
     ValueAtMost(f64),
     /// The value itself is at least this.
@@ -17,43 +17,43 @@ pub enum Goal {
 
 /// One measured quantity.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// The bench's name, as given on the command line.
-    pub bench: &'static str,
+    pub(crate) bench: &'static str,
     /// What was measured.
-    pub case: String,
+    pub(crate) case: String,
     /// Median over the runs, in `unit`.
-    pub value: f64,
+    pub(crate) value: f64,
     /// Unit of `value`.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// The case that this one is compared with, measured in the same interleaved runs.
-    pub baseline: Option<String>,
+    pub(crate) baseline: Option<String>,
     /// `value` ÷ the baseline's, as the median of the ratios run by run.
-    pub ratio: Option<f64>,
+    pub(crate) ratio: Option<f64>,
     /// The goal in words, where there is one.
-    pub goal: Option<String>,
+    pub(crate) goal: Option<String>,
     /// Whether the goal is met.
-    pub met: Option<bool>,
+    pub(crate) met: Option<bool>,
     /// How many runs the median is over.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// Interquartile range of the runs ÷ their median.
-    pub spread: f64,
+    pub(crate) spread: f64,
 }
 
 /// The measurements of one case, a value a run, in the order of the runs.
 #[derive(Clone, Debug)]
-pub struct Samples {
+pub(crate) struct Samples {
     /// What was measured.
-    pub case: String,
+    pub(crate) case: String,
     /// Unit of `values`.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// One value a run.
-    pub values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 impl Samples {
     /// Nanoseconds an item as millions of items a second.
-    pub fn as_rate(&self) -> Self {
+    pub(crate) fn as_rate(&self) -> Self {
         Self {
             case: self.case.clone(),
             unit: "M messages/s",
@@ -64,7 +64,7 @@ impl Samples {
 
 impl Row {
     /// The row of `samples`, compared run by run with `baseline` where there is one.
-    pub fn new(
+    pub(crate) fn new(
         bench: &'static str,
         samples: &Samples,
         baseline: Option<&Samples>,
@@ -72,8 +72,12 @@ impl Row {
     ) -> Self {
         let value = median(&samples.values);
         let ratio = baseline.map(|baseline| {
-            let ratios: Vec<f64> =
-                samples.values.iter().zip(&baseline.values).map(|(ours, theirs)| ours / theirs).collect();
+            let ratios: Vec<f64> = samples
+                .values
+                .iter()
+                .zip(&baseline.values)
+                .map(|(ours, theirs)| ours / theirs)
+                .collect();
             median(&ratios)
         });
         let met = match goal {
@@ -105,7 +109,7 @@ impl Row {
 ///
 /// # Errors
 /// When a row cannot be expressed as JSON (a value that is not finite).
-pub fn print_json(rows: &[Row]) -> serde_json::Result<()> {
+pub(crate) fn print_json(rows: &[Row]) -> serde_json::Result<()> {
     for row in rows {
         println!("{}", serde_json::to_string(row)?);
     }
@@ -113,20 +117,35 @@ pub fn print_json(rows: &[Row]) -> serde_json::Result<()> {
 }
 
 /// Prints `rows` as a table.
-pub fn print_table(rows: &[Row]) {
-    let header = ["bench", "case", "median", "unit", "ratio", "to", "goal", "met", "runs", "spread"];
+pub(crate) fn print_table(rows: &[Row]) {
+    let header = [
+        "bench", "case", "median", "unit", "ratio", "to", "goal", "met", "runs", "spread",
+    ];
     let cells: Vec<[String; 10]> = rows.iter().map(cells).collect();
     let width = |column: usize| {
-        cells.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
+        cells
+            .iter()
+            .map(|row| row[column].chars().count())
+            .chain([header[column].len()])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let print = |row: &[String]| {
-        let padded: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         println!("{}", padded.join("  ").trim_end());
     };
     print(&header.map(String::from));
-    print(&widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>());
+    print(
+        &widths
+            .iter()
+            .map(|width| "-".repeat(*width))
+            .collect::<Vec<_>>(),
+    );
     for row in &cells {
         print(row);
     }
@@ -142,7 +161,8 @@ fn cells(row: &Row) -> [String; 10] {
         row.ratio.map_or_else(dash, |ratio| format!("{ratio:.2}")),
         row.baseline.clone().unwrap_or_else(dash),
         row.goal.clone().unwrap_or_else(dash),
-        row.met.map_or_else(dash, |met| if met { "yes" } else { "NO" }.to_owned()),
+        row.met
+            .map_or_else(dash, |met| if met { "yes" } else { "NO" }.to_owned()),
         row.runs.to_string(),
         format!("{:.0} %", row.spread * 100.0),
     ]
@@ -162,7 +182,9 @@ fn spread(values: &[f64]) -> f64 {
 fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
     let rank = q * last as f64;
     let (below, above) = (rank.floor() as usize, rank.ceil() as usize);
     sorted[below] + (sorted[above] - sorted[below]) * (rank - rank.floor())
@@ -173,12 +195,21 @@ mod tests {
     use super::*;
 
     fn samples(case: &str, values: &[f64]) -> Samples {
-        Samples { case: case.into(), unit: "ns", values: values.to_vec() }
+        Samples {
+            case: case.into(),
+            unit: "ns",
+            values: values.to_vec(),
+        }
     }
 
     #[test]
     fn the_median_and_the_spread_ignore_one_wild_run() {
-        let row = Row::new("b", &samples("c", &[10.0, 11.0, 12.0, 11.0, 900.0]), None, None);
+        let row = Row::new(
+            "b",
+            &samples("c", &[10.0, 11.0, 12.0, 11.0, 900.0]),
+            None,
+            None,
+        );
         assert_eq!(row.value, 11.0);
         assert!(row.spread < 0.1, "{}", row.spread);
     }
@@ -193,7 +224,15 @@ mod tests {
 
     #[test]
     fn a_missed_goal_says_so() {
-        let row = Row::new("b", &samples("c", &[39.0]), None, Some(Goal::ValueAtLeast(40.0)));
-        assert_eq!((row.met, row.goal.as_deref()), (Some(false), Some(">= 40 ns")));
+        let row = Row::new(
+            "b",
+            &samples("c", &[39.0]),
+            None,
+            Some(Goal::ValueAtLeast(40.0)),
+        );
+        assert_eq!(
+            (row.met, row.goal.as_deref()),
+            (Some(false), Some(">= 40 ns"))
+        );
     }
 }

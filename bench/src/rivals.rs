@@ -13,7 +13,12 @@ struct Fields {
 
 impl Fields {
     #[inline(always)]
-    fn take(&mut self, locate: u16, timestamp: &messages::Timestamp, fields: [u64; 3]) -> ControlFlow<()> {
+    fn take(
+        &mut self,
+        locate: u16,
+        timestamp: &messages::Timestamp,
+        fields: [u64; 3],
+    ) -> ControlFlow<()> {
         self.messages += 1;
         self.sum ^= u64::from(locate) ^ timestamp.to_u64() ^ fields[0] ^ fields[1] ^ fields[2];
         ControlFlow::Continue(())
@@ -57,15 +62,17 @@ read! {
 }
 
 /// Decodes length-prefixed messages by `itch5`; returns how many.
-pub fn itch5(stream: &[u8]) -> u64 {
+pub(crate) fn itch5(stream: &[u8]) -> u64 {
     let mut fields = Fields::default();
-    Parser::new(stream).parse_stream(&mut fields).expect("the input is well-formed ITCH 5.0");
+    Parser::new(stream)
+        .parse_stream(&mut fields)
+        .expect("the input is well-formed ITCH 5.0");
     black_box(fields.sum);
     fields.messages
 }
 
 /// Decodes length-prefixed messages by `itchy`; returns how many.
-pub fn itchy(stream: &[u8]) -> u64 {
+pub(crate) fn itchy(stream: &[u8]) -> u64 {
     let mut messages = 0;
     for message in itchy::MessageStream::from_reader(stream) {
         black_box(message.expect("the input is well-formed ITCH 5.0"));

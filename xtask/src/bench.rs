@@ -1,27 +1,44 @@
-//! `cargo xtask bench`: builds the bench binary with full optimisation and hands it the arguments.
+//! `cargo xtask bench`: builds the programs with full optimisation and hands the bench its arguments.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{setup, workspace};
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::ensure()?;
-    let mut command = Command::new(workspace::cargo());
-    command
-        .current_dir(workspace::root())
-        .args([
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "gateway-bench",
-            "--",
-        ])
-        .args(arguments);
-    let status = command.status().context("cannot start cargo")?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new(workspace::cargo());
+        command.current_dir(workspace::root()).args(arguments);
+        command
+    };
+    // One build for both: some benches measure the gateway's own program.
+    let build = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "gateway",
+        "--package",
+        "gateway-bench",
+    ];
+    let status = cargo(&build).status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("the release build failed; its messages are above");
+    }
+    let status = cargo(&[
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "gateway-bench",
+        "--",
+    ])
+    .args(arguments)
+    .status()
+    .context("cannot start cargo")?;
     let code = status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
