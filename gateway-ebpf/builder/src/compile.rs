@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::detect::{Detection, Route, Toolchain};
 use crate::machine::clean_environment;
+use crate::toolchain::{Detection, Route, Toolchain};
 
 const TARGET: &str = "bpfel-unknown-none";
 const PACKAGE: &str = "gateway-ebpf";
@@ -229,7 +229,7 @@ fn tail(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::detect::Missing;
+    use crate::toolchain::Missing;
 
     fn toolchain() -> Toolchain {
         Toolchain {

@@ -12,6 +12,8 @@
 mod compile;
 mod detect;
 mod machine;
+mod toolchain;
 
 pub use compile::{BuildError, build, sources};
-pub use detect::{Detection, Missing, Piece, Route, TOOLCHAIN_VARIABLE, Toolchain, detect};
+pub use detect::detect;
+pub use toolchain::{Detection, Missing, Piece, Route, TOOLCHAIN_VARIABLE, Toolchain};

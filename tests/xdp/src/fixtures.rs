@@ -1,5 +1,7 @@
 //! The packets.
 
+mod broken;
+
 use std::net::Ipv4Addr;
 
 use gateway::ingest::Stream;
@@ -94,8 +96,8 @@ pub fn all() -> Vec<Fixture> {
         vlans(),
         addresses(),
         not_udp(),
-        headers(),
-        lengths(),
+        broken::headers(),
+        broken::lengths(),
     ]
     .into_iter()
     .flatten()
@@ -356,67 +358,5 @@ fn not_udp() -> Vec<Fixture> {
         fixture("igmp_query", NotUdp, igmp),
         fixture("tcp_to_our_port", NotUdp, changed(23, &[6])),
         fixture("icmp_echo", NotUdp, changed(23, &[1])),
-    ]
-}
-
-/// IPv4 headers that are wrong, and fragments.
-fn headers() -> Vec<Fixture> {
-    use Verdict::{BadHeader, Fragment, Redirected, Truncated};
-    vec![
-        fixture("ip_header_length_0", BadHeader, changed(14, &[0x40])),
-        fixture("ip_header_length_16", BadHeader, changed(14, &[0x44])),
-        fixture("ip_version_5", BadHeader, changed(14, &[0x55])),
-        fixture("ip_header_beyond_frame", Truncated, changed(14, &[0x4f])),
-        // The kernel's business on a passed frame, user space's on a redirected one.
-        fixture("ip_wrong_checksum", Redirected, changed(24, &[0xde, 0xad])),
-        fixture("fragment_first", Fragment, changed(20, &[0x20, 0])),
-        fixture("fragment_middle", Fragment, changed(20, &[0x20, 0xb9])),
-        fixture("fragment_last", Fragment, changed(20, &[0, 0xb9])),
-        fixture(
-            "fragment_with_dont_fragment",
-            Fragment,
-            changed(20, &[0x60, 0]),
-        ),
-    ]
-}
-
-/// Frames that end too early, and lengths that contradict each other.
-fn lengths() -> Vec<Fixture> {
-    use Verdict::{BadLength, Redirected, Truncated};
-    let tagged = UdpFrame {
-        vlans: &[Vlan::customer(1)],
-        ..ours()
-    };
-    vec![
-        fixture("truncated_to_ethernet", Truncated, cut(ours(), 14)),
-        fixture("truncated_in_vlan_tag", Truncated, cut(tagged, 16)),
-        fixture("truncated_in_ip_header", Truncated, cut(ours(), 33)),
-        fixture(
-            "truncated_in_ip_options",
-            Truncated,
-            cut(
-                UdpFrame {
-                    ip_options: &[1; 40],
-                    ..ours()
-                },
-                70,
-            ),
-        ),
-        fixture("truncated_before_udp", Truncated, cut(ours(), 34)),
-        fixture("truncated_in_udp_header", Truncated, cut(ours(), 41)),
-        fixture("truncated_in_payload", Truncated, cut(ours(), 61)),
-        fixture("ip_length_beyond_frame", Truncated, changed(16, &[0, 49])),
-        fixture("ip_length_65535", Truncated, changed(16, &[0xff, 0xff])),
-        fixture("ip_length_0", BadLength, changed(16, &[0, 0])),
-        fixture(
-            "ip_length_without_udp_header",
-            BadLength,
-            changed(16, &[0, 27]),
-        ),
-        fixture("udp_length_0", BadLength, changed(38, &[0, 0])),
-        fixture("udp_length_7", BadLength, changed(38, &[0, 7])),
-        fixture("udp_length_beyond_ip", BadLength, changed(38, &[0, 29])),
-        // The rest is padding between UDP and IP; the kernel takes such packets too.
-        fixture("udp_length_short_of_ip", Redirected, changed(38, &[0, 20])),
     ]
 }
