@@ -85,3 +85,214 @@ fn a_missing_configuration_exits_3_and_names_the_path() {
     assert!(stderr(&output).contains("/nowhere/gateway.toml"));
     assert_eq!(stderr(&output).lines().count(), 1);
 }
+
+mod common;
+
+/// A gateway process; killed if a test fails before it ends.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(config: &str) -> Process {
+    let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(["run", "-c", config])
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    Process(child.unwrap())
+}
+
+/// A configuration over a small capture of our own, and its folder.
+fn playing(metrics: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ab.pcap");
+    common::write_capture(&file, 500, |_, _| false, |_| 0);
+    let text = common::toml(folder.path(), &file, "asap", "", metrics);
+    let path = write(folder.path(), "gateway.toml", &text);
+    (folder, path)
+}
+
+/// One message, its exit code and what it must say.
+fn refused(output: &Output, code: i32, says: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let messages: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("gateway: "))
+        .collect();
+    assert_eq!(messages.len(), 1, "{text}");
+    for expected in says {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn a_gateway_runs_answers_and_stops_within_a_second() {
+    let (folder, config) = playing("");
+    let socket = folder.path().join("broker.sock");
+    let socket = socket.to_str().unwrap();
+    let mut process = start(&config);
+    common::until("ready", || {
+        let output = gateway(&["status", "--json", "--socket", socket]);
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        (value["ready"] == true && value["channels"][0]["messages"] == 500).then_some(())
+    });
+    let page = gateway(&["status", "--socket", socket]);
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(
+        page.contains("tier capture") && page.contains("messages 500"),
+        "{page}"
+    );
+
+    let tail = [
+        "tail", "native", "--socket", socket, "--start", "oldest", "--count", "20",
+    ];
+    let lines = gateway(&[&tail[..], &["--format", "json"]].concat());
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    let records: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(records.len(), 20);
+    assert_eq!(records[0]["kind"], "session_start");
+    assert_eq!(records[1]["record"], "native");
+
+    refused(
+        &gateway(&["run", "-c", &config]),
+        7,
+        &["another gateway", "broker_socket"],
+    );
+    refused(
+        &gateway(&["tail", "nosuch", "--socket", socket]),
+        2,
+        &["nosuch"],
+    );
+
+    let pid = rustix::process::Pid::from_child(&process.0);
+    let asked = std::time::Instant::now();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+    assert!(asked.elapsed() < std::time::Duration::from_secs(1));
+    assert!(!Path::new(socket).exists());
+    refused(
+        &gateway(&["status", "--socket", socket]),
+        11,
+        &["gateway run"],
+    );
+}
+
+#[test]
+fn a_taken_metrics_port_is_named_with_its_remedy() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (_folder, config) = playing(&address);
+    refused(
+        &gateway(&["run", "-c", &config]),
+        7,
+        &[&address, "ss -ltnp"],
+    );
+}
+
+#[test]
+fn a_missing_interface_exits_4() {
+    let (folder, _) = playing("");
+    let text = std::fs::read_to_string(folder.path().join("gateway.toml")).unwrap();
+    let (before, after) = text.split_once("[[capture]]").unwrap();
+    let (_, after) = after.split_once("[[worker]]").unwrap();
+    let text = format!("{before}[[interface]]\nname = \"nosuch0\"\n[[worker]]{after}")
+        .replace("\"cap\"", "\"nosuch0\"");
+    let path = write(folder.path(), "interface.toml", &text);
+    refused(
+        &gateway(&["run", "-c", &path]),
+        4,
+        &["nosuch0", "ip -br link"],
+    );
+}
+
+#[test]
+fn an_unreadable_capture_exits_9() {
+    let (folder, config) = playing("");
+    let file = folder.path().join("ab.pcap");
+    std::fs::remove_file(&file).unwrap();
+    refused(&gateway(&["run", "-c", &config]), 9, &["ab.pcap"]);
+    let file = file.to_str().unwrap();
+    let arguments = ["decode", file, "--protocol", "moldudp64-itch50"];
+    refused(
+        &gateway(&arguments),
+        9,
+        &["ab.pcap", "check that the path is right"],
+    );
+}
+
+#[test]
+fn a_truncated_capture_is_read_as_far_as_it_is_good_and_exits_9() {
+    let (folder, config) = playing("");
+    let file = folder.path().join("ab.pcap");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    refused(&gateway(&["run", "-c", &config]), 9, &["ab.pcap"]);
+
+    let path = file.to_str().unwrap();
+    let arguments = ["decode", path, "--protocol", "moldudp64-itch50", "--json"];
+    let output = gateway(&arguments);
+    refused(&output, 9, &["ab.pcap", "offset"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(value["messages"].as_u64().unwrap() > 100);
+    assert_eq!(value["errors"].as_array().unwrap().len(), 1);
+    assert!(value["errors"][0]["offset"].as_u64().unwrap() > 24);
+}
+
+#[test]
+fn a_file_of_the_wrong_kind_is_refused_with_the_right_protocol() {
+    let (folder, _) = playing("");
+    let path = folder.path().join("ab.pcap");
+    let arguments = ["decode", path.to_str().unwrap(), "--protocol", "itch50"];
+    refused(&gateway(&arguments), 2, &["moldudp64-itch50"]);
+}
+
+#[test]
+fn decode_counts_what_our_encoder_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ab.pcap");
+    let truth = common::write_capture(
+        &file,
+        2_000,
+        |line, packet| packet % 9 == 4 && (line == 0 || packet % 2 == 0),
+        |_| 0,
+    );
+    let path = file.to_str().unwrap();
+    let output = gateway(&["decode", path, "--protocol", "moldudp64-itch50", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["messages"], truth.delivered.len());
+    assert_eq!(value["packets"], truth.packets);
+    assert_eq!(value["resets"], 0);
+    let gaps: Vec<(u64, u64)> = serde_json::from_value(value["gaps"].clone()).unwrap();
+    assert_eq!(gaps, truth.gaps);
+    let by_type: u64 = value["by_type"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(by_type, truth.delivered.len() as u64);
+
+    let output = gateway(&[
+        "decode",
+        path,
+        "--protocol",
+        "moldudp64-itch50",
+        "--format",
+        "json",
+    ]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let gaps = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|record| record["kind"] == "gap");
+    assert_eq!(gaps.count(), truth.gaps.len());
+}

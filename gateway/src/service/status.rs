@@ -214,7 +214,8 @@ pub struct LineStatus {
     pub last_packet_ns: u64,
     /// Packets that were the first to bring something new.
     pub wins: u64,
-    /// Messages announced by its packets.
+    /// Messages announced by its packets: the sum of `delivered`, `duplicates`, `late`, `before_start`, `stale`,
+    /// `truncated` and `holding`.
     pub messages: u64,
     /// Messages delivered from it.
     pub delivered: u64,
@@ -222,6 +223,14 @@ pub struct LineStatus {
     pub duplicates: u64,
     /// Messages that came after their gap was declared.
     pub late: u64,
+    /// Messages numbered before the first one that the channel took.
+    pub before_start: u64,
+    /// Messages of a session or numbering that the channel has left.
+    pub stale: u64,
+    /// Messages announced, but not whole in their packet.
+    pub truncated: u64,
+    /// Messages held at this moment.
+    pub holding: u64,
     /// Packets behind their turn.
     pub out_of_order: u64,
     /// Holes in its own numbers.

@@ -24,7 +24,7 @@ pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
 use crate::config::model::Wait;
 use board::WorkerBoard;
 use control::{Command, CommandError, Controls};
-use poll::{Lane, Worker};
+use poll::{Lane, Source, Worker};
 use sink::Outlet;
 
 /// Events that may wait for the control plane: an input has one in its life.
@@ -100,7 +100,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let (events_in, events) = bounded(EVENTS_MAX);
     let (ready_in, ready) = bounded(1);
     let worker = Worker {
-        inputs: plan.inputs.into_iter().map(Some).collect(),
+        inputs: plan.inputs.into_iter().map(Source::new).collect(),
         lanes: plan.channels.into_iter().map(Lane::new).collect(),
         outlets: plan.queues.into_iter().map(Outlet::new).collect(),
         wait: plan.wait,

@@ -18,7 +18,7 @@ use super::feed::FeedChannel;
 use super::filter::Filter;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
 use crate::config::model::Wait;
-use crate::ingest::{Datagram, Ingest, IngestError, Provider};
+use crate::ingest::{Datagram, Ingest, IngestError, Provider, Tier};
 
 /// Counters are copied to the board no oftener than this, unless there is nothing else to do.
 const SHOW_NS: Nanos = 1_000_000;
@@ -81,13 +81,34 @@ impl RecordWriter for Publisher {
 /// All that a worker's thread owns.
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub(super) inputs: Vec<Option<WorkerInput>>,
+    pub(super) inputs: Vec<Source>,
     pub(super) lanes: Vec<Lane>,
     pub(super) outlets: Vec<Outlet<Publisher>>,
     pub(super) wait: Wait,
     pub(super) board: Arc<WorkerBoard>,
     pub(super) inbox: Inbox,
     pub(super) events: Sender<WorkerEvent>,
+}
+
+/// An input with what the loop remembers of it.
+#[derive(Debug)]
+pub(super) struct Source {
+    input: WorkerInput,
+    /// Whether packets may still come. What is over stays where it is: the worker frees nothing.
+    live: bool,
+    /// Whether it is a capture, whose packets carry its own time.
+    capture: bool,
+}
+
+impl Source {
+    pub(super) fn new(input: WorkerInput) -> Self {
+        let capture = input.provider.tier() == Tier::Capture;
+        Self {
+            input,
+            live: true,
+            capture,
+        }
+    }
 }
 
 /// A channel with what the loop remembers of it.
@@ -155,6 +176,7 @@ impl Worker {
     /// Runs until told to stop, then closes the queues and returns what is left to be freed elsewhere.
     pub(super) fn run(mut self) -> impl Sized {
         let clock = Clock::global();
+        let captures = self.inputs.iter().any(|source| source.capture);
         let mut show_at = 0;
         let mut heartbeat_at = 0;
         let mut idle_before = false;
@@ -169,7 +191,8 @@ impl Worker {
                 handled += self.poll(index, clock);
             }
             let now = clock.now();
-            if !self.plays_captures() {
+            // The channels of a capture wait in its time: its packets wake them.
+            if !captures {
                 self.wake(now);
             }
             let idle = handled == 0;
@@ -197,9 +220,11 @@ impl Worker {
     /// One burst of one input; how many packets it was.
     #[inline]
     fn poll(&mut self, index: usize, clock: &Clock) -> usize {
-        let Some(input) = &mut self.inputs[index] else {
+        let source = &mut self.inputs[index];
+        if !source.live {
             return 0;
-        };
+        }
+        let input = &mut source.input;
         let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
         let latency = &self.board.ring_to_publish;
         let mut burst = None;
@@ -236,14 +261,6 @@ impl Worker {
         }
     }
 
-    /// A capture's packets carry its own time, and so its channels wait in that time.
-    fn plays_captures(&self) -> bool {
-        self.inputs
-            .iter()
-            .flatten()
-            .any(|input| matches!(input.provider.tier(), crate::ingest::Tier::Capture))
-    }
-
     fn wake(&mut self, now: Nanos) {
         for lane in &mut self.lanes {
             if lane.deadline <= now {
@@ -255,12 +272,11 @@ impl Worker {
     /// Takes an input out of the loop; with a capture ends its time, so what was held comes out.
     #[cold]
     fn end(&mut self, index: usize, event: WorkerEvent) {
-        if let Some(input) = self.inputs[index].take() {
-            self.board.show_input(index, input.provider.counters());
-            if input.provider.tier() == crate::ingest::Tier::Capture {
-                for lane in &mut self.lanes {
-                    lane.finish(&mut self.outlets);
-                }
+        let source = &mut self.inputs[index];
+        source.live = false;
+        if source.capture {
+            for lane in &mut self.lanes {
+                lane.finish(&mut self.outlets);
             }
         }
         // The receiver lives as long as the worker; if it is full of earlier events the board still tells the rest.
@@ -268,10 +284,9 @@ impl Worker {
     }
 
     fn show(&mut self, now: Nanos) {
-        for (index, input) in self.inputs.iter().enumerate() {
-            if let Some(input) = input {
-                self.board.show_input(index, input.provider.counters());
-            }
+        for (index, source) in self.inputs.iter().enumerate() {
+            let counters = source.input.provider.counters();
+            self.board.show_input(index, counters);
         }
         for (lane, board) in self.lanes.iter_mut().zip(&self.board.channels) {
             if std::mem::take(&mut lane.dirty) {
@@ -286,7 +301,7 @@ impl Worker {
         self.board.show_time(now);
     }
 
-    fn stop(mut self, now: Nanos) -> (Vec<Option<WorkerInput>>, Vec<Lane>) {
+    fn stop(mut self, now: Nanos) -> (Vec<Source>, Vec<Lane>) {
         self.show(now);
         for outlet in self.outlets {
             outlet.writer.close(Ending::Closed);

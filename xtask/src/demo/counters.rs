@@ -54,7 +54,7 @@ impl Counters {
             gaps: total("gateway_gaps_total", &[]),
             duplicates: total("gateway_duplicates_total", &[]),
             lines,
-            ring_publish: quantiles(&metrics, "ring_publish"),
+            ring_publish: quantiles(&metrics, "ring_pub"),
             tier: tier(&metrics).context("the gateway's metrics name no tier")?,
         })
     }

@@ -1,0 +1,168 @@
+//! From a capture file to a strategy's hands, in one process: every message once, every loss announced, every sum right.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Running, config, data, until, write_capture};
+use gateway::service::status::{ChannelStatus, Status};
+use gateway_client::{Client, Event, Record, Start, SubscribeOptions, WaitStrategy};
+use gateway_feed::record::ControlKind;
+
+/// What a strategy saw of a queue until the session's end.
+#[derive(Debug, Default)]
+struct Seen {
+    native: Vec<Vec<u8>>,
+    orders: u64,
+    other: u64,
+    controls: u64,
+    gaps: Vec<(u64, u64)>,
+    instruments: std::collections::BTreeSet<u32>,
+}
+
+fn read(client: &Client, queue: &str) -> Seen {
+    let options = SubscribeOptions {
+        start: Start::Oldest,
+        wait: WaitStrategy::Sleep(Duration::from_millis(1)),
+        ..SubscribeOptions::named("test")
+    };
+    let mut subscription = client.subscribe(queue, &options).unwrap();
+    let mut seen = Seen::default();
+    loop {
+        match subscription.wait(Duration::from_secs(10)) {
+            Event::Record(Record::Control(control)) => {
+                seen.controls += 1;
+                match ControlKind::from_number(control.kind).unwrap() {
+                    ControlKind::Gap => {
+                        let last = control.sequence + control.count - 1;
+                        seen.gaps.push((control.sequence, last));
+                    }
+                    ControlKind::SessionEnd => return seen,
+                    _ => {}
+                }
+            }
+            Event::Record(Record::Native { bytes, .. }) => seen.native.push(bytes.to_vec()),
+            Event::Record(Record::Mbo(order)) => {
+                seen.orders += 1;
+                seen.instruments.insert(order.hd.instrument_id);
+            }
+            Event::Record(_) => seen.other += 1,
+            other => panic!("{queue}: {other:?}"),
+        }
+    }
+}
+
+/// The status once the capture is at its end and the worker has shown its counters.
+fn final_status(client: &Client) -> Status {
+    until("the capture's end", || {
+        let status: Status = serde_json::from_str(&client.status().unwrap()).unwrap();
+        let settled = status.queues.iter().all(|queue| queue.published > 0);
+        (status.interfaces[0].state == "finished" && settled).then_some(status)
+    })
+}
+
+/// Invariant 1: what came in is accounted for, step by step.
+fn reconcile(status: &Status, packets_in_file: u64, native: &Seen) {
+    let input = &status.interfaces[0].queues[0];
+    let refused: u64 = input.refused.iter().map(|count| count.count).sum();
+    assert_eq!(input.packets + refused, packets_in_file, "file → ring");
+    let channel: &ChannelStatus = &status.channels[0];
+    let of_lines: u64 = channel.lines.iter().map(|line| line.packets).sum();
+    assert_eq!(of_lines, input.packets, "ring → lines");
+    for line in &channel.lines {
+        let accounted = line.delivered
+            + line.duplicates
+            + line.late
+            + line.before_start
+            + line.stale
+            + line.truncated
+            + line.holding;
+        assert_eq!(line.messages, accounted, "line {} → messages", line.name);
+    }
+    let delivered: u64 = channel.lines.iter().map(|line| line.delivered).sum();
+    assert_eq!(delivered, channel.messages, "lines → channel");
+    let decoded: u64 = channel.by_type.iter().map(|count| count.count).sum();
+    let undecoded: u64 = channel.errors.iter().map(|count| count.count).sum();
+    assert_eq!(decoded + undecoded, channel.messages, "channel → decoder");
+    let queue = status
+        .queues
+        .iter()
+        .find(|queue| queue.name == "native")
+        .unwrap();
+    assert_eq!(
+        queue.published,
+        decoded + native.controls,
+        "decoder → records"
+    );
+    assert_eq!(
+        queue.published,
+        native.native.len() as u64 + native.controls,
+        "records → strategy"
+    );
+}
+
+#[test]
+fn every_message_of_our_own_capture_arrives_once_and_losses_are_announced() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ab.pcap");
+    let lost = |line: usize, packet: u64| match line {
+        0 => packet % 7 == 3,
+        _ => packet % 5 == 3,
+    };
+    let truth = write_capture(&file, 5_000, lost, |_| 0);
+    assert!(!truth.gaps.is_empty() && truth.delivered.len() > 4_000);
+    let symbols = "[[queue]]\nname = \"none\"\nchannels = [\"itch\"]\nsymbols = [\"NOSUCH\"]\n";
+    let mut gateway = Running::start(config(folder.path(), &file, "asap", symbols));
+    let client = gateway.client();
+
+    let native = read(&client, "native");
+    let sent: Vec<&Vec<u8>> = truth.delivered.iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(native.native.len(), sent.len());
+    assert!(
+        native
+            .native
+            .iter()
+            .zip(sent)
+            .all(|(got, sent)| got == sent)
+    );
+    assert_eq!(native.gaps, truth.gaps);
+
+    let plain = read(&client, "all");
+    assert_eq!(plain.gaps, truth.gaps);
+    assert!(plain.orders as usize > truth.delivered.len() / 2);
+    let filtered = read(&client, "none");
+    assert_eq!((filtered.orders, filtered.gaps), (0, truth.gaps.clone()));
+
+    let status = final_status(&client);
+    reconcile(&status, truth.packets, &native);
+    assert_eq!(status.channels[0].next_sequence, truth.next);
+    assert!(status.ready);
+    assert_eq!(
+        status.latency_ns.ring_pub.count,
+        status.interfaces[0].queues[0].packets
+    );
+    gateway.stop().unwrap();
+    assert!(!gateway.socket.exists(), "the socket is removed");
+}
+
+#[test]
+fn the_real_a_and_b_lines_give_994_of_1000_messages() {
+    let Some(data) = data() else {
+        println!("skipped: no data (GATEWAY_TEST_DATA)");
+        return;
+    };
+    let file = data.join("nasdaq-moldudp64-ab/AB_merged_by_time.pcap");
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Running::start(config(folder.path(), &file, "asap", ""));
+    let client = gateway.client();
+    let native = read(&client, "native");
+    assert_eq!(native.native.len(), 994);
+    assert_eq!(native.gaps, [(291, 295), (329, 329)]);
+    let plain = read(&client, "all");
+    assert_eq!(plain.gaps, [(291, 295), (329, 329)]);
+    let status = final_status(&client);
+    assert_eq!(status.channels[0].lost, 6);
+    reconcile(&status, 318, &native);
+}

@@ -1,0 +1,99 @@
+//! After its start a worker allocates and frees nothing, whatever passes through it.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::{Running, config, until, write_capture};
+use gateway::service::status::Status;
+
+/// Allocations and frees by thread, under its id modulo the length.
+static CALLS: [AtomicU64; 1 << 16] = [const { AtomicU64::new(0) }; 1 << 16];
+
+struct Counting;
+
+fn count() {
+    // SAFETY: no arguments, no memory.
+    let thread = unsafe { libc::gettid() };
+    CALLS[thread as usize & 0xFFFF].fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: everything is the system allocator's; counting touches only a static.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn calls_of(thread: usize) -> u64 {
+    CALLS[thread & 0xFFFF].load(Ordering::Relaxed)
+}
+
+/// The kernel's id of the thread of that name.
+fn thread_named(name: &str) -> Option<usize> {
+    std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(Result::ok)
+        .find(|task| {
+            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        })
+        .and_then(|task| task.file_name().to_str()?.parse().ok())
+}
+
+#[test]
+fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ab.pcap");
+    // The day's first messages, a pause in which the count is read, then everything else.
+    let pause = |packet: u64| if packet == 2 { 1_500_000_000 } else { 0 };
+    let lost = |line: usize, packet: u64| packet % (3 + line as u64) == 0;
+    let truth = write_capture(&file, 20_000, lost, pause);
+    let queues = "[[queue]]\nname = \"some\"\nchannels = [\"itch\"]\nsymbols = [\"A*\", \"ZZZ\"]\n";
+    let gateway = Running::start(config(folder.path(), &file, "capture", queues));
+    let client = gateway.client();
+    let status = || -> Status { serde_json::from_str(&client.status().unwrap()).unwrap() };
+    until("the first messages", || {
+        (status().channels[0].messages > 0).then_some(())
+    });
+    let worker = until("the worker's thread", || thread_named("w0"));
+    std::thread::sleep(Duration::from_millis(50));
+    let before = calls_of(worker);
+    assert!(
+        status().channels[0].messages < 100,
+        "the pause is over already"
+    );
+
+    let after = until("the capture's end", || {
+        let status = status();
+        (status.channels[0].next_sequence == truth.next).then_some(status)
+    });
+    assert_eq!(after.channels[0].messages, truth.delivered.len() as u64);
+    assert!(after.channels[0].gaps > 0 && after.channels[0].instruments > 0);
+    // Its end is told to the control plane, once: the channel to it was made at the start.
+    until("the input's end", || {
+        (status().interfaces[0].state == "finished").then_some(())
+    });
+    // SAFETY: no arguments, no memory.
+    let this_thread = unsafe { libc::gettid() } as usize;
+    assert!(calls_of(this_thread) > 0, "the counter counts");
+    assert_eq!(
+        calls_of(worker) - before,
+        0,
+        "allocations and frees on the worker's thread"
+    );
+}
