@@ -61,7 +61,7 @@ fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
     let file = folder.path().join("ab.pcap");
     // The day's first messages, a pause in which the count is read, then everything else.
     let pause = |packet: u64| if packet == 2 { 1_500_000_000 } else { 0 };
-    let lost = |line: usize, packet: u64| packet % (3 + line as u64) == 0;
+    let lost = |line: usize, packet: u64| packet.is_multiple_of(3 + line as u64);
     let truth = write_capture(&file, 20_000, lost, pause);
     let queues = "[[queue]]\nname = \"some\"\nchannels = [\"itch\"]\nsymbols = [\"A*\", \"ZZZ\"]\n";
     let gateway = Running::start(config(folder.path(), &file, "capture", queues));

@@ -181,10 +181,9 @@ impl Worker {
         let mut heartbeat_at = 0;
         let mut idle_before = false;
         loop {
-            while let Some(command) = self.inbox.next() {
-                match command {
-                    Command::Stop => return self.stop(clock.now()),
-                }
+            match self.inbox.next() {
+                None => {}
+                Some(Command::Stop) => return self.stop(clock.now()),
             }
             let mut handled = 0;
             for index in 0..self.inputs.len() {
