@@ -17,11 +17,10 @@ pub struct Message<'a> {
 /// Walks the messages of a packet's body, at most as many as the header announced. Ends at the first that is cut.
 #[derive(Clone, Debug)]
 pub struct Messages<'a> {
-    body: &'a [u8],
-    offset: usize,
+    body_bytes: usize,
+    rest: &'a [u8],
     announced: u32,
     left: u32,
-    cut: bool,
 }
 
 impl<'a> Messages<'a> {
@@ -30,34 +29,39 @@ impl<'a> Messages<'a> {
     #[inline(always)]
     pub const fn new(body: &'a [u8], count: u32) -> Self {
         Self {
-            body,
-            offset: 0,
+            body_bytes: body.len(),
+            rest: body,
             announced: count,
             left: count,
-            cut: false,
         }
     }
 
-    /// What the walk found up to here. Complete once `next` returned `None`.
+    /// What the walk found. To be asked once `next` returned `None`: until then the messages to come count as cut.
     #[must_use]
     #[inline(always)]
     pub const fn walked(&self) -> Walked {
-        Walked {
-            whole: self.announced - self.left,
-            trailing_bytes: if self.left == 0 {
-                self.body.len() - self.offset
-            } else {
-                0
-            },
-            cut_at: if self.cut { Some(self.offset) } else { None },
+        let whole = self.announced - self.left;
+        if self.left == 0 {
+            Walked {
+                whole,
+                trailing_bytes: self.rest.len(),
+                cut_at: None,
+            }
+        } else {
+            Walked {
+                whole,
+                trailing_bytes: 0,
+                cut_at: Some(self.offset()),
+            }
         }
     }
 
     /// Bytes of the body that the messages so far took. The next packet begins here where packets lie back to back,
     /// as in files without UDP framing.
     #[must_use]
+    #[inline(always)]
     pub const fn offset(&self) -> usize {
-        self.offset
+        self.body_bytes - self.rest.len()
     }
 }
 
@@ -66,20 +70,14 @@ impl<'a> Iterator for Messages<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Message<'a>> {
-        if self.left == 0 || self.cut {
+        if self.left == 0 {
             return None;
         }
-        // `offset` never exceeds the body's length: each step checked the end it moved to.
-        let rest = self.body.get(self.offset..).unwrap_or_default();
-        let message = rest
-            .split_first_chunk::<LENGTH_BYTES>()
-            .and_then(|(length, rest)| rest.get(..usize::from(u16::from_be_bytes(*length))));
-        let Some(bytes) = message else {
-            self.cut = true;
-            return None;
-        };
-        let offset = self.offset;
-        self.offset += LENGTH_BYTES + bytes.len();
+        // A message that is cut changes nothing: whoever asks again is told the same.
+        let (length, rest) = self.rest.split_first_chunk::<LENGTH_BYTES>()?;
+        let (bytes, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let offset = self.offset();
+        self.rest = rest;
         self.left -= 1;
         Some(Message { offset, bytes })
     }
