@@ -17,7 +17,8 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
 /// A network namespace that exists as long as this value or a process in it does.
 #[derive(Clone, Debug)]
 pub struct Namespace {
-    net: Arc<OwnedFd>,
+    /// `None` for that of this process.
+    net: Option<Arc<OwnedFd>>,
 }
 
 impl Namespace {
@@ -36,20 +37,32 @@ impl Namespace {
         .context(
             "cannot make a network namespace: that needs root, or a user namespace of one's own",
         )?;
-        let namespace = Self { net: Arc::new(net) };
+        let namespace = Self {
+            net: Some(Arc::new(net)),
+        };
         namespace.ip("link set lo up")?;
         Ok(namespace)
     }
 
+    /// The namespace that this process is in already; needs no privilege.
+    pub const fn current() -> Self {
+        Self { net: None }
+    }
+
     /// A path that other programs can open while this process lives, as `ip link set X netns PATH` wants it.
     pub fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.net.as_raw_fd())
+        match &self.net {
+            Some(net) => format!("/proc/{}/fd/{}", std::process::id(), net.as_raw_fd()),
+            None => format!("/proc/{}/ns/net", std::process::id()),
+        }
     }
 
     /// A command that will run inside this namespace, with a `/sys` that shows its interfaces.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        let net = Arc::clone(&self.net);
+        let Some(net) = self.net.clone() else {
+            return command;
+        };
         let enter = move || -> io::Result<()> {
             move_into_link_name_space(net.as_fd(), Some(LinkNameSpaceType::Network))?;
             // sysfs shows the network namespace in which it was mounted. Where mounting is refused the program sees
@@ -64,8 +77,9 @@ impl Namespace {
 
     /// Runs `work` in this namespace, on a thread of its own.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let Some(net) = &self.net else { return work() };
         in_thread(|| {
-            move_into_link_name_space(self.net.as_fd(), Some(LinkNameSpaceType::Network))
+            move_into_link_name_space(net.as_fd(), Some(LinkNameSpaceType::Network))
                 .context("cannot enter the network namespace")?;
             work()
         })

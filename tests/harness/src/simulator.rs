@@ -73,6 +73,11 @@ pub struct LostReport {
 }
 
 impl Report {
+    /// Reads what `gateway-sim --json` wrote to stdout.
+    pub fn parse(stdout: &[u8]) -> Result<Self> {
+        serde_json::from_slice(stdout).context("gateway-sim printed no report")
+    }
+
     /// Datagrams that a receiver of line `name` gets.
     pub fn datagrams(&self, name: &str) -> u64 {
         let line = self
@@ -101,8 +106,7 @@ impl Simulator {
             "gateway-sim ended with {status}\n{}",
             self.process.output()
         );
-        serde_json::from_str(&self.process.stdout())
-            .with_context(|| format!("gateway-sim printed no report\n{}", self.process.output()))
+        Report::parse(self.process.stdout().as_bytes()).with_context(|| self.process.output())
     }
 }
 
