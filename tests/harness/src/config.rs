@@ -139,7 +139,8 @@ impl Config {
             lines: test_lines(),
             queues: vec![Queue::all("all")],
             session_date: "auto".to_owned(),
-            hold_timeout_us: 20_000,
+            // A busy test machine may keep the exchange from its core between two sends.
+            hold_timeout_us: 200_000,
             metrics_listen: "127.0.0.1:9464".to_owned(),
         }
     }

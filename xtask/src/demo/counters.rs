@@ -14,9 +14,11 @@ pub(crate) struct Counters {
     pub(crate) delivered: u64,
     /// Messages declared lost.
     pub(crate) lost: u64,
+    /// Messages that came after they had been declared lost.
+    pub(crate) late: u64,
     /// Gaps declared.
     pub(crate) gaps: u64,
-    /// Packets that brought nothing new.
+    /// Messages that came again: on the other line, or twice on one.
     pub(crate) duplicates: u64,
     /// By line.
     pub(crate) lines: Vec<LineCounters>,
@@ -51,6 +53,7 @@ impl Counters {
             packets: lines.iter().map(|line| line.packets).sum(),
             delivered: total("gateway_messages_total", &[]),
             lost: total("gateway_messages_lost_total", &[]),
+            late: total("gateway_late_messages_total", &[]),
             gaps: total("gateway_gaps_total", &[]),
             duplicates: total("gateway_duplicates_total", &[]),
             lines,

@@ -20,6 +20,10 @@ const EVERYTHING: &str = "everything";
 /// The queue of some symbols and the strategy that reads it.
 const SOME: &str = "some-symbols";
 
+/// How long a hole waits for the other line. Between two cores' worth of processes the two lines may be milliseconds
+/// apart; on a network they are microseconds apart.
+const HOLD_TIMEOUT_US: u64 = 5_000;
+
 /// Everything that runs.
 pub(crate) struct Stage {
     pub(crate) gateway: Gateway,
@@ -58,6 +62,7 @@ impl Stage {
                 Queue::all(SOME).only(&[source.some_symbols()]),
             ],
             session_date: source.session_date(),
+            hold_timeout_us: HOLD_TIMEOUT_US,
             ..Config::new(Input::tier(mode))
         };
         let gateway = Gateway::start(&binaries, &network.gateway, &config)?;
