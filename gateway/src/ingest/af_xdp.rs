@@ -163,9 +163,9 @@ impl Ingest for AfXdpIngest {
         }
         let (_, rx, free, frames) = self.xsk.parts();
         let mut handed = 0;
-        for ahead in 0..ready {
-            let descriptor = rx.peek(ahead);
-            // SAFETY: the descriptor is on the RX ring, so its frame is ours until it is offered on the FILL ring again,
+        for _ in 0..ready {
+            let Some(descriptor) = rx.take() else { break };
+            // SAFETY: the descriptor was taken from the RX ring, so its frame is ours until it is offered on the FILL ring again,
             // which happens in a later call.
             let Some((before, frame)) = (unsafe { frames.packet(descriptor.addr, descriptor.len) })
             else {
@@ -192,7 +192,7 @@ impl Ingest for AfXdpIngest {
                 });
             }
         }
-        rx.release(ready);
+        rx.release();
         Ok(handed)
     }
 

@@ -5,6 +5,7 @@
 //! go. Attaching comes before binding because drivers make their XDP queues then, and because attaching resets some
 //! NICs for seconds: the program stays attached when zero-copy is refused and copying takes its place.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
@@ -19,7 +20,9 @@ use super::program::SteeringProgram;
 use super::refusal::Refusal;
 use super::socket::SocketIngest;
 use super::xsk::{SetupError, SetupStep};
-use super::{IngestError, InterfaceRequest, Membership, Mode, Provider, Queues, Step, Tier};
+use super::{
+    IngestError, InterfaceRequest, Membership, Mode, Provider, Queues, Step, Stream, Tier,
+};
 
 /// An open interface: its providers go to workers, the rest stays with the control plane.
 ///
@@ -348,6 +351,26 @@ fn check_range(request: &InterfaceRequest) -> Result<(), IngestError> {
     if request.streams.is_empty() {
         return bad("streams", "empty".to_owned(), "at least one group and port");
     }
+    let mut seen = HashSet::new();
+    for Stream { group, port, .. } in &request.streams {
+        if *port == 0 || !seen.insert((group, port)) {
+            return bad(
+                "streams",
+                format!("{group}:{port}"),
+                "each group and port once, and no port 0",
+            );
+        }
+    }
+    if let Queues::Only(queues) = &request.queues {
+        let different: HashSet<_> = queues.iter().collect();
+        if queues.is_empty() || different.len() != queues.len() {
+            return bad(
+                "queues",
+                format!("{queues:?}"),
+                "at least one receive queue, each once",
+            );
+        }
+    }
     if let Mode::Exactly(Tier::Capture) = request.mode {
         return bad(
             "mode",
@@ -356,4 +379,90 @@ fn check_range(request: &InterfaceRequest) -> Result<(), IngestError> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::ErrorKind;
+
+    #[test]
+    fn requests_out_of_range_are_refused_with_key_and_value() {
+        let stream = |port| Stream {
+            group: [239, 0, 0, 1].into(),
+            port,
+            sources: vec![],
+        };
+        let good = InterfaceRequest::new("no-such-interface", vec![stream(1), stream(2)]);
+        assert!(matches!(
+            open(&good),
+            Err(IngestError::InterfaceMissing { .. })
+        ));
+        for (request, key) in [
+            (
+                InterfaceRequest {
+                    rx_ring: 1000,
+                    ..good.clone()
+                },
+                "`rx_ring`",
+            ),
+            (
+                InterfaceRequest {
+                    rx_ring: 32,
+                    ..good.clone()
+                },
+                "`rx_ring`",
+            ),
+            (
+                InterfaceRequest {
+                    streams: vec![],
+                    ..good.clone()
+                },
+                "`streams`",
+            ),
+            (
+                InterfaceRequest {
+                    streams: vec![stream(0)],
+                    ..good.clone()
+                },
+                "`streams`",
+            ),
+            (
+                InterfaceRequest {
+                    streams: vec![stream(1), stream(1)],
+                    ..good.clone()
+                },
+                "239.0.0.1:1",
+            ),
+            (
+                InterfaceRequest {
+                    queues: Queues::Only(vec![]),
+                    ..good.clone()
+                },
+                "`queues`",
+            ),
+            (
+                InterfaceRequest {
+                    queues: Queues::Only(vec![1, 1]),
+                    ..good.clone()
+                },
+                "[1, 1]",
+            ),
+            (
+                InterfaceRequest {
+                    mode: Mode::Exactly(Tier::Capture),
+                    ..good.clone()
+                },
+                "`mode`",
+            ),
+        ] {
+            match open(&request) {
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::InterfaceUnusable);
+                    assert!(error.to_string().contains(key), "{error}");
+                }
+                Ok(_) => panic!("{key} accepted"),
+            }
+        }
+    }
 }

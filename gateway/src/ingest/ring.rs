@@ -166,25 +166,31 @@ impl RxRing {
         // Acquire pairs with the kernel's release of the producer position (`xskq_prod_submit`): the descriptors, and
         // the packets that they describe, are written.
         self.available = self.shared.producer().load(Ordering::Acquire);
-        // A position further than the ring is long cannot come from a sane kernel; never read beyond what it holds.
-        self.available
-            .wrapping_sub(self.consumed)
-            .min(self.shared.size)
-            .min(limit)
+        // A position further ahead than the ring is long cannot come from a sane kernel: believe none of it.
+        let ready = self.available.wrapping_sub(self.consumed);
+        if ready > self.shared.size {
+            self.available = self.consumed;
+            return 0;
+        }
+        ready.min(limit)
     }
 
-    /// The descriptor `ahead` of the next to be taken. `ahead` must be less than what [`RxRing::ready`] returned.
+    /// Takes the next packet, if one is ready by the last [`RxRing::ready`]. Its entry is the kernel's again with the
+    /// next [`RxRing::release`].
     #[inline]
-    pub(super) fn peek(&self, ahead: u32) -> Descriptor {
-        // SAFETY: entries between our position and the kernel's are ours to read until we release them; `entry` masks,
-        // so that a wrong `ahead` reads an old descriptor, never other memory.
-        unsafe { self.shared.entry(self.consumed.wrapping_add(ahead)).read() }
+    pub(super) fn take(&mut self) -> Option<Descriptor> {
+        if self.consumed == self.available {
+            return None;
+        }
+        // SAFETY: entries between our position and the kernel's are ours to read until we release them.
+        let descriptor = unsafe { self.shared.entry(self.consumed).read() };
+        self.consumed = self.consumed.wrapping_add(1);
+        Some(descriptor)
     }
 
-    /// Gives `count` entries back to the kernel.
+    /// Gives the entries taken so far back to the kernel.
     #[inline]
-    pub(super) fn release(&mut self, count: u32) {
-        self.consumed = self.consumed.wrapping_add(count);
+    pub(super) fn release(&self) {
         // Release pairs with the kernel's acquire of the consumer position (`xskq_prod_reserve`): our reads of the
         // entries happen before it writes them again.
         self.shared
@@ -318,12 +324,13 @@ mod tests {
                 if ready == 0 {
                     break;
                 }
-                for ahead in 0..ready {
-                    assert_eq!(ring.peek(ahead).addr, expected * 4096);
+                for _ in 0..ready {
+                    assert_eq!(ring.take().unwrap().addr, expected * 4096);
                     expected += 1;
                 }
-                ring.release(ready);
+                ring.release();
             }
+            assert!(ring.take().is_none());
             assert_eq!(u64::from(produced), expected);
             assert_eq!(
                 fake.positions[1].load(Ordering::Relaxed),
