@@ -1,6 +1,6 @@
 //! What one client, and the log, may take.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Requests of one client that are answered in a second; further ones wait.
@@ -26,43 +26,47 @@ impl Pace {
     }
 }
 
-/// Opens once a second, and counts how often it was found closed.
+/// Lets so many lines into the log in any second that begins with one, and counts those it held back.
 #[derive(Debug)]
 pub(super) struct LogGate {
-    since: Instant,
-    opens_at_ms: AtomicU64,
-    held_back: AtomicU64,
+    lines_per_second: u32,
+    window: Mutex<Window>,
 }
 
-impl Default for LogGate {
-    fn default() -> Self {
-        Self {
-            since: Instant::now(),
-            opens_at_ms: AtomicU64::new(0),
-            held_back: AtomicU64::new(0),
-        }
-    }
+#[derive(Debug, Default)]
+struct Window {
+    began: Option<Instant>,
+    lines: u32,
+    held_back: u64,
 }
 
 impl LogGate {
-    /// How many were held back since the last one that passed, if this one passes.
-    pub(super) fn pass(&self) -> Option<u64> {
-        self.pass_at(self.since.elapsed())
+    pub(super) fn new(lines_per_second: u32) -> Self {
+        Self {
+            lines_per_second,
+            window: Mutex::default(),
+        }
     }
 
-    fn pass_at(&self, elapsed: Duration) -> Option<u64> {
-        let now = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let opens = self.opens_at_ms.load(Ordering::Relaxed);
-        // Counters of no consequence but for the log: nothing is ordered by them.
-        let passes = now >= opens
-            && self
-                .opens_at_ms
-                .compare_exchange(opens, now + 1_000, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        if passes {
-            return Some(self.held_back.swap(0, Ordering::Relaxed));
+    /// How many were held back since the last one that passed, if this one passes.
+    pub(super) fn pass(&self) -> Option<u64> {
+        self.pass_at(Instant::now())
+    }
+
+    fn pass_at(&self, now: Instant) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = window
+            .began
+            .is_none_or(|began| now.saturating_duration_since(began) >= Duration::from_secs(1));
+        if over {
+            window.began = Some(now);
+            window.lines = 0;
         }
-        self.held_back.fetch_add(1, Ordering::Relaxed);
+        if window.lines < self.lines_per_second {
+            window.lines += 1;
+            return Some(std::mem::take(&mut window.held_back));
+        }
+        window.held_back += 1;
         None
     }
 }
@@ -87,12 +91,17 @@ mod tests {
     }
 
     #[test]
-    fn the_log_hears_once_a_second_and_how_often_in_between() {
-        let gate = LogGate::default();
-        assert_eq!(gate.pass_at(Duration::ZERO), Some(0));
-        for ms in 1..1_000 {
-            assert_eq!(gate.pass_at(Duration::from_millis(ms)), None);
+    fn the_log_hears_so_many_lines_a_second_and_how_many_it_missed() {
+        let gate = LogGate::new(2);
+        let start = Instant::now();
+        let at = |ms| gate.pass_at(start + Duration::from_millis(ms));
+        assert_eq!((at(0), at(1)), (Some(0), Some(0)));
+        for ms in 2..1_000 {
+            assert_eq!(at(ms), None);
         }
-        assert_eq!(gate.pass_at(Duration::from_millis(1_000)), Some(999));
+        assert_eq!(
+            (at(1_000), at(1_001), at(1_002)),
+            (Some(998), Some(0), None)
+        );
     }
 }

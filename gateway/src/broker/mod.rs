@@ -10,7 +10,7 @@
 //!
 //! No input panics the broker or grows its memory: a message is at most 256 bytes, a client is answered at most
 //! [`REQUESTS_PER_SECOND`] times a second and waits otherwise, a client that does not read its answers is
-//! disconnected, clients beyond [`BrokerOptions::clients_max`] are refused, and what hostile clients do is counted and
+//! disconnected, clients beyond [`BrokerOptions::clients_max`] are refused, and what clients do wrong is counted and
 //! logged no more than once a second.
 
 mod credentials;

@@ -82,13 +82,31 @@ pub(super) struct Reader {
     pub(super) page: PositionPage,
 }
 
+/// Lines a second about what clients did wrong.
+const COMPLAINTS_PER_SECOND: u32 = 1;
+/// Lines a second about readers that come and go: a restart of every strategy is told whole, a flood is not.
+const READER_LINES_PER_SECOND: u32 = 50;
+
 /// The readers at this moment, and counters. Shared by broker and reporters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registry {
     readers: Mutex<BTreeMap<u64, Reader>>,
     next_id: AtomicU64,
     pub(super) counters: Counters,
     log: LogGate,
+    reader_log: LogGate,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            readers: Mutex::default(),
+            next_id: AtomicU64::new(0),
+            counters: Counters::default(),
+            log: LogGate::new(COMPLAINTS_PER_SECOND),
+            reader_log: LogGate::new(READER_LINES_PER_SECOND),
+        }
+    }
 }
 
 impl Registry {
@@ -126,7 +144,10 @@ impl Registry {
         // A counter: only its own order matters.
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         count(&self.counters.subscriptions);
-        tracing::info!(reader = reader.name, queue = reader.queue.name(), peer = %Peer(reader.peer), "reader attached");
+        if let Some(held_back) = self.reader_log.pass() {
+            let (queue, peer) = (reader.queue.name(), Peer(reader.peer));
+            tracing::info!(reader = reader.name, queue, %peer, held_back, "reader attached");
+        }
         self.lock().insert(id, reader);
         id
     }
@@ -135,13 +156,10 @@ impl Registry {
         let Some(reader) = self.lock().remove(&id) else {
             return;
         };
-        let status = reader.status(Clock::global().now());
-        tracing::info!(
-            reader = status.name,
-            queue = status.queue,
-            lost = status.lost,
-            "reader gone"
-        );
+        if let Some(held_back) = self.reader_log.pass() {
+            let (queue, lost) = (reader.queue.name(), reader.page.read().lost);
+            tracing::info!(reader = reader.name, queue, lost, held_back, "reader gone");
+        }
     }
 
     pub(super) fn accept_failed(&self, error: &io::Error) {
