@@ -33,8 +33,11 @@ pub(crate) struct Stage {
     config: Config,
 }
 
-/// Builds the programs.
+/// Builds the programs; `GATEWAY_BINARIES` names a folder that has them already.
 pub(crate) fn build() -> Result<Binaries> {
+    if let Some(folder) = std::env::var_os("GATEWAY_BINARIES") {
+        return Ok(Binaries::at(folder));
+    }
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root())

@@ -91,6 +91,7 @@ impl Books {
         self.orders.insert(record.order_id, order);
         let levels = self.levels.entry(instrument).or_default();
         levels.changes += 1;
+        levels.uncross(is_bid, order.price);
         *levels.side(is_bid).entry(order.price).or_default() += u64::from(order.size);
     }
 
@@ -122,6 +123,16 @@ impl Books {
 }
 
 impl Levels {
+    /// An order that rests at `price` proves that nothing rests opposite at a better one: what is there was executed
+    /// or cancelled by a message that was lost.
+    fn uncross(&mut self, is_bid: bool, price: i64) {
+        if is_bid {
+            self.asks = self.asks.split_off(&(price + 1));
+        } else {
+            self.bids.split_off(&price);
+        }
+    }
+
     fn side(&mut self, is_bid: bool) -> &mut BTreeMap<i64, u64> {
         if is_bid {
             &mut self.bids
