@@ -38,6 +38,15 @@ fn help_teaches_and_lists_the_exit_codes() {
 }
 
 #[test]
+fn the_documentation_has_every_exit_code() {
+    let page = include_str!("../../docs/command-line.md");
+    for exit in gateway::cli::exit::Exit::ALL {
+        let row = format!("| {} | {} |", exit as u8, exit.meaning());
+        assert!(page.contains(&row), "docs/command-line.md lacks: {row}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_exits_2() {
     assert_eq!(gateway(&["frobnicate"]).status.code(), Some(2));
 }

@@ -2,5 +2,6 @@
 
 mod families;
 pub mod histogram;
+mod page;
 
 pub use families::render;

@@ -8,7 +8,7 @@ use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
 use gateway_queue::{Publisher, PublisherOptions, QueueHandle};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::error::ServiceError;
 use super::state::{InputSeat, InterfaceState, Seat};
@@ -62,7 +62,6 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
                     let providers = std::mem::take(&mut open.providers);
                     let mut state = interface_state(&request, &open);
                     seat(&mut state, providers, &routes, worker, plan);
-                    announce(&state);
                     interfaces.push(state);
                     opened.push((request, open));
                 }
@@ -77,7 +76,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
                     let mut state = InterfaceState::new(&capture.name, Tier::Capture);
                     let providers = vec![Provider::Pcap(provider)];
                     seat(&mut state, providers, &routes, worker, plan);
-                    announce(&state);
+                    info!(capture = state.name, file = %capture.file.display(), "capture open");
                     interfaces.push(state);
                 }
             }
@@ -114,19 +113,6 @@ fn seat(
             routes: routes.to_vec(),
         });
     }
-}
-
-fn announce(state: &InterfaceState) {
-    for step in &state.steps {
-        warn!(interface = state.name, tier = %step.tier, reason = step.reason, "tier not used");
-    }
-    info!(
-        interface = state.name,
-        tier = %state.tier,
-        queues = state.inputs.len(),
-        driver = state.driver,
-        "input open"
-    );
 }
 
 fn interface_state(request: &InterfaceRequest, open: &Opened) -> InterfaceState {

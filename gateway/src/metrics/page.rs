@@ -1,0 +1,95 @@
+//! Samples gathered into families, and written as Prometheus' text.
+
+use prometheus::TextEncoder;
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+use super::histogram::Snapshot;
+
+/// Upper bounds of the classic latency buckets in nanoseconds: 100 ns to about 10 ms, each twice the one before.
+const BOUNDS_NS: [u64; 18] = [
+    100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 204_800, 409_600,
+    819_200, 1_638_400, 3_276_800, 6_553_600, 10_000_000,
+];
+pub(super) type Labels<'a> = [(&'a str, &'a str)];
+
+/// Families in the order of their first sample.
+#[derive(Default)]
+pub(super) struct Page {
+    families: Vec<MetricFamily>,
+}
+
+impl Page {
+    /// The page in Prometheus' text format.
+    pub(super) fn text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.families)
+    }
+
+    pub(super) fn gauge(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: f64) {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut metric = metric(labels);
+        metric.set_gauge(gauge);
+        self.add(name, help, MetricType::GAUGE, metric);
+    }
+
+    pub(super) fn counter(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: u64) {
+        let mut counter = Counter::default();
+        counter.set_value(value as f64);
+        let mut metric = metric(labels);
+        metric.set_counter(counter);
+        self.add(name, help, MetricType::COUNTER, metric);
+    }
+
+    pub(super) fn histogram(&mut self, name: &str, help: &str, labels: &Labels<'_>, snapshot: &Snapshot) {
+        let mut histogram = Histogram::default();
+        histogram.set_sample_count(snapshot.count);
+        histogram.set_sample_sum(snapshot.sum_ns as f64 / 1e9);
+        histogram.set_bucket(
+            BOUNDS_NS
+                .iter()
+                .map(|bound| {
+                    let mut bucket = Bucket::default();
+                    bucket.set_upper_bound(*bound as f64 / 1e9);
+                    bucket.set_cumulative_count(snapshot.count_at_most(*bound));
+                    bucket
+                })
+                .collect(),
+        );
+        let mut metric = metric(labels);
+        metric.set_histogram(histogram);
+        self.add(name, help, MetricType::HISTOGRAM, metric);
+    }
+
+    fn add(&mut self, name: &str, help: &str, kind: MetricType, metric: Metric) {
+        let name = format!("gateway_{name}");
+        if let Some(family) = self.families.iter_mut().find(|f| f.name() == name) {
+            let mut metrics = family.take_metric();
+            metrics.push(metric);
+            family.set_metric(metrics);
+            return;
+        }
+        let mut family = MetricFamily::default();
+        family.set_name(name);
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(vec![metric]);
+        self.families.push(family);
+    }
+}
+
+fn metric(labels: &Labels<'_>) -> Metric {
+    Metric::from_label(
+        labels
+            .iter()
+            .map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name((*name).to_owned());
+                pair.set_value((*value).to_owned());
+                pair
+            })
+            .collect(),
+    )
+}
+
