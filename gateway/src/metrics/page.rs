@@ -42,7 +42,13 @@ impl Page {
         self.add(name, help, MetricType::COUNTER, metric);
     }
 
-    pub(super) fn histogram(&mut self, name: &str, help: &str, labels: &Labels<'_>, snapshot: &Snapshot) {
+    pub(super) fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &Labels<'_>,
+        snapshot: &Snapshot,
+    ) {
         let mut histogram = Histogram::default();
         histogram.set_sample_count(snapshot.count);
         histogram.set_sample_sum(snapshot.sum_ns as f64 / 1e9);
@@ -92,4 +98,3 @@ fn metric(labels: &Labels<'_>) -> Metric {
             .collect(),
     )
 }
-
