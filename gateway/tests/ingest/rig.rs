@@ -127,8 +127,10 @@ pub(crate) fn receive(
     progress: &AtomicUsize,
 ) -> (Received, Vec<Stamps>) {
     let (mut received, mut stamps, mut total) = (Received::new(), Vec::new(), 0);
-    let mut last = Instant::now();
-    while total < expected && last.elapsed() < PATIENCE {
+    // Empty polls count as well as time: the machine itself may have been paused.
+    let (mut last, mut empty) = (Instant::now(), 0);
+    while total < expected && (last.elapsed() < PATIENCE || empty < 1000) {
+        empty += 1;
         for provider in &mut *providers {
             let handed = provider
                 .poll(&mut |datagram| {
@@ -142,7 +144,7 @@ pub(crate) fn receive(
             total += handed;
             progress.store(total, Ordering::Relaxed);
             if handed > 0 {
-                last = Instant::now();
+                (last, empty) = (Instant::now(), 0);
             }
         }
     }
