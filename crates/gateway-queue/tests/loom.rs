@@ -67,6 +67,15 @@ fn record(position: u64, words: usize) -> Vec<u64> {
     record
 }
 
+/// Publishes as `Publisher` does: by the shorter way where the record fits one slot.
+fn publish<const P: usize>(writer: &mut Writer<Ring<P>, P>, words: usize) {
+    let record = record(writer.next(), words);
+    match <&[u64; P]>::try_from(record.as_slice()) {
+        Ok(words) => writer.publish_array(words),
+        Err(_) => writer.publish_slots(&record),
+    }
+}
+
 /// Polls so often and checks that every record is whole, in order and once, and that received plus lost is where the
 /// reader stands.
 fn read<const P: usize>(reader: &mut Reader<Ring<P>, P>, polls: usize, words: usize) -> (u64, u64) {
@@ -117,12 +126,12 @@ fn writer_and_reader<const P: usize>(
         let ring = Ring::<P>::new(shape);
         let mut writer = Writer::<_, P>::new(ring.clone(), shape);
         for _ in 0..before {
-            writer.publish_slots(&record(writer.next(), words));
+            publish(&mut writer, words);
         }
         let mut reader = Reader::<_, P>::new(ring, shape, 0, on_lapped);
         let publishing = thread::spawn(move || {
             for _ in 0..during {
-                writer.publish_slots(&record(writer.next(), words));
+                publish(&mut writer, words);
             }
         });
         read(&mut reader, polls, words);
@@ -160,7 +169,7 @@ fn a_reader_that_joins_at_the_head_sees_what_follows_whole() {
         let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         let publishing = thread::spawn(move || {
             for _ in 0..2 {
-                writer.publish_slots(&record(writer.next(), 1));
+                publish(&mut writer, 1);
             }
         });
         let oldest = Reader::<_, 1>::oldest(&ring, shape);
@@ -180,7 +189,7 @@ fn the_end_is_seen_after_every_record() {
         let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         let publishing = thread::spawn(move || {
             for _ in 0..2 {
-                writer.publish_slots(&record(writer.next(), 1));
+                publish(&mut writer, 1);
             }
             writer.memory().0.state.store(1, Ordering::Release);
         });
