@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gateway_e2e::{Lab, Observer};
 use gateway_feed::record::ControlKind;
-use gateway_test_harness::Config;
 use gateway_test_harness::config::{Input, Queue};
+use gateway_test_harness::{Config, Metrics, Report};
 
 const LIMIT: Duration = Duration::from_secs(40);
 const FLOW: &str = "generate --symbols 40 --messages 60000 --pace rate=30000 --messages-per-packet 6 --loss-a 0.02 \
@@ -58,6 +58,7 @@ fn reconciles_on(tier: &str, flow: &str) {
         );
     }
     let every = all[0].seen();
+    assert_every_packet_is_accounted_for(&gateway.metrics().unwrap(), &report, tier);
 
     let seen = raw
         .wait_for("as many native messages", LIMIT, |seen| {
@@ -95,6 +96,43 @@ fn reconciles_on(tier: &str, flow: &str) {
         seen.gaps, every.gaps,
         "a gap concerns every reader of the channel"
     );
+}
+
+/// Sender, XDP verdicts, ring, lines and messages: each packet is under exactly one count.
+fn assert_every_packet_is_accounted_for(metrics: &Metrics, report: &Report, tier: &str) {
+    let sum =
+        |name: &str, labels: &[(&str, &str)]| metrics.sum(name, labels).unwrap_or_default() as u64;
+    let received = sum("gateway_rx_packets_total", &[]);
+    let sent: u64 = report.lines.keys().map(|line| report.datagrams(line)).sum();
+    assert_eq!(received, sent, "sent = received");
+    if tier != "socket" {
+        assert_eq!(
+            sum("gateway_xdp_verdicts_total", &[("verdict", "redirect")]),
+            received,
+            "redirected = received"
+        );
+        assert_eq!(sum("gateway_xsk_rx_dropped_total", &[]), 0);
+    }
+    assert_eq!(sum("gateway_rx_refused_total", &[]), 0);
+    assert_eq!(sum("gateway_decode_errors_total", &[]), 0);
+    for line in report.lines.keys() {
+        let packets = sum("gateway_group_packets_total", &[("line", line)]);
+        assert_eq!(packets, report.datagrams(line), "line {line}");
+    }
+    let messages = sum("gateway_messages_total", &[]);
+    assert_eq!(
+        messages + sum("gateway_messages_lost_total", &[]),
+        report.messages,
+        "sent = delivered + lost"
+    );
+    // Every message of every packet that came was delivered or had been delivered before.
+    let came: u64 = report.lines.values().map(|line| line.messages_sent).sum();
+    let again = sum("gateway_duplicates_total", &[]);
+    assert!(
+        messages + again >= came,
+        "{messages} delivered and {again} again of {came} that came"
+    );
+    assert_eq!(sum("gateway_late_messages_total", &[]), 0);
 }
 
 /// Neighbouring ranges joined: one loss may be declared in two gaps.

@@ -117,6 +117,8 @@ impl Input {
 /// enough for gateway, exchange and strategies.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What the gateway calls itself.
+    pub name: String,
     /// Where packets come from.
     pub input: Input,
     /// The channel's lines.
@@ -135,6 +137,7 @@ impl Config {
     /// A configuration with the test lines and one queue `all`.
     pub fn new(input: Input) -> Self {
         Self {
+            name: "test".to_owned(),
             input,
             lines: test_lines(),
             queues: vec![Queue::all("all")],
@@ -156,7 +159,8 @@ impl Config {
     fn write(&self, out: &mut String, socket: &Path) -> std::fmt::Result {
         writeln!(
             out,
-            "[gateway]\nname = \"test\"\nbroker_socket = {}",
+            "[gateway]\nname = {}\nbroker_socket = {}",
+            quoted(&self.name),
             quoted(&socket.to_string_lossy())
         )?;
         writeln!(

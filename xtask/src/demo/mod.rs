@@ -10,6 +10,7 @@ mod outcome;
 mod screen;
 mod source;
 mod stage;
+mod symbols;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

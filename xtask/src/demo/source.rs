@@ -1,10 +1,15 @@
 //! What the simulated exchange sends.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use gateway_test_harness::data;
 
+use super::symbols;
+
+/// Decides which packets are lost. With this one the short recording has a packet that both lines drop.
+const SEED: u64 = 26;
 /// Packets lost on each line, on purpose.
 pub(crate) const LOSS: f64 = 0.02;
 /// Messages a second of the generated flow: far below what the path carries, so that two cores also have time for
@@ -81,6 +86,14 @@ impl Source {
         }
     }
 
+    /// Names of instruments that no directory message names.
+    pub(crate) fn symbols(&self) -> HashMap<u32, String> {
+        match self {
+            Self::Generated { .. } => HashMap::new(),
+            Self::Recorded { file, .. } => symbols::of_recording(file),
+        }
+    }
+
     /// The session's date for the gateway's configuration.
     pub(crate) fn session_date(&self) -> String {
         match self {
@@ -109,8 +122,9 @@ impl Source {
         if let Self::Recorded { file, .. } = self {
             arguments.insert(1, file.display().to_string());
         }
-        let common =
-            format!("--loss-a {LOSS} --loss-b {LOSS} --seed 7 --heartbeat-ms 200 --end-of-session");
+        let common = format!(
+            "--loss-a {LOSS} --loss-b {LOSS} --seed {SEED} --heartbeat-ms 200 --end-of-session"
+        );
         arguments.extend(common.split_whitespace().map(str::to_owned));
         arguments
     }

@@ -1,5 +1,6 @@
 //! The demo's players: gateway, strategies and exchange, each a process in its namespace.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) struct Stage {
     binaries: Binaries,
     network: Network,
     config: Config,
+    symbols: HashMap<u32, String>,
 }
 
 /// Builds the programs; `GATEWAY_BINARIES` names a folder that has them already.
@@ -60,6 +62,7 @@ impl Stage {
     pub(crate) fn set_up(binaries: Binaries, source: &Source, mode: &str) -> Result<Self> {
         let network = Network::new()?;
         let config = Config {
+            name: "demo".to_owned(),
             queues: vec![
                 Queue::all(EVERYTHING),
                 Queue::all(SOME).only(&[source.some_symbols()]),
@@ -75,6 +78,7 @@ impl Stage {
             binaries,
             network,
             config,
+            symbols: source.symbols(),
         };
         for queue in [EVERYTHING, SOME] {
             stage.start_strategy(queue)?;
@@ -114,7 +118,18 @@ impl Stage {
             .iter()
             .map(|strategy| {
                 let line = strategy.last_line().context("a strategy is silent")?;
-                serde_json::from_str(&line).with_context(|| format!("a strategy printed {line:?}"))
+                let mut said: Strategy = serde_json::from_str(&line)
+                    .with_context(|| format!("a strategy printed {line:?}"))?;
+                for best in &mut said.best {
+                    let number = best
+                        .symbol
+                        .strip_prefix('#')
+                        .and_then(|number| number.parse().ok());
+                    if let Some(name) = number.and_then(|number: u32| self.symbols.get(&number)) {
+                        best.symbol.clone_from(name);
+                    }
+                }
+                Ok(said)
             })
             .collect()
     }
