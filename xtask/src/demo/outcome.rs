@@ -249,12 +249,19 @@ impl fmt::Display for Outcome {
         } else {
             format!("{} gaps", number(self.gaps))
         };
-        writeln!(
+        write!(
             f,
-            "  {:<26}{:>12}   in {gaps}",
-            "  lost on both lines",
+            "  {:<26}{:>12}   in {gaps}: ",
+            "  lost",
             number(self.lost)
         )?;
+        match self.late {
+            0 => writeln!(f, "dropped on both lines")?,
+            late => {
+                let dropped = number(self.dropped_on_both_lines);
+                writeln!(f, "{dropped} dropped on both lines, {} late", number(late))?;
+            }
+        }
         match self.reconciles {
             true => writeln!(
                 f,
