@@ -100,10 +100,9 @@ fn without_privilege_an_af_xdp_tier_is_refused_with_the_capabilities_it_needs() 
         return;
     };
     // Another user may not enter the folders of this one, and must be able to make a socket.
-    let folder = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777))
-        .tempdir()
-        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(folder.path(), anybody).unwrap();
     let program = folder.path().join("gateway");
     fs::copy(lab.binaries.path("gateway"), &program).unwrap();
     let mut command = lab.network.gateway.command("setpriv");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateway_e2e::{Lab, Observer};
 use gateway_feed::record::ControlKind;
 use gateway_test_harness::config::{Input, Queue};
-use gateway_test_harness::{Config, Metrics, Report};
+use gateway_test_harness::{Config, Metrics, Report, wait};
 
 const LIMIT: Duration = Duration::from_secs(40);
 const FLOW: &str = "generate --symbols 40 --messages 60000 --pace rate=30000 --messages-per-packet 6 --loss-a 0.02 \
@@ -58,7 +58,13 @@ fn reconciles_on(tier: &str, flow: &str) {
         );
     }
     let every = all[0].seen();
-    assert_every_packet_is_accounted_for(&gateway.metrics().unwrap(), &report, tier);
+    let metrics = wait::until("the counters on show to catch up", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let sum = |name| metrics.sum(name, &[]).unwrap_or_default() as u64;
+        let shown = sum("gateway_messages_total") + sum("gateway_messages_lost_total");
+        Ok((shown >= report.messages).then_some(metrics))
+    });
+    assert_every_packet_is_accounted_for(&metrics.unwrap(), &report, tier);
 
     let seen = raw
         .wait_for("as many native messages", LIMIT, |seen| {

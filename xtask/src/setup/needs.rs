@@ -29,6 +29,7 @@ pub(crate) fn all() -> Vec<Need> {
         ),
         program("clang", "the bindings of libxdp (libclang)", &["clang"]),
         program("pkg-config", "finding the C libraries", &["pkg-config"]),
+        program("make", "the build of libbpf", &["make"]),
         program("m4", "the build of libxdp", &["m4"]),
         header(
             "libelf",
