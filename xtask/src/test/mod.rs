@@ -95,7 +95,7 @@ fn run_step(step: &mut Step, logs: &Path) -> Result<Summary> {
     };
     // A build error or a crash of the test binary leaves no result line.
     summary.failed = summary.failed.max(1);
-    show_end(&output);
+    show_end(&summary::failures(&output).unwrap_or(output));
     println!("{:<8} FAILED in {elapsed:.1} s: {failure}", step.name);
     println!("         {}", shell::display(&step.command));
     println!("         whole output: {}", log.display());

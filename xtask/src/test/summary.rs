@@ -70,6 +70,24 @@ impl Summary {
     }
 }
 
+/// The parts of the output that tell of failed tests; `None` where there are none.
+pub(crate) fn failures(output: &str) -> Option<String> {
+    let mut told = String::new();
+    let mut telling = false;
+    for line in output.lines() {
+        match line {
+            "failures:" => telling = true,
+            _ if line.starts_with("test result: ") => telling = false,
+            _ => {}
+        }
+        if telling {
+            told.push_str(line);
+            told.push('\n');
+        }
+    }
+    (!told.is_empty()).then_some(told)
+}
+
 /// The number before `word` in `ok. 3 passed; 0 failed; 1 ignored; ...`.
 fn count(result: &str, word: &str) -> u64 {
     result
