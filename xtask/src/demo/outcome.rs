@@ -291,6 +291,11 @@ impl fmt::Display for Outcome {
                 &strategy.latency_ns,
             )?;
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        writeln!(
+            f,
+            "  (exchange, gateway and strategies share {cores} cores; what is behind a hole waits for the other line)"
+        )?;
         writeln!(f)?;
         writeln!(
             f,
