@@ -58,11 +58,13 @@ fn main() -> Result<()> {
     } else {
         &arguments.names
     };
+    // Described before pinning, which hides the other cores.
+    let machine = machine::describe();
     let core = machine::pin().map_or_else(
         || "not pinned".to_owned(),
         |core| format!("pinned to core {core}"),
     );
-    eprintln!("machine: {}; {core}", machine::describe());
+    eprintln!("machine: {machine}; {core}");
     let mut rows = Vec::new();
     for name in names {
         rows.extend(name.run(usize::from(arguments.runs))?);

@@ -111,6 +111,8 @@ pub struct Subscription {
     clock: &'static Clock,
     /// Slots lost so far.
     lost: u64,
+    /// How many times it was overrun.
+    overruns: u64,
     records_since_write: u32,
     empty_polls: u32,
     slept: bool,
@@ -150,6 +152,7 @@ impl Subscription {
             options: options.clone(),
             clock: Clock::global(),
             lost: 0,
+            overruns: 0,
             records_since_write: 0,
             empty_polls: 0,
             slept: false,
@@ -234,9 +237,10 @@ impl Subscription {
             start: Start::Oldest,
             ..self.options.clone()
         };
-        let lost = self.lost;
+        let (lost, overruns) = (self.lost, self.overruns);
         *self = Self::open(&self.path, &self.queue, &options)?;
         self.lost = lost;
+        self.overruns = overruns;
         Ok(())
     }
 
@@ -286,6 +290,7 @@ impl Subscription {
             Advance::Empty => Step::Empty,
             Advance::Lost(slots) => {
                 self.lost += slots;
+                self.overruns += 1;
                 Step::Lost(slots)
             }
             Advance::Closed(gateway_queue::Closed::Stopped) => self.end(Closed::Stopped),
@@ -361,6 +366,7 @@ impl Subscription {
         self.page.write(ReaderPosition {
             position: self.subscriber.position(),
             lost: self.lost,
+            overruns: self.overruns,
             last_poll_ns: self.clock.now(),
         });
     }

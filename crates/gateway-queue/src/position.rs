@@ -16,6 +16,7 @@ use crate::sync::Ordering;
 const POSITION: usize = 0;
 const LOST: usize = 8;
 const LAST_POLL: usize = 16;
+const OVERRUNS: usize = 24;
 
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
@@ -28,6 +29,8 @@ pub struct ReaderPosition {
     pub position: u64,
     /// Slots that it lost so far.
     pub lost: u64,
+    /// How many times the publisher overran it.
+    pub overruns: u64,
     /// When it last polled, nanoseconds since the Unix epoch; 0 before the first time.
     pub last_poll_ns: u64,
 }
@@ -53,10 +56,11 @@ impl PositionPage {
     /// What the reader last wrote: any values at all.
     #[must_use]
     pub fn read(&self) -> ReaderPosition {
-        // Three independent statistics: no order between them, none with the queue.
+        // Independent statistics: no order between them, none with the queue.
         ReaderPosition {
             position: self.mapping.word(POSITION).load(Ordering::Relaxed),
             lost: self.mapping.word(LOST).load(Ordering::Relaxed),
+            overruns: self.mapping.word(OVERRUNS).load(Ordering::Relaxed),
             last_poll_ns: self.mapping.word(LAST_POLL).load(Ordering::Relaxed),
         }
     }
@@ -97,6 +101,9 @@ impl PositionWriter {
             .word(LOST)
             .store(position.lost, Ordering::Relaxed);
         self.mapping
+            .word(OVERRUNS)
+            .store(position.overruns, Ordering::Relaxed);
+        self.mapping
             .word(LAST_POLL)
             .store(position.last_poll_ns, Ordering::Relaxed);
     }
@@ -114,6 +121,7 @@ mod tests {
         let position = ReaderPosition {
             position: 7,
             lost: 3,
+            overruns: 2,
             last_poll_ns: 11,
         };
         PositionWriter::attach(&fd).unwrap().write(position);
@@ -126,6 +134,7 @@ mod tests {
         PositionWriter::attach(&fd).unwrap().write(ReaderPosition {
             position: 7,
             lost: 0,
+            overruns: 0,
             last_poll_ns: 0,
         });
         assert!(rustix::fs::ftruncate(&fd, 0).is_err());

@@ -30,6 +30,8 @@ pub struct ReaderStatus {
     pub lag: u64,
     /// Slots it lost.
     pub lost: u64,
+    /// How many times the publisher overran it.
+    pub overruns: u64,
     /// Nanoseconds since its last poll; `None` before the first.
     pub last_poll_age_ns: Option<u64>,
 }
@@ -211,6 +213,7 @@ impl Reader {
             position: said.position,
             lag,
             lost: said.lost,
+            overruns: said.overruns,
             last_poll_age_ns: age,
         }
     }

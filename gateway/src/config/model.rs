@@ -38,6 +38,8 @@ pub struct Gateway {
     pub name: String,
     /// Unix socket that strategies connect to.
     pub broker_socket: PathBuf,
+    /// Strategies connected at the same time.
+    pub max_clients: usize,
     /// Address of the metrics server, if there is one.
     pub metrics_listen: Option<SocketAddr>,
     /// How log lines look.

@@ -22,6 +22,7 @@ pub(crate) struct RawConfig {
 pub(crate) struct RawGateway {
     pub(crate) name: Option<Field<String>>,
     pub(crate) broker_socket: Option<Field<String>>,
+    pub(crate) max_clients: Option<Field<u32>>,
     pub(crate) metrics_listen: Option<Field<String>>,
     pub(crate) log: Option<Field<LogFormat>>,
     pub(crate) housekeeping_core: Option<Field<u32>>,
@@ -199,6 +200,7 @@ fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
     let raw = RawGateway {
         name: section.take("name", "a name, in quotes"),
         broker_socket: section.take("broker_socket", "a path, in quotes"),
+        max_clients: section.take("max_clients", "a whole number"),
         metrics_listen: section.take("metrics_listen", "\"address:port\", or \"\" for none"),
         log: section.take("log", "\"auto\", \"human\" or \"json\""),
         housekeeping_core: section.take("housekeeping_core", "a CPU number"),

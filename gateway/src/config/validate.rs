@@ -19,6 +19,9 @@ use super::raw::{RawConfig, RawGateway};
 const CORE_MAX: u32 = 1023;
 /// Length of a Unix socket's path, from `sockaddr_un` less the final zero.
 const SOCKET_PATH_MAX: usize = 107;
+/// How many clients a broker serves unless told otherwise, and what may be told.
+const MAX_CLIENTS_DEFAULT: u32 = 256;
+const MAX_CLIENTS: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 /// What a name may look like: it becomes a label, a thread's name and an argument on a command line.
 const NAME_RULE: &str = "use 1 to 63 letters, digits, '.', '_' or '-'";
@@ -85,9 +88,23 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
             }
         },
     };
+    let max_clients = raw
+        .max_clients
+        .as_ref()
+        .map_or(MAX_CLIENTS_DEFAULT, |field| {
+            if !MAX_CLIENTS.contains(&field.value) {
+                findings.add(
+                    &field.place,
+                    "not a number of clients that the broker can serve",
+                    format!("give {} to {}", MAX_CLIENTS.start(), MAX_CLIENTS.end()),
+                );
+            }
+            field.value
+        });
     Gateway {
         name: text(raw.name.as_ref(), "gateway"),
         broker_socket,
+        max_clients: max_clients as usize,
         metrics_listen,
         log: raw.log.as_ref().map(|f| f.value).unwrap_or_default(),
         housekeeping_core: core(raw.housekeeping_core.as_ref(), findings),

@@ -25,6 +25,18 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
             channel_line(&mut page, channel, line);
         }
     }
+    for group in &status.groups {
+        page.gauge(
+            "group_joined",
+            "1 while the gateway is a member of the group.",
+            &[
+                ("group", &group.group),
+                ("interface", &group.interface),
+                ("source", &group.source),
+            ],
+            f64::from(u8::from(group.joined)),
+        );
+    }
     queues(&mut page, status);
     latency(&mut page, &status.ring_to_publish);
     page.gauge(
@@ -68,14 +80,6 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
         &[name, ("driver", &interface.driver)],
         1.0,
     );
-    for mode in MODES {
-        page.gauge(
-            "xdp_mode",
-            "1 for the tier by which packets arrive, 0 for the others.",
-            &[name, ("mode", mode)],
-            f64::from(u8::from(mode == interface.tier)),
-        );
-    }
     for verdict in &interface.verdicts {
         page.counter(
             "xdp_verdicts_total",
@@ -90,6 +94,14 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
     }
     for input in &interface.queues {
         let labels = [name, ("queue", input.queue.as_str())];
+        for mode in MODES {
+            page.gauge(
+                "xdp_mode",
+                "1 for the tier by which the queue's packets arrive, 0 for the others.",
+                &[labels[0], labels[1], ("mode", mode)],
+                f64::from(u8::from(mode == interface.tier)),
+            );
+        }
         page.counter(
             "rx_packets_total",
             "Datagrams handed to the worker.",
@@ -288,6 +300,12 @@ fn queues(page: &mut Page, status: &Status) {
             &labels,
             reader.lost,
         );
+        page.counter(
+            "consumer_overruns_total",
+            "How many times the queue overran the reader.",
+            &labels,
+            reader.overruns,
+        );
     }
 }
 
@@ -340,6 +358,7 @@ mod tests {
                 name: "eth1".into(),
                 tier: "copy".into(),
                 queues: vec![InputStatus {
+                    queue: "0".into(),
                     packets: 7,
                     ..InputStatus::default()
                 }],
@@ -361,8 +380,8 @@ mod tests {
         let page = render(&status, Instant::now()).unwrap();
         for expected in [
             "gateway_ready 1\n",
-            "gateway_xdp_mode{interface=\"eth1\",mode=\"copy\"} 1\n",
-            "gateway_xdp_mode{interface=\"eth1\",mode=\"zero-copy\"} 0\n",
+            "gateway_xdp_mode{interface=\"eth1\",queue=\"0\",mode=\"copy\"} 1\n",
+            "gateway_xdp_mode{interface=\"eth1\",queue=\"0\",mode=\"zero-copy\"} 0\n",
             "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",le=\"0.0000002\"} 1\n",
             "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
             "consumer=\"a\\\"b\\n\"",

@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 
 pub use error::ServiceError;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, BrokerOptions};
 use crate::config::Config;
 use crate::ingest::Membership;
 use crate::ingest::ladder::Opened;
@@ -94,7 +94,10 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServiceError> {
 async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
     let started = Instant::now();
     // First what says that another gateway is running.
-    let broker = Broker::bind(&config.gateway.broker_socket)?;
+    let broker = Broker::bind_with(BrokerOptions {
+        clients_max: config.gateway.max_clients,
+        ..BrokerOptions::at(&config.gateway.broker_socket)
+    })?;
     let metrics = match config.gateway.metrics_listen {
         None => None,
         Some(address) => Some(

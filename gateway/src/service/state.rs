@@ -11,12 +11,12 @@ use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
 
 use super::status::{
-    ChannelStatus, Count, InputStatus, InterfaceStatus, Latencies, LineStatus, QueueStatus,
-    ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
+    QueueStatus, ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
 use crate::broker::Registry;
 use crate::config::Config;
-use crate::config::model::Records;
+use crate::config::model::{Input, Records};
 use crate::ingest::{IngestCounters, KernelDropReader, Step, Tier, VerdictReader};
 use crate::metrics::histogram::Snapshot;
 use crate::worker::board::WorkerBoard;
@@ -139,6 +139,7 @@ impl State {
             queues: (0..self.queues.len())
                 .map(|index| self.queue(index, now_ns, &readers))
                 .collect(),
+            groups: self.groups(),
             readers,
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
@@ -223,6 +224,47 @@ impl State {
                 shown_age_s: age(now_ns, worker.board.shown_ns()).unwrap_or_default(),
             })
             .collect()
+    }
+
+    /// The memberships: made last at the start, held until the end.
+    fn groups(&self) -> Vec<GroupStatus> {
+        let joined = self.ready.load(Ordering::Relaxed);
+        let mut groups = Vec::new();
+        for line in self
+            .config
+            .channels
+            .iter()
+            .flat_map(|channel| &channel.lines)
+        {
+            for input in &line.inputs {
+                let Input::Interface(index) = *input else {
+                    continue;
+                };
+                let interface = &self.config.interfaces[index];
+                let on = interface
+                    .membership_interface
+                    .as_ref()
+                    .unwrap_or(&interface.name);
+                let mut add = |source: String| {
+                    groups.push(GroupStatus {
+                        group: line.group.to_string(),
+                        interface: on.clone(),
+                        source,
+                        joined,
+                    });
+                };
+                if line.sources.is_empty() {
+                    add(String::new());
+                }
+                line.sources
+                    .iter()
+                    .for_each(|source| add(source.to_string()));
+            }
+        }
+        // Lines that differ in their port only share a membership.
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     fn channel(&self, index: usize) -> ChannelStatus {
@@ -343,6 +385,7 @@ fn reader(reader: crate::broker::ReaderStatus) -> ReaderStatus {
         queue: reader.queue,
         lag: reader.lag,
         lost: reader.lost,
+        overruns: reader.overruns,
         last_poll_age_s: reader.last_poll_age_ns.map(|age| age as f64 / 1e9),
     }
 }

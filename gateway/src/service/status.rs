@@ -25,6 +25,8 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Queues.
     pub queues: Vec<QueueStatus>,
+    /// Memberships of multicast groups.
+    pub groups: Vec<GroupStatus>,
     /// Readers of the queues.
     pub readers: Vec<ReaderStatus>,
     /// Latency by stage.
@@ -124,6 +126,19 @@ pub struct InputStatus {
     pub kicks: u64,
     /// Dropped by the kernel before they came here, by reason.
     pub kernel_drops: Vec<Count>,
+}
+
+/// A membership of a multicast group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// The group.
+    pub group: String,
+    /// The interface it is joined on.
+    pub interface: String,
+    /// The source; empty for any.
+    pub source: String,
+    /// Whether the gateway is a member now.
+    pub joined: bool,
 }
 
 /// A count under a name.
@@ -277,6 +292,8 @@ pub struct ReaderStatus {
     pub lag: u64,
     /// Slots it lost.
     pub lost: u64,
+    /// How many times the queue overran it.
+    pub overruns: u64,
     /// Seconds since its last poll; absent before the first.
     pub last_poll_age_s: Option<f64>,
 }

@@ -154,11 +154,11 @@ impl Lane {
         self.dirty = true;
     }
 
-    /// Ends the time of a capture: what it held is let go at the time of its last packet.
-    fn finish(&mut self, outlets: &mut [Outlet<Publisher>]) {
+    /// Ends the channel's time at `now`: what it held is let go.
+    fn finish(&mut self, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
         let filter = &mut self.channel.filter;
         let mut sink = ChannelSink { filter, outlets };
-        self.channel.feed.finish(self.latest, &mut sink);
+        self.channel.feed.finish(now, &mut sink);
         self.deadline = Nanos::MAX;
         self.dirty = true;
     }
@@ -275,7 +275,7 @@ impl Worker {
         source.live = false;
         if source.capture {
             for lane in &mut self.lanes {
-                lane.finish(&mut self.outlets);
+                lane.finish(lane.latest, &mut self.outlets);
             }
         }
         // The receiver lives as long as the worker; if it is full of earlier events the board still tells the rest.
@@ -301,6 +301,10 @@ impl Worker {
     }
 
     fn stop(mut self, now: Nanos) -> (Vec<Source>, Vec<Lane>) {
+        // No packet comes any more: what waits for another line goes out now, and a hole is announced.
+        for lane in &mut self.lanes {
+            lane.finish(now, &mut self.outlets);
+        }
         self.show(now);
         for outlet in self.outlets {
             outlet.writer.close(Ending::Closed);
