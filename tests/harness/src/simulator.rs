@@ -42,6 +42,8 @@ pub struct Report {
     pub lines: BTreeMap<String, LineReport>,
     /// Messages that neither line carried.
     pub lost_on_both: LostReport,
+    /// What was found in the capture that was replayed, if one was.
+    pub source: Option<CaptureReport>,
     /// Seconds from first to last packet.
     pub elapsed_s: f64,
 }
@@ -61,6 +63,13 @@ pub struct LineReport {
     pub duplicated: u64,
     /// Packets sent after their successor.
     pub reordered: u64,
+}
+
+/// What was found in a capture.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CaptureReport {
+    /// Messages of the session that the capture lacks: they could not be sent.
+    pub missing: LostReport,
 }
 
 /// What was dropped on every line.

@@ -2,7 +2,8 @@
 //!
 //! Two network namespaces joined by a veth pair stand for the exchange's network and the gateway's machine. Root gets
 //! the `copy` tier; anybody else gets the same network inside a user namespace of their own, where the kernel grants
-//! no XDP and the gateway falls to the `socket` tier.
+//! no XDP and the gateway falls to the `socket` tier. `GATEWAY_BINARIES` names a folder with programs that are built
+//! already.
 
 mod counters;
 mod interrupt;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 use counters::Counters;
-use gateway_test_harness::{Report, Simulator, unprivileged};
+use gateway_test_harness::{Binaries, Report, Simulator, unprivileged};
 use outcome::Outcome;
 use screen::Screen;
 use source::Source;
@@ -53,11 +54,16 @@ const LIVE_INTERVAL: Duration = Duration::from_millis(500);
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    setup::ensure()?;
     let source = Source::choose(arguments.file.as_deref(), arguments.seconds)?;
     let screen = Screen::new(arguments.json);
-    screen.say("Building the programs (optimised; the first time takes minutes).");
-    let binaries = stage::build()?;
+    let binaries = match std::env::var_os("GATEWAY_BINARIES") {
+        Some(folder) => Binaries::at(folder),
+        None => {
+            setup::ensure()?;
+            screen.say("Building the programs (optimised; the first time takes minutes).");
+            stage::build()?
+        }
+    };
 
     let privileged = unprivileged::is_true_root() && !arguments.unprivileged;
     if !privileged {

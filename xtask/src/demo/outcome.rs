@@ -18,8 +18,10 @@ pub(crate) struct Outcome {
     pub(crate) sent: u64,
     /// Messages that the gateway passed on, each once.
     pub(crate) delivered: u64,
-    /// Messages that the gateway declared lost: `dropped_on_both_lines + late`.
+    /// Messages sent that the gateway declared lost: `dropped_on_both_lines + late`.
     pub(crate) lost: u64,
+    /// Messages that the recording lacks: never sent, and declared lost too.
+    pub(crate) missing_in_recording: u64,
     /// Messages that the simulator dropped on both lines.
     pub(crate) dropped_on_both_lines: u64,
     /// Messages that came when the gateway had given them up: one line had dropped them, and the exchange did not
@@ -119,6 +121,10 @@ impl Outcome {
                 wins: received.map_or(0, |line| line.wins),
             }
         });
+        let missing = report
+            .source
+            .as_ref()
+            .map_or(0, |source| source.missing.messages);
         // The first strategy reads every symbol.
         let everything = strategies.first();
         let mut outcome = Self {
@@ -126,7 +132,8 @@ impl Outcome {
             tier: counters.tier.clone(),
             sent: report.messages,
             delivered: counters.delivered,
-            lost: counters.lost,
+            lost: counters.lost.saturating_sub(missing),
+            missing_in_recording: missing,
             dropped_on_both_lines: report.lost_on_both.messages,
             late: counters.late,
             gaps: counters.gaps,
@@ -179,8 +186,8 @@ impl Outcome {
                 strategy.messages,
             );
             equal(
-                "lost, gap messages of the first strategy",
-                self.lost,
+                "lost + missing, gap messages of the first strategy",
+                self.lost + self.missing_in_recording,
                 strategy.gap_messages,
             );
         }
@@ -261,6 +268,14 @@ impl fmt::Display for Outcome {
                 let dropped = number(self.dropped_on_both_lines);
                 writeln!(f, "{dropped} dropped on both lines, {} late", number(late))?;
             }
+        }
+        if self.missing_in_recording > 0 {
+            let missing = number(self.missing_in_recording);
+            writeln!(
+                f,
+                "  {:<26}{missing:>12}   and declared lost",
+                "not in the recording"
+            )?;
         }
         match self.reconciles {
             true => writeln!(

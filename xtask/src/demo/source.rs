@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use gateway_test_harness::data;
 
 use super::symbols;
@@ -21,8 +21,8 @@ const GENERATED_SYMBOLS: u32 = 40;
 const REAL_MESSAGES: &str = "nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50";
 /// The trading day of that file.
 const REAL_DATE: &str = "2019-12-30";
-/// How many messages that file holds.
-const REAL_COUNT: u64 = 1_000;
+/// About how many bytes a message takes in a recording.
+const MESSAGE_BYTES: u64 = 36;
 
 /// Where the messages come from.
 pub(crate) enum Source {
@@ -41,24 +41,23 @@ impl Source {
     pub(crate) fn choose(file: Option<&Path>, seconds: u64) -> Result<Self> {
         match file {
             Some(file) if !file.is_file() => bail!("{} is not a file", file.display()),
-            Some(file) => Ok(Self::Recorded {
-                file: file.to_path_buf(),
-                rate: GENERATED_RATE,
-                date: None,
-            }),
-            None => Ok(match data::file(REAL_MESSAGES) {
-                // Few messages are spread over the time there is.
-                Some(file) => {
-                    let rate = REAL_COUNT.div_ceil(seconds);
-                    Self::Recorded {
-                        file,
-                        rate,
-                        date: Some(REAL_DATE),
-                    }
-                }
-                None => Self::Generated { seconds },
-            }),
+            Some(file) => Self::recorded(file.to_path_buf(), None, seconds),
+            None => match data::file(REAL_MESSAGES) {
+                Some(file) => Self::recorded(file, Some(REAL_DATE), seconds),
+                None => Ok(Self::Generated { seconds }),
+            },
         }
+    }
+
+    /// A recording; few messages are spread over the time there is.
+    fn recorded(file: PathBuf, date: Option<&'static str>, seconds: u64) -> Result<Self> {
+        let bytes = file
+            .metadata()
+            .with_context(|| format!("cannot read {}", file.display()))?
+            .len();
+        let messages = bytes / MESSAGE_BYTES;
+        let rate = messages.div_ceil(seconds).clamp(1, GENERATED_RATE);
+        Ok(Self::Recorded { file, rate, date })
     }
 
     /// What it is, in words.

@@ -35,11 +35,8 @@ pub(crate) struct Stage {
     symbols: HashMap<u32, String>,
 }
 
-/// Builds the programs; `GATEWAY_BINARIES` names a folder that has them already.
+/// Builds the programs.
 pub(crate) fn build() -> Result<Binaries> {
-    if let Some(folder) = std::env::var_os("GATEWAY_BINARIES") {
-        return Ok(Binaries::at(folder));
-    }
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root())
