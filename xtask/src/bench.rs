@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{setup, workspace};
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    setup::ensure()?;
+    setup::ensure(setup::Intent::Build)?;
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new(workspace::cargo());
         command.current_dir(workspace::root()).args(arguments);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::{setup, workspace};
 
 pub(crate) fn run() -> Result<ExitCode> {
-    setup::ensure()?;
+    setup::ensure(setup::Intent::Build)?;
     let detection = gateway_ebpf_builder::detect();
     println!("{}", detection.summary());
     let folder = workspace::target().join("bpf");

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let binaries = match std::env::var_os("GATEWAY_BINARIES") {
         Some(folder) => Binaries::at(folder),
         None => {
-            setup::ensure()?;
+            setup::ensure(setup::Intent::Build)?;
             screen.say("Building the programs (optimised; the first time takes minutes).");
             stage::build()?
         }

@@ -21,6 +21,7 @@ fn from(detection: &Detection) -> Vec<Need> {
             purpose: PURPOSE,
             found: Ok(found),
             remedy: Remedy::BpfCompiler,
+            only_to_test: false,
         }];
     }
     let of = |piece: Piece, name: &'static str, remedy: Remedy| {
@@ -36,6 +37,7 @@ fn from(detection: &Detection) -> Vec<Need> {
             purpose: PURPOSE,
             found,
             remedy,
+            only_to_test: false,
         })
     };
     // The linker of the build machine is a need of the whole project.

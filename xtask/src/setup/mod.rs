@@ -45,9 +45,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a task is going to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// Build the programs, and perhaps run them.
+    Build,
+    /// Run every check.
+    Test,
+}
+
 /// What every other task begins with: silent when nothing is missing.
-pub(crate) fn ensure() -> Result<()> {
-    let needs = needs::all();
+pub(crate) fn ensure(intent: Intent) -> Result<()> {
+    let mut needs = needs::all();
+    needs.retain(|need| intent == Intent::Test || !need.only_to_test);
     let missing = missing(&needs);
     if missing.is_empty() {
         return Ok(());

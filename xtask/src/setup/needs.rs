@@ -15,6 +15,8 @@ pub(crate) struct Need {
     pub(crate) found: Result<String, String>,
     /// How to get it.
     pub(crate) remedy: Remedy,
+    /// Whether only `cargo xtask test` needs it.
+    pub(crate) only_to_test: bool,
 }
 
 /// Looks for everything.
@@ -62,6 +64,7 @@ fn rust_component(component: &'static str, file: &str) -> Need {
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no {file} beside cargo")),
         remedy: Remedy::Command(format!("rustup component add {component}")),
+        only_to_test: true,
     }
 }
 
@@ -74,6 +77,7 @@ fn program(name: &'static str, purpose: &'static str, packages: &'static [&'stat
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no program {name}")),
         remedy: Remedy::Packages(packages),
+        only_to_test: false,
     }
 }
 
@@ -90,6 +94,7 @@ fn header(
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no header {file}")),
         remedy: Remedy::Packages(packages),
+        only_to_test: false,
     }
 }
 

@@ -34,7 +34,7 @@ struct Step {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    setup::ensure()?;
+    setup::ensure(setup::Intent::Test)?;
     let logs = workspace::target().join("xtask/test");
     fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
 
