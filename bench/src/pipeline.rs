@@ -1,7 +1,8 @@
 //! `pipeline`: a packet in memory is arbitrated, decoded and published as `plain` records, as a worker does it.
 //!
 //! The worker's own channel, filter, sink and queue are used, and its one time stamp a packet; only the receive ring
-//! is left out. No reader is attached: a reader at the head costs the publisher its cache line (see `queue`).
+//! is left out. `itch5`'s bare decode of the same messages runs beside it and tells how fast the machine is just now.
+//! No reader is attached: a reader at the head costs the publisher its cache line (see `queue`).
 
 use anyhow::{Context, Result};
 use gateway::worker::{
@@ -21,6 +22,7 @@ use crate::{
     harness::{Case, Run, interleave},
     input::Input,
     report::{Goal, Row, Samples},
+    rivals,
 };
 
 /// MoldUDP64 packets, back to back.
@@ -141,6 +143,9 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
         case("30 messages a packet", &thirty, 1),
         case("1 message a packet", &one, 1),
         case("30 messages a packet, lines A and B", &thirty, 2),
+        Case::new(format!("itch5 fields, {}", input.source), || {
+            rivals::itch5(&input.stream)
+        }),
     ];
     let samples: Vec<Samples> = interleave(&mut cases, runs)
         .iter()
@@ -150,10 +155,11 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
         Row::new(
             "pipeline",
             &samples[0],
-            None,
+            Some(&samples[3]),
             Some(Goal::ValueAtLeast(40.0)),
         ),
-        Row::new("pipeline", &samples[1], Some(&samples[0]), None),
-        Row::new("pipeline", &samples[2], Some(&samples[0]), None),
+        Row::new("pipeline", &samples[1], Some(&samples[3]), None),
+        Row::new("pipeline", &samples[2], Some(&samples[3]), None),
+        Row::new("pipeline", &samples[3], None, None),
     ])
 }

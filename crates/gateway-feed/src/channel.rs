@@ -214,7 +214,9 @@ struct Delivery<'a, D, T, S> {
 }
 
 impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
-    #[inline(always)]
+    // One function for the whole packet, with the decoder and the sink inlined into its loop: a call a packet instead of
+    // a call a message, and few enough values alive in it to stay in registers.
+    #[inline(never)]
     fn deliver(&mut self, _line: LineId, received: Nanos, frame: &Frame<'_>, skip: u32) -> Walked {
         T::walk(frame, skip, |sequence, message| {
             let context = MessageContext {

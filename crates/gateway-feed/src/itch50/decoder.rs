@@ -213,7 +213,7 @@ impl ItchDecoder {
 }
 
 impl Decoder for ItchDecoder {
-    #[inline]
+    #[inline(always)]
     fn message<S: RecordSink>(&mut self, context: &MessageContext, message: &[u8], sink: &mut S) {
         if self.midnight == MIDNIGHT_UNKNOWN {
             self.start_session(context, sink);
