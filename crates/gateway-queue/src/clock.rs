@@ -17,6 +17,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Errors above this are steps of the wall clock, not drift: 1 ms.
 const STEP_NS: i64 = 1_000_000;
+/// A counter whose rate makes no sense so often is not used.
+const CALIBRATIONS_MAX: u32 = 5;
 /// A shorter base tells nothing about the counter's rate.
 const RATE_BASE_NS: u64 = 10_000_000;
 /// An error is worked off over this time …
@@ -50,13 +52,30 @@ pub struct Calibration {
 #[derive(Debug)]
 pub struct Clock {
     source: Source,
-    /// Even while the anchor is whole; changes with every anchor.
+    /// How many anchors there were; its lowest bit says which of the two counts. The other is the next one's place, so
+    /// that a writer that is preempted half-way holds up nobody.
     version: AtomicU64,
-    anchor_ticks: AtomicU64,
-    anchor_ns: AtomicU64,
+    anchors: [Anchor; 2],
+    base: Mutex<Base>,
+}
+
+/// From when on, and how, ticks become nanoseconds.
+#[derive(Debug)]
+struct Anchor {
+    ticks: AtomicU64,
+    ns: AtomicU64,
     /// 2⁻³² nanoseconds a tick.
     rate: AtomicU64,
-    base: Mutex<Base>,
+}
+
+impl Anchor {
+    fn new(ticks: u64, ns: u64, ns_per_tick: f64) -> Self {
+        Self {
+            ticks: AtomicU64::new(ticks),
+            ns: AtomicU64::new(ns),
+            rate: AtomicU64::new((ns_per_tick * RATE_ONE) as u64),
+        }
+    }
 }
 
 /// A simultaneous reading of both clocks, and the counter's true rate as last measured.
@@ -72,37 +91,49 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         if !tsc_is_invariant() {
-            let base = Base {
-                ticks: 0,
-                realtime: 0,
-                ns_per_tick: 1.0,
-            };
-            return Self::anchored(Source::System, 0, 0, base);
+            return Self::system();
         }
-        let (ticks, realtime) = simultaneous();
-        std::thread::sleep(Duration::from_millis(20));
-        let (ticks_later, realtime_later) = simultaneous();
-        let elapsed = ticks_later.wrapping_sub(ticks).max(1);
-        let ns_per_tick = realtime_later.saturating_sub(realtime) as f64 / elapsed as f64;
-        // A wall clock that was set just then would make nonsense of the rate: counters run at 0.5 to 10 GHz.
-        if !(0.1..=2.0).contains(&ns_per_tick) {
-            return Self::new();
+        Self::calibrated(|| {
+            let first = simultaneous();
+            std::thread::sleep(Duration::from_millis(20));
+            (first, simultaneous())
+        })
+    }
+
+    /// A clock by the counter whose readings, some time apart, `measure` takes; by the system's where they make no
+    /// sense again and again.
+    fn calibrated(mut measure: impl FnMut() -> ((u64, u64), (u64, u64))) -> Self {
+        for _ in 0..CALIBRATIONS_MAX {
+            let ((ticks, realtime), (ticks_later, realtime_later)) = measure();
+            let elapsed = ticks_later.wrapping_sub(ticks).max(1);
+            let ns_per_tick = realtime_later.saturating_sub(realtime) as f64 / elapsed as f64;
+            // A wall clock that was set just then makes nonsense of the rate: counters run at 0.5 to 10 GHz.
+            if (0.1..=2.0).contains(&ns_per_tick) {
+                let base = Base {
+                    ticks: ticks_later,
+                    realtime: realtime_later,
+                    ns_per_tick,
+                };
+                return Self::anchored(Source::Tsc, ticks_later, realtime_later, base);
+            }
         }
+        Self::system()
+    }
+
+    fn system() -> Self {
         let base = Base {
-            ticks: ticks_later,
-            realtime: realtime_later,
-            ns_per_tick,
+            ticks: 0,
+            realtime: 0,
+            ns_per_tick: 1.0,
         };
-        Self::anchored(Source::Tsc, ticks_later, realtime_later, base)
+        Self::anchored(Source::System, 0, 0, base)
     }
 
     fn anchored(source: Source, ticks: u64, ns: u64, base: Base) -> Self {
         Self {
             source,
             version: AtomicU64::new(0),
-            anchor_ticks: AtomicU64::new(ticks),
-            anchor_ns: AtomicU64::new(ns),
-            rate: AtomicU64::new((base.ns_per_tick * RATE_ONE) as u64),
+            anchors: [0, 1].map(|_| Anchor::new(ticks, ns, base.ns_per_tick)),
             base: Mutex::new(base),
         }
     }
@@ -122,7 +153,7 @@ impl Clock {
     /// Ticks a second.
     #[must_use]
     pub fn hz(&self) -> f64 {
-        1e9 * RATE_ONE / self.rate.load(Ordering::Relaxed) as f64
+        1e9 * RATE_ONE / self.rate() as f64
     }
 
     /// The counter now; [`Self::at`] converts it. About 10 ns.
@@ -150,25 +181,34 @@ impl Clock {
     #[must_use]
     pub fn at(&self, ticks: u64) -> u64 {
         loop {
-            // Partner: the Release store of the version at the end of `set_anchor`.
+            // Partner: the Release store of the version in `set_anchor`: its anchor is whole.
             let version = self.version.load(Ordering::Acquire);
-            let anchor_ticks = self.anchor_ticks.load(Ordering::Relaxed);
-            let anchor_ns = self.anchor_ns.load(Ordering::Relaxed);
-            let rate = self.rate.load(Ordering::Relaxed);
-            // Partner: the Release fence in `set_anchor`: a word of a newer anchor brings its version along.
+            let anchor = &self.anchors[(version & 1) as usize];
+            let anchor_ticks = anchor.ticks.load(Ordering::Relaxed);
+            let anchor_ns = anchor.ns.load(Ordering::Relaxed);
+            let rate = anchor.rate.load(Ordering::Relaxed);
+            // Partner: the Release fence in `set_anchor`: a word of the anchor after the next brings the next one's
+            // version along.
             fence(Ordering::Acquire);
-            if version.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == version {
+            if self.version.load(Ordering::Relaxed) == version {
                 return convert(ticks, anchor_ticks, anchor_ns, rate);
             }
-            std::hint::spin_loop();
         }
+    }
+
+    fn rate(&self) -> u64 {
+        // One word, of this anchor or the one before or after it: each is a rate.
+        let version = self.version.load(Ordering::Relaxed);
+        self.anchors[(version & 1) as usize]
+            .rate
+            .load(Ordering::Relaxed)
     }
 
     /// Nanoseconds that so many ticks last.
     #[inline]
     #[must_use]
     pub fn duration_ns(&self, ticks: u64) -> u64 {
-        scale(ticks, self.rate.load(Ordering::Relaxed))
+        scale(ticks, self.rate())
     }
 
     /// Ticks that so many nanoseconds last.
@@ -229,16 +269,18 @@ impl Clock {
 
     /// Replaces the anchor. The caller holds the lock of `base`: there is one writer.
     fn set_anchor(&self, ticks: u64, ns: u64, ns_per_tick: f64) {
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version + 1, Ordering::Relaxed);
-        // Orders the odd version before the words; partner: the Acquire fence in `at`.
+        let version = self.version.load(Ordering::Relaxed) + 1;
+        // Orders the version before this one, stored by the last call, before the words; partner: the Acquire fence
+        // in `at`.
         fence(Ordering::Release);
-        self.anchor_ticks.store(ticks, Ordering::Relaxed);
-        self.anchor_ns.store(ns, Ordering::Relaxed);
-        self.rate
+        let anchor = &self.anchors[(version & 1) as usize];
+        anchor.ticks.store(ticks, Ordering::Relaxed);
+        anchor.ns.store(ns, Ordering::Relaxed);
+        anchor
+            .rate
             .store((ns_per_tick * RATE_ONE) as u64, Ordering::Relaxed);
         // Partner: the Acquire load of the version in `at`.
-        self.version.store(version + 2, Ordering::Release);
+        self.version.store(version, Ordering::Release);
     }
 }
 
@@ -368,6 +410,37 @@ mod tests {
         let (clock, _) = drifting(0.5);
         assert_eq!(clock.at(0), 5_000_000_000 - 500);
         assert_eq!(clock.at(3_000), 5_000_000_000 + 1_000);
+    }
+
+    #[test]
+    fn a_counter_whose_rate_makes_no_sense_is_not_used() {
+        let mut tries = 0;
+        let clock = Clock::calibrated(|| {
+            tries += 1;
+            ((0, 0), (1_000, 20_000_000))
+        });
+        assert_eq!(clock.source(), Source::System);
+        assert_eq!(tries, CALIBRATIONS_MAX);
+        // A wall clock that is set once is tried again.
+        let mut steps = [60_000_000_000, 20_000_000].into_iter();
+        let clock = Clock::calibrated(|| ((0, 0), (40_000_000, steps.next().unwrap())));
+        assert_eq!(clock.source(), Source::Tsc);
+        assert!((clock.hz() - 2e9).abs() < 1e3);
+    }
+
+    #[test]
+    fn a_calibration_that_is_interrupted_half_way_holds_up_no_reader() {
+        let (clock, _) = drifting(0.5);
+        for round in 0..2 {
+            let expected = clock.at(3_000);
+            // As far as `set_anchor` comes before its last store.
+            let next = clock.version.load(Ordering::Relaxed) + 1;
+            let anchor = &clock.anchors[(next & 1) as usize];
+            anchor.ticks.store(77, Ordering::Relaxed);
+            anchor.rate.store(1, Ordering::Relaxed);
+            assert_eq!(clock.at(3_000), expected, "round {round}");
+            clock.set_anchor(1_000, 5_000_000_000, 0.5);
+        }
     }
 
     #[test]
