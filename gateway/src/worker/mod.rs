@@ -1,8 +1,8 @@
 //! Workers: the threads that poll, decode and publish.
 //!
 //! The control plane makes everything a worker needs ([`Plan`]), starts it ([`start`]) and keeps a [`WorkerHandle`]:
-//! counters to read, a line to send commands on, and events to receive. The thread allocates and frees nothing from
-//! then on; what it owned is freed by whoever joins it.
+//! counters to read, a line to send commands on, and events to receive. The thread allocates and frees nothing until
+//! it is told to stop; what it owned it frees at its end.
 
 pub mod board;
 pub mod control;

@@ -24,6 +24,8 @@ use crate::ingest::{Datagram, Ingest, IngestError, Provider, Tier};
 const SHOW_NS: Nanos = 1_000_000;
 /// A queue's readers take a heartbeat older than some of these as a sign of trouble.
 const HEARTBEAT_NS: Nanos = 10_000_000;
+/// The clock was set back if it shows so much less than before; less than that is drift being worked off.
+const SET_BACK_NS: Nanos = 1_000_000;
 /// How long [`Wait::Sleep`] sleeps.
 const SLEEP: Duration = Duration::from_micros(50);
 
@@ -172,13 +174,50 @@ impl Lane {
     }
 }
 
+/// Something to be done once in a while, also when the system's clock is set back.
+#[derive(Debug)]
+struct Every {
+    period: Nanos,
+    last: Nanos,
+}
+
+impl Every {
+    const fn new(period: Nanos) -> Self {
+        Self { period, last: 0 }
+    }
+
+    #[inline]
+    const fn due(&self, now: Nanos) -> bool {
+        // A time before the last wraps around to a very long one.
+        now.wrapping_sub(self.last) >= self.period
+    }
+
+    const fn done(&mut self, now: Nanos) {
+        self.last = now;
+    }
+}
+
+/// The time at which a channel that waits for `deadline` is to be woken, if it is to be. A clock that was set back since
+/// `before` would let it wait for as long again: its wait ends now.
+#[inline]
+const fn woken_at(deadline: Nanos, now: Nanos, before: Nanos) -> Option<Nanos> {
+    if deadline <= now {
+        Some(now)
+    } else if before.saturating_sub(now) >= SET_BACK_NS && deadline != Nanos::MAX {
+        Some(deadline)
+    } else {
+        None
+    }
+}
+
 impl Worker {
-    /// Runs until told to stop, then closes the queues and returns what is left to be freed elsewhere.
+    /// Runs until told to stop, then closes the queues and returns what is left to be freed.
     pub(super) fn run(mut self) -> impl Sized {
         let clock = Clock::global();
         let captures = self.inputs.iter().any(|source| source.capture);
-        let mut show_at = 0;
-        let mut heartbeat_at = 0;
+        let mut show = Every::new(SHOW_NS);
+        let mut heartbeat = Every::new(HEARTBEAT_NS);
+        let mut before = 0;
         let mut idle_before = false;
         loop {
             match self.inbox.next() {
@@ -192,18 +231,19 @@ impl Worker {
             let now = clock.now();
             // The channels of a capture wait in its time: its packets wake them.
             if !captures {
-                self.wake(now);
+                self.wake(now, before);
             }
+            before = now;
             let idle = handled == 0;
-            if now >= show_at || (idle && !idle_before) {
+            if show.due(now) || (idle && !idle_before) {
                 self.show(now);
-                show_at = now + SHOW_NS;
+                show.done(now);
             }
-            if now >= heartbeat_at {
+            if heartbeat.due(now) {
                 for outlet in &mut self.outlets {
                     outlet.writer.heartbeat(now);
                 }
-                heartbeat_at = now + HEARTBEAT_NS;
+                heartbeat.done(now);
             }
             if idle {
                 match self.wait {
@@ -260,9 +300,9 @@ impl Worker {
         }
     }
 
-    fn wake(&mut self, now: Nanos) {
+    fn wake(&mut self, now: Nanos, before: Nanos) {
         for lane in &mut self.lanes {
-            if lane.deadline <= now {
+            if let Some(now) = woken_at(lane.deadline, now, before) {
                 lane.on_time(now, &mut self.outlets);
             }
         }
@@ -310,5 +350,31 @@ impl Worker {
             outlet.writer.close(Ending::Closed);
         }
         (self.inputs, self.lanes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_neither_heartbeats_nor_counters() {
+        let mut every = Every::new(10);
+        assert!(every.due(1_000));
+        every.done(1_000);
+        assert!(!every.due(1_009) && every.due(1_010));
+        assert!(every.due(500));
+        every.done(500);
+        assert!(!every.due(509) && every.due(510));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_the_wait_for_another_line() {
+        const MS: Nanos = 1_000_000;
+        assert_eq!(woken_at(9 * MS, 9 * MS - 1, 8 * MS), None);
+        assert_eq!(woken_at(9 * MS, 9 * MS, 8 * MS), Some(9 * MS));
+        assert_eq!(woken_at(9 * MS, 8 * MS - 5, 8 * MS), None);
+        assert_eq!(woken_at(9 * MS, 2 * MS, 8 * MS), Some(9 * MS));
+        assert_eq!(woken_at(Nanos::MAX, 2 * MS, 8 * MS), None);
     }
 }
