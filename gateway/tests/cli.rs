@@ -194,6 +194,49 @@ fn a_gateway_runs_answers_and_stops_within_a_second() {
     );
 }
 
+/// The CPUs that a thread may use, as the kernel lists them.
+fn cpus(status: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let list = text
+        .lines()
+        .find_map(|l| l.strip_prefix("Cpus_allowed_list:"))?;
+    Some(list.trim().to_owned())
+}
+
+/// The CPUs of the thread of that name.
+fn thread_cpus(pid: u32, name: &str) -> Option<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    tasks.flatten().find_map(|task| {
+        let comm = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        (comm.trim_end() == name).then(|| cpus(&task.path().join("status")))?
+    })
+}
+
+#[test]
+fn a_worker_without_a_core_is_not_confined_to_the_housekeeping_core() {
+    let all = cpus(Path::new("/proc/thread-self/status")).unwrap();
+    let first: String = all.chars().take_while(char::is_ascii_digit).collect();
+    if all == first {
+        println!("skipped: there is one CPU only");
+        return;
+    }
+    let (folder, config) = playing("");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let pinned = format!("[gateway]\nhousekeeping_core = {first}\n");
+    let config = write(
+        folder.path(),
+        "pinned.toml",
+        &text.replacen("[gateway]\n", &pinned, 1),
+    );
+    let process = start(&config);
+    let pid = process.0.id();
+    common::until("pinned", || {
+        (cpus(Path::new(&format!("/proc/{pid}/status")))? == first).then_some(())
+    });
+    let worker = common::until("the worker", || thread_cpus(pid, "w0"));
+    assert_eq!(worker, all);
+}
+
 #[test]
 fn a_taken_metrics_port_is_named_with_its_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

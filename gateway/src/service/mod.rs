@@ -43,9 +43,9 @@ const STOP_MAX: Duration = Duration::from_millis(700);
 /// # Errors
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
 pub fn run(config: Config) -> Result<(), ServiceError> {
-    in_runtime(&config, async {
+    in_runtime(async {
         let stop = stop_signal()?;
-        serve(config.clone(), stop).await
+        serve(config, stop).await
     })
 }
 
@@ -54,16 +54,10 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
 /// # Errors
 /// As [`run`].
 pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
-    in_runtime(&config.clone(), serve(config, stop))
+    in_runtime(serve(config, stop))
 }
 
-fn in_runtime(
-    config: &Config,
-    work: impl Future<Output = Result<(), ServiceError>>,
-) -> Result<(), ServiceError> {
-    if let Some(core) = config.gateway.housekeeping_core {
-        worker::pin("the housekeeping thread", core)?;
-    }
+fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<(), ServiceError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -117,6 +111,10 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
     let mut workers = Workers::default();
     for plan in plans {
         workers.0.push(worker::start(plan)?);
+    }
+    // Only now: a thread starts on the CPUs of the one that starts it, and a worker without a core is not pinned.
+    if let Some(core) = config.gateway.housekeeping_core {
+        worker::pin("the housekeeping thread", core)?;
     }
     let state = Arc::new(State {
         config,
