@@ -1,95 +1,71 @@
 //! `memory`: resident memory of a running gateway with one channel and one queue of 65,536 slots.
 //!
-//! The real program, at the socket tier on loopback, which needs no privilege; what AF_XDP adds is its packet buffer
-//! (UMEM), whose size the configuration states.
+//! The real program on a link of its own, after it has taken some traffic, at the copy tier (where packets lie in memory
+//! that the gateway keeps for the kernel) and at the socket tier.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+use std::{fs, time::Duration};
+
+use anyhow::{Context, Result};
+use gateway_test_harness::{
+    Binaries, Config, Gateway, Network, Simulator, config::Input, simulator::line_arguments,
+    unprivileged,
 };
-
-use anyhow::{Context, Result, bail};
 
 use crate::report::{Goal, Row, Samples};
 
-/// How long the gateway may take to start.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most that a gateway may keep, in MiB.
+const GOAL_MIB: f64 = 64.0;
+/// Starts of the gateway for each tier: memory varies less than time.
+const RUNS_MAX: usize = 5;
+/// How long the traffic may take.
+const TRAFFIC_LIMIT: Duration = Duration::from_secs(20);
 
-/// A gateway that is ended with this.
-struct Gateway(Child);
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // It is ours, and there is nothing to be told by its end.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts the gateway a few times and reads its resident memory once it is ready.
+/// Starts the gateway a few times and reads its resident memory behind some traffic. Without root there are no rows,
+/// and a line that says so.
 ///
 /// # Errors
-/// When the gateway's program is not beside this one, or does not start.
+/// When the programs are not beside this one, or do not run.
 pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
-    let program = program()?;
-    let folder = tempfile::tempdir().context("cannot make a folder for the gateway's socket")?;
-    let mut values = Vec::new();
-    for _ in 0..runs.min(5) {
-        values.push(resident_mib(&program, folder.path())?);
+    if !unprivileged::is_true_root() {
+        eprintln!("memory: skipped: the link between exchange and gateway needs root");
+        return Ok(Vec::new());
     }
-    let samples = Samples {
-        case: "resident, 1 channel, 1 queue of 65536 slots, socket tier".into(),
-        unit: "MiB",
-        values,
-    };
-    Ok(vec![Row::new(
-        "memory",
-        &samples,
-        None,
-        Some(Goal::ValueAtMost(64.0)),
-    )])
+    let program = std::env::current_exe().context("this program has no path")?;
+    let folder = program.parent().context("this program is in no folder")?;
+    let binaries = Binaries::at(folder);
+    ["copy", "socket"]
+        .iter()
+        .map(|tier| {
+            let values = (0..runs.min(RUNS_MAX))
+                .map(|_| resident_mib(&binaries, tier))
+                .collect::<Result<_>>()?;
+            let samples = Samples {
+                case: format!("resident, 1 channel, 1 queue of 65536 slots, {tier} tier"),
+                unit: "MiB",
+                values,
+            };
+            Ok(Row::new(
+                "memory",
+                &samples,
+                None,
+                Some(Goal::ValueAtMost(GOAL_MIB)),
+            ))
+        })
+        .collect()
 }
 
-/// The gateway's program, built beside this one.
-fn program() -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name("gateway");
-    if !path.exists() {
-        bail!(
-            "{} is missing: build it with `cargo build --release --package gateway`",
-            path.display()
-        );
-    }
-    Ok(path)
-}
-
-fn resident_mib(program: &Path, folder: &Path) -> Result<f64> {
-    let (config, socket) = (folder.join("gateway.toml"), folder.join("broker.sock"));
-    fs::write(&config, configuration(&socket))?;
-    let gateway = Gateway(
-        Command::new(program)
-            .args(["run", "-c"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?,
-    );
-    let deadline = Instant::now() + START_TIMEOUT;
-    while !socket.exists() {
-        if Instant::now() > deadline {
-            bail!(
-                "the gateway made no socket at {} within {START_TIMEOUT:?}",
-                socket.display()
-            );
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    // What it faults in on its first poll belongs to it.
-    thread::sleep(Duration::from_millis(300));
-    let status = fs::read_to_string(format!("/proc/{}/status", gateway.0.id()))?;
+fn resident_mib(binaries: &Binaries, tier: &str) -> Result<f64> {
+    let network = Network::new()?;
+    let config = Config::new(Input::tier(tier));
+    let gateway = Gateway::start(binaries, &network.gateway, &config)?;
+    let mut arguments: Vec<String> =
+        "generate --messages 50000 --pace rate=50000 --messages-per-packet 10"
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+    arguments.extend(line_arguments(&config.lines));
+    Simulator::start(binaries, &network, &arguments)?.finish(TRAFFIC_LIMIT)?;
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.process.pid()))?;
     let kib: f64 = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"))
@@ -97,37 +73,4 @@ fn resident_mib(program: &Path, folder: &Path) -> Result<f64> {
         .trim()
         .parse()?;
     Ok(kib / 1024.0)
-}
-
-fn configuration(socket: &Path) -> String {
-    format!(
-        r#"
-[gateway]
-name = "bench"
-broker_socket = "{}"
-metrics_listen = ""
-
-[[interface]]
-name = "lo"
-mode = "socket"
-
-[[worker]]
-name = "w0"
-inputs = ["lo"]
-wait = "sleep"
-
-[[channel]]
-name = "itch"
-feed = "nasdaq-itch50"
-worker = "w0"
-lines = [{{ name = "A", group = "239.255.77.1", port = 45077 }}]
-
-[[queue]]
-name = "all"
-channels = ["itch"]
-slots = 65536
-records = "plain"
-"#,
-        socket.display()
-    )
 }

@@ -22,6 +22,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         "--package",
         "gateway",
         "--package",
+        "gateway-sim",
+        "--package",
         "gateway-bench",
     ];
     let status = cargo(&build).status().context("cannot start cargo")?;
