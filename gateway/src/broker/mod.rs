@@ -187,6 +187,8 @@ impl Broker {
 
     async fn admit(&self, socket: OwnedFd, service: &Arc<Service>, clients: &mut JoinSet<()>) {
         let peer = PeerCredentials::of(&socket);
+        // Those that ended but were not cleared away yet are no clients.
+        while clients.try_join_next().is_some() {}
         if clients.len() >= self.clients_max {
             self.registry.refused_busy(peer, self.clients_max);
             session::refuse_busy(&socket, self.clients_max);

@@ -16,6 +16,8 @@ use super::limit::LogGate;
 /// A reader, as metrics and status report it. Position, loss and time of the last poll are what the reader says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReaderStatus {
+    /// Number of the subscription: no two since the gateway started share one.
+    pub id: u64,
     /// What it calls itself, printable and at most 31 bytes.
     pub name: String,
     /// Its process, 0 where a namespace hides it.
@@ -117,8 +119,8 @@ impl Registry {
     pub fn readers(&self) -> Vec<ReaderStatus> {
         let now = Clock::global().now();
         self.lock()
-            .values()
-            .map(|reader| reader.status(now))
+            .iter()
+            .map(|(id, reader)| reader.status(*id, now))
             .collect()
     }
 
@@ -199,13 +201,14 @@ impl Registry {
 }
 
 impl Reader {
-    fn status(&self, now: u64) -> ReaderStatus {
+    fn status(&self, id: u64, now: u64) -> ReaderStatus {
         let said = self.page.read();
         let head = self.queue.head();
         // A position ahead of the queue is nonsense; nothing is behind it.
         let lag = head.saturating_sub(said.position);
         let age = (said.last_poll_ns != 0).then(|| now.saturating_sub(said.last_poll_ns));
         ReaderStatus {
+            id,
             name: self.name.clone(),
             pid: self.peer.map_or(0, |peer| peer.pid),
             uid: self.peer.map_or(u32::MAX, |peer| peer.uid),

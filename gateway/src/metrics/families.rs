@@ -281,11 +281,13 @@ fn queues(page: &mut Page, status: &Status) {
         );
     }
     for reader in &status.readers {
-        let pid = reader.pid.to_string();
+        // A process may have several readers of one name: their number tells them apart.
+        let (pid, id) = (reader.pid.to_string(), reader.id.to_string());
         let labels = [
             ("consumer", reader.name.as_str()),
             ("pid", pid.as_str()),
             ("queue", reader.queue.as_str()),
+            ("subscription", id.as_str()),
         ];
         page.gauge("consumer_attached", "1 for each reader.", &labels, 1.0);
         page.gauge(
@@ -366,14 +368,22 @@ mod tests {
             }],
             channels: vec![ChannelStatus {
                 name: "itch".into(),
-                lines: vec![LineStatus::default(), LineStatus::default()],
+                lines: ["A", "B"]
+                    .map(|name| LineStatus {
+                        name: name.into(),
+                        ..LineStatus::default()
+                    })
+                    .into(),
                 ..ChannelStatus::default()
             }],
             queues: vec![QueueStatus::default()],
-            readers: vec![ReaderStatus {
-                name: "a\"b\n".into(),
-                ..ReaderStatus::default()
-            }],
+            readers: [0, 1]
+                .map(|id| ReaderStatus {
+                    id,
+                    name: "a\"b\n".into(),
+                    ..ReaderStatus::default()
+                })
+                .into(),
             ring_to_publish: latencies.snapshot(),
             ..Status::default()
         };
@@ -389,6 +399,13 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected}\n{page}");
         }
+        // Two readers of one process may have the same name; two lines of a page may not have the same labels.
+        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        let series: Vec<_> = samples
+            .filter_map(|line| Some(line.rsplit_once(' ')?.0))
+            .collect();
+        let unique: std::collections::HashSet<_> = series.iter().collect();
+        assert_eq!(series.len(), unique.len(), "{page}");
         let types: Vec<&str> = page.lines().filter(|l| l.starts_with("# TYPE")).collect();
         let mut unique = types.clone();
         unique.sort_unstable();

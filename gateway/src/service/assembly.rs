@@ -1,6 +1,7 @@
 //! From a configuration to workers that are ready to start.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::{Channel, ChannelConfig};
@@ -107,6 +108,7 @@ fn seat(
             },
             queue: provider.queue(),
             drops: provider.drop_reader(),
+            over: AtomicBool::new(false),
         });
         plan.inputs.push(WorkerInput {
             provider,

@@ -29,7 +29,7 @@ use crate::ingest::Membership;
 use crate::ingest::ladder::Opened;
 use crate::worker::{self, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
-use state::{InputState, State, WorkerState};
+use state::{InputState, InterfaceState, State, WorkerState};
 
 /// How often workers' events are looked for. They are rare, and none is urgent.
 const TICK: Duration = Duration::from_millis(50);
@@ -234,7 +234,7 @@ async fn watch_over(
                 return Err(ServiceError::WorkerDied { name });
             }
             while let Ok(event) = handle.events.try_recv() {
-                on_event(state, index, event)?;
+                on_event(&state.interfaces, index, event)?;
             }
         }
         if calibrated.elapsed() >= RECALIBRATE {
@@ -247,28 +247,28 @@ async fn watch_over(
     }
 }
 
-fn on_event(state: &State, worker: usize, event: WorkerEvent) -> Result<(), ServiceError> {
-    let find = |input: usize| {
-        state.interfaces.iter().find(|interface| {
-            interface
-                .inputs
-                .iter()
-                .any(|seat| seat.seat.worker == worker && seat.seat.index == input)
-        })
+fn on_event(
+    interfaces: &[InterfaceState],
+    worker: usize,
+    event: WorkerEvent,
+) -> Result<(), ServiceError> {
+    let end = |input, state| {
+        let interface = interfaces.iter().find(|i| i.end(worker, input, state));
+        interface.map_or_else(String::new, |interface| interface.name.clone())
     };
     match event {
         WorkerEvent::InputFinished { input } => {
-            if let Some(interface) = find(input) {
-                interface.set_state(InputState::Finished);
-                info!(input = interface.name, "capture at its end");
-            }
+            let name = end(input, InputState::Finished);
+            info!(input = name, "capture at its end");
             Ok(())
         }
         WorkerEvent::InputFailed { input, error } => {
-            let name = find(input).map_or_else(String::new, |interface| {
-                interface.set_state(InputState::Failed);
-                interface.name.clone()
-            });
+            let name = end(input, InputState::Failed);
+            if interfaces.iter().any(|interface| interface.feeds(worker)) {
+                // The other line may well come by another interface.
+                error!(input = name, cause = %error, "input failed; its worker goes on with the others");
+                return Ok(());
+            }
             Err(ServiceError::InputLost {
                 name,
                 source: error,
@@ -305,5 +305,40 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::state::{InputSeat, Seat};
+    use super::*;
+    use crate::ingest::{IngestError, Tier};
+
+    fn interface(name: &str, worker: usize, index: usize) -> InterfaceState {
+        let mut state = InterfaceState::new(name, Tier::Socket);
+        state.inputs.push(InputSeat {
+            seat: Seat { worker, index },
+            queue: None,
+            drops: None,
+            over: AtomicBool::new(false),
+        });
+        state
+    }
+
+    #[test]
+    fn a_worker_survives_the_loss_of_all_inputs_but_its_last() {
+        let interfaces = [
+            interface("a", 0, 0),
+            interface("b", 0, 1),
+            interface("c", 1, 0),
+        ];
+        let failed = |input| {
+            let name = "a".to_owned();
+            let error = IngestError::InterfaceMissing { name };
+            on_event(&interfaces, 0, WorkerEvent::InputFailed { input, error })
+        };
+        assert!(failed(0).is_ok());
+        let lost = failed(1);
+        assert!(matches!(lost, Err(ServiceError::InputLost { name, .. }) if name == "b"));
     }
 }

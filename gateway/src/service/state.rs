@@ -45,6 +45,8 @@ pub(crate) struct InputSeat {
     pub(crate) seat: Seat,
     pub(crate) queue: Option<u32>,
     pub(crate) drops: Option<KernelDropReader>,
+    /// Whether its worker polls it no more.
+    pub(crate) over: AtomicBool,
 }
 
 /// An interface or capture as the control plane knows it.
@@ -72,9 +74,30 @@ impl InterfaceState {
         }
     }
 
-    pub(crate) fn set_state(&self, state: InputState) {
+    fn set_state(&self, state: InputState) {
         // Relaxed: shown to people; nothing else depends on it.
         self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Takes note that an input of `worker` is over; whether it was one of this interface's.
+    pub(crate) fn end(&self, worker: usize, input: usize, state: InputState) -> bool {
+        let seat = self
+            .inputs
+            .iter()
+            .find(|seat| seat.seat.worker == worker && seat.seat.index == input);
+        if let Some(seat) = seat {
+            // Relaxed: read by the thread that writes it.
+            seat.over.store(true, Ordering::Relaxed);
+            self.set_state(state);
+        }
+        seat.is_some()
+    }
+
+    /// Whether `worker` still polls an input of this interface.
+    pub(crate) fn feeds(&self, worker: usize) -> bool {
+        self.inputs
+            .iter()
+            .any(|seat| seat.seat.worker == worker && !seat.over.load(Ordering::Relaxed))
     }
 
     fn state_name(&self) -> &'static str {
@@ -379,6 +402,7 @@ fn occurred(reasons: &[(&str, u64)]) -> Vec<Count> {
 
 fn reader(reader: crate::broker::ReaderStatus) -> ReaderStatus {
     ReaderStatus {
+        id: reader.id,
         name: reader.name,
         pid: reader.pid,
         uid: reader.uid,

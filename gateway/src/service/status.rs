@@ -280,6 +280,8 @@ pub struct QueueStatus {
 /// A reader.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ReaderStatus {
+    /// Number of the subscription: no two since the gateway started share one.
+    pub id: u64,
     /// What it calls itself.
     pub name: String,
     /// Its process.
