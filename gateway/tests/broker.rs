@@ -520,6 +520,25 @@ fn a_flood_of_requests_waits_and_nobody_else_does() {
 }
 
 #[test]
+fn a_reader_that_reattaches_to_the_same_queue_goes_on_where_it_was() {
+    let (mut publisher, handle) = queue("all");
+    let gateway = start(vec![handle], 8);
+    for id in 0..5 {
+        publisher.publish(&record(id));
+    }
+    let client = Client::connect(&gateway.path).unwrap();
+    let mut subscription = client.subscribe("all", &oldest()).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(subscription.poll(), Event::Record(_)));
+    }
+    subscription.reattach().unwrap();
+    assert_eq!(subscription.position(), 3);
+    assert!(matches!(subscription.poll(), Event::Record(_)));
+    assert_eq!(subscription.current().position, 3);
+    gateway.stop();
+}
+
+#[test]
 fn readers_learn_why_the_queue_ended() {
     // Stopped in order.
     let (publisher, handle) = queue("all");

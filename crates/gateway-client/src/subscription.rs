@@ -129,19 +129,29 @@ impl Subscription {
         queue: &str,
         options: &SubscribeOptions,
     ) -> Result<Self, ClientError> {
+        Self::open_at(path, queue, options, |_| options.start)
+    }
+
+    /// As [`Self::open`], from where `start` says for the queue of that epoch.
+    fn open_at(
+        path: &Path,
+        queue: &str,
+        options: &SubscribeOptions,
+        start: impl FnOnce(u64) -> Start,
+    ) -> Result<Self, ClientError> {
         let mut connection = Connection::open(path)?;
         let request = Request::Subscribe {
             queue: queue.to_owned(),
             reader: options.name.clone(),
         };
         let (reply, descriptors) = connection.ask(&request)?;
-        let Reply::Subscribed { .. } = reply else {
+        let Reply::Subscribed { epoch } = reply else {
             return Err(ProtocolError::Answer.into());
         };
         let found = descriptors.len();
         let [ring, page] = <[_; 2]>::try_from(descriptors)
             .map_err(|_| ProtocolError::Descriptors { expected: 2, found })?;
-        let subscriber = Subscriber::attach_with(ring, options.start, options.on_lapped)?;
+        let subscriber = Subscriber::attach_with(ring, start(epoch), options.on_lapped)?;
         let now = Instant::now();
         let mut subscription = Self {
             subscriber,
@@ -227,18 +237,21 @@ impl Subscription {
         self.subscriber.health()
     }
 
-    /// Subscribes to the queue of the same name again, from its oldest record, after [`Event::Closed`]. Positions
-    /// begin anew where the queue is a new one.
+    /// Subscribes to the queue of the same name again, after [`Event::Closed`]: from its oldest record where it is a
+    /// new one, whose positions begin anew; where it is still the same, after the last record read.
     ///
     /// # Errors
     /// As [`Client::subscribe`]; the subscription is unchanged then, so that the caller may try again later.
     pub fn reattach(&mut self) -> Result<(), ClientError> {
-        let options = SubscribeOptions {
-            start: Start::Oldest,
-            ..self.options.clone()
-        };
         let (lost, overruns) = (self.lost, self.overruns);
-        *self = Self::open(&self.path, &self.queue, &options)?;
+        let (known, next) = (self.header().epoch, self.position());
+        *self = Self::open_at(&self.path, &self.queue, &self.options, |epoch| {
+            if epoch == known {
+                Start::At(next)
+            } else {
+                Start::Oldest
+            }
+        })?;
         self.lost = lost;
         self.overruns = overruns;
         Ok(())
