@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gateway_feed::moldudp64::encode::BuildError;
-use gateway_feed::moldudp64::{HEADER_BYTES, PacketBuilder, Session};
+use gateway_feed::moldudp64::{HEADER_BYTES, LENGTH_BYTES, PacketBuilder, Session};
 
 use crate::source::SourceMessage;
 
@@ -45,6 +45,8 @@ pub struct DataPacket {
 pub struct Packetiser {
     builder: PacketBuilder,
     options: PackOptions,
+    /// The most bytes of a packet.
+    limit: usize,
     first_time_ns: u64,
     last_time_ns: u64,
 }
@@ -61,6 +63,7 @@ impl Packetiser {
         Self {
             builder,
             options,
+            limit,
             first_time_ns: 0,
             last_time_ns: 0,
         }
@@ -69,8 +72,17 @@ impl Packetiser {
     /// Adds a message; returns the packet before it where that is now complete.
     ///
     /// # Errors
-    /// The message does not fit a packet of its own: it is longer than the MTU allows.
+    /// The message does not fit a packet of its own: it is longer than the MTU allows. The packet under construction is
+    /// as it was.
     pub fn push(&mut self, message: &SourceMessage<'_>) -> Result<Option<DataPacket>, BuildError> {
+        // Before anything is completed, which would be lost with the error.
+        let length = message.bytes.len();
+        if HEADER_BYTES + LENGTH_BYTES + length > self.limit {
+            return Err(BuildError::TooLong {
+                length,
+                limit: self.limit,
+            });
+        }
         let late = self
             .options
             .window_ns

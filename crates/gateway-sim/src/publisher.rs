@@ -153,23 +153,27 @@ impl<'a, C: Clock> Publisher<'a, C> {
     fn run(&mut self, source: &mut impl Source) -> Result<(), SimError> {
         self.heartbeat();
         self.flush(self.clock.now_ns())?;
-        let mut source_error = None;
+        let mut ended_by = None;
         while !self.clock.stopped() {
             let message = match source.next() {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
                 Err(error) => {
-                    source_error = Some(error);
+                    ended_by = Some(error.into());
                     break;
                 }
             };
-            let complete = self
-                .packetiser
-                .push(&message)
-                .map_err(|source| SimError::Pack {
-                    sequence: self.packetiser.next_sequence(),
-                    source,
-                })?;
+            let complete = match self.packetiser.push(&message) {
+                Ok(complete) => complete,
+                Err(source) => {
+                    let next = self.packetiser.next_sequence();
+                    ended_by = Some(SimError::Pack {
+                        sequence: next.wrapping_add(message.missing),
+                        source,
+                    });
+                    break;
+                }
+            };
             self.types.add(message.bytes);
             if self.origin.is_none() {
                 self.origin = Some((message.time_ns, self.clock.now_ns()));
@@ -183,7 +187,7 @@ impl<'a, C: Clock> Publisher<'a, C> {
             self.publish(packet)?;
         }
         self.finish()?;
-        source_error.map_or(Ok(()), |error| Err(error.into()))
+        ended_by.map_or(Ok(()), Err)
     }
 
     /// Offers a packet to all lines when it is due.

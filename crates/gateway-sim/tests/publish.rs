@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use gateway_capture::{CaptureError, CaptureReader, ItchFileReader};
 use gateway_feed::moldudp64::{Packet, PacketKind, Session};
+use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Pace, VirtualClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
@@ -16,7 +17,7 @@ use gateway_sim::packetiser::PackOptions;
 use gateway_sim::publisher::{Line, PublishOptions, publish};
 use gateway_sim::ranges::Ranges;
 use gateway_sim::report::Report;
-use gateway_sim::source::{ItchFileSource, Source};
+use gateway_sim::source::{ItchFileSource, Source, SourceMessage};
 use gateway_sim::transmit::{Outgoing, PcapFile, Transmit};
 use proptest::prelude::*;
 
@@ -392,4 +393,53 @@ fn a_cut_file_is_published_up_to_the_cut_and_named() {
     );
     assert_eq!((report.messages, report.interrupted), (39, true));
     assert_eq!(receiver.seen().messages.len(), 39);
+}
+
+/// Short messages, then one that no packet can hold.
+struct TooLong(u64);
+
+impl Source for TooLong {
+    fn next(&mut self) -> Result<Option<SourceMessage<'_>>, CaptureError> {
+        self.0 += 1;
+        Ok(Some(SourceMessage {
+            time_ns: self.0,
+            missing: 0,
+            bytes: if self.0 < 12 { &[b'x'; 20] } else { &[0; 2000] },
+        }))
+    }
+}
+
+/// What came before it is published, and what counts as sent was sent.
+#[test]
+fn a_message_that_fits_no_packet_ends_the_session_behind_those_before_it() {
+    let receiver = Receiver::default();
+    let line = Line {
+        name: "A".to_owned(),
+        destination: "239.1.1.1:5001".parse().unwrap(),
+        impairments: Impairments {
+            delay_ns: 1_000,
+            ..Impairments::default()
+        },
+        transmit: Box::new(receiver.clone()),
+    };
+    let options = PublishOptions {
+        batch: 32,
+        ..options(1)
+    };
+    let (report, error) = publish(
+        &mut TooLong(0),
+        vec![line],
+        options,
+        &mut VirtualClock::default(),
+        &mut |_| (),
+    );
+    assert!(
+        matches!(error, Some(SimError::Pack { sequence: 12, .. })),
+        "{error:?}"
+    );
+    assert!(report.interrupted);
+    let seen = receiver.seen();
+    assert_eq!(seen.messages.len(), 11);
+    assert_eq!((report.messages, report.last_sequence), (11, 11));
+    assert_eq!(report.lines["A"].counts.packets_sent, seen.packets);
 }
