@@ -78,7 +78,7 @@ impl Membership {
 }
 
 /// The joins that `streams` need, each once. A group that any stream takes from any source is joined any-source.
-fn wanted(streams: &[Stream]) -> BTreeSet<(Ipv4Addr, Option<Ipv4Addr>)> {
+pub(super) fn wanted(streams: &[Stream]) -> BTreeSet<(Ipv4Addr, Option<Ipv4Addr>)> {
     let any: BTreeSet<_> = streams
         .iter()
         .filter(|s| s.sources.is_empty())

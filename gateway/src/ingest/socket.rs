@@ -247,17 +247,10 @@ fn open_one(
         / 2;
     socket.bind(&address.into()).map_err(failed("bind"))?;
     let socket = OwnedFd::from(socket);
-    if stream.group.is_multicast() {
-        let joining = request.joining_interface();
-        let refused =
-            |source| move |cause| membership::refused(joining, stream.group, source, cause);
-        if stream.sources.is_empty() {
-            membership::join(&socket, joining_index, stream.group, None).map_err(refused(None))?;
-        }
-        for &source in &stream.sources {
-            membership::join(&socket, joining_index, stream.group, Some(source))
-                .map_err(refused(Some(source)))?;
-        }
+    for (group, source) in membership::wanted(std::slice::from_ref(stream)) {
+        membership::join(&socket, joining_index, group, source).map_err(|cause| {
+            membership::refused(request.joining_interface(), group, source, cause)
+        })?;
     }
     Ok((socket, granted))
 }

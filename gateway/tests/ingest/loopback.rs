@@ -70,6 +70,20 @@ fn every_stream_has_its_own_packets_with_more_groups_than_one_socket_may_join() 
 }
 
 #[test]
+fn a_source_that_is_listed_twice_is_joined_once() {
+    let mut streams = streams(11, 1);
+    streams[0].sources = vec![Ipv4Addr::LOCALHOST; 2];
+    let mut opened = ladder::open(&request(&streams)).unwrap();
+    send(&streams, b"once");
+    let mut seen = 0;
+    let limit = Instant::now() + PATIENCE;
+    while seen == 0 && Instant::now() < limit {
+        seen += opened.providers[0].poll(&mut |_| ()).unwrap();
+    }
+    assert_eq!(seen, 1);
+}
+
+#[test]
 fn what_does_not_fit_the_buffer_is_counted_and_not_handed_out_cut() {
     let streams = streams(9, 1);
     let mut opened = ladder::open(&request(&streams)).unwrap();
