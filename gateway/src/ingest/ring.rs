@@ -112,6 +112,10 @@ impl FillRing {
             room = self.limit.wrapping_sub(self.produced);
         }
         let count = (room as usize).min(free.len());
+        if count == 0 {
+            // Nothing to tell: a store would take the cache line from the kernel in every empty poll.
+            return;
+        }
         for frame in free.drain(free.len() - count..) {
             // SAFETY: the position is between the kernel's and its plus the size, so the kernel does not read this
             // entry until the store below, and nobody else writes it.
