@@ -8,8 +8,8 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
-use gateway_queue::{Publisher, PublisherOptions, QueueHandle};
-use tracing::info;
+use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueHandle};
+use tracing::{info, warn};
 
 use super::error::ServiceError;
 use super::state::{InputSeat, InterfaceState, Seat};
@@ -182,6 +182,7 @@ fn queues(config: &Config, plans: &mut [Plan]) -> Result<Queues, ServiceError> {
             name: queue.name.clone(),
             source,
         })?;
+        report(&queue.name, handle.memory());
         let queues = &mut plans[queue.worker].queues;
         let seat = Seat {
             worker: queue.worker,
@@ -192,6 +193,19 @@ fn queues(config: &Config, plans: &mut [Plan]) -> Result<Queues, ServiceError> {
         seats.push((seat, handle));
     }
     Ok((seats, bits))
+}
+
+/// Says which wishes about a queue's memory the kernel did not grant.
+fn report(queue: &str, memory: &MemoryReport) {
+    if let HugePages::Unavailable(reason) = &memory.huge_pages {
+        warn!(queue, reason, "no huge pages for the queue");
+    }
+    if let Err(reason) = &memory.prefaulted {
+        warn!(queue, reason, "the queue's first lap will be slow");
+    }
+    if let Some(Err(reason)) = &memory.locked {
+        warn!(queue, reason, "the queue's memory is not locked");
+    }
 }
 
 fn channels(
