@@ -150,6 +150,12 @@ fn a_gateway_runs_answers_and_stops_within_a_second() {
         let value: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
         (value["ready"] == true && value["channels"][0]["messages"] == 500).then_some(())
     });
+    let output = gateway(&["status", "--json", "--socket", socket]);
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for queue in status["queues"].as_array().unwrap() {
+        assert!(queue["memory_bytes"].as_u64() > queue["slots"].as_u64().map(|slots| slots * 64));
+        assert_eq!(queue["huge_pages"], false, "nobody asked");
+    }
     let page = gateway(&["status", "--socket", socket]);
     let page = String::from_utf8(page.stdout).unwrap();
     assert!(

@@ -49,7 +49,11 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gateway-sim: {error:#}");
+            // Our own errors name their cause already; others leave it to their chain.
+            match error.downcast_ref::<SimError>() {
+                Some(error) => eprintln!("gateway-sim: {error}"),
+                None => eprintln!("gateway-sim: {error:#}"),
+            }
             ExitCode::from(exit_code(&error))
         }
     }

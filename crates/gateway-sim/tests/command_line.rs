@@ -340,6 +340,8 @@ fn each_failure_has_its_message_and_exit_code() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
         assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+        let told = stderr.matches("os error").count();
+        assert!(told <= 1, "the cause is told once: {stderr}");
     }
     // What comes before the cut was published and reported.
     let output = simulator(&[&["replay", &cut, "--json"], &into[..]].concat());

@@ -107,8 +107,17 @@ fn page(status: &Status) -> String {
     }
     for queue in &status.queues {
         lines.push(format!(
-            "queue {}  {}  records {}  slots {}  readers {}",
-            queue.name, queue.records, queue.published, queue.slots, queue.readers
+            "queue {}  {}  records {}  slots {}{}  readers {}",
+            queue.name,
+            queue.records,
+            queue.published,
+            queue.slots,
+            if queue.huge_pages {
+                " on huge pages"
+            } else {
+                ""
+            },
+            queue.readers
         ));
     }
     for reader in &status.readers {

@@ -137,7 +137,11 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
         };
         let reason = match outcome {
             Ok(providers) => {
-                info!(interface = request.name, %tier, driver, providers = providers.len(), "interface open");
+                let huge_pages =
+                    !providers.is_empty() && providers.iter().all(Provider::huge_pages);
+                info!(
+                    interface = request.name, %tier, driver, providers = providers.len(), huge_pages, "interface open"
+                );
                 return Ok(Opened {
                     providers,
                     tier,

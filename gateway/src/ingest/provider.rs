@@ -47,6 +47,12 @@ impl Provider {
             Provider::Socket(_) | Provider::Pcap(_) => None,
         }
     }
+
+    /// Whether its packet memory lies on huge pages; only AF_XDP's does.
+    #[must_use]
+    pub fn huge_pages(&self) -> bool {
+        matches!(self, Provider::AfXdp(provider) if provider.huge_pages())
+    }
 }
 
 impl Ingest for Provider {

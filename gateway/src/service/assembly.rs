@@ -107,6 +107,7 @@ fn seat(
                 index: plan.inputs.len(),
             },
             queue: provider.queue(),
+            huge_pages: provider.huge_pages(),
             drops: provider.drop_reader(),
             over: AtomicBool::new(false),
         });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Instant;
 
-use gateway_queue::QueueHandle;
 use gateway_queue::clock::Clock;
+use gateway_queue::{HugePages, QueueHandle};
 use gateway_wire::shared::Verdict;
 
 use super::status::{
@@ -44,6 +44,7 @@ pub(crate) enum InputState {
 pub(crate) struct InputSeat {
     pub(crate) seat: Seat,
     pub(crate) queue: Option<u32>,
+    pub(crate) huge_pages: bool,
     pub(crate) drops: Option<KernelDropReader>,
     /// Whether its worker polls it no more.
     pub(crate) over: AtomicBool,
@@ -226,6 +227,7 @@ impl State {
             queue: input
                 .queue
                 .map_or_else(|| "all".to_owned(), |queue| queue.to_string()),
+            huge_pages: input.huge_pages,
             packets: counters.packets,
             bytes: counters.bytes,
             refused: refused(&counters),
@@ -368,6 +370,8 @@ impl State {
                 Records::Native => "native".to_owned(),
             },
             slots: config.slots,
+            memory_bytes: handle.memory().bytes,
+            huge_pages: handle.memory().huge_pages == HugePages::Used,
             head: handle.head(),
             published: board.records(seat.index),
             refused: board.refused(seat.index),

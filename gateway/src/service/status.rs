@@ -114,6 +114,8 @@ pub struct VerdictStatus {
 pub struct InputStatus {
     /// The receive queue; `all` where the kernel hides it.
     pub queue: String,
+    /// Whether its packet memory lies on huge pages.
+    pub huge_pages: bool,
     /// Datagrams handed to the worker.
     pub packets: u64,
     /// Their payload bytes.
@@ -265,6 +267,10 @@ pub struct QueueStatus {
     pub records: String,
     /// Its length in slots.
     pub slots: u64,
+    /// Its memory in bytes.
+    pub memory_bytes: u64,
+    /// Whether that lies on huge pages.
+    pub huge_pages: bool,
     /// Slots published.
     pub head: u64,
     /// Records published.

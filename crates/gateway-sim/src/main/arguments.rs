@@ -125,6 +125,8 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
     pub(crate) duplicate: f64,
     /// Part of each line's packets that is overtaken by the next one to three, 0 to 1.
+    ///
+    /// Only packets that follow each other within 300 µs overtake: at a lower rate none is reordered.
     #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
     pub(crate) reorder: f64,
     /// Delay of line A in microseconds, at most a minute.
