@@ -223,6 +223,18 @@ fn a_second_gateway_is_refused_and_a_dead_one_replaced() {
 }
 
 #[test]
+fn whoever_holds_the_directorys_lock_keeps_no_gateway_from_starting() {
+    let directory = tempfile::tempdir().unwrap();
+    let bystander = fs::File::open(directory.path()).unwrap();
+    rustix::fs::flock(&bystander, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let path = directory.path().join("broker.sock");
+    let broker = Broker::bind(&path).unwrap();
+    let gateway = run(broker, vec![], path, directory);
+    Client::connect(&gateway.path).unwrap();
+    gateway.stop();
+}
+
+#[test]
 fn what_is_not_a_gateways_socket_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");

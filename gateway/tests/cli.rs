@@ -201,6 +201,21 @@ fn a_gateway_runs_answers_and_stops_within_a_second() {
 }
 
 /// The CPUs that a thread may use, as the kernel lists them.
+#[test]
+fn a_terminal_that_hangs_up_ends_the_gateway_cleanly() {
+    let (folder, config) = playing("");
+    let socket = folder.path().join("broker.sock");
+    let mut process = start(&config);
+    common::until("the socket", || {
+        let ready = gateway(&["status", "--socket", socket.to_str()?]);
+        ready.status.success().then_some(())
+    });
+    let pid = rustix::process::Pid::from_child(&process.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+    assert!(!socket.exists(), "the socket stayed");
+}
+
 fn cpus(status: &Path) -> Option<String> {
     let text = std::fs::read_to_string(status).ok()?;
     let list = text

@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gateway_client::{ClientError, Connection};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::io::unix::AsyncFd;
 
@@ -20,6 +21,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const BACKLOG: i32 = 64;
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
+/// How long to wait for another process that holds the directory's lock, and how often to ask.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// Mode of a directory made for the socket.
 const DIRECTORY_MODE: u32 = 0o755;
 
@@ -56,8 +60,7 @@ impl BoundSocket {
         // Two gateways that start at once take turns, so that neither removes the other's new socket. The lock is the
         // directory's own: no file of ours is left behind.
         let lock = fs::File::open(directory).map_err(fail("open the directory"))?;
-        rustix::fs::flock(&lock, FlockOperation::LockExclusive)
-            .map_err(|errno| fail("lock the directory")(errno.into()))?;
+        take_turns(&lock).map_err(fail("lock the directory"))?;
         remove_stale(path)?;
 
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -91,6 +94,25 @@ impl Drop for BoundSocket {
         if ours {
             // Nobody is left to hear of a failure; the next gateway removes what stays.
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Locks the directory, as far as others let us within [`LOCK_WAIT`]: whoever may open it may also hold its lock for
+/// ever, and must not keep a gateway from starting. Taking turns only matters between gateways that start at once.
+fn take_turns(directory: &fs::File) -> io::Result<()> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match rustix::fs::flock(directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if Instant::now() >= deadline => {
+                tracing::warn!(
+                    "another process holds the lock of the broker socket's directory; starting without it"
+                );
+                return Ok(());
+            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_RETRY),
+            Err(errno) => return Err(errno.into()),
         }
     }
 }

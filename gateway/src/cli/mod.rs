@@ -39,7 +39,7 @@ First steps:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM or SIGINT
+    /// Run the gateway until SIGTERM, SIGINT or SIGHUP
     ///
     /// Opens the interfaces, starts the workers, joins the groups and logs one line `ready`. Stops within a second and
     /// leaves nothing behind: no XDP program, no membership, no socket.

@@ -38,7 +38,7 @@ const RECALIBRATE: Duration = Duration::from_secs(1);
 /// How long workers, readers and scrapes may take to end.
 const STOP_MAX: Duration = Duration::from_millis(700);
 
-/// Runs a gateway until SIGTERM or SIGINT.
+/// Runs a gateway until SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
@@ -76,10 +76,13 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServiceError> {
         })
     };
     let (mut term, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    // A terminal that closes ends the gateway, and it cleans up as for the others.
+    let mut hangup = on(SignalKind::hangup())?;
     Ok(async move {
         let name = tokio::select! {
             _ = term.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
+            _ = hangup.recv() => "SIGHUP",
         };
         info!(signal = name, "stopping");
     })
@@ -319,6 +322,7 @@ mod tests {
         state.inputs.push(InputSeat {
             seat: Seat { worker, index },
             queue: None,
+            huge_pages: false,
             drops: None,
             over: AtomicBool::new(false),
         });
