@@ -5,6 +5,7 @@
 //! it may ignore what was added.
 
 use crate::ring::Geometry;
+pub use crate::ring::State;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
 /// First word of every queue, stored last: `GWQUEUE` and a zero byte.
@@ -43,34 +44,6 @@ const CRC: usize = 0xFC;
 
 /// Flag: the file lies on huge pages.
 pub const FLAG_HUGE_PAGES: u64 = 1;
-
-/// State word of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
-pub enum State {
-    /// Being made.
-    Init = 0,
-    /// Its publisher is at work.
-    Live = 1,
-    /// Its publisher ended in order.
-    Closed = 2,
-    /// A queue with a later epoch took its place.
-    Superseded = 3,
-}
-
-impl State {
-    /// The state of a word, if it is one.
-    #[must_use]
-    pub const fn from_word(word: u64) -> Option<Self> {
-        match word {
-            0 => Some(Self::Init),
-            1 => Some(Self::Live),
-            2 => Some(Self::Closed),
-            3 => Some(Self::Superseded),
-            _ => None,
-        }
-    }
-}
 
 /// What the static page says.
 #[derive(Clone, Debug, PartialEq, Eq)]

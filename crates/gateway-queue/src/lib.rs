@@ -12,7 +12,8 @@
 //! | [`clock`] | nanoseconds since the Unix epoch from the processor's counter |
 //! | [`PositionPage`], [`PositionWriter`] | where a reader says how far it is |
 //!
-//! The protocol is modelled by loom; the rest of the crate is not compiled then:
+//! The protocol is modelled by loom, and each of its orderings ([`sync::Site`]) is shown to be needed; the rest of the
+//! crate is not compiled then:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p gateway-queue --release --test loom --target-dir target/loom
@@ -48,11 +49,11 @@ pub use mapping::{HugePages, MemoryReport};
 #[cfg(not(loom))]
 pub use position::{PositionPage, PositionWriter, ReaderPosition};
 #[cfg(not(loom))]
-pub use publisher::{Ending, Publisher, PublisherOptions, QueueHandle};
+pub use publisher::{Publisher, PublisherOptions, QueueHandle};
 #[cfg(not(loom))]
-pub use ring::OnLapped;
+pub use ring::{Closed, Ending, OnLapped};
 #[cfg(not(loom))]
-pub use subscriber::{Advance, Closed, Health, Poll, RecordRef, Start, Subscriber};
+pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber};
 
 /// Largest number of 8-byte words of a record: its length is one byte that counts 32-bit words.
 pub const RECORD_WORDS_MAX: usize = 128;

@@ -9,12 +9,12 @@ use rustix::fs::SealFlags;
 use crate::clock::{Clock, Source};
 use crate::layout::{
     BLOCKS_PER_RING, FLAG_HUGE_PAGES, HEAD, HEADER_BYTES, HEARTBEAT, LAYOUT_MINOR, NAME_BYTES_MAX,
-    SLOT_BYTES, SLOTS_MAX, SLOTS_MIN, STATE, SUCCESSOR, State, StaticHeader,
+    SLOT_BYTES, SLOTS_MAX, SLOTS_MIN, STATE, STATIC_BYTES, State, StaticHeader,
 };
 use crate::mapping::{self, HugePages, Mapping, MemoryReport};
-use crate::ring::Writer;
+use crate::ring::{self, Ending, Writer};
 use crate::shared::MappedRing;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
 /// No later mapping, by anybody, can write; nobody can resize the file or unseal it.
@@ -104,18 +104,6 @@ impl PublisherOptions {
         }
         Ok(())
     }
-}
-
-/// How a queue ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The publisher stops.
-    Closed,
-    /// Another queue takes this one's place.
-    Superseded {
-        /// The epoch of that queue.
-        successor_epoch: u64,
-    },
 }
 
 /// The writing end of a queue. There is one; it belongs to one thread at a time.
@@ -259,25 +247,7 @@ impl Publisher {
 
     /// Ends the queue: readers get what they have not read yet and then the reason.
     pub fn close(self, ending: Ending) {
-        self.end(ending);
-    }
-
-    fn end(&self, ending: Ending) {
-        let mapping = self.mapping();
-        // Partner of both stores: the Acquire fence after a reader loaded the state; it then sees every record.
-        match ending {
-            Ending::Closed => mapping
-                .word(STATE)
-                .store(State::Closed as u64, Ordering::Release),
-            Ending::Superseded { successor_epoch } => {
-                mapping
-                    .word(SUCCESSOR)
-                    .store(successor_epoch, Ordering::Relaxed);
-                mapping
-                    .word(STATE)
-                    .store(State::Superseded as u64, Ordering::Release);
-            }
-        }
+        ring::end(self.writer.memory(), ending);
     }
 
     fn mapping(&self) -> &Mapping {
@@ -289,7 +259,7 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         // Only this value writes the state: no order needed to read it back.
         if self.mapping().word(STATE).load(Ordering::Relaxed) == State::Live as u64 {
-            self.end(Ending::Closed);
+            ring::end(self.writer.memory(), Ending::Closed);
         }
     }
 }
@@ -429,24 +399,18 @@ fn describe(options: &PublisherOptions, memory: &MemoryReport) -> StaticHeader {
 
 /// Stores the static page, its magic last.
 fn write_header(mapping: &Mapping, header: &StaticHeader) {
-    let page = header.encode();
-    let words = page.chunks_exact(8).map(|bytes| {
-        bytes
+    let mut page = [0; STATIC_BYTES / 8];
+    for (word, bytes) in page.iter_mut().zip(header.encode().chunks_exact(8)) {
+        *word = bytes
             .iter()
             .rev()
-            .fold(0, |word, &byte| (word << 8) | u64::from(byte))
-    });
-    for (index, word) in words.enumerate().skip(1) {
-        mapping.word(index * 8).store(word, Ordering::Relaxed);
+            .fold(0, |word, &byte| (word << 8) | u64::from(byte));
     }
+    // Ordered before the magic by its Release store.
     mapping
         .word(STATE)
         .store(State::Live as u64, Ordering::Relaxed);
-    // Partner: the Acquire fence after a subscriber loaded the magic.
-    fence(Ordering::Release);
-    mapping
-        .word(0)
-        .store(crate::layout::MAGIC, Ordering::Release);
+    ring::store_page(&page, |index| mapping.word(index * 8));
 }
 
 /// `now`, or later where another queue of this process has that epoch.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::layout::{HEAD, RESERVED, RESYNC, SLOT_BYTES, StaticHeader};
+use crate::layout::{HEAD, RESERVED, RESYNC, SLOT_BYTES, STATE, SUCCESSOR, StaticHeader};
 use crate::mapping::Mapping;
 use crate::ring::Memory;
 use crate::sync::AtomicU64;
@@ -59,6 +59,14 @@ impl Memory for MappedRing {
 
     fn resync(&self) -> &AtomicU64 {
         self.mapping.word(RESYNC)
+    }
+
+    fn state(&self) -> &AtomicU64 {
+        self.mapping.word(STATE)
+    }
+
+    fn successor(&self) -> &AtomicU64 {
+        self.mapping.word(SUCCESSOR)
     }
 
     #[inline(always)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::clock::Clock;
-use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, SUCCESSOR, State, StaticHeader};
+use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, State, StaticHeader};
 use crate::mapping::{self, Mapping};
 use crate::publisher::SEALS;
-use crate::ring::{OnLapped, Reader, Step};
+use crate::ring::{self, Closed, OnLapped, Reader, Step};
 use crate::shared::MappedRing;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
 /// Empty polls between two looks at the clock.
@@ -32,18 +32,6 @@ pub enum Start {
     /// At this position: at the oldest (and the difference reported lost) where it is gone, at the head where it is
     /// yet to come.
     At(u64),
-}
-
-/// Why a queue gives no more records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    /// Its publisher ended in order.
-    Stopped,
-    /// A later queue took its place; subscribe again.
-    Superseded {
-        /// Epoch of that queue.
-        successor_epoch: u64,
-    },
 }
 
 /// What a poll brought.
@@ -223,18 +211,7 @@ impl Subscriber {
     #[inline(never)]
     pub fn advance_or_state(&mut self) -> Advance {
         self.state_seen_ticks = self.clock.ticks();
-        let mapping = self.reader.memory().mapping();
-        let state = mapping.word(STATE).load(Ordering::Relaxed);
-        // Partner: the Release store of the state at the end: the look at the ring below sees every record.
-        fence(Ordering::Acquire);
-        let closed = match State::from_word(state) {
-            Some(State::Live | State::Init) => None,
-            Some(State::Superseded) => {
-                let successor_epoch = mapping.word(SUCCESSOR).load(Ordering::Relaxed);
-                Some(Closed::Superseded { successor_epoch })
-            }
-            Some(State::Closed) | None => Some(Closed::Stopped),
-        };
+        let closed = ring::ended(self.reader.memory());
         match self.reader.poll(&mut self.buffer) {
             Step::Record { position, words } => self.copied(position, words),
             Step::Lost(slots) => Advance::Lost(slots),
@@ -293,18 +270,11 @@ impl Subscriber {
 }
 
 fn static_page(mapping: &Mapping) -> [u8; STATIC_BYTES] {
+    let mut words = [0; STATIC_BYTES / 8];
+    ring::load_page(&mut words, |index| mapping.word(index * 8));
     let mut page = [0; STATIC_BYTES];
-    let magic = mapping.word(0).load(Ordering::Relaxed);
-    // Partner: the Release store of the magic: the rest of the page was stored before it.
-    fence(Ordering::Acquire);
-    page[..8].copy_from_slice(&magic.to_le_bytes());
-    for (index, bytes) in page.chunks_exact_mut(8).enumerate().skip(1) {
-        bytes.copy_from_slice(
-            &mapping
-                .word(index * 8)
-                .load(Ordering::Relaxed)
-                .to_le_bytes(),
-        );
+    for (bytes, word) in page.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
     }
     page
 }

@@ -5,11 +5,16 @@
 //! [`CONTINUATION`] set where the slot continues a record that began before it. The writer announces what it may be
 //! overwriting in blocks ([`Memory::reserved`]), so that a reader can tell *after* copying whether its copy is whole.
 //!
+//! Each ordering that the protocol needs is a [`Site`](crate::sync::Site), which names its partner; all other accesses
+//! are relaxed.
+//!
 //! `P` is 7 in shared memory (64-byte slots) and 1 in the loom models, where the interleavings must stay countable.
 
+mod lifecycle;
 mod reader;
 mod writer;
 
+pub use lifecycle::{Closed, Ending, State, end, ended, load_page, store_page};
 pub use reader::{Reader, Step};
 pub use writer::Writer;
 
@@ -26,6 +31,10 @@ pub trait Memory {
     fn reserved(&self) -> &AtomicU64;
     /// First position from which state can be rebuilt, 0 where nobody says.
     fn resync(&self) -> &AtomicU64;
+    /// A [`State`].
+    fn state(&self) -> &AtomicU64;
+    /// Epoch of the queue that took this one's place.
+    fn successor(&self) -> &AtomicU64;
     /// The words of the slot of `position`: the sequence, then the payload. The implementation reduces `position`
     /// modulo the number of slots.
     fn slot(&self, position: u64) -> &[AtomicU64];

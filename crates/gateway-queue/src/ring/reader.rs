@@ -1,7 +1,7 @@
 //! The reading side of the protocol: relaxed loads and fences, which is all that is guaranteed on read-only pages.
 
 use super::{CONTINUATION, Geometry, Memory, OnLapped, record_words};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, Site, fence_at};
 
 /// What one look at the ring brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     pub fn head(memory: &M) -> u64 {
         let head = memory.head().load(Ordering::Relaxed);
         // Partner: the Release store of head; slots below it are complete for this reader from here on.
-        fence(Ordering::Acquire);
+        fence_at(Site::HeadThenSlots, Ordering::Acquire);
         head
     }
 
@@ -94,7 +94,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     #[inline(always)]
     fn copy(&mut self, n: u64, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
         // Partner: the Release store of the sequence word: the payload is at least as new as the sequence.
-        fence(Ordering::Acquire);
+        fence_at(Site::SequenceThenCopy, Ordering::Acquire);
         let slot = self.memory.slot(n);
         for (index, word) in buffer[..P].iter_mut().enumerate() {
             *word = slot[1 + index].load(Ordering::Relaxed);
@@ -116,7 +116,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     fn overwritten(&self, n: u64) -> bool {
         // Partner: the writer's Release fence between reservation and payload: whoever copied a word of a later lap
         // sees the reservation that covered it.
-        fence(Ordering::Acquire);
+        fence_at(Site::CopyThenReservation, Ordering::Acquire);
         self.memory.reserved().load(Ordering::Relaxed) > n + self.geometry.slots
     }
 
@@ -205,7 +205,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     fn resume(&mut self) -> Step {
         // Partner: the Release store of whichever sequence word, or the Release fence before whichever payload,
         // showed the overrun: head and reservation are at least as new.
-        fence(Ordering::Acquire);
+        fence_at(Site::OverrunThenHead, Ordering::Acquire);
         let head = Self::head(&self.memory);
         let target = match self.on_lapped {
             OnLapped::Latest => head,

@@ -1,7 +1,7 @@
 //! The publishing side of the protocol.
 
 use super::{CONTINUATION, Geometry, Memory};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, Site, fence_at, ordered};
 
 /// Writes records into a ring. There is one per ring: it keeps its position to itself and loads nothing shared.
 #[derive(Debug)]
@@ -65,16 +65,18 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         }
         // Orders the reservation before every payload store; partner: the Acquire fence between a reader's copy and
         // its look at the reservation. Nothing on x86.
-        fence(Ordering::Release);
+        fence_at(Site::ReservationThenPayload, Ordering::Release);
         let slot = self.memory.slot(n);
         let words = *words;
         for index in (0..N).rev() {
             slot[1 + index].store(words[index], Ordering::Relaxed);
         }
         // Publishes the payload; partner: the reader's Acquire fence after it loaded this word.
-        slot[0].store(n + 1, Ordering::Release);
+        let release = ordered(Site::PayloadThenSequence, Ordering::Release);
+        slot[0].store(n + 1, release);
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
-        self.memory.head().store(n + 1, Ordering::Release);
+        let release = ordered(Site::SequenceThenHead, Ordering::Release);
+        self.memory.head().store(n + 1, release);
         self.next = n + 1;
     }
 
@@ -89,20 +91,27 @@ impl<M: Memory, const P: usize> Writer<M, P> {
             self.reserve(n + slots);
         }
         // As in `publish_array`: the reservation before every payload store of all slots.
-        fence(Ordering::Release);
+        fence_at(Site::ReservationThenPayloads, Ordering::Release);
         for (offset, chunk) in words.chunks(P).enumerate().rev() {
             let position = n + offset as u64;
             let slot = self.memory.slot(position);
             for (to, word) in slot[1..].iter().zip(chunk).rev() {
                 to.store(*word, Ordering::Relaxed);
             }
-            let mark = if offset == 0 { 0 } else { CONTINUATION };
-            // The first slot's is the record's publication: all others are stored before it. Partner: the reader's
-            // Acquire fence after it loaded this word.
-            slot[0].store((position + 1) | mark, Ordering::Release);
+            let (mark, order) = if offset == 0 {
+                // The record's publication: all else is stored before it. Partner: the reader's Acquire fence after
+                // it loaded this word.
+                let release = ordered(Site::PayloadsThenSequence, Ordering::Release);
+                (0, release)
+            } else {
+                // Nobody reads a payload on the strength of this word alone.
+                (CONTINUATION, Ordering::Relaxed)
+            };
+            slot[0].store((position + 1) | mark, order);
         }
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
-        self.memory.head().store(n + slots, Ordering::Release);
+        let release = ordered(Site::SequencesThenHead, Ordering::Release);
+        self.memory.head().store(n + slots, release);
         self.next = n + slots;
     }
 
