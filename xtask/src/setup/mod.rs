@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: what this machine lacks, and how it gets it.
 //!
-//! Finding out reads a few files and runs nothing but one `rustc --print`, so every other task begins with it.
+//! Finding out reads a few files and asks the compilers and the linker for BPF which version they are, a few short
+//! commands side by side, so every other task begins with it.
 //! Installing uses the distribution's packages and cargo; a package source is never added or changed.
 
 mod bpf;
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
 /// The task itself.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let start = Instant::now();
-    let needs = needs::all();
+    let needs = Intent::Test.needs(needs::all());
     for need in &needs {
         match &need.found {
             Ok(found) => println!("  found    {:<14} {found}", need.name),
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         println!("\nTo install it:\n\n{plan}");
         return Ok(ExitCode::FAILURE);
     }
-    provide(&needs)?;
+    provide(Intent::Test, &needs, needs::all, install_as_root)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -54,10 +55,17 @@ pub(crate) enum Intent {
     Test,
 }
 
+impl Intent {
+    /// Those of `needs` that concern it.
+    fn needs(self, mut needs: Vec<Need>) -> Vec<Need> {
+        needs.retain(|need| self == Self::Test || !need.only_to_test);
+        needs
+    }
+}
+
 /// What every other task begins with: silent when nothing is missing.
 pub(crate) fn ensure(intent: Intent) -> Result<()> {
-    let mut needs = needs::all();
-    needs.retain(|need| intent == Intent::Test || !need.only_to_test);
+    let needs = intent.needs(needs::all());
     let missing = missing(&needs);
     if missing.is_empty() {
         return Ok(());
@@ -67,17 +75,18 @@ pub(crate) fn ensure(intent: Intent) -> Result<()> {
             eprintln!("missing: {} ({lack}), for {}", need.name, need.purpose);
         }
     }
-    provide(&needs)
+    provide(intent, &needs, needs::all, install_as_root)
 }
 
-/// Installs what is missing where this user may, else says the commands and fails.
-fn provide(needs: &[Need]) -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        let plan = Plan::of(&missing(needs), &Packages::known());
-        bail!("this user cannot install packages; run:\n\n{plan}\nthen start this task again");
-    }
-    install::install(&missing(needs))?;
-    let after = needs::all();
+/// Has what is missing of `needs` installed, looks again, and fails if anything that concerns `intent` is missing still.
+fn provide(
+    intent: Intent,
+    needs: &[Need],
+    look: impl FnOnce() -> Vec<Need>,
+    install: impl FnOnce(&[&Need]) -> Result<()>,
+) -> Result<()> {
+    install(&missing(needs))?;
+    let after = intent.needs(look());
     let still = missing(&after);
     if still.is_empty() {
         eprintln!("Nothing is missing any more.");
@@ -91,6 +100,86 @@ fn provide(needs: &[Need]) -> Result<()> {
     )
 }
 
+/// Installs `missing` if this user may, else says the commands and fails.
+fn install_as_root(missing: &[&Need]) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        let plan = Plan::of(missing, &Packages::known());
+        bail!("this user cannot install packages; run:\n\n{plan}\nthen start this task again");
+    }
+    install::install(missing)
+}
+
 fn missing(needs: &[Need]) -> Vec<&Need> {
     needs.iter().filter(|need| need.found.is_err()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::cell::RefCell;
+
+    use install::Remedy;
+
+    use super::*;
+
+    fn need(name: &'static str, found: bool, only_to_test: bool) -> Need {
+        Need {
+            name,
+            purpose: "a test",
+            found: found.then(String::new).ok_or_else(|| format!("no {name}")),
+            remedy: Remedy::Packages(&["m4"]),
+            only_to_test,
+        }
+    }
+
+    /// A machine that lacks `m4` and `clippy`, on which installing brings what it is asked for.
+    fn provide_on_a_fresh_machine(
+        intent: Intent,
+        installable: &[&str],
+    ) -> (Vec<String>, Result<()>) {
+        let machine = |has: &[String]| {
+            let there = |name: &str| has.iter().any(|had| had == name);
+            vec![
+                need("m4", there("m4"), false),
+                need("clippy", there("clippy"), true),
+            ]
+        };
+        let installed = RefCell::new(Vec::new());
+        let outcome = provide(
+            intent,
+            &intent.needs(machine(&[])),
+            || machine(&installed.borrow()),
+            |missing| {
+                let brought = missing
+                    .iter()
+                    .map(|need| need.name.to_owned())
+                    .filter(|name| installable.contains(&name.as_str()));
+                installed.borrow_mut().extend(brought);
+                Ok(())
+            },
+        );
+        (installed.into_inner(), outcome)
+    }
+
+    #[test]
+    fn who_only_builds_is_not_held_up_by_what_only_the_tests_need() {
+        let (installed, outcome) = provide_on_a_fresh_machine(Intent::Build, &["m4", "clippy"]);
+        outcome.unwrap();
+        assert_eq!(installed, ["m4"]);
+    }
+
+    #[test]
+    fn the_tests_get_everything() {
+        let (installed, outcome) = provide_on_a_fresh_machine(Intent::Test, &["m4", "clippy"]);
+        outcome.unwrap();
+        assert_eq!(installed, ["m4", "clippy"]);
+    }
+
+    #[test]
+    fn what_could_not_be_installed_is_named() {
+        let (_, outcome) = provide_on_a_fresh_machine(Intent::Test, &["m4"]);
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("still missing: clippy."), "{error}");
+    }
 }
