@@ -171,8 +171,8 @@ impl Outcome {
             self.delivered + self.lost,
         );
         equal(
-            "dropped on both lines, lost",
-            self.dropped_on_both_lines,
+            "dropped on both lines + late, lost",
+            self.dropped_on_both_lines + self.late,
             self.lost,
         );
         for line in &self.lines {
@@ -358,7 +358,83 @@ fn duration(nanoseconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
     use super::*;
+    use crate::demo::counters::LineCounters;
+
+    /// What the simulator reports of 1,000 messages in 100 packets a line, of which both lines dropped 10.
+    fn report() -> Report {
+        let line = json!({
+            "packets_sent": 98, "messages_sent": 980, "packets_dropped": 2, "messages_dropped": 20,
+            "duplicated": 0, "reordered": 0,
+        });
+        serde_json::from_value(json!({
+            "session": "DEMO", "first_sequence": 1, "last_sequence": 1000, "messages": 1000, "packets": 100,
+            "heartbeats": 3, "end_of_session": 1, "by_type": {}, "lines": { "A": line, "B": line },
+            "lost_on_both": { "messages": 10, "ranges": [[101, 110]] }, "source": null, "elapsed_s": 1.0,
+        }))
+        .unwrap()
+    }
+
+    /// What the gateway counted of it, `late` messages having come too late on the line that had not dropped them.
+    fn counters(late: u64) -> Counters {
+        let line = |name: &str| LineCounters {
+            name: name.to_owned(),
+            packets: 102,
+            wins: 50,
+        };
+        Counters {
+            delivered: 990 - late,
+            lost: 10 + late,
+            late,
+            lines: vec![line("A"), line("B")],
+            ..Counters::default()
+        }
+    }
+
+    /// What the strategy of every symbol says of it.
+    fn strategy(late: u64) -> Strategy {
+        let mut gaps = vec![[101, 110]];
+        if late > 0 {
+            gaps.push([501, 500 + late]);
+        }
+        serde_json::from_value(json!({
+            "name": "everything", "queue": "everything", "records": 990 - late, "messages": 990 - late,
+            "lost_slots": 0, "gaps": gaps, "gap_messages": 10 + late, "session_ended": true,
+            "latency_ns": { "p50": 1, "p99": 2, "p999": 3 }, "best": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_counts_reconcile_also_when_messages_came_too_late() {
+        for late in [0, 10] {
+            let outcome = Outcome::of("a test", &report(), &counters(late), vec![strategy(late)]);
+            assert_eq!(outcome.differences, [""; 0], "{late} late");
+            assert!(outcome.reconciles);
+        }
+    }
+
+    #[test]
+    fn a_message_lost_for_no_known_reason_does_not_reconcile() {
+        let outcome = Outcome::of(
+            "a test",
+            &report(),
+            &Counters {
+                late: 9,
+                ..counters(10)
+            },
+            vec![strategy(10)],
+        );
+        assert_eq!(
+            outcome.differences,
+            ["dropped on both lines + late, lost: 19 and 20"]
+        );
+        assert!(!outcome.reconciles);
+    }
 
     #[test]
     fn numbers_are_written_for_people() {
