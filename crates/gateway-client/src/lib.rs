@@ -17,12 +17,66 @@
 //! ```
 //!
 //! A [`Subscription`] copies each record once, from the queue's read-only pages into a buffer of its own, and hands out
-//! typed views of it. Polling makes no system call while records arrive. A reader that is too slow is overtaken, never
-//! waited for, and learns how many slots it lost. The gateway sees where a reader is ([`gateway_queue::PositionWriter`],
-//! written every 1,024 records or millisecond) and sees its end when the subscription is dropped.
+//! typed views of it. Polling makes no system call while records arrive. The gateway sees where a reader is
+//! ([`gateway_queue::PositionWriter`], written every 1,024 records or millisecond) and sees its end when the
+//! subscription is dropped.
+//!
+//! # Records
+//!
+//! [`Record`] says what a record is. Orders, definitions, statuses and imbalances are the structs of [`dbn`] in its
+//! version 3, so that a strategy shares its code with back-tests on recorded data; [`ControlRecord`] tells of the
+//! channel (a gap in the feed, a session's begin and end), and [`NativeHeader`] stands in front of the exchange's own
+//! bytes in queues of native records. A record is valid until the next poll: the borrow checker sees to that. Copy
+//! what you keep.
+//!
+//! # Waiting
+//!
+//! [`Subscription::poll`] returns at once; [`Subscription::wait`] waits as [`SubscribeOptions::wait`] says. A strategy
+//! with a core of its own spins; one that shares its core yields or sleeps.
+//!
+//! # Losses
+//!
+//! There are two, and they are told apart. A reader that is too slow is overtaken, never waited for: [`Event::Lost`]
+//! says how many slots passed unread. What the exchange sent and no line brought is a [`ControlRecord`] of the kind
+//! [`ControlKind::Gap`], the same for every reader. After either, state built from earlier records may be wrong.
+//!
+//! # Restarts
 //!
 //! A gateway that stops says so in the queue; one that is killed is noticed within 300 ms of an idle reader's polling,
-//! because its socket hangs up and its heartbeat stops. [`Subscription::reattach`] goes on with its successor.
+//! because its socket hangs up and its heartbeat stops. Both are [`Event::Closed`], after the last record.
+//! [`Subscription::reattach`] goes on with the successor:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # use gateway_client::{Client, Event, SubscribeOptions};
+//! # let client = Client::connect("/run/gateway/broker.sock")?;
+//! # let mut subscription = client.subscribe("all", &SubscribeOptions::named("my-strategy"))?;
+//! loop {
+//!     match subscription.wait(Duration::from_secs(1)) {
+//!         Event::Record(record) => { /* … */ }
+//!         Event::Empty => {}
+//!         // What was lost may have changed anything: begin the book anew.
+//!         Event::Lost(_) => { /* … */ }
+//!         Event::Closed(_) => {
+//!             while let Err(error) = subscription.reattach() {
+//!                 eprintln!("{error}");
+//!                 std::thread::sleep(Duration::from_millis(100));
+//!             }
+//!         }
+//!     }
+//! }
+//! # Ok::<(), gateway_client::ClientError>(())
+//! ```
+//!
+//! # Examples
+//!
+//! `cargo run --example NAME -- SOCKET QUEUE`: `tail` prints records, `best_bid_ask` keeps order books, `latency`
+//! measures how long records take to arrive.
+//!
+//! # Dependencies
+//!
+//! The record structs (`dbn`, without its compression and asynchronous parts), system calls (`rustix`) and the queue
+//! itself: no runtime, no thread, no C code.
 
 mod client;
 mod connection;
@@ -33,7 +87,12 @@ mod subscription;
 
 pub use client::{Client, QueueInfo, SubscribeOptions};
 pub use connection::Connection;
+pub use dbn;
 pub use error::ClientError;
-pub use gateway_queue::{OnLapped, RecordRef, Start};
+pub use gateway_queue::clock::Clock;
+pub use gateway_queue::layout::StaticHeader;
+pub use gateway_queue::{Health, OnLapped, RecordRef, Start};
+pub use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
+pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use record::Record;
 pub use subscription::{Closed, Event, Subscription, WaitStrategy};

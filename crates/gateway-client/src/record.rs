@@ -1,9 +1,9 @@
 //! Typed views of records, borrowed from the subscription's buffer.
 
 use dbn::rtype;
-use gateway_feed::record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
-use gateway_feed::record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
 use gateway_queue::RecordRef;
+use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
+use gateway_record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
 
 /// A record, by its type. Valid until the next poll.
 #[derive(Clone, Copy, Debug)]

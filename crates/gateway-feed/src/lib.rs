@@ -9,8 +9,9 @@ pub mod decoder;
 pub mod harness;
 pub mod itch50;
 pub mod moldudp64;
-pub mod record;
 pub mod session_time;
 pub mod sink;
 pub mod symbols;
 pub mod transport;
+
+pub use gateway_record as record;

@@ -5,12 +5,7 @@
 
 use crate::record::ControlRecord;
 
-/// Nanoseconds since the Unix epoch (UTC).
-pub type Nanos = u64;
-
-/// Identifies an instrument within a feed; for Nasdaq ITCH the day's stock locate (1..=65535).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstrumentId(pub u32);
+pub use crate::record::{InstrumentId, Nanos};
 
 /// One way of expressing a message as records; a queue chooses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ const LINES_SHOWN: usize = 120;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, e2e).
+    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, clients, e2e).
     steps: Vec<String>,
 }
 
@@ -159,6 +159,8 @@ fn steps() -> Vec<Step> {
                 "--workspace",
                 "--exclude",
                 "gateway-e2e",
+                "--exclude",
+                "gateway-test-clients",
                 "--no-fail-fast",
                 "--lib",
                 "--bins",
@@ -176,6 +178,19 @@ fn steps() -> Vec<Step> {
             "loom",
             "the queue under a model checker of memory orderings",
             loom(cargo),
+        ),
+        tests(
+            "clients",
+            "the clients as programs of their own, in every language",
+            cargo(&[
+                "test",
+                "--package",
+                "gateway-test-clients",
+                "--no-fail-fast",
+                "--",
+                "--show-output",
+                "--test-threads=1",
+            ]),
         ),
         tests(
             "e2e",

@@ -1,7 +1,8 @@
 //! A strategy that trades nothing: it reads a queue, keeps the best prices it can know, measures how long records
 //! take to reach it, and says so once in a while, one JSON object a line.
 //!
-//! It is the strategy of `cargo xtask demo`, and a pattern for one's own:
+//! It is the strategy of `cargo xtask demo`; the examples `best_bid_ask` and `latency` show each of its halves in a
+//! page.
 //!
 //! ```text
 //! cargo run --example best_prices -- --socket /run/gateway/broker.sock --queue all
@@ -9,8 +10,10 @@
 //!
 //! It ends when the gateway closes the queue.
 
+#[path = "../shared/book.rs"]
 mod book;
-mod latency;
+#[path = "../shared/histogram.rs"]
+mod histogram;
 mod report;
 
 use std::error::Error;
@@ -18,8 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use gateway_client::{Client, Event, Start, SubscribeOptions, WaitStrategy};
-use gateway_queue::clock::Clock;
+use gateway_client::{Client, Clock, Event, Start, SubscribeOptions, WaitStrategy};
 use report::State;
 
 /// Reads a queue and prints, as JSON lines, counts, losses, latencies and best prices.

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use dbn::flags;
-use gateway_client::Record;
-use gateway_feed::record::{ControlKind, ControlRecord};
+use gateway_client::dbn::flags;
+use gateway_client::{ControlKind, ControlRecord, Record};
 use serde_json::{Value, json};
 
 use crate::book::Books;
-use crate::latency::Histogram;
+use crate::histogram::Histogram;
 
 /// Everything counted since the start.
 pub(crate) struct State {

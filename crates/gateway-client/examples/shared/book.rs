@@ -5,10 +5,12 @@
 //! its book: its prices are the best *it knows*. The gateway's own books and `full` records are for those who need
 //! better.
 
+#![allow(dead_code, reason = "each example uses a part")]
+
 use std::collections::{BTreeMap, HashMap};
 
-use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
-use gateway_feed::record::v3::MboMsg;
+use gateway_client::MboMsg;
+use gateway_client::dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
 /// An order as it stands.
 #[derive(Clone, Copy)]
@@ -18,6 +20,9 @@ struct Order {
     price: i64,
     size: u32,
 }
+
+/// A price in 1e-9 and the total size that rests at it.
+pub(crate) type Level = (i64, u64);
 
 /// Total size at each price of one instrument.
 #[derive(Default)]
@@ -51,6 +56,18 @@ impl Books {
     /// Forgets everything: what follows a gap or a new session may contradict it.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// The best bid and ask of an instrument.
+    pub(crate) fn best(&self, instrument: u32) -> (Option<Level>, Option<Level>) {
+        let Some(levels) = self.levels.get(&instrument) else {
+            return (None, None);
+        };
+        let level = |(price, size): (&i64, &u64)| (*price, *size);
+        (
+            levels.bids.last_key_value().map(level),
+            levels.asks.first_key_value().map(level),
+        )
     }
 
     /// The instruments that changed most, with their best bid and ask; prices are in 1e-9.

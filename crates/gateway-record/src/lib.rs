@@ -3,12 +3,19 @@
 //! The normalised record is DBN v3, imported by that name. What DBN lacks is here: control records (gap, reset,
 //! session start and end) and native records (the exchange's own bytes). Their record types lie outside DBN's range,
 //! and they are never written into a `.dbn` file.
+//!
+//! Feeds compose records, clients read them, and neither knows the other: this crate is all that they share.
 
 use dbn::{Action, Side};
 
 pub use dbn::v3;
 
-use crate::sink::{InstrumentId, Nanos};
+/// Nanoseconds since the Unix epoch (UTC).
+pub type Nanos = u64;
+
+/// Identifies an instrument within a feed; for Nasdaq ITCH the day's stock locate (1..=65535).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstrumentId(pub u32);
 
 // Records are composed as 64-bit words whose bytes are those of the structs; that holds where the first byte of a
 // word is its lowest.

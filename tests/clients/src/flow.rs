@@ -1,0 +1,132 @@
+//! A gateway that plays a generated session with losses on both lines, as fast as it can.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use gateway_client::{Client, ControlKind, Event, Record, Start, SubscribeOptions, WaitStrategy};
+use gateway_test_harness::config::{Input, Queue};
+use gateway_test_harness::simulator::{Report, line_arguments};
+use gateway_test_harness::{Binaries, Config, Gateway, Namespace, wait};
+use tempfile::TempDir;
+
+/// Longest wait for anything; builds of the programs under test not included.
+pub const LIMIT: Duration = Duration::from_secs(30);
+/// Few enough that [`gateway_test_harness::Running`] keeps every line that a client prints of it.
+const FLOW: &str = "generate --symbols 20 --messages 10000 --loss-a 0.03 --loss-b 0.03 --pace rate=100000 \
+                    --end-of-session";
+
+/// A session in a capture file, and what is true of it.
+#[derive(Debug)]
+pub struct Flow {
+    binaries: Binaries,
+    folder: TempDir,
+    /// What the exchange sent and what it dropped.
+    pub report: Report,
+}
+
+/// A gateway that played the whole of a [`Flow`].
+#[derive(Debug)]
+pub struct Played {
+    /// The process.
+    pub gateway: Gateway,
+}
+
+impl Flow {
+    /// Writes the session.
+    pub fn generate() -> Result<Self> {
+        let binaries = Binaries::of_this_build()?;
+        let folder = TempDir::new().context("no temporary folder")?;
+        let output = Command::new(binaries.path("gateway-sim"))
+            .args(FLOW.split_whitespace())
+            .args(line_arguments(
+                &Config::new(Self::input(folder.path())).lines,
+            ))
+            .arg("--output-pcap")
+            .arg(folder.path().join("lines.pcap"))
+            .output()
+            .context("cannot start gateway-sim")?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "gateway-sim failed: {stderr}");
+        let report = Report::parse(&output.stdout)?;
+        ensure!(
+            report.lost_on_both.messages > 0,
+            "the flow has no loss on both lines: {report:?}"
+        );
+        Ok(Self {
+            binaries,
+            folder,
+            report,
+        })
+    }
+
+    fn input(folder: &Path) -> Input {
+        Input::Capture {
+            file: folder.join("lines.pcap"),
+            pace: "asap",
+        }
+    }
+
+    /// A configuration that plays it into `queues`, of which one is `all`.
+    pub fn config(&self, queues: Vec<Queue>) -> Config {
+        Config {
+            queues,
+            // No metrics server: tests run beside each other and beside a gateway of the machine's.
+            metrics_listen: String::new(),
+            ..Config::new(Self::input(self.folder.path()))
+        }
+    }
+
+    /// Plays it into `queues` and waits for its end.
+    pub fn play(&self, queues: Vec<Queue>) -> Result<Played> {
+        let config = self.config(queues);
+        let gateway = Gateway::start(&self.binaries, &Namespace::current(), &config)?;
+        await_session_end(&gateway.socket())?;
+        Ok(Played { gateway })
+    }
+}
+
+/// Returns when the queue `all` has the session's end.
+fn await_session_end(socket: &Path) -> Result<()> {
+    let options = SubscribeOptions {
+        start: Start::Oldest,
+        wait: WaitStrategy::Sleep(Duration::from_millis(1)),
+        ..SubscribeOptions::named("await_session_end")
+    };
+    let mut subscription = Client::connect(socket)?.subscribe("all", &options)?;
+    wait::until("the session's end", LIMIT, || {
+        while let Event::Record(record) = subscription.poll() {
+            if let Record::Control(control) = record
+                && control.kind == ControlKind::SessionEnd as u16
+            {
+                return Ok(Some(()));
+            }
+        }
+        Ok(None)
+    })
+}
+
+impl Played {
+    /// Returns when a reader called `name` is subscribed and has read everything.
+    pub fn await_drained(&self, name: &str) -> Result<()> {
+        let what = format!("the reader {name} to read everything");
+        wait::until(&what, LIMIT, || {
+            let status = self.gateway.status()?;
+            let readers = status["readers"].as_array().context("no readers")?;
+            let done = |reader: &serde_json::Value| {
+                reader["name"] == name && reader["lag"] == 0 && reader["last_poll_age_s"].is_f64()
+            };
+            Ok(readers.iter().any(done).then_some(()))
+        })
+    }
+
+    /// Stops the gateway in order.
+    pub fn stop(mut self) -> Result<()> {
+        let log = fs::read_to_string(self.gateway.config_file()).unwrap_or_default();
+        let (status, _) = self.gateway.process.terminate(LIMIT)?;
+        ensure!(status.success(), "the gateway ended with {status}\n{log}");
+        Ok(())
+    }
+}
