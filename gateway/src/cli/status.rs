@@ -80,9 +80,10 @@ fn page(status: &Status) -> String {
     }
     for channel in &status.channels {
         lines.push(format!(
-            "channel {}  {}  next {}  messages {}  gaps {}  lost {}  instruments {}",
+            "channel {}  {} {}  next {}  messages {}  gaps {}  lost {}  instruments {}",
             channel.name,
             channel.feed,
+            channel.venue,
             channel.next_sequence,
             channel.messages,
             channel.gaps,

@@ -152,6 +152,47 @@ impl Feed {
             Self::NasdaqItch50 => "nasdaq-itch50",
         }
     }
+
+    /// The venues that publish it; the first one is meant where none is named.
+    #[must_use]
+    pub const fn venues(self) -> &'static [Venue] {
+        match self {
+            Self::NasdaqItch50 => &[Venue::Nasdaq, Venue::Bx, Venue::Psx],
+        }
+    }
+}
+
+/// Where what a channel tells happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Venue {
+    /// The Nasdaq Stock Market.
+    Nasdaq,
+    /// Nasdaq BX, lately called Nasdaq Texas.
+    Bx,
+    /// Nasdaq PSX.
+    Psx,
+}
+
+impl Venue {
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nasdaq => "nasdaq",
+            Self::Bx => "bx",
+            Self::Psx => "psx",
+        }
+    }
+
+    /// DBN's publisher of its records.
+    #[must_use]
+    pub const fn publisher(self) -> dbn::Publisher {
+        match self {
+            Self::Nasdaq => dbn::Publisher::XnasItchXnas,
+            Self::Bx => dbn::Publisher::XbosItchXbos,
+            Self::Psx => dbn::Publisher::XpsxItchXpsx,
+        }
+    }
 }
 
 /// A sequenced stream of a venue.
@@ -161,6 +202,8 @@ pub struct Channel {
     pub name: String,
     /// Its protocol.
     pub feed: Feed,
+    /// Its venue, one of the feed's.
+    pub venue: Venue,
     /// Index in [`Config::workers`].
     pub worker: usize,
     /// The trading day.

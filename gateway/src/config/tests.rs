@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::{Document, Findings};
-use super::model::{Input, Records};
+use super::model::{Input, Records, Venue};
 use super::raw::RawConfig;
 use super::{Problem, parse};
 use crate::ingest::Tier;
@@ -50,6 +50,7 @@ fn a_small_file_gets_the_documented_defaults() {
     assert_eq!(config.interfaces[0].lowest_tier, Tier::Socket);
     assert_eq!(config.channels[0].lines[1].inputs, [Input::Interface(0)]);
     assert_eq!(config.channels[0].hold_timeout.as_micros(), 1000);
+    assert_eq!(config.channels[0].venue, Venue::Nasdaq);
     assert_eq!(config.queues[0].slots, 65_536);
     assert_eq!(config.queues[0].records, Records::Plain);
     assert_eq!(config.queues[0].symbols, ["*"]);
@@ -194,6 +195,20 @@ fn tiers_leave_something_possible() {
         "name = \"eth1\"\nmode = \"copy\"\nlowest_tier = \"skb\"",
     );
     assert!(fixed.what.contains("and no other"), "{fixed}");
+}
+
+#[test]
+fn a_venue_is_one_of_its_feed() {
+    for (venue, publisher) in [("nasdaq", 2), ("bx", 3), ("psx", 4)] {
+        let source = GOOD.replace("feed =", &format!("venue = \"{venue}\"\nfeed ="));
+        let config = parse(&source, Path::new(".")).unwrap();
+        assert_eq!(config.channels[0].venue.publisher() as u16, publisher);
+    }
+    let near = only("feed =", "venue = \"nasdaqq\"\nfeed =");
+    assert_eq!(near.key, "channel[0].venue");
+    assert!(near.remedy.contains("did you mean \"nasdaq\"?"), "{near}");
+    let other = only("feed =", "venue = \"XNYS\"\nfeed =");
+    assert!(other.remedy.contains("nasdaq, bx, psx"), "{other}");
 }
 
 #[test]

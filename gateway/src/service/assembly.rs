@@ -266,10 +266,10 @@ fn nasdaq_itch50(
     symbols: Vec<SymbolEntry>,
 ) -> Result<FeedChannel, ServiceError> {
     let itch = ItchConfig {
+        publisher_id: channel.venue.publisher() as u16,
         channel_id,
         session_date: channel.session_date,
         symbols,
-        ..ItchConfig::default()
     };
     let decoder = ItchDecoder::new(&itch).map_err(|error| ServiceError::Channel {
         channel: channel.name.clone(),

@@ -312,6 +312,7 @@ impl State {
         ChannelStatus {
             name: config.name.clone(),
             feed: config.feed.name().to_owned(),
+            venue: config.venue.name().to_owned(),
             worker: self.config.workers[config.worker].name.clone(),
             next_sequence: counters.next_sequence,
             messages: counters.messages,

@@ -182,6 +182,8 @@ pub struct ChannelStatus {
     pub name: String,
     /// Its feed.
     pub feed: String,
+    /// Its venue.
+    pub venue: String,
     /// The worker it lives on.
     pub worker: String,
     /// The next sequence expected; 0 before the first packet.

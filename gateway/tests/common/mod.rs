@@ -100,6 +100,19 @@ pub fn write_capture(
     truth
 }
 
+/// Writes a session of `messages`, in one packet on line A, at `path`.
+pub fn write_messages(path: &Path, messages: &[&[u8]]) {
+    let output = BufWriter::new(File::create(path).unwrap());
+    let mut writer = PcapWriter::new(output, LinkType::Ethernet).unwrap();
+    let mut packets = PacketBuilder::new(Session::from_name("TEST").unwrap(), 1, 1400);
+    for message in messages {
+        packets.push(message).unwrap();
+    }
+    packets.finish(|payload| write_frame(&mut writer, 0, START_NS, payload));
+    write_frame(&mut writer, 0, START_NS + 1_000, &packets.end_of_session());
+    writer.finish().unwrap();
+}
+
 fn write_frame(writer: &mut PcapWriter<BufWriter<File>>, line: usize, time: u64, payload: &[u8]) {
     let mut frame = [0; 2048];
     let length = UdpFrame {

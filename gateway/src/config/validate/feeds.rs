@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::document::{Field, Findings, nearest};
-use super::super::model::{Channel, Feed, Input, Line, Worker};
+use super::super::model::{Channel, Feed, Input, Line, Venue, Worker};
 use super::super::raw::{RawChannel, RawConfig, RawLine};
 use super::{Names, number, text};
 use gateway_feed::arbitration::OnGap;
@@ -55,9 +55,11 @@ pub(super) fn channels(
                 .and_then(|w| workers.get(w))
                 .map_or(&[][..], |w| &w.inputs);
             let lines = lines(channel, raw, reach, inputs, &mut seen, findings);
+            let feed = feed(channel.feed.as_ref(), findings);
             Channel {
                 name: text(channel.name.as_ref(), ""),
-                feed: feed(channel.feed.as_ref(), findings),
+                feed,
+                venue: venue(channel.venue.as_ref(), feed, findings),
                 worker: worker.unwrap_or_default(),
                 session_date: session_date(channel.session_date.as_ref(), findings),
                 lines,
@@ -236,6 +238,24 @@ fn feed(field: Option<&Field<String>>, findings: &Findings) -> Feed {
         };
         findings.add(&field.place, "no such feed", remedy);
         Feed::NasdaqItch50
+    })
+}
+
+fn venue(field: Option<&Field<String>>, feed: Feed, findings: &Findings) -> Venue {
+    let venues = feed.venues();
+    let Some(field) = field else {
+        return venues[0];
+    };
+    let known = venues.iter().find(|venue| venue.name() == field.value);
+    known.copied().unwrap_or_else(|| {
+        let names: Vec<&str> = venues.iter().map(|venue| venue.name()).collect();
+        let remedy = match nearest(&field.value, names.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("its venues are: {}", names.join(", ")),
+        };
+        let what = format!("not a venue of the feed \"{}\"", feed.name());
+        findings.add(&field.place, what, remedy);
+        venues[0]
     })
 }
 
