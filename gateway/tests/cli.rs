@@ -60,6 +60,11 @@ fn the_manual_is_a_right_configuration() {
         output.stdout,
         b"ok: 1 input, 1 worker, 1 channel, 1 queue\n"
     );
+    let warnings = stderr(&output);
+    assert!(
+        warnings.starts_with("warning: entitlement: only the gateway's own user"),
+        "{warnings}"
+    );
 }
 
 #[test]
@@ -85,6 +90,34 @@ fn a_configuration_with_three_mistakes_is_told_all_three() {
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["problems"].as_array().unwrap().len(), 3);
     assert_eq!(value["problems"][2]["key"], "worker[0].inputs");
+}
+
+#[test]
+fn an_entitlement_for_a_user_whom_the_machine_does_not_know_exits_3() {
+    let (folder, config) = playing("");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let entitled = |user: &str| {
+        let rule =
+            format!("{text}[[entitlement]]\nname = \"desk\"\nusers = [{user}]\nqueues = [\"*\"]\n");
+        gateway(&[
+            "check",
+            "--json",
+            "-c",
+            &write(folder.path(), "e.toml", &rule),
+        ])
+    };
+    let unknown = entitled("\"no-such-user\"");
+    assert_eq!(unknown.status.code(), Some(3));
+    let value: serde_json::Value = serde_json::from_slice(&unknown.stdout).unwrap();
+    assert_eq!(value["problems"][0]["key"], "entitlement[0].users");
+    let root = entitled("\"root\"");
+    assert_eq!(root.status.code(), Some(0), "{}", stderr(&root));
+    let value: serde_json::Value = serde_json::from_slice(&root.stdout).unwrap();
+    let own = rustix::process::geteuid().is_root();
+    assert_eq!(
+        value["warnings"].as_array().unwrap().len(),
+        usize::from(own)
+    );
 }
 
 #[test]

@@ -51,7 +51,9 @@ fn connect_remedy(source: &io::Error) -> &'static str {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             "start it (gateway run) or name its broker_socket"
         }
-        io::ErrorKind::PermissionDenied => "join the group that owns the socket",
+        io::ErrorKind::PermissionDenied => {
+            "join the group that owns the socket, or have an [[entitlement]] name this user"
+        }
         io::ErrorKind::InvalidInput => "use a path of at most 107 bytes",
         _ => "see whether it is still running",
     }

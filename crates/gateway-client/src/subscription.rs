@@ -145,7 +145,7 @@ impl Subscription {
             reader: options.name.clone(),
         };
         let (reply, descriptors) = connection.ask(&request)?;
-        let Reply::Subscribed { epoch } = reply else {
+        let Reply::Subscribed { epoch, base: _ } = reply else {
             return Err(ProtocolError::Answer.into());
         };
         let found = descriptors.len();

@@ -19,8 +19,9 @@ use super::BrokerError;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
-/// Owner and group may connect.
+/// Owner and group may connect; everybody may, where entitlements decide.
 const SOCKET_MODE: u32 = 0o660;
+const SOCKET_MODE_OPEN: u32 = 0o666;
 /// How long to wait for another process that holds the directory's lock, and how often to ask.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 const LOCK_RETRY: Duration = Duration::from_millis(20);
@@ -74,11 +75,26 @@ impl BoundSocket {
             identity: identity(&metadata),
             descriptor,
         };
-        fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE))
+        socket
+            .open_to_everybody(false)
             .map_err(fail("set the socket's mode"))?;
         rustix::net::listen(&socket.descriptor, BACKLOG)
             .map_err(|errno| fail("listen")(errno.into()))?;
         Ok(socket)
+    }
+
+    /// Whether the path still is this socket.
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity)
+    }
+
+    /// Lets everybody on the host connect, or owner and group only.
+    pub(super) fn open_to_everybody(&self, open: bool) -> io::Result<()> {
+        let mode = if open { SOCKET_MODE_OPEN } else { SOCKET_MODE };
+        if !self.is_there() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(mode))
     }
 
     /// The descriptor once more, to be watched by a runtime.
@@ -89,9 +105,7 @@ impl BoundSocket {
 
 impl Drop for BoundSocket {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| identity(&metadata) == self.identity);
-        if ours {
+        if self.is_there() {
             // Nobody is left to hear of a failure; the next gateway removes what stays.
             let _ = fs::remove_file(&self.path);
         }

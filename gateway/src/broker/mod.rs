@@ -4,16 +4,20 @@
 //! end, however it comes, is the reader's end. A reader gets two descriptors: the queue, which it can map read-only and
 //! nothing else, and a page of its own to say where it is, in which nothing is trusted.
 //!
-//! Who may connect is decided by the socket's owner, group and mode (0660). Whoever connects may read every queue;
-//! its process, user and group (`SO_PEERCRED`) are recorded and reported. A descriptor that a reader passes on to
-//! another process keeps working there: memory once given cannot be taken back.
+//! Who may read which queue is decided by the [`Entitlements`]: by default nobody but the gateway's own user. The socket
+//! is open to everybody on the host while they name somebody else, to owner and group (0660) otherwise. A descriptor
+//! that a reader passes on to another process keeps working there: memory once given cannot be taken back, so where an
+//! entitlement is, the control plane rotates the queue ([`Catalogue`]).
 //!
 //! No input panics the broker or grows its memory: a message is at most 256 bytes, a client is answered at most
 //! [`REQUESTS_PER_SECOND`] times a second and waits otherwise, a client that does not read its answers is
-//! disconnected, clients beyond [`BrokerOptions::clients_max`] are refused, and what clients do wrong is counted and
-//! logged no more than once a second.
+//! disconnected, clients beyond the [`Limits`] are refused, and what clients do wrong is counted and logged no more than
+//! once a second.
 
+mod catalogue;
+mod counters;
 mod credentials;
+mod entitlement;
 mod limit;
 mod listener;
 mod readers;
@@ -26,36 +30,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_queue::QueueHandle;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
+pub use catalogue::{Catalogue, Limits, Offer, Offered};
+pub use counters::BrokerCounters;
 pub use credentials::PeerCredentials;
+pub use entitlement::{Entitlements, OverflowIds, Reason, Refusal, Rule};
 pub use limit::REQUESTS_PER_SECOND;
-pub use readers::{BrokerCounters, ReaderStatus, Registry};
+pub use readers::{ReaderStatus, Registry};
 
 use listener::BoundSocket;
 use session::Service;
-
-/// How the broker listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrokerOptions {
-    /// Path of the socket: at most 107 bytes. Its directory is made if it is missing.
-    pub path: PathBuf,
-    /// Clients connected at the same time, subscriptions and others together. Default 256.
-    pub clients_max: usize,
-}
-
-impl BrokerOptions {
-    /// The defaults at a path.
-    #[must_use]
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            clients_max: 256,
-        }
-    }
-}
 
 /// Why the broker cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -107,43 +93,37 @@ fn remedy_for(source: &io::Error) -> &'static str {
 #[derive(Debug)]
 pub struct Broker {
     socket: BoundSocket,
+    catalogue: Arc<Catalogue>,
     registry: Arc<Registry>,
-    clients_max: usize,
 }
 
 impl Broker {
-    /// Listens at `path`. A socket that a dead gateway left is removed.
+    /// Listens at `path`: at most 107 bytes; its directory is made if it is missing. A socket that a dead gateway left
+    /// is removed.
     ///
     /// # Errors
     /// [`BrokerError::AlreadyRunning`] where another gateway lives there, [`BrokerError::Occupied`] where something
     /// else does, [`BrokerError::System`] where the kernel refuses.
     pub fn bind(path: impl AsRef<Path>) -> Result<Self, BrokerError> {
-        Self::bind_with(BrokerOptions::at(path.as_ref()))
-    }
-
-    /// As [`Self::bind`], with limits of one's own.
-    ///
-    /// # Errors
-    /// As [`Self::bind`].
-    pub fn bind_with(options: BrokerOptions) -> Result<Self, BrokerError> {
-        let socket = BoundSocket::bind(&options.path)?;
+        let socket = BoundSocket::bind(path.as_ref())?;
+        let catalogue = Arc::<Catalogue>::default();
         Ok(Self {
             socket,
-            registry: Arc::default(),
-            clients_max: options.clients_max,
+            registry: Arc::new(Registry::new(Arc::clone(&catalogue))),
+            catalogue,
         })
+    }
+
+    /// What it gives out, empty at first: to be filled before it runs, and changed at any time.
+    #[must_use]
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.catalogue)
     }
 
     /// Who reads, and what happened: to be kept by whoever reports it.
     #[must_use]
     pub fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry)
-    }
-
-    /// The readers at this moment.
-    #[must_use]
-    pub fn readers(&self) -> Vec<ReaderStatus> {
-        self.registry.readers()
     }
 
     /// Serves clients until `shutdown` resolves; then every connection ends and the socket is removed. `status` makes
@@ -153,21 +133,29 @@ impl Broker {
     /// Where the runtime cannot watch the socket.
     pub async fn run(
         self,
-        queues: Vec<QueueHandle>,
         status: impl Fn() -> String + Send + Sync + 'static,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let service = Arc::new(Service::new(
-            queues,
+            Arc::clone(&self.catalogue),
             Box::new(status),
             Arc::clone(&self.registry),
         ));
         let listener = watch(self.socket.take_descriptor()?)?;
+        let mut changes = self.catalogue.watch();
+        changes.mark_changed();
         let mut clients = JoinSet::new();
         tokio::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
+                Ok(()) = changes.changed() => {
+                    let for_others = changes.borrow_and_update().entitlements.is_for_others();
+                    if let Err(error) = self.socket.open_to_everybody(for_others) {
+                        tracing::error!(%error, "the broker's socket keeps its mode: does its file still exist?");
+                    }
+                    continue;
+                }
                 // Ended clients are cleared away as they end.
                 Some(_) = clients.join_next(), if !clients.is_empty() => continue,
                 accepted = listener::accept(&listener) => accepted,
@@ -187,20 +175,21 @@ impl Broker {
 
     async fn admit(&self, socket: OwnedFd, service: &Arc<Service>, clients: &mut JoinSet<()>) {
         let peer = PeerCredentials::of(&socket);
-        // Those that ended but were not cleared away yet are no clients.
-        while clients.try_join_next().is_some() {}
-        if clients.len() >= self.clients_max {
-            self.registry.refused_busy(peer, self.clients_max);
-            session::refuse_busy(&socket, self.clients_max);
-            // Whoever connects in a loop is served at this pace.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            return;
-        }
-        match watch(socket) {
-            Ok(socket) => {
-                clients.spawn(session::serve(Arc::clone(service), socket, peer));
+        let uid = peer.as_ref().map(|peer| peer.uid);
+        let limits = self.catalogue.now().limits;
+        match self.registry.admissions.admit(uid, limits) {
+            Err(full) => {
+                self.registry.refused_full(peer.as_ref(), full);
+                session::refuse_busy(&socket, &full);
+                // Whoever connects in a loop is served at this pace.
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            Err(error) => self.registry.accept_failed(&error),
+            Ok(admission) => match watch(socket) {
+                Ok(socket) => {
+                    clients.spawn(session::serve(Arc::clone(service), socket, peer, admission));
+                }
+                Err(error) => self.registry.accept_failed(&error),
+            },
         }
     }
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gateway_queue::PositionPage;
 use gateway_queue::clock::Clock;
-use gateway_queue::{PositionPage, QueueHandle};
 use serde::Serialize;
 
-use super::PeerCredentials;
-use super::limit::LogGate;
+use super::catalogue::{Catalogue, Offered};
+use super::counters::{BrokerCounters, Counters, count};
+use super::entitlement::{Reason, Refusal};
+use super::limit::{Admissions, Full, LogGate};
+use super::{Offer, PeerCredentials};
 
 /// A reader, as metrics and status report it. Position, loss and time of the last poll are what the reader says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,9 +29,9 @@ pub struct ReaderStatus {
     pub uid: u32,
     /// Its queue.
     pub queue: String,
-    /// The next slot it will read.
+    /// The next slot it will read, counted since the gateway started.
     pub position: u64,
-    /// Published slots that it has not read; at most as many as the queue published.
+    /// Published slots that it has not read; at most as many as were published.
     pub lag: u64,
     /// Slots it lost.
     pub lost: u64,
@@ -38,119 +41,75 @@ pub struct ReaderStatus {
     pub last_poll_age_ns: Option<u64>,
 }
 
-/// What clients did since the broker began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BrokerCounters {
-    /// Connections taken.
-    pub connections: u64,
-    /// Connections at this moment.
-    pub clients: u64,
-    /// Subscriptions given.
-    pub subscriptions: u64,
-    /// Connections refused because there were too many.
-    pub refused_busy: u64,
-    /// Subscriptions refused: no such queue, or a second one on a connection.
-    pub refused_subscriptions: u64,
-    /// Messages that could not be understood.
-    pub malformed: u64,
-    /// Messages of another protocol version.
-    pub wrong_version: u64,
-    /// Requests that had to wait because their client asked too often.
-    pub throttled: u64,
-    /// Clients that did not read their answers.
-    pub stuck: u64,
-    /// Connections or subscriptions that failed for want of a resource.
-    pub resource_failures: u64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) connections: AtomicU64,
-    pub(super) clients: AtomicU64,
-    pub(super) subscriptions: AtomicU64,
-    pub(super) refused_busy: AtomicU64,
-    pub(super) refused_subscriptions: AtomicU64,
-    pub(super) malformed: AtomicU64,
-    pub(super) wrong_version: AtomicU64,
-    pub(super) throttled: AtomicU64,
-    pub(super) stuck: AtomicU64,
-    pub(super) resource_failures: AtomicU64,
-}
-
 /// A reader as the broker holds it.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) name: String,
     pub(super) peer: Option<PeerCredentials>,
-    pub(super) queue: QueueHandle,
+    pub(super) queue: Offered,
     pub(super) page: PositionPage,
 }
 
-/// Lines a second about what clients did wrong.
-const COMPLAINTS_PER_SECOND: u32 = 1;
-/// Lines a second about readers that come and go: a restart of every strategy is told whole, a flood is not.
-const READER_LINES_PER_SECOND: u32 = 50;
+/// Lines at once about what clients did wrong; then one a second.
+const COMPLAINTS_AT_ONCE: u32 = 1;
+/// Lines at once about readers that come and go: a restart of every strategy is told whole, a flood is not.
+const READER_LINES_AT_ONCE: u32 = 50;
 
 /// The readers at this moment, and counters. Shared by broker and reporters.
 #[derive(Debug)]
 pub struct Registry {
     readers: Mutex<BTreeMap<u64, Reader>>,
     next_id: AtomicU64,
+    catalogue: Arc<Catalogue>,
+    pub(super) admissions: Arc<Admissions>,
     pub(super) counters: Counters,
     log: LogGate,
     reader_log: LogGate,
 }
 
-impl Default for Registry {
-    fn default() -> Self {
+impl Registry {
+    pub(super) fn new(catalogue: Arc<Catalogue>) -> Self {
         Self {
             readers: Mutex::default(),
             next_id: AtomicU64::new(0),
+            catalogue,
+            admissions: Arc::default(),
             counters: Counters::default(),
-            log: LogGate::new(COMPLAINTS_PER_SECOND),
-            reader_log: LogGate::new(READER_LINES_PER_SECOND),
+            log: LogGate::new(COMPLAINTS_AT_ONCE),
+            reader_log: LogGate::new(READER_LINES_AT_ONCE),
         }
     }
-}
 
-impl Registry {
     /// The readers at this moment, oldest first.
     #[must_use]
     pub fn readers(&self) -> Vec<ReaderStatus> {
         let now = Clock::global().now();
+        let offer = self.catalogue.now();
         self.lock()
             .iter()
-            .map(|(id, reader)| reader.status(*id, now))
+            .map(|(id, reader)| reader.status(*id, now, &offer))
             .collect()
     }
 
     /// What clients did so far.
     #[must_use]
     pub fn counters(&self) -> BrokerCounters {
-        // Statistics: no order needed.
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
-        BrokerCounters {
-            connections: get(&counters.connections),
-            clients: get(&counters.clients),
-            subscriptions: get(&counters.subscriptions),
-            refused_busy: get(&counters.refused_busy),
-            refused_subscriptions: get(&counters.refused_subscriptions),
-            malformed: get(&counters.malformed),
-            wrong_version: get(&counters.wrong_version),
-            throttled: get(&counters.throttled),
-            stuck: get(&counters.stuck),
-            resource_failures: get(&counters.resource_failures),
-        }
+        self.counters.read()
     }
 
-    pub(super) fn add(&self, reader: Reader) -> u64 {
-        // A counter: only its own order matters.
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+    /// Takes a reader in; `id` is the one it had, where it changes to its queue's next epoch.
+    pub(super) fn add(&self, id: Option<u64>, reader: Reader) -> u64 {
         count(&self.counters.subscriptions);
+        let changes = id.is_some();
+        // A counter: only its own order matters.
+        let id = id.unwrap_or_else(|| self.next_id.fetch_add(1, Ordering::Relaxed));
         if let Some(held_back) = self.reader_log.pass() {
-            let (queue, peer) = (reader.queue.name(), Peer(reader.peer));
-            tracing::info!(reader = reader.name, queue, %peer, held_back, "reader attached");
+            let (queue, peer) = (reader.queue.handle.name(), Peer(reader.peer.as_ref()));
+            let what = match changes {
+                false => "reader attached",
+                true => "reader attached to the queue's next epoch",
+            };
+            tracing::info!(reader = reader.name, queue, %peer, held_back, "{what}");
         }
         self.lock().insert(id, reader);
         id
@@ -161,7 +120,7 @@ impl Registry {
             return;
         };
         if let Some(held_back) = self.reader_log.pass() {
-            let (queue, lost) = (reader.queue.name(), reader.page.read().lost);
+            let (queue, lost) = (reader.queue.handle.name(), reader.page.read().lost);
             tracing::info!(reader = reader.name, queue, lost, held_back, "reader gone");
         }
     }
@@ -173,19 +132,29 @@ impl Registry {
         }
     }
 
-    pub(super) fn refused_busy(&self, peer: Option<PeerCredentials>, clients_max: usize) {
-        count(&self.counters.refused_busy);
-        if let Some(held_back) = self.log.pass() {
-            let peer = Peer(peer);
-            tracing::warn!(%peer, clients_max, held_back, "client refused: there are as many as allowed");
-        }
+    pub(super) fn refused_full(&self, peer: Option<&PeerCredentials>, full: Full) {
+        let counter = match full {
+            Full::Clients { .. } => &self.counters.refused_busy,
+            Full::User { .. } => &self.counters.refused_user_busy,
+        };
+        self.complain(counter, peer, &full);
+    }
+
+    pub(super) fn refused_entitlement(&self, peer: Option<&PeerCredentials>, refusal: &Refusal) {
+        let counter = match refusal.reason {
+            Reason::NoRule => &self.counters.refused_no_rule,
+            Reason::NotNamed { .. } => &self.counters.refused_not_named,
+            Reason::ForeignUser => &self.counters.refused_foreign_user,
+            Reason::UnknownUser => &self.counters.refused_unknown_user,
+        };
+        self.complain(counter, peer, refusal);
     }
 
     /// Counts what a client did wrong, and says so if nothing was said for a second.
     pub(super) fn complain(
         &self,
         counter: &AtomicU64,
-        peer: Option<PeerCredentials>,
+        peer: Option<&PeerCredentials>,
         what: &dyn std::fmt::Display,
     ) {
         count(counter);
@@ -201,19 +170,21 @@ impl Registry {
 }
 
 impl Reader {
-    fn status(&self, id: u64, now: u64) -> ReaderStatus {
+    fn status(&self, id: u64, now: u64, offer: &Offer) -> ReaderStatus {
         let said = self.page.read();
-        let head = self.queue.head();
+        let position = self.queue.base.saturating_add(said.position);
+        // The queue may have gone on in another epoch since.
+        let queue = offer.find(self.queue.handle.name()).unwrap_or(&self.queue);
         // A position ahead of the queue is nonsense; nothing is behind it.
-        let lag = head.saturating_sub(said.position);
+        let lag = queue.published().saturating_sub(position);
         let age = (said.last_poll_ns != 0).then(|| now.saturating_sub(said.last_poll_ns));
         ReaderStatus {
             id,
             name: self.name.clone(),
-            pid: self.peer.map_or(0, |peer| peer.pid),
-            uid: self.peer.map_or(u32::MAX, |peer| peer.uid),
-            queue: self.queue.name().to_owned(),
-            position: said.position,
+            pid: self.peer.as_ref().map_or(0, |peer| peer.pid),
+            uid: self.peer.as_ref().map_or(u32::MAX, |peer| peer.uid),
+            queue: self.queue.handle.name().to_owned(),
+            position,
             lag,
             lost: said.lost,
             overruns: said.overruns,
@@ -230,17 +201,12 @@ impl ReaderStatus {
     }
 }
 
-pub(super) fn count(counter: &AtomicU64) {
-    // A statistic: no order needed.
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
 /// A peer for the log.
-struct Peer(Option<PeerCredentials>);
+struct Peer<'a>(Option<&'a PeerCredentials>);
 
-impl std::fmt::Display for Peer {
+impl std::fmt::Display for Peer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match self.0 {
             Some(peer) => peer.fmt(f),
             None => f.write_str("unknown"),
         }

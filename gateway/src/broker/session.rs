@@ -11,14 +11,16 @@ use gateway_client::protocol::request_number;
 use gateway_client::protocol::{
     ErrorCode, ProtocolError, QueueEntry, REQUEST_BYTES_MAX, Reply, Request, VERSION,
 };
+use gateway_queue::PositionPage;
 use gateway_queue::clock::Clock;
-use gateway_queue::{PositionPage, QueueHandle};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::unix::AsyncFd;
 
-use super::PeerCredentials;
-use super::limit::Pace;
-use super::readers::{Reader, Registry, count};
+use super::catalogue::{Catalogue, Offered};
+use super::counters::count;
+use super::limit::{Admission, Full, Pace};
+use super::readers::{Reader, Registry};
+use super::{Offer, PeerCredentials};
 
 /// A client that says nothing after connecting is let go after this time.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +29,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all sessions share.
 pub(super) struct Service {
-    queues: Vec<QueueHandle>,
+    catalogue: Arc<Catalogue>,
     status: Box<dyn Fn() -> String + Send + Sync>,
     registry: Arc<Registry>,
     started_ns: u64,
@@ -35,12 +37,12 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(
-        queues: Vec<QueueHandle>,
+        catalogue: Arc<Catalogue>,
         status: Box<dyn Fn() -> String + Send + Sync>,
         registry: Arc<Registry>,
     ) -> Self {
         Self {
-            queues,
+            catalogue,
             status,
             registry,
             started_ns: Clock::global().now(),
@@ -66,14 +68,30 @@ struct Session {
     service: Arc<Service>,
     socket: AsyncFd<OwnedFd>,
     peer: Option<PeerCredentials>,
-    /// The reader's number in the registry, once it subscribed.
-    reader: Option<u64>,
+    subscription: Option<Subscription>,
+    _admission: Admission,
+}
+
+/// What this client reads.
+struct Subscription {
+    /// The reader's number in the registry.
+    reader: u64,
+    queue: String,
+    epoch: u64,
+}
+
+/// Why a session goes on.
+enum Woken {
+    /// A message of that length came.
+    Message(usize),
+    /// The catalogue changed.
+    Changed,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(reader) = self.reader {
-            self.service.registry.remove(reader);
+        if let Some(subscription) = &self.subscription {
+            self.service.registry.remove(subscription.reader);
         }
         // A statistic: no order needed.
         self.service
@@ -89,6 +107,7 @@ pub(super) async fn serve(
     service: Arc<Service>,
     socket: AsyncFd<OwnedFd>,
     peer: Option<PeerCredentials>,
+    admission: Admission,
 ) {
     count(&service.registry.counters.connections);
     count(&service.registry.counters.clients);
@@ -96,19 +115,18 @@ pub(super) async fn serve(
         service,
         socket,
         peer,
-        reader: None,
+        subscription: None,
+        _admission: admission,
     };
     // Either end is the client's; nothing is left to do about it.
     let _ = session.run().await;
 }
 
 /// Tells a client that there are too many, without waiting.
-pub(super) fn refuse_busy(socket: &OwnedFd, clients_max: usize) {
-    let text =
-        format!("there are {clients_max} clients already, as many as allowed: raise max_clients");
+pub(super) fn refuse_busy(socket: &OwnedFd, full: &Full) {
     let message = Reply::Error {
         code: ErrorCode::Busy,
-        text,
+        text: full.to_string(),
     }
     .encode(0);
     // It is let go in any case.
@@ -117,10 +135,20 @@ pub(super) fn refuse_busy(socket: &OwnedFd, clients_max: usize) {
 
 impl Session {
     async fn run(&mut self) -> Result<(), End> {
+        let mut changes = self.service.catalogue.watch();
         let mut pace = Pace::new(Instant::now());
         let mut buffer = [0_u8; REQUEST_BYTES_MAX + 1];
         let first = tokio::time::timeout(FIRST_REQUEST_TIMEOUT, self.receive(&mut buffer));
-        let mut len = first.await.map_err(|_| End::Done)??;
+        let Ok(first) = first.await else {
+            let registry = &self.service.registry;
+            registry.complain(
+                &registry.counters.silent,
+                self.peer.as_ref(),
+                &"said nothing after connecting: disconnected",
+            );
+            return Err(End::Done);
+        };
+        let mut len = first?;
         loop {
             let wait = pace.take(Instant::now());
             if !wait.is_zero() {
@@ -128,8 +156,40 @@ impl Session {
                 tokio::time::sleep(wait).await;
             }
             self.answer(&buffer[..len]).await?;
-            len = self.receive(&mut buffer).await?;
+            len = loop {
+                let woken = tokio::select! {
+                    received = self.receive(&mut buffer) => Woken::Message(received?),
+                    Ok(()) = changes.changed() => Woken::Changed,
+                };
+                match woken {
+                    Woken::Message(len) => break len,
+                    Woken::Changed => self.reconsider().await?,
+                }
+            };
         }
+    }
+
+    /// Lets a reader go whose entitlement was taken back.
+    async fn reconsider(&mut self) -> Result<(), End> {
+        let Some(subscription) = &self.subscription else {
+            return Ok(());
+        };
+        let offer = self.service.catalogue.now();
+        let decision = offer
+            .entitlements
+            .decide(&subscription.queue, self.peer.as_ref());
+        let Err(refusal) = decision else {
+            return Ok(());
+        };
+        let registry = &self.service.registry;
+        registry.complain(&registry.counters.revoked, self.peer.as_ref(), &refusal);
+        let reply = Reply::Error {
+            code: ErrorCode::Revoked,
+            text: refusal.to_string(),
+        };
+        // Request 0: nobody asked.
+        self.reply(0, &reply, &[]).await?;
+        Err(End::Done)
     }
 
     async fn answer(&mut self, message: &[u8]) -> Result<(), End> {
@@ -146,7 +206,8 @@ impl Session {
                 self.reply(number, &reply, &[]).await
             }
             Request::Queues => {
-                let entries: Vec<_> = self.service.queues.iter().map(entry).collect();
+                let offer = self.service.catalogue.now();
+                let entries: Vec<_> = self.readable(&offer).map(entry).collect();
                 self.reply_all(number, &Reply::queues(&entries)).await
             }
             Request::Status => {
@@ -157,39 +218,35 @@ impl Session {
         }
     }
 
+    /// The queues that this client may read.
+    fn readable<'a>(&'a self, offer: &'a Offer) -> impl Iterator<Item = &'a Offered> {
+        offer.queues.iter().filter(|queue| {
+            let decision = offer
+                .entitlements
+                .decide(queue.handle.name(), self.peer.as_ref());
+            decision.is_ok()
+        })
+    }
+
     async fn subscribe(&mut self, number: u32, name: &str, reader: &str) -> Result<(), End> {
-        let refusal = if self.reader.is_some() {
-            Some((
-                ErrorCode::AlreadySubscribed,
-                "this connection has a subscription: open another".to_owned(),
-            ))
-        } else if self.queue(name).is_none() {
-            let names: Vec<_> = self.service.queues.iter().map(QueueHandle::name).collect();
-            let mut names = names.join(", ");
-            names.truncate(names.floor_char_boundary(400));
-            Some((
-                ErrorCode::UnknownQueue,
-                format!("there is no queue {name:?}; there are: {names}"),
-            ))
-        } else {
-            None
-        };
-        if let Some((code, text)) = refusal {
-            let registry = &self.service.registry;
-            registry.complain(&registry.counters.refused_subscriptions, self.peer, &text);
-            return self.reply(number, &Reply::Error { code, text }, &[]).await;
-        }
-        let Some(queue) = self.queue(name).cloned() else {
-            return Err(End::Done);
+        let offer = self.service.catalogue.now();
+        let queue = match self.find(&offer, name) {
+            Ok(queue) => queue,
+            Err(error) => return self.reply(number, &error, &[]).await,
         };
         let resources = queue
+            .handle
             .read_only_fd()
             .and_then(|ring| Ok((ring, PositionPage::create()?)));
         let (ring, (page, page_fd)) = match resources {
             Ok(resources) => resources,
             Err(error) => {
                 let registry = &self.service.registry;
-                registry.complain(&registry.counters.resource_failures, self.peer, &error);
+                registry.complain(
+                    &registry.counters.resource_failures,
+                    self.peer.as_ref(),
+                    &error,
+                );
                 let reply = Reply::Error {
                     code: ErrorCode::Resource,
                     text: error.to_string(),
@@ -197,27 +254,63 @@ impl Session {
                 return self.reply(number, &reply, &[]).await;
             }
         };
-        let epoch = queue.epoch();
+        let epoch = queue.handle.epoch();
+        let reply = Reply::Subscribed {
+            epoch,
+            base: queue.base,
+        };
         let reader = Reader {
             name: printable(reader),
-            peer: self.peer,
-            queue,
+            peer: self.peer.clone(),
+            queue: queue.clone(),
             page,
         };
-        self.reader = Some(self.service.registry.add(reader));
-        self.reply(
-            number,
-            &Reply::Subscribed { epoch },
-            &[ring.as_fd(), page_fd.as_fd()],
-        )
-        .await
+        let before = self.subscription.as_ref().map(|before| before.reader);
+        self.subscription = Some(Subscription {
+            reader: self.service.registry.add(before, reader),
+            queue: name.to_owned(),
+            epoch,
+        });
+        self.reply(number, &reply, &[ring.as_fd(), page_fd.as_fd()])
+            .await
     }
 
-    fn queue(&self, name: &str) -> Option<&QueueHandle> {
-        self.service
-            .queues
-            .iter()
-            .find(|queue| queue.name() == name)
+    /// The queue of that name, if this client may subscribe to it now; otherwise the answer that says why not. Counts.
+    fn find<'a>(&self, offer: &'a Offer, name: &str) -> Result<&'a Offered, Reply> {
+        let registry = &self.service.registry;
+        let refuse = |code, text: String| {
+            let counter = &registry.counters.refused_subscriptions;
+            registry.complain(counter, self.peer.as_ref(), &text);
+            Err(Reply::Error { code, text })
+        };
+        let Some(queue) = offer.find(name) else {
+            let names: Vec<_> = self.readable(offer).map(|q| q.handle.name()).collect();
+            let mut names = names.join(", ");
+            names.truncate(names.floor_char_boundary(400));
+            let text = match names.as_str() {
+                "" => format!("there is no queue {name:?}, and none that this user may read"),
+                names => format!("there is no queue {name:?}; there are: {names}"),
+            };
+            return refuse(ErrorCode::UnknownQueue, text);
+        };
+        if let Err(refusal) = offer.entitlements.decide(name, self.peer.as_ref()) {
+            registry.refused_entitlement(self.peer.as_ref(), &refusal);
+            return Err(Reply::Error {
+                code: ErrorCode::NotEntitled,
+                text: refusal.to_string(),
+            });
+        }
+        match &self.subscription {
+            // The queue went on in another epoch, and its reader follows.
+            Some(before) if before.queue == name && before.epoch != queue.handle.epoch() => {
+                Ok(queue)
+            }
+            Some(_) => refuse(
+                ErrorCode::AlreadySubscribed,
+                "this connection has a subscription: open another".to_owned(),
+            ),
+            None => Ok(queue),
+        }
     }
 
     /// Answers a message that cannot be understood, and lets its sender go: what follows cannot be trusted either.
@@ -227,7 +320,7 @@ impl Session {
             ProtocolError::Version { .. } => (ErrorCode::Version, &registry.counters.wrong_version),
             _ => (ErrorCode::Malformed, &registry.counters.malformed),
         };
-        registry.complain(counter, self.peer, &error);
+        registry.complain(counter, self.peer.as_ref(), &error);
         let text = format!(
             "{error}; this gateway speaks version {VERSION}: use a client of its generation"
         );
@@ -264,7 +357,7 @@ impl Session {
                 let registry = &self.service.registry;
                 registry.complain(
                     &registry.counters.stuck,
-                    self.peer,
+                    self.peer.as_ref(),
                     &"does not read its answers: disconnected",
                 );
                 Err(End::Done)
@@ -312,13 +405,13 @@ fn send(
     Ok(())
 }
 
-fn entry(queue: &QueueHandle) -> QueueEntry {
-    let header = queue.header();
+fn entry(queue: &Offered) -> QueueEntry {
+    let header = queue.handle.header();
     QueueEntry {
         name: header.name.clone(),
         epoch: header.epoch,
         slots: header.slots,
-        head: queue.head(),
+        head: queue.handle.head(),
         schema_id: header.schema_id,
         schema_version: header.schema_version,
         record_bytes_max: header.record_bytes_max,

@@ -12,7 +12,7 @@ use crate::config::{self, Config, ConfigError};
 pub(super) struct Check {
     #[command(flatten)]
     file: ConfigFile,
-    /// Print the result as one JSON object: ok, problems (key, line, value, what, remedy)
+    /// Print the result as one JSON object: ok, problems and warnings (key, line, value, what, remedy)
     #[arg(long)]
     json: bool,
 }
@@ -22,14 +22,23 @@ impl Check {
         match config::load(&self.file.config) {
             Ok(config) => {
                 if self.json {
-                    println!("{}", json!({ "ok": true, "problems": [] }));
+                    println!(
+                        "{}",
+                        json!({ "ok": true, "problems": [], "warnings": config.warnings })
+                    );
                 } else {
                     println!("{}", summary(&config));
+                    for warning in &config.warnings {
+                        eprintln!("warning: {warning}");
+                    }
                 }
                 Ok(())
             }
             Err(ConfigError::Invalid { problems, .. }) if self.json => {
-                println!("{}", json!({ "ok": false, "problems": problems }));
+                println!(
+                    "{}",
+                    json!({ "ok": false, "problems": problems, "warnings": [] })
+                );
                 Err(Failure::new(Exit::Configuration, ""))
             }
             Err(error) => Err(error.into()),

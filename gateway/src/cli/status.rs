@@ -127,6 +127,16 @@ fn page(status: &Status) -> String {
             reader.name, reader.pid, reader.queue, reader.lag, reader.lost
         ));
     }
+    let refusals: Vec<Count> = status
+        .broker
+        .refusals()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| Count::new(reason, count))
+        .collect();
+    if !refusals.is_empty() {
+        lines.push(format!("refused to clients: {}", list(refusals.iter())));
+    }
     let latency = status.latency_ns.ring_pub;
     lines.push(format!(
         "latency ring to publish  p50 {} ns  p99 {} ns  p99.9 {} ns  max {} ns  ({} packets)",

@@ -38,19 +38,26 @@ pub(crate) struct Field<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
     keys: RefCell<BTreeSet<String>>,
 }
 
 impl Findings {
     /// Adds a mistake at `place`.
     pub(crate) fn add(&self, place: &Place, what: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem {
-            key: place.key.clone(),
-            line: place.line,
-            value: place.text.clone(),
-            what: what.into(),
-            remedy: remedy.into(),
-        });
+        let problem = Problem::at(place, what.into(), remedy.into());
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Adds something at `place` that works and had better be otherwise.
+    pub(crate) fn warn(&self, place: &Place, what: impl Into<String>, remedy: impl Into<String>) {
+        let warning = Problem::at(place, what.into(), remedy.into());
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// All warnings, in the order in which they were found.
+    pub(crate) fn into_warnings(self) -> Vec<Problem> {
+        self.warnings.into_inner()
     }
 
     /// All mistakes, in the order of the file; what is missing comes last.
@@ -145,6 +152,11 @@ impl<'d, 'i> Section<'d, 'i> {
                 None
             }
         }
+    }
+
+    /// Whether `key` was written.
+    pub(crate) fn has(&mut self, key: &'static str) -> bool {
+        self.find(key).is_some()
     }
 
     /// As [`take`](Self::take), and missing is a mistake too.

@@ -4,6 +4,7 @@
 //! functions here lead from one to the other. They report every mistake of a file at once. `config/gateway.toml` is
 //! the manual; a test holds it to the keys that exist.
 
+mod accounts;
 mod document;
 pub mod model;
 mod problem;
@@ -15,6 +16,7 @@ use std::path::Path;
 pub use model::Config;
 pub use problem::{ConfigError, Problem};
 
+use accounts::{Accounts, SystemAccounts};
 use document::{Document, Findings};
 use raw::RawConfig;
 
@@ -38,12 +40,19 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// Every mistake, in the order of the text.
 pub fn parse(source: &str, base: &Path) -> Result<Config, Vec<Problem>> {
+    parse_with(source, base, &SystemAccounts)
+}
+
+fn parse_with(source: &str, base: &Path, accounts: &dyn Accounts) -> Result<Config, Vec<Problem>> {
     let findings = Findings::default();
     let document = Document::parse(source, &findings);
     let raw = RawConfig::read(&document, &findings);
-    let config = validate::validate(&raw, base, &findings);
+    let config = validate::validate(&raw, base, accounts, &findings);
     if findings.is_clean() {
-        Ok(config)
+        Ok(Config {
+            warnings: findings.into_warnings(),
+            ..config
+        })
     } else {
         Err(findings.into_problems())
     }

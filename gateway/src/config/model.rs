@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use gateway_feed::arbitration::OnGap;
 use gateway_feed::session_time::SessionDate;
 
+use super::Problem;
 use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 
 /// A checked configuration.
@@ -29,6 +30,10 @@ pub struct Config {
     pub channels: Vec<Channel>,
     /// Shared-memory queues of records.
     pub queues: Vec<Queue>,
+    /// Who may read them, besides the gateway's own user.
+    pub entitlements: Vec<Entitlement>,
+    /// What works and had better be otherwise.
+    pub warnings: Vec<Problem>,
 }
 
 /// The service itself.
@@ -40,6 +45,8 @@ pub struct Gateway {
     pub broker_socket: PathBuf,
     /// Strategies connected at the same time.
     pub max_clients: usize,
+    /// Of these, clients of one user.
+    pub max_clients_per_user: usize,
     /// Address of the metrics server, if there is one.
     pub metrics_listen: Option<SocketAddr>,
     /// How log lines look.
@@ -263,4 +270,17 @@ pub struct Queue {
     pub symbols: Vec<String>,
     /// Whether it lies in huge pages.
     pub huge_pages: bool,
+}
+
+/// Users and groups that may read some queues.
+#[derive(Clone, Debug)]
+pub struct Entitlement {
+    /// Its name in logs and refusals.
+    pub name: String,
+    /// User ids.
+    pub users: Vec<u32>,
+    /// Group ids.
+    pub groups: Vec<u32>,
+    /// Indices in [`Config::queues`].
+    pub queues: Vec<usize>,
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::document::Place;
+
 /// One mistake: where it is, what it says now, why that cannot work and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -19,6 +21,18 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+}
+
+impl Problem {
+    pub(super) fn at(place: &Place, what: String, remedy: String) -> Self {
+        Self {
+            key: place.key.clone(),
+            line: place.line,
+            value: place.text.clone(),
+            what,
+            remedy,
+        }
+    }
 }
 
 impl fmt::Display for Problem {

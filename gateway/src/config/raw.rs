@@ -15,6 +15,7 @@ pub(crate) struct RawConfig {
     pub(crate) workers: Vec<RawWorker>,
     pub(crate) channels: Vec<RawChannel>,
     pub(crate) queues: Vec<RawQueue>,
+    pub(crate) entitlements: Vec<RawEntitlement>,
 }
 
 /// `[gateway]`
@@ -23,6 +24,7 @@ pub(crate) struct RawGateway {
     pub(crate) name: Option<Field<String>>,
     pub(crate) broker_socket: Option<Field<String>>,
     pub(crate) max_clients: Option<Field<u32>>,
+    pub(crate) max_clients_per_user: Option<Field<u32>>,
     pub(crate) metrics_listen: Option<Field<String>>,
     pub(crate) log: Option<Field<LogFormat>>,
     pub(crate) housekeeping_core: Option<Field<u32>>,
@@ -169,6 +171,26 @@ pub(crate) struct RawQueue {
     pub(crate) huge_pages: Option<Field<bool>>,
 }
 
+/// `[[entitlement]]`
+#[derive(Debug)]
+pub(crate) struct RawEntitlement {
+    pub(crate) place: Place,
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) users: Option<Field<Vec<RawAccount>>>,
+    pub(crate) groups: Option<Field<Vec<RawAccount>>>,
+    pub(crate) queues: Option<Field<Vec<String>>>,
+    /// Whether accounts were written that could not be read, which was reported.
+    pub(crate) unreadable: bool,
+}
+
+/// A user or a group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "neither a name nor a number")]
+pub(crate) enum RawAccount {
+    Id(u32),
+    Name(String),
+}
+
 const TIERS: &str = "\"zero-copy\", \"copy\", \"skb\" or \"socket\"";
 
 impl RawConfig {
@@ -183,6 +205,7 @@ impl RawConfig {
             workers: each(&mut root, "worker", read_worker),
             channels: each(&mut root, "channel", read_channel),
             queues: each(&mut root, "queue", read_queue),
+            entitlements: each(&mut root, "entitlement", read_entitlement),
         };
         root.finish();
         config
@@ -202,6 +225,7 @@ fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
         name: section.take("name", "a name, in quotes"),
         broker_socket: section.take("broker_socket", "a path, in quotes"),
         max_clients: section.take("max_clients", "a whole number"),
+        max_clients_per_user: section.take("max_clients_per_user", "a whole number"),
         metrics_listen: section.take("metrics_listen", "\"address:port\", or \"\" for none"),
         log: section.take("log", "\"auto\", \"human\" or \"json\""),
         housekeeping_core: section.take("housekeeping_core", "a CPU number"),
@@ -301,6 +325,23 @@ fn read_queue(mut section: Section<'_, '_>) -> RawQueue {
             "a list of symbols and globs such as [\"AAPL\", \"SP*\"]",
         ),
         huge_pages: section.take("huge_pages", "true or false"),
+    };
+    section.finish();
+    raw
+}
+
+fn read_entitlement(mut section: Section<'_, '_>) -> RawEntitlement {
+    let accounts = "a list of names and numbers such as [\"alice\", 1001]";
+    let users = section.take("users", accounts);
+    let groups = section.take("groups", accounts);
+    let raw = RawEntitlement {
+        place: section.place.clone(),
+        name: section.require("name", "a name, in quotes"),
+        unreadable: (users.is_none() && section.has("users"))
+            || (groups.is_none() && section.has("groups")),
+        users,
+        groups,
+        queues: section.require("queues", "a list of queue names, or [\"*\"] for all"),
     };
     section.finish();
     raw

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::accounts::Accounts;
 use super::document::{Document, Findings};
 use super::model::{Input, Records, Venue};
 use super::raw::RawConfig;
-use super::{Problem, parse};
+use super::{Config, Problem, parse, parse_with};
 use crate::ingest::Tier;
 
 const MANUAL: &str = include_str!("../../../config/gateway.toml");
@@ -66,7 +67,7 @@ fn the_manual_mentions_every_key() {
     let findings = Findings::default();
     // Every section once, so that every key is asked for.
     let document = Document::parse(
-        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[[queue]]\n",
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[[queue]]\n[[entitlement]]\n",
         &findings,
     );
     RawConfig::read(&document, &findings);
@@ -249,6 +250,124 @@ fn symbols_are_patterns_that_can_match() {
         "channels = [\"itch\"]\nsymbols = []",
     );
     assert!(empty.what.contains("no symbol matches"), "{empty}");
+}
+
+/// A machine with two users, a group, and a name service that fails for one name.
+struct TestAccounts;
+
+impl Accounts for TestAccounts {
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        match name {
+            "alice" => Ok(Some(1001)),
+            "bob" => Ok(Some(1002)),
+            "broken" => Err("the directory does not answer".to_owned()),
+            _ => Ok(None),
+        }
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, String> {
+        Ok((name == "traders").then_some(5001))
+    }
+
+    fn own_user(&self) -> u32 {
+        900
+    }
+}
+
+fn with_entitlement(text: &str) -> Result<Config, Vec<Problem>> {
+    let source = format!("{GOOD}[[entitlement]]\nname = \"desk\"\n{text}");
+    parse_with(&source, Path::new("/etc/gateway"), &TestAccounts)
+}
+
+#[test]
+fn users_and_groups_become_numbers() {
+    let config =
+        with_entitlement("users = [\"alice\", 1005]\ngroups = [\"traders\", 50]\nqueues = [\"*\"]")
+            .unwrap();
+    let desk = &config.entitlements[0];
+    assert_eq!(
+        (&desk.users[..], &desk.groups[..], &desk.queues[..]),
+        (&[1001, 1005][..], &[5001, 50][..], &[0][..])
+    );
+    assert!(config.warnings.is_empty(), "{:#?}", config.warnings);
+}
+
+#[test]
+fn an_entitlement_that_cannot_mean_what_it_says_is_a_mistake() {
+    for (text, what, remedy) in [
+        (
+            "users = [\"alcie\"]\nqueues = [\"all\"]",
+            "no user \"alcie\"",
+            "getent passwd",
+        ),
+        (
+            "groups = [\"alice\"]\nqueues = [\"all\"]",
+            "no group \"alice\"",
+            "getent group",
+        ),
+        (
+            "users = [\"1001\"]\nqueues = [\"all\"]",
+            "no user \"1001\"",
+            "without quotes",
+        ),
+        (
+            "users = [\"broken\"]\nqueues = [\"all\"]",
+            "does not answer",
+            "nsswitch",
+        ),
+        (
+            "users = [65534]\nqueues = [\"all\"]",
+            "stand-in",
+            "of this machine",
+        ),
+        (
+            "users = [4294967295]\nqueues = [\"all\"]",
+            "stand-in",
+            "of this machine",
+        ),
+        (
+            "users = [\"alice\", 1001]\nqueues = [\"all\"]",
+            "twice",
+            "once",
+        ),
+        (
+            "users = [-1]\nqueues = [\"all\"]",
+            "neither a name nor a number",
+            "[\"alice\", 1001]",
+        ),
+        (
+            "queues = [\"all\"]",
+            "neither a user nor a group",
+            "users = ",
+        ),
+        ("users = [1001]\nqueues = []", "no queue", "\"*\""),
+        (
+            "users = [1001]\nqueues = [\"al\"]",
+            "no queue \"al\"",
+            "did you mean \"all\"",
+        ),
+        ("users = [1001]", "missing", "add queues"),
+    ] {
+        let found = with_entitlement(text).unwrap_err();
+        assert_eq!(found.len(), 1, "{text}: {found:#?}");
+        assert!(found[0].what.contains(what), "{text}: {}", found[0]);
+        assert!(found[0].remedy.contains(remedy), "{text}: {}", found[0]);
+    }
+}
+
+#[test]
+fn strategies_under_the_gateways_own_user_are_warned_of() {
+    let none = parse_with(GOOD, Path::new("."), &TestAccounts).unwrap();
+    assert_eq!(none.warnings.len(), 1);
+    assert!(none.warnings[0].remedy.contains("[[entitlement]]"));
+    let own = with_entitlement("users = [900, \"bob\"]\nqueues = [\"all\"]").unwrap();
+    assert_eq!(own.warnings.len(), 1);
+    assert!(
+        own.warnings[0]
+            .what
+            .contains("user 900 is the gateway's own")
+    );
+    assert!(own.warnings[0].line > 0);
 }
 
 #[test]

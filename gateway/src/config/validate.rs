@@ -3,6 +3,7 @@
 //! Every check goes on after a mistake; a value that is wrong is replaced by its default so that it causes no second
 //! report. Facts about the machine (does `eth1` exist?) are not checked here: a file can be checked anywhere.
 
+mod entitlements;
 mod feeds;
 mod inputs;
 mod queues;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::accounts::Accounts;
 use super::document::{Field, Findings, Place, nearest};
 use super::model::{Config, Gateway, Wait, Worker};
 use super::raw::{RawConfig, RawGateway};
@@ -21,13 +23,19 @@ const CORE_MAX: u32 = 1023;
 const SOCKET_PATH_MAX: usize = 107;
 /// How many clients a broker serves unless told otherwise, and what may be told.
 const MAX_CLIENTS_DEFAULT: u32 = 256;
+const MAX_CLIENTS_PER_USER_DEFAULT: u32 = 128;
 const MAX_CLIENTS: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 /// What a name may look like: it becomes a label, a thread's name and an argument on a command line.
 const NAME_RULE: &str = "use 1 to 63 letters, digits, '.', '_' or '-'";
 
 /// The configuration of `raw`; complete only where `findings` stays clean.
-pub(crate) fn validate(raw: &RawConfig, base: &Path, findings: &Findings) -> Config {
+pub(crate) fn validate(
+    raw: &RawConfig,
+    base: &Path,
+    accounts: &dyn Accounts,
+    findings: &Findings,
+) -> Config {
     let gateway = gateway(&raw.gateway, findings);
     let (interfaces, captures, input_names) = inputs::inputs(raw, base, findings);
     let worker_names = Names::collect(
@@ -39,6 +47,7 @@ pub(crate) fn validate(raw: &RawConfig, base: &Path, findings: &Findings) -> Con
     cores(raw, &gateway, &mut workers, findings);
     let channels = feeds::channels(raw, base, &worker_names, &workers, &input_names, findings);
     let queues = queues::queues(raw, &channels, findings);
+    let entitlements = entitlements::entitlements(raw, &queues, accounts, findings);
     if raw.workers.is_empty() {
         findings.add(
             &Place::default(),
@@ -53,6 +62,8 @@ pub(crate) fn validate(raw: &RawConfig, base: &Path, findings: &Findings) -> Con
         workers,
         channels,
         queues,
+        entitlements,
+        warnings: Vec::new(),
     }
 }
 
@@ -88,10 +99,8 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
             }
         },
     };
-    let max_clients = raw
-        .max_clients
-        .as_ref()
-        .map_or(MAX_CLIENTS_DEFAULT, |field| {
+    let clients = |field: &Option<Field<u32>>, default| {
+        field.as_ref().map_or(default, |field| {
             if !MAX_CLIENTS.contains(&field.value) {
                 findings.add(
                     &field.place,
@@ -100,11 +109,15 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
                 );
             }
             field.value
-        });
+        })
+    };
+    let max_clients = clients(&raw.max_clients, MAX_CLIENTS_DEFAULT);
+    let max_clients_per_user = clients(&raw.max_clients_per_user, MAX_CLIENTS_PER_USER_DEFAULT);
     Gateway {
         name: text(raw.name.as_ref(), "gateway"),
         broker_socket,
         max_clients: max_clients as usize,
+        max_clients_per_user: max_clients_per_user as usize,
         metrics_listen,
         log: raw.log.as_ref().map(|f| f.value).unwrap_or_default(),
         housekeeping_core: core(raw.housekeeping_core.as_ref(), findings),

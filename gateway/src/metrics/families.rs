@@ -38,6 +38,7 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
         );
     }
     queues(&mut page, status);
+    broker(&mut page, status);
     latency(&mut page, &status.ring_to_publish);
     page.gauge(
         "scrape_duration_seconds",
@@ -307,6 +308,53 @@ fn queues(page: &mut Page, status: &Status) {
             "How many times the queue overran the reader.",
             &labels,
             reader.overruns,
+        );
+    }
+}
+
+fn broker(page: &mut Page, status: &Status) {
+    let counters = &status.broker;
+    page.gauge(
+        "broker_clients",
+        "Clients connected.",
+        &[],
+        counters.clients as f64,
+    );
+    for (name, help, value) in [
+        (
+            "broker_connections_total",
+            "Connections taken.",
+            counters.connections,
+        ),
+        (
+            "broker_subscriptions_total",
+            "Subscriptions given.",
+            counters.subscriptions,
+        ),
+        (
+            "broker_throttled_total",
+            "Requests that had to wait because their client asked too often.",
+            counters.throttled,
+        ),
+        (
+            "broker_silent_total",
+            "Clients that said nothing after connecting, and were let go.",
+            counters.silent,
+        ),
+        (
+            "broker_stuck_total",
+            "Clients that did not read their answers, and were let go.",
+            counters.stuck,
+        ),
+    ] {
+        page.counter(name, help, &[], value);
+    }
+    for (reason, count) in counters.refusals() {
+        page.counter(
+            "broker_refused_total",
+            "Connections, subscriptions and messages refused, by the rule or limit that refused them.",
+            &[("reason", reason)],
+            count,
         );
     }
 }

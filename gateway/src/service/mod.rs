@@ -7,6 +7,7 @@ mod assembly;
 mod error;
 mod http;
 pub mod log;
+mod offer;
 pub(crate) mod state;
 pub mod status;
 
@@ -23,7 +24,7 @@ use tracing::{error, info, warn};
 
 pub use error::ServiceError;
 
-use crate::broker::{Broker, BrokerOptions};
+use crate::broker::{Broker, Offered};
 use crate::config::Config;
 use crate::ingest::Membership;
 use crate::ingest::ladder::Opened;
@@ -91,10 +92,15 @@ fn stop_signal() -> Result<impl Future<Output = ()>, ServiceError> {
 async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
     let started = Instant::now();
     // First what says that another gateway is running.
-    let broker = Broker::bind_with(BrokerOptions {
-        clients_max: config.gateway.max_clients,
-        ..BrokerOptions::at(&config.gateway.broker_socket)
-    })?;
+    let broker = Broker::bind(&config.gateway.broker_socket)?;
+    for warning in &config.warnings {
+        warn!(
+            key = warning.key,
+            remedy = warning.remedy,
+            "{}",
+            warning.what
+        );
+    }
     let metrics = match config.gateway.metrics_listen {
         None => None,
         Some(address) => Some(
@@ -119,6 +125,13 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
     if let Some(core) = config.gateway.housekeeping_core {
         worker::pin("the housekeeping thread", core)?;
     }
+    let (seats, handles): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
+    let catalogue = broker.catalogue();
+    catalogue.change(|offer| {
+        offer.queues = handles.into_iter().map(Offered::first).collect();
+        offer.entitlements = offer::entitlements(&config);
+        offer.limits = offer::limits(&config);
+    });
     let state = Arc::new(State {
         config,
         started,
@@ -133,7 +146,8 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
             })
             .collect(),
         channels,
-        queues,
+        queues: seats,
+        catalogue,
         readers: broker.registry(),
     });
     let (ending, ended) = watch::channel(false);
@@ -182,15 +196,13 @@ fn spawn_broker(
     state: &Arc<State>,
     mut ended: watch::Receiver<bool>,
 ) {
-    let queues = state.queues.iter().map(|(_, handle)| handle.clone());
-    let queues = queues.collect();
     let drawn = Arc::clone(state);
     let status = move || serde_json::to_string(&drawn.status()).unwrap_or_default();
     tasks.spawn(async move {
         let shutdown = async move {
             let _ = ended.wait_for(|ended| *ended).await;
         };
-        if let Err(cause) = broker.run(queues, status, shutdown).await {
+        if let Err(cause) = broker.run(status, shutdown).await {
             error!(%cause, "the broker ended; no new reader can attach");
         }
     });

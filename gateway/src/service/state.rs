@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Instant;
 
+use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
-use gateway_queue::{HugePages, QueueHandle};
 use gateway_wire::shared::Verdict;
 
 use super::status::{
     ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
     QueueStatus, ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
-use crate::broker::Registry;
+use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{Input, Records};
 use crate::ingest::{IngestCounters, KernelDropReader, Step, Tier, VerdictReader};
@@ -128,7 +128,9 @@ pub(crate) struct State {
     /// By channel of the configuration.
     pub(crate) channels: Vec<Seat>,
     /// By queue of the configuration.
-    pub(crate) queues: Vec<(Seat, QueueHandle)>,
+    pub(crate) queues: Vec<Seat>,
+    /// The queues themselves, by queue of the configuration too, and who may read them.
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
 }
 
@@ -150,6 +152,7 @@ impl State {
         for worker in &self.workers {
             latency.merge(&worker.board.ring_to_publish.snapshot());
         }
+        let offer = self.catalogue.now();
         let readers: Vec<ReaderStatus> = self.readers.readers().into_iter().map(reader).collect();
         Status {
             name: self.config.gateway.name.clone(),
@@ -161,10 +164,11 @@ impl State {
             workers: self.workers_status(now_ns),
             channels: (0..self.channels.len()).map(|i| self.channel(i)).collect(),
             queues: (0..self.queues.len())
-                .map(|index| self.queue(index, now_ns, &readers))
+                .map(|index| self.queue(index, now_ns, &offer, &readers))
                 .collect(),
             groups: self.groups(),
             readers,
+            broker: self.readers.counters(),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },
@@ -359,9 +363,16 @@ impl State {
         }
     }
 
-    fn queue(&self, index: usize, now_ns: u64, readers: &[ReaderStatus]) -> QueueStatus {
+    fn queue(
+        &self,
+        index: usize,
+        now_ns: u64,
+        offer: &Offer,
+        readers: &[ReaderStatus],
+    ) -> QueueStatus {
         let config = &self.config.queues[index];
-        let (seat, handle) = &self.queues[index];
+        let (seat, offered) = (self.queues[index], &offer.queues[index]);
+        let handle = &offered.handle;
         let board = &self.workers[seat.worker].board;
         QueueStatus {
             name: config.name.clone(),
@@ -373,7 +384,8 @@ impl State {
             slots: config.slots,
             memory_bytes: handle.memory().bytes,
             huge_pages: handle.memory().huge_pages == HugePages::Used,
-            head: handle.head(),
+            epoch: handle.epoch(),
+            head: offered.published(),
             published: board.records(seat.index),
             refused: board.refused(seat.index),
             heartbeat_age_s: age(now_ns, handle.heartbeat_ns()),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::BrokerCounters;
 use crate::metrics::histogram::Snapshot;
 
 /// The whole gateway.
@@ -29,6 +30,8 @@ pub struct Status {
     pub groups: Vec<GroupStatus>,
     /// Readers of the queues.
     pub readers: Vec<ReaderStatus>,
+    /// What clients did at the broker.
+    pub broker: BrokerCounters,
     /// Latency by stage.
     pub latency_ns: Latencies,
     /// From taking a packet off its ring until its last record is published, all workers.
@@ -273,6 +276,8 @@ pub struct QueueStatus {
     pub memory_bytes: u64,
     /// Whether that lies on huge pages.
     pub huge_pages: bool,
+    /// When its present memory was made, nanoseconds since the Unix epoch: later each time it is rotated.
+    pub epoch: u64,
     /// Slots published.
     pub head: u64,
     /// Records published.

@@ -28,6 +28,10 @@ pub enum ErrorCode {
     AlreadySubscribed,
     /// The gateway lacks a resource.
     Resource,
+    /// The client's user may not read the queue.
+    NotEntitled,
+    /// The client's user may not read its queue any longer; the connection ends.
+    Revoked,
     /// A reason that this client does not know.
     Other(u32),
 }
@@ -41,6 +45,8 @@ impl ErrorCode {
             Self::Busy => 4,
             Self::AlreadySubscribed => 5,
             Self::Resource => 6,
+            Self::NotEntitled => 7,
+            Self::Revoked => 8,
             Self::Other(number) => number,
         }
     }
@@ -53,6 +59,8 @@ impl ErrorCode {
             4 => Self::Busy,
             5 => Self::AlreadySubscribed,
             6 => Self::Resource,
+            7 => Self::NotEntitled,
+            8 => Self::Revoked,
             other => Self::Other(other),
         }
     }
@@ -98,6 +106,8 @@ pub enum Reply {
     Subscribed {
         /// The queue's epoch.
         epoch: u64,
+        /// Slots published in the queue's earlier epochs since the gateway started.
+        base: u64,
     },
     /// To [`super::Request::Status`].
     Status {
@@ -165,8 +175,9 @@ impl Reply {
                 }
                 QUEUES
             }
-            Self::Subscribed { epoch } => {
+            Self::Subscribed { epoch, base } => {
                 body.extend_from_slice(&epoch.to_le_bytes());
+                body.extend_from_slice(&base.to_le_bytes());
                 SUBSCRIBED
             }
             Self::Status { text, more } => {
@@ -207,6 +218,7 @@ impl Reply {
             }
             SUBSCRIBED => Self::Subscribed {
                 epoch: fields.u64()?,
+                base: fields.u64()?,
             },
             STATUS => {
                 let more = fields.u32()? != 0;
@@ -286,7 +298,7 @@ mod tests {
                 pid: 1,
                 started_ns: 2,
             },
-            Reply::Subscribed { epoch: 3 },
+            Reply::Subscribed { epoch: 3, base: 4 },
             Reply::Error {
                 code: ErrorCode::Busy,
                 text: "too many".into(),

@@ -16,7 +16,7 @@ pub enum Request {
     /// Which queues are there? Answered by one or more [`super::Reply::Queues`].
     Queues,
     /// Let me read a queue. Answered by [`super::Reply::Subscribed`] with two descriptors; once a connection, whose
-    /// end is the reader's end.
+    /// end is the reader's end, and once more for each later epoch of the same queue.
     Subscribe {
         /// The queue's name.
         queue: String,
