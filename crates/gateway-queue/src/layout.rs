@@ -35,7 +35,8 @@ pub(crate) const RESERVED: usize = PAGE + 128;
 pub(crate) const HEARTBEAT: usize = PAGE + 256;
 pub(crate) const STATE: usize = HEARTBEAT + 8;
 pub(crate) const SUCCESSOR: usize = HEARTBEAT + 16;
-// PAGE + 384 is the bell of readers that sleep in the kernel; nothing rings it yet.
+/// A word of 32 bits, the futex on which readers sleep.
+pub(crate) const BELL: usize = PAGE + 384;
 pub(crate) const RESYNC: usize = PAGE + 512;
 
 /// Bytes of the static page that mean something; the rest is zero.

@@ -11,6 +11,7 @@
 //! | [`layout`] | the header page, its versions and its validation |
 //! | [`clock`] | nanoseconds since the Unix epoch from the processor's counter |
 //! | [`PositionPage`], [`PositionWriter`] | where a reader says how far it is |
+//! | [`Asleep`], [`Bells`] | readers that sleep in the kernel, and the gateway's helper that wakes them |
 //!
 //! The protocol is modelled by loom, and each of its orderings ([`sync::Site`]) is shown to be needed; the rest of the
 //! crate is not compiled then:
@@ -26,9 +27,13 @@ pub mod ring;
 pub mod sync;
 
 #[cfg(not(loom))]
+mod bells;
+#[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod futex;
 #[cfg(not(loom))]
 pub mod layout;
 #[cfg(not(loom))]
@@ -40,10 +45,16 @@ mod publisher;
 #[cfg(not(loom))]
 mod shared;
 #[cfg(not(loom))]
+mod sleep;
+#[cfg(not(loom))]
 mod subscriber;
 
 #[cfg(not(loom))]
+pub use bells::{BellCounters, Bells, LOOK_INTERVAL, Watch};
+#[cfg(not(loom))]
 pub use error::QueueError;
+#[cfg(not(loom))]
+pub use futex::Woken;
 #[cfg(not(loom))]
 pub use mapping::{HugePages, MemoryReport};
 #[cfg(not(loom))]
@@ -52,6 +63,8 @@ pub use position::{PositionPage, PositionWriter, ReaderPosition};
 pub use publisher::{Publisher, PublisherOptions, QueueHandle};
 #[cfg(not(loom))]
 pub use ring::{Closed, Ending, OnLapped};
+#[cfg(not(loom))]
+pub use sleep::Asleep;
 #[cfg(not(loom))]
 pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber};
 

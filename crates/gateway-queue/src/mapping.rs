@@ -8,7 +8,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use crate::QueueError;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// Size of the huge pages asked for.
 const HUGE_PAGE: usize = 2 << 20;
@@ -148,6 +148,16 @@ impl Mapping {
         // `self`, and everybody reaches it as 8-byte atomics. Read-only mappings are only loaded from: the callers
         // that store are `Publisher` and `PositionWriter`, whose mappings are writable.
         unsafe { &*self.base.as_ptr().add(offset).cast::<AtomicU64>() }
+    }
+
+    /// The word of 32 bits at byte `offset`: what a futex is. No word of 64 bits contains it.
+    ///
+    /// # Panics
+    /// Where the offset is outside the mapping or not a multiple of 4: offsets are constants of the layout.
+    pub(crate) fn futex(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset.is_multiple_of(4) && offset + 4 <= self.len);
+        // SAFETY: as for `word`; the bytes of a futex are reached as this word alone.
+        unsafe { &*self.base.as_ptr().add(offset).cast::<AtomicU32>() }
     }
 
     /// Makes every page exist now rather than at first touch.

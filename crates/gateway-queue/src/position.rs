@@ -1,22 +1,29 @@
-//! A reader's own page: how far it is, for the gateway's metrics.
+//! A reader's own page: how far it is, for the gateway's metrics; whether it sleeps, for whoever rings the bell.
 //!
 //! A memory file that the gateway makes, seals against resizing and maps read-only; the reader maps it writable.
-//! Nothing in it is trusted: a wrong value spoils that reader's row in the metrics and nothing else. The seals keep
+//! Nothing in it is trusted: a wrong value spoils that reader's row in the metrics, or its sleep, and nothing else. The seals keep
 //! the reader from shrinking the file under the gateway's mapping.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::SealFlags;
 
 use crate::QueueError;
+use crate::futex;
 use crate::layout::PAGE;
 use crate::mapping::{self, Mapping};
-use crate::sync::Ordering;
+use crate::ring::Announcement;
+use crate::sync::{AtomicU32, Ordering};
 
 const POSITION: usize = 0;
 const LOST: usize = 8;
 const LAST_POLL: usize = 16;
 const OVERRUNS: usize = 24;
+
+/// On a line of its own: the gateway looks at it again and again, its reader writes it when it goes to sleep.
+const ASLEEP: usize = 64;
+const AWAITED: usize = 72;
 
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
@@ -35,10 +42,10 @@ pub struct ReaderPosition {
     pub last_poll_ns: u64,
 }
 
-/// The gateway's side of a reader's page.
-#[derive(Debug)]
+/// The gateway's side of a reader's page. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct PositionPage {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
 }
 
 impl PositionPage {
@@ -49,7 +56,7 @@ impl PositionPage {
     pub fn create() -> Result<(Self, OwnedFd), QueueError> {
         let (fd, len) = mapping::create_file("gateway-reader", PAGE, false)?;
         mapping::seal(&fd, SEALS)?;
-        let mapping = Mapping::new(&fd, len, false)?;
+        let mapping = Arc::new(Mapping::new(&fd, len, false)?);
         Ok((Self { mapping }, fd))
     }
 
@@ -64,12 +71,26 @@ impl PositionPage {
             last_poll_ns: self.mapping.word(LAST_POLL).load(Ordering::Relaxed),
         }
     }
+
+    /// What the reader says about its sleep: any values at all.
+    pub(crate) fn announcement(&self) -> Announcement<'_> {
+        announcement(&self.mapping)
+    }
+}
+
+fn announcement(mapping: &Mapping) -> Announcement<'_> {
+    Announcement {
+        asleep: mapping.futex(ASLEEP),
+        awaited: mapping.word(AWAITED),
+    }
 }
 
 /// The reader's side of its page.
 #[derive(Debug)]
 pub struct PositionWriter {
     mapping: Mapping,
+    /// Number of the last sleep.
+    sleeps: AtomicU32,
 }
 
 impl PositionWriter {
@@ -88,7 +109,24 @@ impl PositionWriter {
         }
         Ok(Self {
             mapping: Mapping::new(fd, PAGE, true)?,
+            sleeps: AtomicU32::new(0),
         })
+    }
+
+    /// Announces that this reader is about to sleep until `position` is published; returns what `bell` was before.
+    pub(crate) fn announce(&self, bell: &AtomicU32, position: u64) -> u32 {
+        // One thread reads a queue: the number is its own.
+        let sleep = self.sleeps.load(Ordering::Relaxed).wrapping_add(1).max(1);
+        self.sleeps.store(sleep, Ordering::Relaxed);
+        let announcement = announcement(&self.mapping);
+        let seen = announcement.announce(bell, sleep, position);
+        futex::wake_all(announcement.asleep);
+        seen
+    }
+
+    /// Says that this reader is awake.
+    pub(crate) fn withdraw(&self) {
+        announcement(&self.mapping).withdraw();
     }
 
     /// Says where this reader is.

@@ -7,9 +7,10 @@ use std::sync::atomic::AtomicU64 as StdAtomicU64;
 use rustix::fs::SealFlags;
 
 use crate::clock::{Clock, Source};
+use crate::futex;
 use crate::layout::{
-    BLOCKS_PER_RING, FLAG_HUGE_PAGES, HEAD, HEADER_BYTES, HEARTBEAT, LAYOUT_MINOR, NAME_BYTES_MAX,
-    SLOT_BYTES, SLOTS_MAX, SLOTS_MIN, STATE, STATIC_BYTES, State, StaticHeader,
+    BELL, BLOCKS_PER_RING, FLAG_HUGE_PAGES, HEAD, HEADER_BYTES, HEARTBEAT, LAYOUT_MINOR,
+    NAME_BYTES_MAX, SLOT_BYTES, SLOTS_MAX, SLOTS_MIN, STATE, STATIC_BYTES, State, StaticHeader,
 };
 use crate::mapping::{self, HugePages, Mapping, MemoryReport};
 use crate::ring::{self, Ending, Writer};
@@ -337,6 +338,13 @@ impl QueueHandle {
         // A statistic: no order needed. The publisher stores only states.
         State::from_word(self.shared.mapping.word(STATE).load(Ordering::Relaxed))
             .unwrap_or(State::Closed)
+    }
+
+    /// Wakes every reader that sleeps on this queue. A system call: for a helper, never for the publisher.
+    pub(crate) fn ring_bell(&self) {
+        let bell = self.shared.mapping.futex(BELL);
+        ring::ring(bell);
+        futex::wake_all(bell);
     }
 }
 

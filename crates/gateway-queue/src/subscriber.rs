@@ -256,6 +256,10 @@ impl Subscriber {
         &self.header
     }
 
+    pub(crate) const fn mapping(&self) -> &Arc<Mapping> {
+        self.reader.memory().mapping()
+    }
+
     /// Signs of life of the publisher.
     #[must_use]
     pub fn health(&self) -> Health {

@@ -6,9 +6,9 @@
 //! a model then fails: an ordering that no model needs is one that the protocol does not need.
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
-pub use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// A place of the protocol whose order matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +43,18 @@ pub enum Site {
     OverrunThenHead,
     /// Reader: the state before the last look at the ring. Partner: [`Self::RecordsThenState`].
     StateThenSlots,
+    /// Reader about to sleep: what it waits for, and its look at the bell, before the number of its sleep. Partner:
+    /// [`Self::AsleepThenAwaited`].
+    AwaitedThenAsleep,
+    /// Ringer of the bell: the number of a sleep before what it waits for. Partner: [`Self::AwaitedThenAsleep`].
+    AsleepThenAwaited,
     /// Reader: the magic before the rest of the static page. Partner: [`Self::PageThenMagic`].
     MagicThenPage,
 }
 
 impl Site {
     /// Every site.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ReservationThenPayload,
         Self::ReservationThenPayloads,
         Self::PayloadThenSequence,
@@ -64,6 +69,8 @@ impl Site {
         Self::OverrunThenHead,
         Self::StateThenSlots,
         Self::MagicThenPage,
+        Self::AwaitedThenAsleep,
+        Self::AsleepThenAwaited,
     ];
 }
 

@@ -10,10 +10,12 @@
 //!
 //! `P` is 7 in shared memory (64-byte slots) and 1 in the loom models, where the interleavings must stay countable.
 
+mod bell;
 mod lifecycle;
 mod reader;
 mod writer;
 
+pub use bell::{Announcement, Look, Sleeper, ring};
 pub use lifecycle::{Closed, Ending, State, end, ended, load_page, store_page};
 pub use reader::{Reader, Step};
 pub use writer::Writer;

@@ -7,6 +7,7 @@ use gateway_queue::ring::{CONTINUATION, Memory, OnLapped, Reader};
 use gateway_queue::sync::{Ordering, Site, fence, weakened};
 use loom::thread;
 
+use crate::bell::{nobody_sleeps_through_a_record, the_bell_is_looked_at_after_the_announcement};
 use crate::models::*;
 use crate::ring::{Ring, Script, geometry, read, record};
 
@@ -49,6 +50,9 @@ fn needed_for(site: Site) -> (fn(), &'static str) {
         }
         Site::PageThenMagic | Site::MagicThenPage => {
             (a_static_page_with_its_magic_is_whole, "half a page")
+        }
+        Site::AwaitedThenAsleep | Site::AsleepThenAwaited => {
+            (nobody_sleeps_through_a_record, "rung for another")
         }
     }
 }
@@ -164,4 +168,9 @@ fn a_writer_that_does_not_mark_continuations_is_found() {
             publishing.join().unwrap();
         });
     });
+}
+
+#[test]
+fn a_sleeper_that_looks_at_the_bell_too_late_is_found() {
+    fails("deadlock", the_bell_is_looked_at_after_the_announcement);
 }

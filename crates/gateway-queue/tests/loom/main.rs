@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `ring` | a ring on the heap, records that can be told from each other, what a reader may see of them |
 //! | `models` | what readers are promised: wrap, overrun, records of several slots, late join, the end |
+//! | `bell` | readers that sleep, and who wakes them |
 //! | `controls` | the same models with one ordering of the protocol left out, or its steps in a wrong order: each fails |
 //!
 //! ```text
@@ -13,6 +14,7 @@
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bell;
 mod controls;
 mod models;
 mod ring;
