@@ -78,10 +78,8 @@ pub(crate) fn every_policy_resumes_in_step() {
 /// The blocks end inside of the records here: whoever resumes at the oldest slot resumes inside of one.
 #[test]
 pub(crate) fn a_reader_that_resumes_inside_of_a_record_goes_on_with_the_next() {
-    let script = Script(&[1, 2, 2, 2, 1]);
-    for on_lapped in [OnLapped::Oldest, OnLapped::Latest] {
-        writer_and_reader::<1>(geometry(4, 2, 2), script, 2, 0, 4, on_lapped);
-    }
+    let script = Script(&[1, 2, 2, 2]);
+    writer_and_reader::<1>(geometry(4, 2, 2), script, 2, 0, 4, OnLapped::Oldest);
 }
 
 /// While the rest of the record that it begins in is being overwritten.
