@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod harness;
 pub mod itch50;
 pub mod moldudp64;
+pub mod order_index;
 pub mod session_time;
 pub mod sink;
 pub mod symbols;

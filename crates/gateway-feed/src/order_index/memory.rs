@@ -1,0 +1,135 @@
+//! The memory of an index: zeroed, present, on large pages where there are any.
+
+use std::io;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+use super::OrderIndexError;
+use super::bucket::Bucket;
+
+/// Binary logarithm of the huge pages asked for (2 MiB).
+const HUGE_PAGE_BITS: u8 = 21;
+/// Smallest page that a machine has.
+const PAGE: usize = 4096;
+/// 2⁶⁴ divided by the golden ratio: spreads references that count up as evenly as can be.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// What the memory of an index is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backing {
+    /// Huge pages that the system had reserved.
+    HugePages,
+    /// Ordinary pages that the kernel was asked to make huge ones.
+    TransparentHugePages,
+    /// Ordinary pages.
+    OrdinaryPages,
+}
+
+/// The buckets of an index.
+#[derive(Debug)]
+pub(super) struct Buckets {
+    memory: MmapMut,
+    /// Buckets in which an order can be at home.
+    homes: u64,
+    /// Buckets in all: some more behind the last home, so that no chain leaves the memory.
+    total: usize,
+    backing: Backing,
+}
+
+impl Buckets {
+    /// `homes` buckets and `behind` more, all empty.
+    pub(super) fn new(homes: u64, behind: u64) -> Result<Self, OrderIndexError> {
+        let total = (homes + behind) as usize;
+        let bytes = total * size_of::<Bucket>();
+        let (memory, backing) = map(bytes).map_err(|source| OrderIndexError::Memory {
+            bytes: bytes as u64,
+            source,
+        })?;
+        Ok(Self {
+            memory,
+            homes,
+            total,
+            backing,
+        })
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        (self.total * size_of::<Bucket>()) as u64
+    }
+
+    pub(super) const fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    /// Where an order of that reference belongs: below `homes`.
+    #[inline(always)]
+    pub(super) fn home(&self, reference: u64) -> usize {
+        let spread = reference.wrapping_mul(GOLDEN);
+        ((u128::from(spread) * u128::from(self.homes)) >> 64) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, bucket: usize) -> &Bucket {
+        debug_assert!(bucket < self.total);
+        // SAFETY: callers name a home plus less than the buckets behind, so the bucket lies in the mapping, which
+        // begins on a page and so is aligned for it. Any bytes are a valid `Bucket`. The mapping is private and
+        // borrowed as `self` is.
+        unsafe { &*self.memory.as_ptr().cast::<Bucket>().add(bucket) }
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, bucket: usize) -> &mut Bucket {
+        debug_assert!(bucket < self.total);
+        // SAFETY: as for `get`; `self` is borrowed mutably.
+        unsafe { &mut *self.memory.as_mut_ptr().cast::<Bucket>().add(bucket) }
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch(&self, reference: u64) {
+        let bucket: *const Bucket = self.get(self.home(reference));
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch of an address changes nothing that a program can see.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(bucket.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = bucket;
+    }
+
+    /// Empties everything.
+    pub(super) fn wipe(&mut self) {
+        self.memory.fill(0);
+    }
+}
+
+/// `bytes` of zeros, every page present, on the largest pages that the system gives.
+fn map(bytes: usize) -> io::Result<(MmapMut, Backing)> {
+    let huge = 1 << HUGE_PAGE_BITS;
+    if bytes >= huge {
+        let reserved = MmapOptions::new()
+            .len(bytes.next_multiple_of(huge))
+            .huge(Some(HUGE_PAGE_BITS))
+            .populate()
+            .map_anon();
+        if let Ok(memory) = reserved {
+            return Ok((memory, Backing::HugePages));
+        }
+    }
+    let mut memory = MmapOptions::new().len(bytes).map_anon()?;
+    // A wish: a kernel without transparent huge pages gives ordinary ones.
+    let transparent = bytes >= huge && memory.advise(Advice::HugePage).is_ok();
+    // Writing to each page makes it present. Kernels from 5.14 do it in one call; memory that is short shows here.
+    if memory.advise(Advice::PopulateWrite).is_err() {
+        for page in memory.chunks_mut(PAGE) {
+            // Volatile, so that storing what is there already is not left out.
+            // SAFETY: a chunk is not empty, and the reference is the only one to it.
+            unsafe { std::ptr::write_volatile(page.as_mut_ptr(), 0) };
+        }
+    }
+    let backing = if transparent {
+        Backing::TransparentHugePages
+    } else {
+        Backing::OrdinaryPages
+    };
+    Ok((memory, backing))
+}
