@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use crate::arbitration::{
     Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet,
 };
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Discontinuity};
 use crate::moldudp64::MoldUdp64;
 use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
 use crate::sink::{MessageContext, Nanos, RecordSink};
@@ -218,6 +218,9 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
     // a call a message, and few enough values alive in it to stay in registers.
     #[inline(never)]
     fn deliver(&mut self, _line: LineId, received: Nanos, frame: &Frame<'_>, skip: u32) -> Walked {
+        if frame.count > 1 && self.decoder.prefetches() {
+            T::walk(frame, skip, |_, message| self.decoder.prefetch(message));
+        }
         T::walk(frame, skip, |sequence, message| {
             let context = MessageContext {
                 sequence,
@@ -257,8 +260,23 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
             ts_recv: now,
             session: self.stamp.session.head(),
         });
-        if let Event::SessionStart { changed: true, .. } = event {
-            self.decoder.session_changed(self.sink);
+        let context = MessageContext {
+            sequence,
+            ts_recv: now,
+        };
+        let mut break_off = |kind| self.decoder.discontinuity(kind, &context, self.sink);
+        match event {
+            Event::SessionStart { changed, .. } => {
+                if changed {
+                    break_off(Discontinuity::SessionChanged);
+                }
+                if sequence > T::FIRST_SEQUENCE {
+                    break_off(Discontinuity::Lost);
+                }
+            }
+            Event::Gap { .. } => break_off(Discontinuity::Lost),
+            Event::Reset { .. } => break_off(Discontinuity::Restarted),
+            Event::SessionEnd { .. } => {}
         }
     }
 }

@@ -14,13 +14,42 @@ pub trait Decoder {
     /// A message that cannot be decoded publishes nothing and is counted, see [`DecoderCounters`].
     fn message<S: RecordSink>(&mut self, context: &MessageContext, message: &[u8], sink: &mut S);
 
-    /// The transport's session is another one than before, so that what is valid for a session only (an instrument's
-    /// id, an order's, the date) is forgotten. The channel calls it before the first message of each session but the
-    /// very first.
-    fn session_changed<S: RecordSink>(&mut self, sink: &mut S);
+    /// What comes next does not follow what came before. `context` has the number of the next message, and the time.
+    /// The channel calls it behind its control record about the same.
+    fn discontinuity<S: RecordSink>(
+        &mut self,
+        kind: Discontinuity,
+        context: &MessageContext,
+        sink: &mut S,
+    );
+
+    /// Whether [`prefetch`](Self::prefetch) is worth a walk over a packet of several messages before they are decoded.
+    #[inline(always)]
+    fn prefetches(&self) -> bool {
+        false
+    }
+
+    /// Asks the processor to fetch what decoding `message` will touch. Any bytes may come.
+    #[inline(always)]
+    fn prefetch(&self, message: &[u8]) {
+        let _ = message;
+    }
 
     /// What was decoded so far.
     fn counters(&self) -> &DecoderCounters;
+}
+
+/// Why a message does not follow the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discontinuity {
+    /// Messages are missing: lost for good, or sent before the channel began to listen. What was derived from the
+    /// messages before (an order book) may be wrong from here on.
+    Lost,
+    /// The numbers restarted within the session: no order rests any more; what instruments there are is still known.
+    Restarted,
+    /// The session is another one than before: what is valid for a session only (an instrument's id, an order's, the
+    /// date) is forgotten. Not told about a channel's very first session.
+    SessionChanged,
 }
 
 /// What a decoder has seen since it was made, sessions included. Each message is counted exactly once: in `by_type`,
@@ -44,6 +73,8 @@ pub struct DecoderCounters {
     pub instruments: u64,
     /// Symbols that were not learnt because they are blank or hold bytes that are no printable ASCII.
     pub symbols_refused: u64,
+    /// What the index of resting orders met; all zero without one.
+    pub orders: OrderCounters,
 }
 
 impl DecoderCounters {
@@ -59,6 +90,7 @@ impl DecoderCounters {
             unmapped: 0,
             instruments: 0,
             symbols_refused: 0,
+            orders: OrderCounters::new(),
         }
     }
 
@@ -72,6 +104,36 @@ impl DecoderCounters {
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.by_type.iter().sum()
+    }
+}
+
+/// What the index of resting orders, from which `full` records are completed, has met since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderCounters {
+    /// Orders that rest now.
+    pub live: u64,
+    /// Messages about an order that is not known: their records are as `plain` ones are.
+    pub unknown: u64,
+    /// Orders that were not remembered because the index is full.
+    pub overflowed: u64,
+    /// Orders whose reference one that rests had already: the older one was forgotten.
+    pub duplicate: u64,
+    /// Messages that name an order of another instrument (treated as unknown ones), or take more off an order than is
+    /// left.
+    pub inconsistent: u64,
+}
+
+impl OrderCounters {
+    /// All zero.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            live: 0,
+            unknown: 0,
+            overflowed: 0,
+            duplicate: 0,
+            inconsistent: 0,
+        }
     }
 }
 

@@ -33,6 +33,13 @@ impl Outputs {
         Self(self.0 | output as u8)
     }
 
+    /// The set without `output`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn without(self, output: Output) -> Self {
+        Self(self.0 & !(output as u8))
+    }
+
     /// All outputs of either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

@@ -5,9 +5,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use gateway_feed::decoder::Decoder;
+use gateway_feed::decoder::{Decoder, Discontinuity};
 use gateway_feed::itch50::messages::{LENGTHS, TYPES};
-use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
+use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
 use gateway_feed::symbols;
@@ -45,7 +45,10 @@ struct Tally {
 
 impl RecordSink for Tally {
     fn wants(&self, _: InstrumentId) -> Outputs {
-        Outputs::NONE.with(Output::Native).with(Output::Plain)
+        Outputs::NONE
+            .with(Output::Native)
+            .with(Output::Plain)
+            .with(Output::Full)
     }
 
     fn publish(&mut self, _: Output, _: InstrumentId, _: &[u64]) {
@@ -62,6 +65,10 @@ impl RecordSink for Tally {
 #[test]
 fn decoding_takes_no_memory() {
     let config = ItchConfig {
+        orders: Some(OrderIndexConfig {
+            orders_max: 100,
+            prefetch: true,
+        }),
         symbols: symbols::parse("1,AAPL\n2,MSFT\n", SYMBOL_LIMITS).unwrap(),
         ..ItchConfig::default()
     };
@@ -88,12 +95,19 @@ fn decoding_takes_no_memory() {
             }
             decoder.message(&MessageContext::default(), b"?", &mut sink);
         }
-        decoder.session_changed(&mut sink);
+        let next = MessageContext {
+            sequence: 1,
+            ts_recv: (session + 1) * 1_577_716_200_000_000_001,
+        };
+        decoder.discontinuity(Discontinuity::Lost, &next, &mut sink);
+        decoder.discontinuity(Discontinuity::SessionChanged, &next, &mut sink);
     }
     assert_eq!(CALLS.get() - before, 0);
     assert_eq!(decoder.counters().messages(), 3 * 100 * 23);
-    // Each message as it is; and as one record, or two (U, and C which is not printable), or three (E).
-    assert_eq!(sink.records, 3 * 100 * (23 + 23 + 1 + 1 + 2));
+    // Each message as it is; and, plain and full, as one record, or two (U, and C which is not printable), or three
+    // (E); and at the end of a session each instrument's book is cleared.
+    let normalised = 23 + 1 + 1 + 2;
+    assert_eq!(sink.records, 3 * 100 * (23 + 2 * normalised + 2));
     assert!(
         sink.symbols >= 2 * 3 * 100,
         "learnt and forgotten in each session"

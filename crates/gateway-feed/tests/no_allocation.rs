@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::decoder::{Decoder, DecoderCounters};
+use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity};
 use gateway_feed::moldudp64::{MESSAGE_COUNT_MAX, PacketBuilder, Session};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
@@ -45,7 +45,7 @@ impl Decoder for Count {
         self.0.by_type[0] += 1;
     }
 
-    fn session_changed<S: RecordSink>(&mut self, _: &mut S) {}
+    fn discontinuity<S: RecordSink>(&mut self, _: Discontinuity, _: &MessageContext, _: &mut S) {}
 
     fn counters(&self) -> &DecoderCounters {
         &self.0

@@ -205,6 +205,13 @@ impl MboEvent {
         (channel_id as u64) << 40
     }
 
+    /// Flags in their place in a record: what is added to the channel's id is set in every record of the event.
+    #[must_use]
+    #[inline(always)]
+    pub const fn flags(flags: u8) -> u64 {
+        (flags as u64) << 32
+    }
+
     /// An event at `ts_event` of the message with `sequence` (its low 32 bits are kept) received at `ts_recv`.
     ///
     /// `ts_in_delta` is `ts_recv - ts_event`, as Databento has it where the venue sends one timestamp only; it
@@ -233,6 +240,13 @@ impl MboEvent {
         }
     }
 
+    /// The instrument that the event is about.
+    #[must_use]
+    #[inline(always)]
+    pub const fn instrument(&self) -> InstrumentId {
+        InstrumentId((self.head >> 32) as u32)
+    }
+
     /// One record of the event. `price` is in units of 1e-9.
     #[must_use]
     #[inline(always)]
@@ -253,7 +267,7 @@ impl MboEvent {
     #[must_use]
     #[inline(always)]
     pub const fn codes(action: Action, flags: u8) -> u64 {
-        (flags as u64) << 32 | (action as u64) << 48
+        Self::flags(flags) | (action as u64) << 48
     }
 
     /// A side as [`MboEvent::record_of_codes`] takes it.

@@ -38,6 +38,7 @@ pub struct Filter {
     masks: Box<[u64]>,
     all: u64,
     plain: u64,
+    full: u64,
     native: u64,
     /// Mask of an instrument whose symbol is unknown.
     unknown: u64,
@@ -57,7 +58,7 @@ impl Filter {
     /// Prepares for `wants`; takes all memory that will be needed.
     #[must_use]
     pub fn new(wants: &[Want]) -> Self {
-        let (mut all, mut plain, mut native, mut wild) = (0, 0, 0, 0);
+        let (mut all, mut plain, mut full, mut native, mut wild) = (0, 0, 0, 0, 0);
         let mut lists = Vec::new();
         for want in wants {
             debug_assert!(want.queue < QUEUES_MAX);
@@ -65,7 +66,8 @@ impl Filter {
             all |= bit;
             match want.output {
                 Output::Native => native |= bit,
-                Output::Plain | Output::Full => plain |= bit,
+                Output::Plain => plain |= bit,
+                Output::Full => full |= bit,
             }
             if want.symbols.iter().any(|symbol| symbol == "*") {
                 wild |= bit;
@@ -81,6 +83,7 @@ impl Filter {
             masks,
             all,
             plain,
+            full,
             native,
             unknown,
             lists,
@@ -100,6 +103,9 @@ impl Filter {
         if mask & self.plain != 0 {
             outputs = outputs.with(Output::Plain);
         }
+        if mask & self.full != 0 {
+            outputs = outputs.with(Output::Full);
+        }
         if mask & self.native != 0 {
             outputs = outputs.with(Output::Native);
         }
@@ -112,7 +118,8 @@ impl Filter {
         self.mask(instrument)
             & match output {
                 Output::Native => self.native,
-                Output::Plain | Output::Full => self.plain,
+                Output::Plain => self.plain,
+                Output::Full => self.full,
             }
     }
 

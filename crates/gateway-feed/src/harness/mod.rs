@@ -9,7 +9,7 @@ mod properties;
 pub use bytes::{channel, moldudp64};
 
 use crate::channel::{Channel, ChannelConfig};
-use crate::decoder::{Decoder, DecoderCounters};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::record::{ControlKind, ControlRecord};
 use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
 use crate::transport::Transport;
@@ -138,8 +138,8 @@ impl Decoder for Echo {
         sink.publish(Output::Native, InstrumentId(0), &words);
     }
 
-    fn session_changed<S: RecordSink>(&mut self, _: &mut S) {
-        self.sessions_changed += 1;
+    fn discontinuity<S: RecordSink>(&mut self, kind: Discontinuity, _: &MessageContext, _: &mut S) {
+        self.sessions_changed += u64::from(kind == Discontinuity::SessionChanged);
     }
 
     fn counters(&self) -> &DecoderCounters {

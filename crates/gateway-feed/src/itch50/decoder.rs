@@ -7,20 +7,22 @@
 //!
 //! `plain` records know what their message says. Where a complete record would say more (the side of an executed
 //! order, the price of a deleted one) the field is undefined and the record carries
-//! [`PUBLISHER_SPECIFIC`](dbn::flags::PUBLISHER_SPECIFIC).
+//! [`PUBLISHER_SPECIFIC`](dbn::flags::PUBLISHER_SPECIFIC). `full` records are completed from an index of the resting
+//! orders (`full`).
 
-use dbn::flags::{LAST, PUBLISHER_SPECIFIC};
-use dbn::{Action, Side};
+use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC};
+use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::directory::Directory;
 use super::fields::Symbol;
 use super::messages::{LENGTHS, NetOrderImbalance};
 use super::reference::ReferenceRecords;
-use super::shape::CommonOrder;
-use crate::decoder::{Decoder, DecoderCounters};
+use super::shape::{self, CommonOrder};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::order_index::{OrderIndex, OrderIndexError};
 use crate::record::{MboEvent, NativeHeader};
 use crate::session_time::{SessionClock, SessionDate, SessionTimeError};
-use crate::sink::{InstrumentId, MessageContext, Nanos, Output, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, Nanos, Output, Outputs, RecordSink};
 use crate::symbols::{SymbolEntry, SymbolLimits};
 
 /// What a symbols file for this feed may hold.
@@ -49,6 +51,27 @@ pub struct ItchConfig {
     pub session_date: SessionDate,
     /// Symbols known in advance, for the first session only: stock locates are valid for a day.
     pub symbols: Vec<SymbolEntry>,
+    /// The index of resting orders, without which there are no `full` records.
+    pub orders: Option<OrderIndexConfig>,
+}
+
+/// The index of resting orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderIndexConfig {
+    /// The most orders that rest at a time, 1 to [`ORDERS_MAX`](crate::order_index::ORDERS_MAX); 37 bytes each, taken
+    /// at the start. Orders beyond it are not remembered. A million is enough for a busy day of all of Nasdaq.
+    pub orders_max: u32,
+    /// Walk over the messages of a packet to fetch what they will touch before they are decoded.
+    pub prefetch: bool,
+}
+
+impl Default for OrderIndexConfig {
+    fn default() -> Self {
+        Self {
+            orders_max: 1_000_000,
+            prefetch: true,
+        }
+    }
 }
 
 impl Default for ItchConfig {
@@ -58,6 +81,7 @@ impl Default for ItchConfig {
             channel_id: 0,
             session_date: SessionDate::Auto,
             symbols: Vec::new(),
+            orders: None,
         }
     }
 }
@@ -68,6 +92,9 @@ pub enum ItchConfigError {
     /// The session's date cannot be used.
     #[error(transparent)]
     SessionTime(#[from] SessionTimeError),
+    /// There is no index of resting orders to be had.
+    #[error(transparent)]
+    OrderIndex(#[from] OrderIndexError),
     /// A symbol that the feed cannot have.
     #[error(
         "instrument {id} \"{symbol}\": ITCH has stock locates 1 to 65535 and symbols of 1 to 8 ASCII characters"
@@ -81,12 +108,14 @@ pub enum ItchConfigError {
 }
 
 /// Decodes the messages of one ITCH 5.0 channel.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ItchDecoder {
     midnight: Nanos,
     mbo_head: u64,
     mbo_channel: u64,
-    directory: Directory,
+    pub(super) directory: Directory,
+    pub(super) orders: Option<OrderIndex>,
+    prefetch: bool,
     pub(super) counters: DecoderCounters,
     pub(super) reference: ReferenceRecords,
     clock: SessionClock,
@@ -99,7 +128,8 @@ impl ItchDecoder {
     /// A decoder for a channel whose first message is still to come.
     ///
     /// # Errors
-    /// The session date does not fit 64 bits of nanoseconds, or a preset symbol cannot be one of this feed.
+    /// The session date does not fit 64 bits of nanoseconds, a preset symbol cannot be one of this feed, or the index
+    /// of orders cannot be made.
     pub fn new(config: &ItchConfig) -> Result<Self, ItchConfigError> {
         let presets = config
             .symbols
@@ -121,6 +151,11 @@ impl ItchDecoder {
             mbo_head: MboEvent::head(config.publisher_id),
             mbo_channel: MboEvent::channel(config.channel_id),
             directory: Directory::new(),
+            orders: config
+                .orders
+                .map(|orders| OrderIndex::new(orders.orders_max))
+                .transpose()?,
+            prefetch: config.orders.is_some_and(|orders| orders.prefetch),
             counters: DecoderCounters::new(),
             reference: ReferenceRecords::new(config.publisher_id, config.channel_id),
             clock: SessionClock::new(TIME_ZONE, config.session_date)?,
@@ -133,6 +168,12 @@ impl ItchDecoder {
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The index of resting orders, for what it takes of memory.
+    #[must_use]
+    pub const fn order_index(&self) -> Option<&OrderIndex> {
+        self.orders.as_ref()
     }
 
     #[cold]
@@ -167,8 +208,7 @@ impl ItchDecoder {
             .observe(locate, stock, &mut self.counters, sink);
     }
 
-    /// Counts a message, publishes it as it is to those who want that, and says of which instrument `plain` records
-    /// are wanted, if any are.
+    /// Counts a message, publishes it as it is to those who want that, and says which other records are wanted.
     #[inline(always)]
     pub(super) fn offer<S: RecordSink>(
         &mut self,
@@ -177,15 +217,14 @@ impl ItchDecoder {
         message_type: u8,
         stock_locate: u16,
         sink: &mut S,
-    ) -> Option<InstrumentId> {
+    ) -> Outputs {
         self.counters.by_type[usize::from(message_type)] += 1;
         let instrument = InstrumentId(stock_locate.into());
         let wanted = sink.wants(instrument);
         if wanted.contains(Output::Native) {
             publish_native(Output::Native, instrument, context, message, sink);
         }
-        // `Output::Full` is not built here: the configuration refuses it.
-        wanted.contains(Output::Plain).then_some(instrument)
+        wanted.without(Output::Native)
     }
 
     /// What the order records of a message have in common.
@@ -193,17 +232,66 @@ impl ItchDecoder {
     pub(super) fn event(
         &self,
         context: &MessageContext,
-        instrument: InstrumentId,
+        stock_locate: u16,
         timestamp: u64,
     ) -> MboEvent {
+        let suspect = u64::from(!self.directory.is_clean(stock_locate));
         MboEvent::new(
             self.mbo_head,
-            self.mbo_channel,
-            instrument,
+            self.mbo_channel | suspect * MboEvent::flags(MAYBE_BAD_BOOK),
+            InstrumentId(stock_locate.into()),
             self.ts_event(timestamp),
             context.ts_recv,
             context.sequence,
         )
+    }
+
+    /// Publishes what an order message says alone.
+    #[inline(always)]
+    pub(super) fn plain_order<S: RecordSink>(
+        &self,
+        output: Output,
+        event: &MboEvent,
+        order: &CommonOrder<'_>,
+        sink: &mut S,
+    ) {
+        let instrument = event.instrument();
+        sink.publish(output, instrument, &order.record(event));
+        if let Some(new) = order.replacement() {
+            let price = new.price().to_nano();
+            let flags = PUBLISHER_SPECIFIC | LAST;
+            let add = event.record(
+                Action::Add,
+                Side::None,
+                new.new_order_reference(),
+                price,
+                new.shares(),
+                flags,
+            );
+            sink.publish(output, instrument, &add);
+        }
+    }
+
+    /// Tells readers of order records that no order of any known instrument rests any more.
+    #[cold]
+    fn clear_books<S: RecordSink>(&self, context: &MessageContext, sink: &mut S) {
+        for instrument in self.directory.known() {
+            let event = MboEvent::new(
+                self.mbo_head,
+                self.mbo_channel,
+                instrument,
+                context.ts_recv,
+                context.ts_recv,
+                context.sequence,
+            );
+            let clear = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, LAST);
+            let wanted = sink.wants(instrument);
+            for output in [Output::Plain, Output::Full] {
+                if wanted.contains(output) {
+                    sink.publish(output, instrument, &clear);
+                }
+            }
+        }
     }
 
     #[inline(always)]
@@ -226,29 +314,50 @@ impl Decoder for ItchDecoder {
             self.directory
                 .learn(locate, order.stock(), &mut self.counters, sink);
         }
-        if let Some(instrument) = self.offer(context, message, order.message_type(), locate, sink) {
-            let event = self.event(context, instrument, order.timestamp());
-            sink.publish(Output::Plain, instrument, &order.record(&event));
-            if let Some(new) = order.replacement() {
-                let price = new.price().to_nano();
-                let flags = PUBLISHER_SPECIFIC | LAST;
-                let add = event.record(
-                    Action::Add,
-                    Side::None,
-                    new.new_order_reference(),
-                    price,
-                    new.shares(),
-                    flags,
-                );
-                sink.publish(Output::Plain, instrument, &add);
-            }
+        let wanted = self.offer(context, message, order.message_type(), locate, sink);
+        if wanted.contains(Output::Plain) {
+            let event = self.event(context, locate, order.timestamp());
+            self.plain_order(Output::Plain, &event, &order, sink);
+        }
+        if wanted.contains(Output::Full) {
+            self.full_order(context, &order, sink);
         }
     }
 
-    fn session_changed<S: RecordSink>(&mut self, sink: &mut S) {
-        // The date is computed again with the session's first message.
-        self.midnight = MIDNIGHT_UNKNOWN;
-        self.directory.forget(&mut self.counters, sink);
+    fn discontinuity<S: RecordSink>(
+        &mut self,
+        kind: Discontinuity,
+        context: &MessageContext,
+        sink: &mut S,
+    ) {
+        if kind == Discontinuity::Lost {
+            return self.directory.taint_all();
+        }
+        self.clear_books(context, sink);
+        self.directory.begin_anew();
+        if let Some(orders) = &mut self.orders {
+            orders.clear();
+            self.counters.orders.live = 0;
+        }
+        if kind == Discontinuity::SessionChanged {
+            // The date is computed again with the session's first message.
+            self.midnight = MIDNIGHT_UNKNOWN;
+            self.directory.forget(&mut self.counters, sink);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetches(&self) -> bool {
+        self.prefetch
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, message: &[u8]) {
+        if let Some(orders) = &self.orders {
+            for reference in shape::order_references(message) {
+                orders.prefetch(reference);
+            }
+        }
     }
 
     fn counters(&self) -> &DecoderCounters {

@@ -1,21 +1,37 @@
-//! Which symbol a stock locate is today.
+//! What is known of each instrument today: its symbol, and whether its book can be trusted.
 //!
 //! Nasdaq numbers its instruments anew each day and announces the numbers in stock directory messages before the
 //! market opens. A capture that starts later misses them, but most messages that name an instrument carry both the
 //! number and the symbol; from any of these the directory learns too. Looking whether there is anything to learn is
 //! one load and one compare, and never taken after an instrument's first message.
+//!
+//! Trust is one compare as well. Messages that are lost could have been about any instrument, so a gap raises one
+//! number, and every instrument that was clean before is not any longer.
 
 use super::fields::Symbol;
 use crate::decoder::DecoderCounters;
 use crate::sink::{InstrumentId, RecordSink};
 
-/// One word for each possible stock locate; 0 (no symbol has eight zero bytes) where it is not known.
+/// One entry for each possible stock locate.
 const LOCATES: usize = 1 << 16;
+/// An instrument that nothing but a new beginning makes clean.
+const TAINTED: u32 = u32::MAX;
 
-/// The day's symbols by stock locate: 512 KiB, of which a day touches about a sixth.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Entry {
+    /// The symbol's bytes; 0 (no symbol has eight zero bytes) where it is not known.
+    symbol: u64,
+    /// How many gaps there were when the instrument's book was known to be right.
+    clean_at: u32,
+}
+
+/// The day's instruments by stock locate: 1 MiB, of which a day touches about a sixth.
+#[derive(Debug)]
 pub struct Directory {
-    symbols: Box<[u64; LOCATES]>,
+    entries: Box<[Entry; LOCATES]>,
+    /// Gaps since the last new beginning.
+    gaps: u32,
 }
 
 impl Directory {
@@ -23,16 +39,17 @@ impl Directory {
     #[must_use]
     pub fn new() -> Self {
         // From a vector, so that the array never stands on the stack.
-        let symbols = vec![0; LOCATES].into_boxed_slice();
+        let entries = vec![Entry::default(); LOCATES].into_boxed_slice();
         Self {
-            symbols: symbols.try_into().expect("the vector has this length"),
+            entries: entries.try_into().expect("the vector has this length"),
+            gaps: 0,
         }
     }
 
     /// The symbol of `locate`, where it is known.
     #[must_use]
     pub fn symbol(&self, locate: u16) -> Option<Symbol> {
-        match self.symbols[usize::from(locate)] {
+        match self.word(locate) {
             0 => None,
             word => Some(Symbol(word.to_ne_bytes())),
         }
@@ -41,7 +58,39 @@ impl Directory {
     /// What stands for the symbol of `locate`: its eight bytes as a word, or 0.
     #[inline(always)]
     pub(super) fn word(&self, locate: u16) -> u64 {
-        self.symbols[usize::from(locate)]
+        self.entries[usize::from(locate)].symbol
+    }
+
+    /// Whether a book of `locate`, built from all records so far, can be trusted.
+    #[inline(always)]
+    pub(super) fn is_clean(&self, locate: u16) -> bool {
+        self.entries[usize::from(locate)].clean_at == self.gaps
+    }
+
+    /// Messages about any instrument may be missing.
+    pub(super) fn taint_all(&mut self) {
+        // At the end of the numbers, which no feed reaches, all stay as they are: not clean.
+        self.gaps = (self.gaps + 1).min(TAINTED - 1);
+    }
+
+    /// Something about this instrument is missing.
+    #[cold]
+    pub(super) fn taint(&mut self, locate: u16) {
+        self.entries[usize::from(locate)].clean_at = TAINTED;
+    }
+
+    /// Every instrument begins anew, without any order.
+    pub(super) fn begin_anew(&mut self) {
+        self.gaps = 0;
+        for entry in self.entries.iter_mut() {
+            entry.clean_at = 0;
+        }
+    }
+
+    /// The instruments whose symbol is known.
+    pub(super) fn known(&self) -> impl Iterator<Item = InstrumentId> {
+        let numbered = (0..).zip(self.entries.iter());
+        numbered.filter_map(|(locate, entry)| (entry.symbol != 0).then_some(InstrumentId(locate)))
     }
 
     /// Takes note that `locate` is `stock`, and tells `sink` if that is news.
@@ -76,17 +125,17 @@ impl Directory {
             counters.symbols_refused += 1;
             return;
         }
-        let slot = &mut self.symbols[usize::from(locate)];
-        counters.instruments += u64::from(*slot == 0);
-        *slot = u64::from_ne_bytes(stock.0);
+        let symbol = &mut self.entries[usize::from(locate)].symbol;
+        counters.instruments += u64::from(*symbol == 0);
+        *symbol = u64::from_ne_bytes(stock.0);
         sink.instrument(InstrumentId(locate.into()), stock.trimmed());
     }
 
     /// Forgets all symbols, because the session they were valid for is over, and tells `sink` so.
     pub(super) fn forget<S: RecordSink>(&mut self, counters: &mut DecoderCounters, sink: &mut S) {
-        for (locate, slot) in (0..).zip(self.symbols.iter_mut()) {
-            if *slot != 0 {
-                *slot = 0;
+        for (locate, entry) in (0..).zip(self.entries.iter_mut()) {
+            if entry.symbol != 0 {
+                entry.symbol = 0;
                 sink.instrument(InstrumentId(locate), b"");
             }
         }

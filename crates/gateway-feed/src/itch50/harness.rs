@@ -1,7 +1,7 @@
 //! One oracle for unit tests, property tests and the fuzz target: whatever the bytes, the decoder neither panics nor
 //! publishes a record that is not one.
 
-use super::decoder::{ItchConfig, ItchDecoder};
+use super::decoder::{ItchConfig, ItchDecoder, OrderIndexConfig};
 use super::messages::Message;
 use crate::decoder::Decoder;
 use crate::record::{ControlRecord, RTYPE_NATIVE};
@@ -98,11 +98,20 @@ impl RecordSink for Collector {
 /// A message was counted not at all or twice, or a record is not well formed, or `Message::parse` and the decoder
 /// disagree on what is a message.
 pub fn exercise(input: &[u8]) {
-    let config = ItchConfig::default();
+    let config = ItchConfig {
+        orders: Some(OrderIndexConfig {
+            orders_max: 50,
+            prefetch: true,
+        }),
+        ..ItchConfig::default()
+    };
     let Ok(mut decoder) = ItchDecoder::new(&config) else {
         unreachable!("the default configuration is valid")
     };
-    let wants = Outputs::NONE.with(Output::Native).with(Output::Plain);
+    let wants = Outputs::NONE
+        .with(Output::Native)
+        .with(Output::Plain)
+        .with(Output::Full);
     let mut rest = input;
     let mut sequence = 0;
     while let [length, behind @ ..] = rest {
@@ -111,6 +120,7 @@ pub fn exercise(input: &[u8]) {
         sequence += 1;
         let mut sink = Collector::new(wants);
         let before = handled(&decoder);
+        decoder.prefetch(message);
         decoder.message(
             &MessageContext {
                 sequence,
@@ -136,6 +146,7 @@ fn handled(decoder: &ItchDecoder) -> u64 {
 fn check(message: &[u8], sink: &Collector) {
     let native = sink.records(Output::Native);
     let plain = sink.records(Output::Plain);
+    let full = sink.records(Output::Full);
     if Message::parse(message).is_err() {
         assert!(
             sink.published.is_empty(),
@@ -149,11 +160,21 @@ fn check(message: &[u8], sink: &Collector) {
         Some(message),
         "a native record holds the message"
     );
+    assert_eq!(
+        plain.len(),
+        full.len(),
+        "what is completed is the same records"
+    );
+    check_records(&plain);
+    check_records(&full);
+}
+
+fn check_records(records: &[&[u64]]) {
     assert!(
-        (1..=3).contains(&plain.len()),
+        (1..=3).contains(&records.len()),
         "a message has one to three records"
     );
-    for (index, record) in plain.iter().enumerate() {
+    for (index, record) in records.iter().enumerate() {
         let head = record[0].to_le_bytes();
         assert_eq!(
             usize::from(head[0]) * 4,
@@ -164,12 +185,12 @@ fn check(message: &[u8], sink: &Collector) {
             let is_last = record[4].to_le_bytes()[4] & dbn::flags::LAST != 0;
             assert_eq!(
                 is_last,
-                index + 1 == plain.len(),
+                index + 1 == records.len(),
                 "the last record of a message says so, and no other"
             );
         } else {
             assert_eq!(
-                plain.len(),
+                records.len(),
                 1,
                 "only orders and trades make several records"
             );

@@ -8,6 +8,7 @@ pub mod decoder;
 pub mod directory;
 pub mod encode;
 pub mod fields;
+mod full;
 pub mod harness;
 mod layout;
 pub mod messages;
@@ -15,4 +16,4 @@ mod other;
 mod reference;
 mod shape;
 
-pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, SYMBOL_LIMITS};
+pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};

@@ -5,6 +5,8 @@ use dbn::flags::{LAST, PUBLISHER_SPECIFIC};
 use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::decoder::{ItchDecoder, publish_native};
+use super::fields::Price4;
+use super::full::Execution;
 use super::messages::{
     BrokenTrade, CrossTrade, DirectListingPriceDiscovery, LuldAuctionCollar,
     MarketParticipantPosition, MwcbDeclineLevel, MwcbStatus, NetOrderImbalance, OperationalHalt,
@@ -13,7 +15,7 @@ use super::messages::{
 };
 use super::reference::{price_or_undefined, size_or_undefined};
 use crate::record::{WORDS_MAX, v3, words_into};
-use crate::sink::{MessageContext, Output, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
 
 impl ItchDecoder {
     /// Decodes a message that is no common order message, or counts why it is no message at all.
@@ -30,17 +32,6 @@ impl ItchDecoder {
                     Some(view) => view,
                     None => return self.skip(message),
                 }
-            };
-        }
-        macro_rules! offer {
-            ($message:ident) => {
-                self.offer(
-                    context,
-                    $message.bytes(),
-                    $message.bytes()[0],
-                    $message.stock_locate(),
-                    sink,
-                )
             };
         }
         macro_rules! unmapped {
@@ -72,74 +63,40 @@ impl ItchDecoder {
         match message.first() {
             Some(b'E') => {
                 let message = view!(OrderExecuted);
-                if let Some(instrument) = offer!(message) {
-                    let event = self.event(context, instrument, message.timestamp());
-                    let (order, size) = (message.order_reference(), message.executed_shares());
-                    let record = |action, order, flags| {
-                        event.record(
-                            action,
-                            Side::None,
-                            order,
-                            UNDEF_PRICE,
-                            size,
-                            PUBLISHER_SPECIFIC | flags,
-                        )
-                    };
-                    sink.publish(Output::Plain, instrument, &record(Action::Trade, 0, 0));
-                    sink.publish(Output::Plain, instrument, &record(Action::Fill, order, 0));
-                    sink.publish(
-                        Output::Plain,
-                        instrument,
-                        &record(Action::Cancel, order, LAST),
-                    );
-                }
+                let execution = Execution {
+                    stock_locate: message.stock_locate(),
+                    timestamp: message.timestamp(),
+                    order_reference: message.order_reference(),
+                    shares: message.executed_shares(),
+                    price: None,
+                    printable: true,
+                };
+                self.execution(context, message.bytes(), &execution, sink);
             }
             Some(b'C') => {
                 let message = view!(OrderExecutedWithPrice);
-                if let Some(instrument) = offer!(message) {
-                    let event = self.event(context, instrument, message.timestamp());
-                    let (order, size) = (message.order_reference(), message.executed_shares());
-                    let price = message.execution_price().to_nano();
-                    let record = |action, order, price, flags| {
-                        event.record(
-                            action,
-                            Side::None,
-                            order,
-                            price,
-                            size,
-                            PUBLISHER_SPECIFIC | flags,
-                        )
-                    };
-                    if message.printable() == b'Y' {
-                        sink.publish(
-                            Output::Plain,
-                            instrument,
-                            &record(Action::Trade, 0, price, 0),
-                        );
-                    }
-                    sink.publish(
-                        Output::Plain,
-                        instrument,
-                        &record(Action::Fill, order, price, 0),
-                    );
-                    sink.publish(
-                        Output::Plain,
-                        instrument,
-                        &record(Action::Cancel, order, UNDEF_PRICE, LAST),
-                    );
-                }
+                let execution = Execution {
+                    stock_locate: message.stock_locate(),
+                    timestamp: message.timestamp(),
+                    order_reference: message.order_reference(),
+                    shares: message.executed_shares(),
+                    price: Some(message.execution_price()),
+                    printable: message.printable() == b'Y',
+                };
+                self.execution(context, message.bytes(), &execution, sink);
             }
             Some(b'P') => {
                 let message = view!(Trade);
                 self.observe(message.stock_locate(), message.stock(), sink);
-                if let Some(instrument) = offer!(message) {
-                    let event = self.event(context, instrument, message.timestamp());
-                    // The message's side is that of the resting order, and always "buy" since 2014: it says nothing.
-                    let price = message.price().to_nano();
-                    let trade =
-                        event.record(Action::Trade, Side::None, 0, price, message.shares(), LAST);
-                    sink.publish(Output::Plain, instrument, &trade);
-                }
+                // The message's side is that of the resting order, and always "buy" since 2014: it says nothing.
+                let trade = (message.price().to_nano(), message.shares());
+                self.trade(
+                    context,
+                    message.bytes(),
+                    (message.stock_locate(), message.timestamp()),
+                    trade,
+                    sink,
+                );
             }
             Some(b'R') => reference!(StockDirectory, definition),
             Some(b'H') => reference!(StockTradingAction, trading_action),
@@ -158,16 +115,73 @@ impl ItchDecoder {
             Some(b'Q') => {
                 let message = view!(CrossTrade);
                 self.observe(message.stock_locate(), message.stock(), sink);
-                if let Some(instrument) = offer!(message) {
-                    let event = self.event(context, instrument, message.timestamp());
-                    let price = price_or_undefined(message.cross_price());
-                    let size = size_or_undefined(message.shares());
-                    let trade = event.record(Action::Trade, Side::None, 0, price, size, LAST);
-                    sink.publish(Output::Plain, instrument, &trade);
-                }
+                let price = price_or_undefined(message.cross_price());
+                let trade = (price, size_or_undefined(message.shares()));
+                self.trade(
+                    context,
+                    message.bytes(),
+                    (message.stock_locate(), message.timestamp()),
+                    trade,
+                    sink,
+                );
             }
             _ => self.skip(message),
         }
+    }
+
+    /// Counts an execution and publishes its records.
+    fn execution<S: RecordSink>(
+        &mut self,
+        context: &MessageContext,
+        message: &[u8],
+        execution: &Execution,
+        sink: &mut S,
+    ) {
+        let wanted = self.offer(context, message, message[0], execution.stock_locate, sink);
+        if wanted.contains(Output::Plain) {
+            self.plain_execution(Output::Plain, context, execution, sink);
+        }
+        if wanted.contains(Output::Full) {
+            self.full_execution(context, execution, sink);
+        }
+    }
+
+    /// Publishes what an execution says alone: neither its order's side nor, but for type C, a price.
+    pub(super) fn plain_execution<S: RecordSink>(
+        &self,
+        output: Output,
+        context: &MessageContext,
+        execution: &Execution,
+        sink: &mut S,
+    ) {
+        let event = self.event(context, execution.stock_locate, execution.timestamp);
+        let order = execution.order_reference;
+        let price = execution.price.map_or(UNDEF_PRICE, Price4::to_nano);
+        let mut publish = |action, order, price, flags| {
+            let flags = PUBLISHER_SPECIFIC | flags;
+            let record = event.record(action, Side::None, order, price, execution.shares, flags);
+            sink.publish(output, event.instrument(), &record);
+        };
+        if execution.printable {
+            publish(Action::Trade, 0, price, 0);
+        }
+        publish(Action::Fill, order, price, 0);
+        publish(Action::Cancel, order, UNDEF_PRICE, LAST);
+    }
+
+    /// Counts a trade against no order that rests, and publishes it.
+    fn trade<S: RecordSink>(
+        &mut self,
+        context: &MessageContext,
+        message: &[u8],
+        (stock_locate, timestamp): (u16, u64),
+        (price, size): (i64, u32),
+        sink: &mut S,
+    ) {
+        let wanted = self.offer(context, message, message[0], stock_locate, sink);
+        let event = self.event(context, stock_locate, timestamp);
+        let trade = event.record(Action::Trade, Side::None, 0, price, size, LAST);
+        publish_each(wanted, event.instrument(), &trade, sink);
     }
 
     /// Publishes a message about an instrument as `record`, or as it is if it has none.
@@ -182,10 +196,10 @@ impl ItchDecoder {
         let Some(record) = record else {
             return self.publish_unmapped(context, message, stock_locate, sink);
         };
-        if let Some(instrument) = self.offer(context, message, message[0], stock_locate, sink) {
-            let mut words = [0; WORDS_MAX];
-            sink.publish(Output::Plain, instrument, words_into(&record, &mut words));
-        }
+        let wanted = self.offer(context, message, message[0], stock_locate, sink);
+        let mut words = [0; WORDS_MAX];
+        let words = words_into(&record, &mut words);
+        publish_each(wanted, InstrumentId(stock_locate.into()), words, sink);
     }
 
     /// Publishes a message that has no counterpart in DBN: as it is.
@@ -197,8 +211,29 @@ impl ItchDecoder {
         sink: &mut S,
     ) {
         self.counters.unmapped += 1;
-        if let Some(instrument) = self.offer(context, message, message[0], stock_locate, sink) {
-            publish_native(Output::Plain, instrument, context, message, sink);
+        let wanted = self.offer(context, message, message[0], stock_locate, sink);
+        let instrument = InstrumentId(stock_locate.into());
+        for output in NORMALISED {
+            if wanted.contains(output) {
+                publish_native(output, instrument, context, message, sink);
+            }
+        }
+    }
+}
+
+/// The outputs whose records are not the exchange's bytes.
+const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
+
+/// Publishes a record that is the same in each of the `wanted` outputs.
+fn publish_each<S: RecordSink>(
+    wanted: Outputs,
+    instrument: InstrumentId,
+    words: &[u64],
+    sink: &mut S,
+) {
+    for output in NORMALISED {
+        if wanted.contains(output) {
+            sink.publish(output, instrument, words);
         }
     }
 }

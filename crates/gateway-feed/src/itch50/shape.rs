@@ -112,6 +112,26 @@ const _: () = {
 /// Where each of these messages names its order, or the original one.
 const ORDER_REFERENCE_AT: usize = 11;
 
+/// Where a replacement names its new order.
+const NEW_ORDER_REFERENCE_AT: usize = 19;
+
+/// What may be the orders that `message` names, twice the same where it is one: for prefetching only. Where there is
+/// none, it is whatever stands in the place, or 0.
+#[inline(always)]
+pub(super) fn order_references(message: &[u8]) -> [u64; 2] {
+    let read = |at: usize| {
+        let bytes = message.get(at..).and_then(|rest| rest.first_chunk::<8>());
+        bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    };
+    let replaces = message.first() == Some(&OrderReplace::TYPE);
+    let second = if replaces {
+        NEW_ORDER_REFERENCE_AT
+    } else {
+        ORDER_REFERENCE_AT
+    };
+    [read(ORDER_REFERENCE_AT), read(second)]
+}
+
 /// A side by the byte that names it, in its place in a record; any other byte, such as a type, names none.
 static SIDES: [u64; 256] = {
     let mut sides = [MboEvent::side_code(Side::None); 256];
@@ -160,6 +180,34 @@ impl<'a> CommonOrder<'a> {
         u64::from_be_bytes(self.read(3)) & 0x0000_FFFF_FFFF_FFFF
     }
 
+    /// The order that the message names: the original one of a replacement.
+    #[inline(always)]
+    pub(super) fn order_reference(&self) -> u64 {
+        u64::from_be_bytes(self.read(ORDER_REFERENCE_AT))
+    }
+
+    /// The number of shares of a message that has one.
+    #[inline(always)]
+    pub(super) fn shares(&self) -> u32 {
+        u32::from_be_bytes(self.read(self.shape.shares_at))
+    }
+
+    /// The price of an added order.
+    #[inline(always)]
+    pub(super) fn price(&self) -> u32 {
+        u32::from_be_bytes(self.read(self.shape.price_at))
+    }
+
+    /// The side of an added order.
+    #[inline(always)]
+    pub(super) fn side(&self) -> Side {
+        match self.read(self.shape.side_at) {
+            [b'B'] => Side::Bid,
+            [b'S'] => Side::Ask,
+            _ => Side::None,
+        }
+    }
+
     /// Whether the message names a symbol other than `known`.
     #[inline(always)]
     pub(super) fn has_news_of(&self, known: u64) -> bool {
@@ -180,9 +228,9 @@ impl<'a> CommonOrder<'a> {
         let [side] = self.read(shape.side_at);
         event.record_of_codes(
             shape.codes | SIDES[usize::from(side)],
-            u64::from_be_bytes(self.read(ORDER_REFERENCE_AT)),
+            self.order_reference(),
             price * shape.price_factor + shape.price_undefined,
-            u32::from_be_bytes(self.read(shape.shares_at)),
+            self.shares(),
         )
     }
 

@@ -43,7 +43,8 @@ impl Bucket {
     /// The place of `reference`.
     #[inline(always)]
     pub(super) fn find(&self, reference: u64) -> Option<usize> {
-        (0..PLACES).find(|&place| self.references[place] == reference && self.sides[place] != VACANT)
+        (0..PLACES)
+            .find(|&place| self.references[place] == reference && self.sides[place] != VACANT)
     }
 
     /// A place without an order.

@@ -19,7 +19,7 @@ use dbn::Side;
 
 pub use memory::Backing;
 
-use bucket::{Bucket, PASSED_MANY};
+use bucket::PASSED_MANY;
 use memory::Buckets;
 
 /// The most buckets that an operation looks at.
@@ -64,7 +64,9 @@ pub enum OrderIndexError {
         orders_max: u32,
     },
     /// The system has no memory for it.
-    #[error("no memory for an order index of {bytes} bytes: {source}; use a smaller orders_max, or a larger machine")]
+    #[error(
+        "no memory for an order index of {bytes} bytes: {source}; use a smaller orders_max, or a larger machine"
+    )]
     Memory {
         /// How much was asked for.
         bytes: u64,

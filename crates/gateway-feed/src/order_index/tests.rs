@@ -50,7 +50,10 @@ fn play(orders_max: u32, steps: &[Step]) -> usize {
                         assert_eq!(model.insert(reference, order), Some(before));
                     }
                     Insertion::Full => {
-                        assert!(!model.contains_key(&reference), "what is known is never refused");
+                        assert!(
+                            !model.contains_key(&reference),
+                            "what is known is never refused"
+                        );
                         refused += 1;
                     }
                 }
@@ -63,8 +66,12 @@ fn play(orders_max: u32, steps: &[Step]) -> usize {
                     _ => drop(model.remove(&reference)),
                 }
             }
-            Step::Remove(reference) => assert_eq!(index.remove(reference), model.remove(&reference)),
-            Step::Get(reference) => assert_eq!(index.get(reference), model.get(&reference).copied()),
+            Step::Remove(reference) => {
+                assert_eq!(index.remove(reference), model.remove(&reference))
+            }
+            Step::Get(reference) => {
+                assert_eq!(index.get(reference), model.get(&reference).copied())
+            }
             Step::Clear => {
                 index.clear();
                 model.clear();
@@ -112,9 +119,16 @@ fn a_full_chain_refuses_and_recovers() {
     let mut index = OrderIndex::new(100_000).unwrap();
     let places = PROBES_MAX as u64 * 3;
     for number in 0..places {
-        assert_eq!(index.insert(colliding(number), order(1, 1)), Insertion::New, "{number}");
+        assert_eq!(
+            index.insert(colliding(number), order(1, 1)),
+            Insertion::New,
+            "{number}"
+        );
     }
-    assert_eq!(index.insert(colliding(places), order(1, 1)), Insertion::Full);
+    assert_eq!(
+        index.insert(colliding(places), order(1, 1)),
+        Insertion::Full
+    );
     assert_eq!(index.get(colliding(places)), None);
     assert_eq!(index.remove(colliding(5)), Some(order(1, 1)));
     assert_eq!(index.insert(colliding(places), order(2, 2)), Insertion::New);
@@ -130,7 +144,11 @@ fn as_many_orders_rest_as_it_was_made_for() {
         let mut index = OrderIndex::new(orders_max).unwrap();
         for reference in 0..u64::from(orders_max) {
             let inserted = index.insert(reference * 3 + 1_000_000, order(5, 6));
-            assert_eq!(inserted, Insertion::New, "order {reference} of {orders_max}");
+            assert_eq!(
+                inserted,
+                Insertion::New,
+                "order {reference} of {orders_max}"
+            );
         }
         assert_eq!(index.insert(0, order(5, 6)), Insertion::Full);
         assert_eq!(index.len(), orders_max);
@@ -186,6 +204,9 @@ fn generations_begin_anew_when_their_numbers_are_used_up() {
 fn a_number_of_orders_out_of_range_is_refused() {
     for orders_max in [0, ORDERS_MAX + 1] {
         let error = OrderIndex::new(orders_max).unwrap_err();
-        assert!(error.to_string().contains(&orders_max.to_string()), "{error}");
+        assert!(
+            error.to_string().contains(&orders_max.to_string()),
+            "{error}"
+        );
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod fixtures;
+mod full;
+mod model;
 mod peers;
 mod properties;
 mod real_data;

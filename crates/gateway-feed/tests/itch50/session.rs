@@ -1,6 +1,6 @@
 //! The decoder's memory: symbols, date, counters.
 
-use gateway_feed::decoder::Decoder;
+use gateway_feed::decoder::{Decoder, Discontinuity};
 use gateway_feed::itch50::encode::{AddOrder, OrderDelete, OrderExecuted, StockDirectory, Trade};
 use gateway_feed::itch50::fields::Symbol;
 use gateway_feed::itch50::harness::{Collector, Published};
@@ -138,8 +138,10 @@ fn symbols_of_a_file_are_told_with_the_first_message_and_end_with_the_session() 
     assert_eq!(events(&mut decoder, &[&delete, &delete]), expected);
 
     let mut sink = Collector::new(PLAIN);
-    decoder.session_changed(&mut sink);
-    assert_eq!(lines(&sink), ["13 is \"\"", "14 is \"\""]);
+    decoder.discontinuity(Discontinuity::SessionChanged, &CONTEXT, &mut sink);
+    // Their books are cleared first.
+    let expected = ["record of 13", "record of 14", "13 is \"\"", "14 is \"\""];
+    assert_eq!(lines(&sink), expected);
     assert_eq!(decoder.counters().instruments, 0);
     let messages: [&[u8]; 2] = [&delete, &add(14, "AAPL")];
     assert_eq!(
@@ -182,7 +184,7 @@ fn an_automatic_date_is_that_of_each_session_s_first_message() {
         &message,
         &mut sink,
     );
-    decoder.session_changed(&mut sink);
+    decoder.discontinuity(Discontinuity::SessionChanged, &CONTEXT, &mut sink);
     decoder.message(
         &MessageContext {
             sequence: 1,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::harness::{Collector, native_bytes};
-use gateway_feed::itch50::{ItchConfig, ItchDecoder};
+use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig};
 use gateway_feed::record::{RTYPE_NATIVE, v3};
 use gateway_feed::sink::{MessageContext, Output, Outputs};
 
@@ -43,6 +43,10 @@ pub(crate) fn decoder(publisher_id: u16) -> ItchDecoder {
         channel_id: 7,
         session_date,
         symbols: Vec::new(),
+        orders: Some(OrderIndexConfig {
+            orders_max: 1_000,
+            prefetch: true,
+        }),
     })
     .unwrap()
 }
@@ -80,7 +84,7 @@ pub(crate) fn typed<R: v3::HasRType>(words: &[u64]) -> &R {
 }
 
 /// One line a record; checks on the way what all records share.
-fn describe(words: &[u64], output: Output) -> String {
+pub(crate) fn describe(words: &[u64], output: Output) -> String {
     match words[0].to_le_bytes()[1] {
         RTYPE_NATIVE => {
             let [length, _, _, _, instrument, ..] = words[0].to_le_bytes();
@@ -122,6 +126,7 @@ fn describe_order(record: &v3::MboMsg) -> String {
     let flags: Vec<_> = [
         (dbn::flags::LAST, "last"),
         (dbn::flags::PUBLISHER_SPECIFIC, "incomplete"),
+        (dbn::flags::MAYBE_BAD_BOOK, "suspect"),
     ]
     .into_iter()
     .filter_map(|(flag, name)| (record.flags.raw() & flag != 0).then_some(name))
