@@ -90,6 +90,17 @@ fn page(status: &Status) -> String {
             channel.lost,
             channel.instruments
         ));
+        if let Some(orders) = &channel.orders {
+            lines.push(format!(
+                "  orders {} of {}  unknown {}  overflowed {}  duplicate {}  inconsistent {}",
+                orders.live,
+                orders.max,
+                orders.unknown,
+                orders.overflowed,
+                orders.duplicate,
+                orders.inconsistent
+            ));
+        }
         for line in &channel.lines {
             lines.push(format!(
                 "  line {} {}  packets {}  wins {}  duplicates {}  gaps {} ({} messages)",

@@ -225,6 +225,8 @@ pub struct Channel {
     pub on_gap: OnGap,
     /// Symbols known before the venue tells them.
     pub symbols_file: Option<PathBuf>,
+    /// The most orders that are remembered at a time, for `full` records.
+    pub orders_max: u32,
 }
 
 /// A multicast group and port that carries a channel.
@@ -246,8 +248,10 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Records {
-    /// DBN records from the message alone.
+    /// DBN records completed from the index of resting orders.
     #[default]
+    Full,
+    /// DBN records from the message alone.
     Plain,
     /// The exchange's bytes behind a 16-byte header.
     Native,

@@ -147,6 +147,7 @@ pub(crate) struct RawChannel {
     pub(crate) hold_packets_max: Option<Field<u64>>,
     pub(crate) on_gap: Option<Field<String>>,
     pub(crate) symbols_file: Option<Field<String>>,
+    pub(crate) orders_max: Option<Field<u64>>,
 }
 
 /// One of `channel.lines`
@@ -296,6 +297,7 @@ fn read_channel(mut section: Section<'_, '_>) -> RawChannel {
         hold_packets_max: section.take("hold_packets_max", "a whole number of packets"),
         on_gap: section.take("on_gap", "\"continue\""),
         symbols_file: section.take("symbols_file", "a path, in quotes"),
+        orders_max: section.take("orders_max", "a whole number of orders"),
     };
     section.finish();
     raw
@@ -319,7 +321,7 @@ fn read_queue(mut section: Section<'_, '_>) -> RawQueue {
         name: section.require("name", "a name, in quotes"),
         channels: section.require("channels", "a list of channel names"),
         slots: section.take("slots", "a power of two"),
-        records: section.take("records", "\"plain\" or \"native\""),
+        records: section.take("records", "\"full\", \"plain\" or \"native\""),
         symbols: section.take(
             "symbols",
             "a list of symbols and globs such as [\"AAPL\", \"SP*\"]",

@@ -53,7 +53,8 @@ fn a_small_file_gets_the_documented_defaults() {
     assert_eq!(config.channels[0].hold_timeout.as_micros(), 1000);
     assert_eq!(config.channels[0].venue, Venue::Nasdaq);
     assert_eq!(config.queues[0].slots, 65_536);
-    assert_eq!(config.queues[0].records, Records::Plain);
+    assert_eq!(config.queues[0].records, Records::Full);
+    assert_eq!(config.channels[0].orders_max, 1_000_000);
     assert_eq!(config.queues[0].symbols, ["*"]);
 }
 
@@ -98,7 +99,7 @@ inputs = ["eth1"]
 name = "q"
 channels = ["nowhere"]
 slots = 1000
-records = "full"
+records = "fulll"
 bad line
 "#,
     );
@@ -110,7 +111,7 @@ bad line
         "there is no input \\\"eth1\\\"",
         "there is no channel \\\"nowhere\\\"",
         "power of two",
-        "not available in this version",
+        "not a kind of records",
         "not valid TOML",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");

@@ -204,6 +204,44 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
         &labels,
         channel.instruments as f64,
     );
+    if let Some(orders) = &channel.orders {
+        page.gauge(
+            "orders_live",
+            "Resting orders in the index from which full records are completed.",
+            &labels,
+            orders.live as f64,
+        );
+        page.gauge(
+            "orders_max",
+            "Orders that the index can hold.",
+            &labels,
+            orders.max as f64,
+        );
+        for (name, help, value) in [
+            (
+                "orders_unknown_total",
+                "Messages about an order that is not known: their records are incomplete and flagged.",
+                orders.unknown,
+            ),
+            (
+                "orders_overflowed_total",
+                "Orders not remembered because the index was full: raise orders_max.",
+                orders.overflowed,
+            ),
+            (
+                "orders_duplicate_total",
+                "Orders whose reference one that rested had already.",
+                orders.duplicate,
+            ),
+            (
+                "orders_inconsistent_total",
+                "Messages that name an order of another instrument, or take more off an order than is left.",
+                orders.inconsistent,
+            ),
+        ] {
+            page.counter(name, help, &labels, value);
+        }
+    }
     for error in &channel.errors {
         page.counter(
             "decode_errors_total",

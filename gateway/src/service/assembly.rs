@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
+use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
 use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueHandle};
@@ -238,6 +238,7 @@ fn channels(
             .map(|(queue, bit)| Want {
                 queue: *bit,
                 output: match queue.records {
+                    Records::Full => Output::Full,
                     Records::Plain => Output::Plain,
                     Records::Native => Output::Native,
                 },
@@ -245,7 +246,10 @@ fn channels(
             })
             .collect();
         let feed = match channel.feed {
-            Feed::NasdaqItch50 => nasdaq_itch50(channel, channel_id, symbols)?,
+            Feed::NasdaqItch50 => {
+                let full = wants.iter().any(|want| want.output == Output::Full);
+                nasdaq_itch50(channel, channel_id, symbols, full)?
+            }
         };
         let channels = &mut plans[channel.worker].channels;
         seats.push(Seat {
@@ -264,17 +268,31 @@ fn nasdaq_itch50(
     channel: &model::Channel,
     channel_id: u8,
     symbols: Vec<SymbolEntry>,
+    full: bool,
 ) -> Result<FeedChannel, ServiceError> {
     let itch = ItchConfig {
         publisher_id: channel.venue.publisher() as u16,
         channel_id,
         session_date: channel.session_date,
         symbols,
+        orders: full.then_some(OrderIndexConfig {
+            orders_max: channel.orders_max,
+            ..OrderIndexConfig::default()
+        }),
     };
     let decoder = ItchDecoder::new(&itch).map_err(|error| ServiceError::Channel {
         channel: channel.name.clone(),
         reason: error.to_string(),
     })?;
+    if let Some(index) = decoder.order_index() {
+        tracing::info!(
+            channel = channel.name,
+            orders_max = index.orders_max(),
+            bytes = index.bytes(),
+            backing = ?index.backing(),
+            "order index"
+        );
+    }
     let config = ChannelConfig {
         channel_id,
         publisher_id: itch.publisher_id,

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Instant;
 
+use gateway_feed::decoder::OrderCounters;
 use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
 
 use super::status::{
     ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
-    QueueStatus, ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    OrdersStatus, QueueStatus, ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
-use crate::config::model::{Input, Records};
+use crate::config::model::{Input, Queue, Records};
 use crate::ingest::{IngestCounters, KernelDropReader, Step, Tier, VerdictReader};
 use crate::metrics::histogram::Snapshot;
 use crate::worker::board::WorkerBoard;
@@ -296,6 +297,21 @@ impl State {
         groups
     }
 
+    /// What a channel's index of orders met, if a queue wants records that need one.
+    fn orders(&self, channel: usize, counters: &OrderCounters) -> Option<OrdersStatus> {
+        let full =
+            |queue: &&Queue| queue.records == Records::Full && queue.channels.contains(&channel);
+        self.config.queues.iter().find(full)?;
+        Some(OrdersStatus {
+            live: counters.live,
+            max: self.config.channels[channel].orders_max.into(),
+            unknown: counters.unknown,
+            overflowed: counters.overflowed,
+            duplicate: counters.duplicate,
+            inconsistent: counters.inconsistent,
+        })
+    }
+
     fn channel(&self, index: usize) -> ChannelStatus {
         let config = &self.config.channels[index];
         let seat = self.channels[index];
@@ -330,6 +346,7 @@ impl State {
             instruments: decoder.instruments,
             unresolved: board.unresolved(),
             unmapped: decoder.unmapped,
+            orders: self.orders(index, &decoder.orders),
             by_type: (0..=u8::MAX)
                 .zip(decoder.by_type)
                 .filter(|(_, count)| *count > 0)
@@ -378,6 +395,7 @@ impl State {
             name: config.name.clone(),
             worker: self.config.workers[config.worker].name.clone(),
             records: match config.records {
+                Records::Full => "full".to_owned(),
                 Records::Plain => "plain".to_owned(),
                 Records::Native => "native".to_owned(),
             },

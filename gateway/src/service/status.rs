@@ -213,12 +213,31 @@ pub struct ChannelStatus {
     pub unresolved: u64,
     /// Messages without a counterpart among normalised records.
     pub unmapped: u64,
+    /// The index of resting orders; none where no queue wants `full` records.
+    pub orders: Option<OrdersStatus>,
     /// Messages by type.
     pub by_type: Vec<Count>,
     /// What could not be decoded, by reason; only reasons that occurred.
     pub errors: Vec<Count>,
     /// Its lines.
     pub lines: Vec<LineStatus>,
+}
+
+/// A channel's index of resting orders.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct OrdersStatus {
+    /// Orders that rest.
+    pub live: u64,
+    /// The most that can.
+    pub max: u64,
+    /// Messages about an order that is not known: their records are as `plain` ones are.
+    pub unknown: u64,
+    /// Orders that were not remembered because the index was full.
+    pub overflowed: u64,
+    /// Orders whose reference one that rested had already.
+    pub duplicate: u64,
+    /// Messages that name an order of another instrument, or take more off an order than is left.
+    pub inconsistent: u64,
 }
 
 /// A line of a channel.

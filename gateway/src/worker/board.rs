@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway_feed::arbitration::{ChannelCounters, FrameErrorCounters, LINES_MAX, LineCounters};
-use gateway_feed::decoder::DecoderCounters;
+use gateway_feed::decoder::{DecoderCounters, OrderCounters};
 
 use gateway_wire::shared::Verdict;
 
@@ -90,6 +90,11 @@ pub struct DecoderBoard {
     unmapped: AtomicU64,
     instruments: AtomicU64,
     symbols_refused: AtomicU64,
+    orders_live: AtomicU64,
+    orders_unknown: AtomicU64,
+    orders_overflowed: AtomicU64,
+    orders_duplicate: AtomicU64,
+    orders_inconsistent: AtomicU64,
 }
 
 impl Default for DecoderBoard {
@@ -103,6 +108,11 @@ impl Default for DecoderBoard {
             unmapped: AtomicU64::new(0),
             instruments: AtomicU64::new(0),
             symbols_refused: AtomicU64::new(0),
+            orders_live: AtomicU64::new(0),
+            orders_unknown: AtomicU64::new(0),
+            orders_overflowed: AtomicU64::new(0),
+            orders_duplicate: AtomicU64::new(0),
+            orders_inconsistent: AtomicU64::new(0),
         }
     }
 }
@@ -120,6 +130,11 @@ impl DecoderBoard {
             (&self.unmapped, counters.unmapped),
             (&self.instruments, counters.instruments),
             (&self.symbols_refused, counters.symbols_refused),
+            (&self.orders_live, counters.orders.live),
+            (&self.orders_unknown, counters.orders.unknown),
+            (&self.orders_overflowed, counters.orders.overflowed),
+            (&self.orders_duplicate, counters.orders.duplicate),
+            (&self.orders_inconsistent, counters.orders.inconsistent),
         ] {
             word.store(count, Ordering::Relaxed);
         }
@@ -139,6 +154,13 @@ impl DecoderBoard {
         counters.unmapped = self.unmapped.load(Ordering::Relaxed);
         counters.instruments = self.instruments.load(Ordering::Relaxed);
         counters.symbols_refused = self.symbols_refused.load(Ordering::Relaxed);
+        counters.orders = OrderCounters {
+            live: self.orders_live.load(Ordering::Relaxed),
+            unknown: self.orders_unknown.load(Ordering::Relaxed),
+            overflowed: self.orders_overflowed.load(Ordering::Relaxed),
+            duplicate: self.orders_duplicate.load(Ordering::Relaxed),
+            inconsistent: self.orders_inconsistent.load(Ordering::Relaxed),
+        };
         counters
     }
 }

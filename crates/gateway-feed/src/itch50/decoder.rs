@@ -238,7 +238,7 @@ impl ItchDecoder {
         let suspect = u64::from(!self.directory.is_clean(stock_locate));
         MboEvent::new(
             self.mbo_head,
-            self.mbo_channel | suspect * MboEvent::flags(MAYBE_BAD_BOOK),
+            self.mbo_channel | (suspect * MboEvent::flags(MAYBE_BAD_BOOK)),
             InstrumentId(stock_locate.into()),
             self.ts_event(timestamp),
             context.ts_recv,

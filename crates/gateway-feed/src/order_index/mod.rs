@@ -159,12 +159,14 @@ impl OrderIndex {
         let first = self.buckets.get_mut(home);
         first.renew(generation);
         // Nine of ten: the bucket has a place, and no order went on from it, so none of this reference is behind.
-        if first.passed == 0 && first.find(reference).is_none() && self.live < self.orders_max {
-            if let Some(place) = first.vacant() {
-                first.put(place, reference, order);
-                self.live += 1;
-                return Insertion::New;
-            }
+        if first.passed == 0
+            && first.find(reference).is_none()
+            && self.live < self.orders_max
+            && let Some(place) = first.vacant()
+        {
+            first.put(place, reference, order);
+            self.live += 1;
+            return Insertion::New;
         }
         self.insert_far(home, reference, order)
     }

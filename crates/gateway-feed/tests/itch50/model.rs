@@ -49,7 +49,6 @@ enum Happening {
 struct Model {
     orders: HashMap<u64, Order>,
     suspect: HashSet<u16>,
-    all_suspect: HashSet<u16>,
     gap: bool,
     named: HashMap<u16, [u8; 8]>,
 }
@@ -220,8 +219,7 @@ impl Model {
                 }
             }),
         }
-        let suspect =
-            self.gap && !self.all_suspect.contains(&locate) || self.suspect.contains(&locate);
+        let suspect = self.gap || self.suspect.contains(&locate);
         let last = records.len().saturating_sub(1);
         let of = |(index, (action, side, order, price, size, incomplete))| Record {
             instrument: u32::from(locate),
@@ -230,9 +228,14 @@ impl Model {
             order,
             price,
             size,
-            flags: LAST * u8::from(index == last)
-                | PUBLISHER_SPECIFIC * u8::from(incomplete)
-                | MAYBE_BAD_BOOK * u8::from(suspect),
+            flags: [
+                (LAST, index == last),
+                (PUBLISHER_SPECIFIC, incomplete),
+                (MAYBE_BAD_BOOK, suspect),
+            ]
+            .iter()
+            .map(|&(flag, set)| flag * u8::from(set))
+            .sum(),
         };
         records.into_iter().enumerate().map(of).collect()
     }

@@ -10,6 +10,8 @@ use super::super::model::{Channel, Feed, Input, Line, Venue, Worker};
 use super::super::raw::{RawChannel, RawConfig, RawLine};
 use super::{Names, number, text};
 use gateway_feed::arbitration::OnGap;
+use gateway_feed::itch50::OrderIndexConfig;
+use gateway_feed::order_index::ORDERS_MAX;
 use gateway_feed::session_time::SessionDate;
 
 /// Lines a channel may have; venues have one, two or (with a backup site) four.
@@ -80,6 +82,13 @@ pub(super) fn channels(
                 .unwrap_or(1024),
                 on_gap: on_gap(channel.on_gap.as_ref(), findings),
                 symbols_file: channel.symbols_file.as_ref().map(|f| base.join(&f.value)),
+                orders_max: number(
+                    channel.orders_max.as_ref(),
+                    1..=u64::from(ORDERS_MAX),
+                    u64::from(OrderIndexConfig::default().orders_max),
+                    "orders",
+                    findings,
+                ) as u32,
             }
         })
         .collect()

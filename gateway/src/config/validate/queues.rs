@@ -133,23 +133,16 @@ fn slots(field: Option<&Field<u64>>, findings: &Findings) -> u64 {
 
 fn records(field: Option<&Field<String>>, findings: &Findings) -> Records {
     match field.map(|field| (field, field.value.as_str())) {
-        None | Some((_, "plain")) => Records::Plain,
+        None | Some((_, "full")) => Records::Full,
+        Some((_, "plain")) => Records::Plain,
         Some((_, "native")) => Records::Native,
-        Some((field, "full")) => {
-            findings.add(
-                &field.place,
-                "records completed from an order index are not available in this version",
-                "use \"plain\": DBN records from each message alone, unknown fields undefined and flagged",
-            );
-            Records::Plain
-        }
         Some((field, _)) => {
             findings.add(
                 &field.place,
                 "not a kind of records",
-                "write \"plain\" or \"native\"",
+                "write \"full\", \"plain\" or \"native\"",
             );
-            Records::Plain
+            Records::Full
         }
     }
 }
