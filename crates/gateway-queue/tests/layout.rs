@@ -85,6 +85,42 @@ fn a_slot_is_its_sequence_and_the_record() {
     assert_eq!(read(4096 + 256, 2), [42, 1]);
 }
 
+/// A header of layout `major.minor`, its checksum right.
+fn header_of(major: u16, minor: u16) -> [u8; 256] {
+    let mut page = header().encode();
+    page[0x08..0x0A].copy_from_slice(&major.to_le_bytes());
+    page[0x0A..0x0C].copy_from_slice(&minor.to_le_bytes());
+    let crc = crc32c::crc32c(&page[8..0xFC]);
+    page[0xFC..].copy_from_slice(&crc.to_le_bytes());
+    page
+}
+
+#[test]
+fn a_client_that_meets_another_layout_says_which_it_reads() {
+    let mut bytes = vec![0; 8192 + 4096 * 64];
+    for (major, minor) in [(2, 0), (2, 5), (0, 9), (u16::MAX, 0)] {
+        bytes[..256].copy_from_slice(&header_of(major, minor));
+        let error = Subscriber::attach(file(&bytes, true, true), Start::Head).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the queue has layout {major}.{minor}, this client reads layout 1.x: \
+                 use a client and a gateway of the same generation"
+            )
+        );
+    }
+}
+
+#[test]
+fn what_a_later_minor_layout_adds_is_ignored() {
+    let mut bytes = vec![0; 8192 + 4096 * 64];
+    bytes[..256].copy_from_slice(&header_of(1, 7));
+    // Past the part of the static page that means something today.
+    bytes[256..4096].fill(0xA5);
+    let subscriber = Subscriber::attach(file(&bytes, true, true), Start::Head).unwrap();
+    assert_eq!(subscriber.header().layout_minor, 7);
+}
+
 #[test]
 fn an_unknown_layout_names_the_one_that_is_supported() {
     let mut page = header().encode();
