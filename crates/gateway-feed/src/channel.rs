@@ -27,8 +27,8 @@ pub struct ChannelConfig {
     pub hold_timeout_ns: Nanos,
     /// See [`ArbiterConfig::hold_packets_max`].
     pub hold_packets_max: usize,
-    /// See [`ArbiterConfig::hold_packet_bytes_max`].
-    pub hold_packet_bytes_max: usize,
+    /// See [`ArbiterConfig::hold_bytes_max`].
+    pub hold_bytes_max: usize,
     /// What to do about a hole.
     pub on_gap: OnGap,
     /// See [`ArbiterConfig::expect_first_sequence`].
@@ -44,7 +44,7 @@ impl Default for ChannelConfig {
             lines: 2,
             hold_timeout_ns: arbiter.hold_timeout_ns,
             hold_packets_max: arbiter.hold_packets_max,
-            hold_packet_bytes_max: arbiter.hold_packet_bytes_max,
+            hold_bytes_max: arbiter.hold_bytes_max,
             on_gap: arbiter.on_gap,
             expect_first_sequence: arbiter.expect_first_sequence,
         }
@@ -68,7 +68,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         let arbiter = Arbiter::new(ArbiterConfig {
             hold_timeout_ns: config.hold_timeout_ns,
             hold_packets_max: config.hold_packets_max,
-            hold_packet_bytes_max: config.hold_packet_bytes_max,
+            hold_bytes_max: config.hold_bytes_max,
             on_gap: config.on_gap,
             expect_first_sequence: config.expect_first_sequence,
             session_first_sequence: T::FIRST_SEQUENCE,

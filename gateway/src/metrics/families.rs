@@ -176,8 +176,13 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
         ),
         (
             "hold_overflows_total",
-            "Holes given up early because too much was held.",
+            "Packets for which holes were given up early because too much was held.",
             channel.hold_overflows,
+        ),
+        (
+            "hold_oversized_total",
+            "Packets for which holes were given up early because they are too long to be held.",
+            channel.hold_oversized,
         ),
         (
             "unmapped_messages_total",

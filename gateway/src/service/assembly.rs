@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
-use gateway_feed::arbitration::LineId;
+use gateway_feed::arbitration::{ArbiterConfig, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
@@ -299,6 +299,7 @@ fn nasdaq_itch50(
         lines: channel.lines.len(),
         hold_timeout_ns: u64::try_from(channel.hold_timeout.as_nanos()).unwrap_or(u64::MAX),
         hold_packets_max: channel.hold_packets_max,
+        hold_bytes_max: ArbiterConfig::hold_bytes_for(channel.hold_packets_max),
         on_gap: channel.on_gap,
         ..ChannelConfig::default()
     };

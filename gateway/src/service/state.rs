@@ -343,6 +343,7 @@ impl State {
             resets: counters.resets,
             holding: counters.holding,
             hold_overflows: counters.hold_overflows,
+            hold_oversized: counters.hold_oversized,
             instruments: decoder.instruments,
             unresolved: board.unresolved(),
             unmapped: decoder.unmapped,

@@ -205,8 +205,10 @@ pub struct ChannelStatus {
     pub resets: u64,
     /// Packets held at this moment.
     pub holding: u64,
-    /// Times a hole was given up early because too much was held.
+    /// Packets for which holes were given up early because too much was held.
     pub hold_overflows: u64,
+    /// Packets for which holes were given up early because they are too long to be held.
+    pub hold_oversized: u64,
     /// Instruments whose symbol is known.
     pub instruments: u64,
     /// Messages about instruments of unknown symbol, while a queue asks for symbols.

@@ -75,7 +75,7 @@ mirror! {
     /// [`ChannelCounters`] on show, but for what has a board of its own.
     TotalsBoard of ChannelCounters {
         next_sequence, messages, unsequenced, gaps, gap_messages, heartbeats, sessions, session_changes,
-        session_ends, resets, held, holding, holding_max, hold_overflows,
+        session_ends, resets, held, holding, holding_max, hold_overflows, hold_oversized,
     } skip { lines, frame_errors }
 }
 

@@ -2,7 +2,7 @@
 
 use super::counters::ChannelCounters;
 use super::epoch::{Pending, Place};
-use super::hold::Hold;
+use super::hold::{Hold, bytes_for};
 use super::line::Line;
 use super::recent::{Passed, Recent, fingerprint};
 use super::{Defect, Event, LINES_MAX, LineId, Outlet};
@@ -26,8 +26,9 @@ pub struct ArbiterConfig {
     pub hold_timeout_ns: Nanos,
     /// How many packets may wait at once; 0: none.
     pub hold_packets_max: usize,
-    /// The longest packet that may wait, in bytes behind the transport's header.
-    pub hold_packet_bytes_max: usize,
+    /// How many bytes those packets may have together behind their transport headers, each rounded up to blocks of 256;
+    /// a packet longer than all of it never waits. [`hold_bytes_for`](Self::hold_bytes_for) is a good choice.
+    pub hold_bytes_max: usize,
     /// What to do about a hole.
     pub on_gap: OnGap,
     /// The number to begin with; what lies between it and the first packet is a gap. `None`: whatever comes first.
@@ -41,11 +42,20 @@ impl Default for ArbiterConfig {
         Self {
             hold_timeout_ns: 1_000_000,
             hold_packets_max: 1024,
-            hold_packet_bytes_max: 1500,
+            hold_bytes_max: Self::hold_bytes_for(1024),
             on_gap: OnGap::Continue,
             expect_first_sequence: None,
             session_first_sequence: 1,
         }
+    }
+}
+
+impl ArbiterConfig {
+    /// The bytes that hold `packets_max` packets of a full Ethernet payload, or the longest UDP payload where that is
+    /// more. So every packet that any input can bring may wait; jumbo frames fill the hold sooner.
+    #[must_use]
+    pub const fn hold_bytes_for(packets_max: usize) -> usize {
+        bytes_for(packets_max)
     }
 }
 
@@ -84,7 +94,7 @@ pub struct Arbiter {
 }
 
 impl Arbiter {
-    /// Allocates all that it will ever need: `hold_packets_max` times `hold_packet_bytes_max`, and some 20 KiB.
+    /// Allocates all that it will ever need: `hold_bytes_max`, some 150 bytes a packet that may wait, and some 90 KiB.
     #[must_use]
     pub fn new(config: ArbiterConfig) -> Self {
         Self {
@@ -102,7 +112,7 @@ impl Arbiter {
             ended: false,
             pending: None,
             previous: None,
-            hold: Hold::new(config.hold_packets_max, config.hold_packet_bytes_max),
+            hold: Hold::new(config.hold_packets_max, config.hold_bytes_max),
             recent: Recent::new(),
             config,
         }
@@ -194,13 +204,14 @@ impl Arbiter {
             }
         }
         self.latest = now;
-        let expired = self.hold.expired(now, self.config.hold_timeout_ns);
-        self.let_go(expired, now, out);
+        self.expire(now, out);
+        self.settle(now, out);
     }
 
     /// Lets go everything that waits: no more input will come.
     pub fn finish<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        self.let_go(self.hold.len(), now, out);
+        self.let_go(now, out);
+        self.settle(now, out);
     }
 
     /// Every frame but the one that is simply next.

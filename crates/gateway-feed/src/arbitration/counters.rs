@@ -114,8 +114,10 @@ pub struct ChannelCounters {
     pub holding: u64,
     /// The most packets ever held at once.
     pub holding_max: u64,
-    /// Times a hole was given up early because the hold was full or a packet too long for it.
+    /// Packets for which holes were given up early because the hold was full.
     pub hold_overflows: u64,
+    /// Packets for which holes were given up early because even an empty hold has no room for them.
+    pub hold_oversized: u64,
     /// Packets with a defect.
     pub frame_errors: FrameErrorCounters,
 }

@@ -17,7 +17,7 @@
 //!
 //! A heartbeat or an end of session announces the next number, and so reveals a loss at the tail: it is held like a
 //! frame without messages. Where the hold's time is over, the hole before the frame becomes a [`Event::Gap`] and the
-//! frame is delivered. Where the hold is full (or a frame is longer than its slots), the lowest hole is given up
+//! frame is delivered. Where the hold is full (or a frame longer than all of it), the lowest hole is given up
 //! early: no message that was received is thrown away to make room.
 //!
 //! # Another session, other numbers

@@ -42,8 +42,12 @@ impl Arbiter {
 
     /// Stores a frame; where there is no room, gives up the lowest holes until there is, or until it is its turn.
     fn make_room<O: Outlet>(&mut self, held: &Held, body: &[u8], now: Nanos, out: &mut O) {
+        if self.hold.holds(body.len()) {
+            self.counters.hold_overflows += u64::from(!self.hold.fits(body.len()));
+        } else {
+            self.counters.hold_oversized += 1;
+        }
         while !self.hold.fits(body.len()) {
-            self.counters.hold_overflows += 1;
             match self.hold.front() {
                 Some(front) if front.key() <= held.key() => self.release_lowest(now, out),
                 _ => {
@@ -65,22 +69,36 @@ impl Arbiter {
         }
         self.counters.held += 1;
         self.counters.lines[held.line.index()].holding += u64::from(held.count);
-        self.hold.insert(*held, body);
+        self.hold.insert(*held, body, now);
         self.counters.holding_max = self.counters.holding_max.max(self.hold.len() as u64);
-        self.deadline = self
-            .deadline
-            .min(held.since.saturating_add(self.config.hold_timeout_ns));
-        if now >= self.deadline {
-            let expired = self.hold.expired(now, self.config.hold_timeout_ns);
-            self.let_go(expired, now, out);
+        if self.hold.deadline(self.config.hold_timeout_ns) <= now {
+            self.expire(now, out);
+        }
+    }
+
+    /// Lets go what has waited longer than it may, and gives up what is missing before it.
+    pub(super) fn expire<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        let Some(last) = self.hold.overdue(now, self.config.hold_timeout_ns) else {
+            return;
+        };
+        while self.hold.front().is_some_and(|front| front.key() <= last) {
+            self.release_lowest(now, out);
+        }
+    }
+
+    /// Lets everything go.
+    pub(super) fn let_go<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        while !self.hold.is_empty() {
+            self.release_lowest(now, out);
         }
     }
 
     /// Lets the lowest held frame go, and gives up what is missing before it.
     pub(super) fn release_lowest<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        let Some(held) = self.hold.pop() else { return };
-        self.reach(&held, now, out);
-        self.release_stored(&held, now, out);
+        if let Some(front) = self.hold.front().copied() {
+            self.reach(&front, now, out);
+            self.release_front(now, out);
+        }
     }
 
     /// Lets go what is in order now.
@@ -92,9 +110,7 @@ impl Arbiter {
             if successor {
                 self.switch(now, out);
             } else if in_order {
-                if let Some(held) = self.hold.pop() {
-                    self.release_stored(&held, now, out);
-                }
+                self.release_front(now, out);
             } else {
                 break;
             }
@@ -135,11 +151,14 @@ impl Arbiter {
         }
     }
 
-    fn release_stored<O: Outlet>(&mut self, held: &Held, now: Nanos, out: &mut O) {
+    /// Takes the lowest held frame out and hands over what is new in it.
+    fn release_front<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        let Some((held, body)) = self.hold.pop() else {
+            return;
+        };
+        let handed = hand_over(self.session, self.next, &held, body, out);
         self.counters.lines[held.line.index()].holding -= u64::from(held.count);
-        let handed = hand_over(self.session, self.next, held, self.hold.body(held), out);
-        self.hold.release(held);
-        self.after(held, handed, now, out);
+        self.after(&held, handed, now, out);
     }
 
     /// Accounts for a held frame that was let go.
@@ -149,13 +168,6 @@ impl Arbiter {
         if held.kind == FrameKind::EndOfSession && held.first == self.next {
             self.end_session(now, out);
         }
-    }
-
-    pub(super) fn let_go<O: Outlet>(&mut self, frames: usize, now: Nanos, out: &mut O) {
-        for _ in 0..frames {
-            self.release_lowest(now, out);
-        }
-        self.settle(now, out);
     }
 }
 

@@ -61,7 +61,7 @@ pub fn channel(script: &[u8]) {
         lines: 3,
         hold_timeout_ns: u64::from(*timeout) * 4_000,
         hold_packets_max: usize::from(*packets % 9),
-        hold_packet_bytes_max: usize::from(*bytes % 128),
+        hold_bytes_max: usize::from(*bytes % 16) * 128,
         expect_first_sequence: (*bytes >= 128).then_some(1),
         ..ChannelConfig::default()
     };

@@ -1,0 +1,140 @@
+//! Numbers that restart within a session.
+
+use super::*;
+
+#[test]
+fn a_heartbeat_below_its_own_line_after_silence_restarts_the_numbers() {
+    let mut bench = Bench::new();
+    bench
+        .data(A, 1, 9)
+        .data(B, 1, 9)
+        .pass(1_000 * MS)
+        .heartbeat(A, 1)
+        .heartbeat(B, 1)
+        .pass(HOLD_NS);
+    assert_eq!(
+        bench.left(),
+        [Event(SessionStart(1)), Messages(1, 9), Event(Reset(1))]
+    );
+    bench.data(A, 1, 3).data(B, 1, 3).data(A, 4, 4);
+    assert_eq!(bench.left(), [Messages(1, 4)]);
+    assert_eq!(
+        (bench.channel.counters().resets, bench.line(B).duplicates),
+        (1, 12)
+    );
+}
+
+#[test]
+fn data_right_behind_the_heartbeat_is_not_lost() {
+    let mut bench = Bench::new();
+    bench
+        .data(A, 1, 9)
+        .pass(2 * MS)
+        .heartbeat(A, 1)
+        .data(A, 1, 2)
+        .data(A, 3, 3)
+        .pass(HOLD_NS);
+    assert_eq!(
+        bench.left(),
+        [
+            Event(SessionStart(1)),
+            Messages(1, 9),
+            Event(Reset(1)),
+            Messages(1, 3)
+        ]
+    );
+}
+
+#[test]
+fn a_heartbeat_right_behind_the_old_numbers_counts_once_other_data_comes_under_them() {
+    let mut bench = Bench::new();
+    bench.data(A, 1, 2).data(A, 3, 4).heartbeat(A, 1);
+    // A late copy, then what no copy can be.
+    bench
+        .data(A, 3, 4)
+        .heartbeat(A, 1)
+        .other_data(A, 1, 2)
+        .other_data(A, 3, 4)
+        .pass(HOLD_NS);
+    assert_eq!(
+        bench.left(),
+        [
+            Event(SessionStart(1)),
+            Messages(1, 4),
+            Event(Reset(1)),
+            Messages(1, 4)
+        ]
+    );
+}
+
+#[test]
+fn a_late_copy_of_data_is_no_reset() {
+    let mut bench = Bench::new();
+    bench
+        .data(A, 1, 9)
+        .pass(5_000 * MS)
+        .data(A, 1, 4)
+        .data(A, 5, 9)
+        .data(A, 10, 10);
+    assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 10)]);
+    assert_eq!(
+        (bench.channel.counters().resets, bench.line(A).duplicates),
+        (0, 9)
+    );
+}
+
+#[test]
+fn a_late_copy_of_a_heartbeat_is_no_reset() {
+    let mut bench = Bench::new();
+    bench
+        .heartbeat(A, 1)
+        .data(A, 1, 9)
+        .heartbeat(A, 1)
+        .data(A, 1, 9)
+        .data(A, 10, 12)
+        .pass(5 * MS);
+    bench.data(A, 10, 12).data(A, 13, 13);
+    assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 13)]);
+}
+
+#[test]
+fn a_line_that_lags_far_behind_causes_none() {
+    let mut bench = Bench::new();
+    bench
+        .heartbeat(A, 1)
+        .heartbeat(B, 1)
+        .data(A, 1, 9)
+        .pass(1_500 * MS)
+        .data(A, 10, 12);
+    bench
+        .heartbeat(B, 1)
+        .data(B, 1, 9)
+        .pass(1_500 * MS)
+        .heartbeat(B, 10)
+        .data(B, 10, 12);
+    assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 12)]);
+    assert_eq!(bench.channel.counters().resets, 0);
+}
+
+#[test]
+fn what_a_slower_line_still_brings_of_the_old_numbers_is_delivered_first_or_stale() {
+    let mut bench = Bench::new();
+    bench
+        .data(A, 1_000, 1_009)
+        .data(B, 1_000, 1_004)
+        .pass(2 * MS)
+        .heartbeat(A, 1)
+        .data(A, 1, 5);
+    bench.data(B, 1_005, 1_012).pass(HOLD_NS);
+    let expected = [
+        Event(SessionStart(1_000)),
+        Messages(1_000, 1_012),
+        Event(Reset(1)),
+        Messages(1, 5),
+    ];
+    assert_eq!(bench.left(), expected);
+    // Line B has not shown the restart: it still goes on where it was, then joins without a heartbeat.
+    bench.data(B, 1_013, 1_014).data(B, 6, 8);
+    assert_eq!(bench.left(), [Messages(6, 8)]);
+    assert_eq!(bench.line(B).stale, 2);
+}
