@@ -27,8 +27,6 @@ use control::{Command, CommandError, Controls};
 use poll::{Lane, Source, Worker};
 use sink::Outlet;
 
-/// Events that may wait for the control plane: an input has one in its life.
-const EVENTS_MAX: usize = 64;
 /// Longest name of a thread in the kernel.
 const THREAD_NAME_MAX: usize = 15;
 
@@ -97,7 +95,8 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         plan.queues.len(),
     ));
     let (controls, inbox) = control::line();
-    let (events_in, events) = bounded(EVENTS_MAX);
+    // An input has one event in its life, so none ever finds the line full.
+    let (events_in, events) = bounded(plan.inputs.len().max(1));
     let (ready_in, ready) = bounded(1);
     let worker = Worker {
         inputs: plan.inputs.into_iter().map(Source::new).collect(),
@@ -157,5 +156,61 @@ impl WorkerHandle {
     #[must_use]
     pub fn join(self) -> bool {
         self.thread.join().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    use gateway_capture::{LinkType, PcapWriter};
+
+    use super::*;
+    use crate::ingest::{Pace, PcapIngest, Provider, UdpChecksum};
+
+    #[test]
+    fn every_input_tells_its_end_however_many_there_are() {
+        const INPUTS: usize = 70;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let empty = PcapWriter::new(Vec::new(), LinkType::Ethernet).unwrap();
+        file.write_all(&empty.finish().unwrap()).unwrap();
+        let input = |_| {
+            let pace = Pace::AsFastAsPossible;
+            let capture = PcapIngest::open(file.path(), &[], pace, UdpChecksum::Count);
+            WorkerInput {
+                provider: Provider::Pcap(capture.unwrap()),
+                routes: Vec::new(),
+            }
+        };
+        let handle = start(Plan {
+            name: "w0".to_owned(),
+            core: None,
+            wait: Wait::Sleep,
+            inputs: (0..INPUTS).map(input).collect(),
+            channels: Vec::new(),
+            queues: Vec::new(),
+        })
+        .unwrap();
+        // Nobody reads them before all are there.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while handle.events.len() < INPUTS && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut ended: Vec<usize> = handle
+            .events
+            .try_iter()
+            .map(|event| match event {
+                WorkerEvent::InputFinished { input } | WorkerEvent::InputFailed { input, .. } => {
+                    input
+                }
+            })
+            .collect();
+        ended.sort_unstable();
+        assert_eq!(ended, Vec::from_iter(0..INPUTS));
+        handle.stop().unwrap();
+        assert!(handle.join());
     }
 }

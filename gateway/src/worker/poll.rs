@@ -20,7 +20,8 @@ use super::sink::{ChannelSink, Outlet, RecordWriter};
 use crate::config::model::Wait;
 use crate::ingest::{Datagram, Ingest, IngestError, Provider, Tier};
 
-/// Counters are copied to the board no oftener than this, unless there is nothing else to do.
+/// Counters are copied to the board once in so long, busy or not: hundreds of stores are too many for each of the
+/// moments in which a feed pauses, and a counter on show is never older than this.
 const SHOW_NS: Nanos = 1_000_000;
 /// A queue's readers take a heartbeat older than some of these as a sign of trouble.
 const HEARTBEAT_NS: Nanos = 10_000_000;
@@ -218,7 +219,6 @@ impl Worker {
         let mut show = Every::new(SHOW_NS);
         let mut heartbeat = Every::new(HEARTBEAT_NS);
         let mut before = 0;
-        let mut idle_before = false;
         loop {
             match self.inbox.next() {
                 None => {}
@@ -235,7 +235,7 @@ impl Worker {
             }
             before = now;
             let idle = handled == 0;
-            if show.due(now) || (idle && !idle_before) {
+            if show.due(now) {
                 self.show(now);
                 show.done(now);
             }
@@ -252,7 +252,6 @@ impl Worker {
                     Wait::Sleep => std::thread::sleep(SLEEP),
                 }
             }
-            idle_before = idle;
         }
     }
 
@@ -318,7 +317,7 @@ impl Worker {
                 lane.finish(lane.latest, &mut self.outlets);
             }
         }
-        // The receiver lives as long as the worker; if it is full of earlier events the board still tells the rest.
+        // There is room for an event of each input; only a control plane that is gone takes none.
         let _ = self.events.try_send(event);
     }
 
