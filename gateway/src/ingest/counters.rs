@@ -20,6 +20,8 @@ pub struct IngestCounters {
     pub oversized: u64,
     /// Not handed out: a descriptor that points outside the packet memory; always zero unless there is a bug.
     pub bad_descriptors: u64,
+    /// Not handed out: wrong checksum of the IPv4 header, which a kernel would have dropped, too.
+    pub header_checksum_dropped: u64,
     /// Not handed out: wrong UDP checksum where the configuration drops those.
     pub checksum_dropped: u64,
     /// Wrong UDP checksums seen, handed out or not.

@@ -117,11 +117,21 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
     };
     let mut steps = Vec::new();
     let mut refused_privilege = None;
-    for Candidate { tier, ruled_out } in candidates {
+    for Candidate {
+        tier,
+        ruled_out,
+        forced,
+    } in candidates
+    {
         if request.require.is_some_and(|required| tier < required) {
             let reason = format!("`mode` allows no more than {tier}");
             steps.push(Step { tier, reason });
             continue;
+        }
+        if let Some(reason) = forced {
+            warn!(
+                interface = request.name, %tier, reason, "tried because of `force`, against what is known; watch for lost packets"
+            );
         }
         let outcome = match ruled_out {
             Some(reason) => Err(Refusal::Step(reason)),

@@ -9,10 +9,12 @@ pub(super) struct Candidate {
     pub(super) tier: Tier,
     /// Why it must not be tried.
     pub(super) ruled_out: Option<String>,
+    /// Why it must not be tried, where `force` has it tried all the same.
+    pub(super) forced: Option<String>,
 }
 
 /// The rungs from the highest that `mode` allows to the lowest: `lowest`, or `require` where that is higher. An exact
-/// mode has one rung. `force` leaves out the allow-list.
+/// mode has one rung. `force` overrides the allow-list, and says what it overrides.
 pub(super) fn candidates(
     mode: Mode,
     lowest: Tier,
@@ -27,13 +29,18 @@ pub(super) fn candidates(
             Mode::Auto => tier >= floor,
             Mode::Exactly(exact) => tier == exact,
         })
-        .map(|tier| Candidate {
-            tier,
-            ruled_out: if force {
-                None
+        .map(|tier| {
+            let reason = ruled_out(tier, platform);
+            let (ruled_out, forced) = if force {
+                (None, reason)
             } else {
-                ruled_out(tier, platform)
-            },
+                (reason, None)
+            };
+            Candidate {
+                tier,
+                ruled_out,
+                forced,
+            }
         })
         .collect()
 }
@@ -54,9 +61,10 @@ mod tests {
             .iter()
             .map(|rung| {
                 format!(
-                    "{}{} ",
+                    "{}{}{} ",
                     rung.tier,
-                    if rung.ruled_out.is_some() { "!" } else { "" }
+                    if rung.ruled_out.is_some() { "!" } else { "" },
+                    if rung.forced.is_some() { "?" } else { "" }
                 )
             })
             .collect()
@@ -73,13 +81,19 @@ mod tests {
                 false,
                 "zero-copy! copy! skb socket ",
             ),
-            (Mode::Auto, Socket, None, true, "zero-copy copy skb socket "),
+            (
+                Mode::Auto,
+                Socket,
+                None,
+                true,
+                "zero-copy? copy? skb socket ",
+            ),
             (Mode::Auto, Skb, None, false, "zero-copy! copy! skb "),
             (Mode::Auto, Socket, Some(Copy), false, "zero-copy! copy! "),
             (Mode::Auto, Copy, Some(Socket), false, "zero-copy! copy! "),
             (Mode::Exactly(Skb), Socket, None, false, "skb "),
             (Mode::Exactly(ZeroCopy), Socket, None, false, "zero-copy! "),
-            (Mode::Exactly(ZeroCopy), Socket, None, true, "zero-copy "),
+            (Mode::Exactly(ZeroCopy), Socket, None, true, "zero-copy? "),
         ] {
             assert_eq!(
                 plan(mode, lowest, require, force),

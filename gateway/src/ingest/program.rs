@@ -1,9 +1,10 @@
 //! The XDP program in the kernel: loading it, filling its maps, attaching it to one interface.
 //!
 //! [`SteeringProgram`] owns all of it. Dropping it, or the death of the process in whatever way, detaches the
-//! program and frees the maps. The order of use: [`load`](SteeringProgram::load), sockets bound and put into the
-//! map, [`attach`](SteeringProgram::attach), groups joined. A frame that comes before its queue has a socket goes to
-//! the kernel and counts as `no_socket`.
+//! program and frees the maps. The order of use: [`load`](SteeringProgram::load),
+//! [`attach`](SteeringProgram::attach), sockets bound and put into the map
+//! ([`insert_socket`](SteeringProgram::insert_socket)), groups joined; [`super::ladder`] says why. A frame that comes
+//! before its queue has a socket goes to the kernel and counts as `no_socket`.
 
 use std::collections::HashSet;
 use std::error::Error;

@@ -62,6 +62,15 @@ impl Steering {
                     return None;
                 }
             };
+        // A kernel drops these (RFC 1122 §3.2.1.2), and so does the socket tier. Addresses and lengths of such a packet
+        // say nothing: what looks like ours may be another's.
+        if !packet
+            .ip_header(frame)
+            .is_some_and(checksum::ipv4_header_ok)
+        {
+            counters.header_checksum_dropped += 1;
+            return None;
+        }
         if self.udp_checksum != UdpChecksum::Ignore {
             match checksum::udp_checksum(&packet, frame) {
                 Checked::Right => {}
@@ -169,6 +178,27 @@ mod tests {
             let (payload, counters) =
                 steer(&steering(&[[10, 0, 0, 1]], UdpChecksum::Count), &bytes);
             assert_eq!((payload, counters), (None, expected));
+        }
+    }
+
+    #[test]
+    fn a_datagram_behind_a_damaged_header_is_dropped_as_the_kernel_would() {
+        let mut bytes = frame(&UdpFrame {
+            payload: b"hello",
+            ..UdpFrame::default()
+        });
+        let ip_offset = gateway_wire::parse(&bytes[..]).unwrap().ip_offset;
+        bytes[ip_offset + 8] ^= 1; // the time to live: nothing else notices
+        for policy in [UdpChecksum::Ignore, UdpChecksum::Count, UdpChecksum::Drop] {
+            let expected = IngestCounters {
+                header_checksum_dropped: 1,
+                ..IngestCounters::default()
+            };
+            assert_eq!(
+                steer(&steering(&[], policy), &bytes),
+                (None, expected),
+                "{policy:?}"
+            );
         }
     }
 

@@ -419,6 +419,7 @@ fn refused(counters: &IngestCounters) -> Vec<Count> {
         ("unknown_stream", counters.unknown_stream),
         ("source_filtered", counters.source_filtered),
         ("oversized", counters.oversized),
+        ("header_checksum", counters.header_checksum_dropped),
         ("checksum", counters.checksum_dropped),
     ];
     for (verdict, count) in Verdict::ALL.into_iter().zip(counters.rejected) {

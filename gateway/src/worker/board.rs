@@ -1,8 +1,7 @@
 //! What a worker shows: counters that the control plane reads without the worker executing anything for it.
 //!
-//! The worker counts in plain structs and copies them here, at most every millisecond and when it has nothing to do.
-//! Each word has one writer, so the copy is a plain load and store. A reader may see one counter a moment older than
-//! another; each by itself is exact.
+//! The worker counts in plain structs and copies them here every millisecond. Each word has one writer, so the copy is
+//! a plain load and store. A reader may see one counter a moment older than another; each by itself is exact.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,8 +49,8 @@ macro_rules! mirror {
 mirror! {
     /// [`IngestCounters`] on show.
     InputBoard of IngestCounters {
-        packets, bytes, unknown_stream, source_filtered, oversized, checksum_dropped, checksum_wrong,
-        checksum_absent, bad_descriptors, kicks, kicks_refused, empty_polls,
+        packets, bytes, unknown_stream, source_filtered, oversized, header_checksum_dropped, checksum_dropped,
+        checksum_wrong, checksum_absent, bad_descriptors, kicks, kicks_refused, empty_polls,
     } arrays { rejected: Verdict::COUNT }
 }
 
@@ -120,7 +119,10 @@ impl Default for DecoderBoard {
 impl DecoderBoard {
     fn show(&self, counters: &DecoderCounters) {
         for (word, count) in self.by_type.iter().zip(&counters.by_type) {
-            word.store(*count, Ordering::Relaxed);
+            // A feed has some twenty types: the lines of the others stay as readers left them.
+            if word.load(Ordering::Relaxed) != *count {
+                word.store(*count, Ordering::Relaxed);
+            }
         }
         for (word, count) in [
             (&self.unknown_types, counters.unknown_types),
