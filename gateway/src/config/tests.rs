@@ -240,6 +240,26 @@ fn captures_have_a_worker_of_their_own() {
 }
 
 #[test]
+fn an_input_on_which_no_line_arrives_is_a_mistake() {
+    // Another interface of the worker, and a channel whose lines name the first.
+    let idle = GOOD
+        .replace("[[worker]]", "[[interface]]\nname = \"eth2\"\n[[worker]]")
+        .replace("[\"eth1\"]", "[\"eth1\", \"eth2\"]");
+    parse(&idle, Path::new("/etc/gateway")).unwrap();
+    let found = problems(&idle.replace(" }", ", input = \"eth1\" }"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].key, "worker[0].inputs");
+    assert!(found[0].what.contains("\"eth2\""), "{}", found[0]);
+    // A worker without any channel.
+    let source = format!(
+        "{GOOD}\n[[interface]]\nname = \"eth2\"\n[[worker]]\nname = \"w1\"\ninputs = [\"eth2\"]\n"
+    );
+    let found = problems(&source);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].remedy.contains("worker \"w1\""), "{}", found[0]);
+}
+
+#[test]
 fn symbols_are_patterns_that_can_match() {
     let open = only(
         "channels = [\"itch\"]",

@@ -46,6 +46,14 @@ pub(crate) fn validate(
     let mut workers = inputs::workers(raw, &input_names, findings);
     cores(raw, &gateway, &mut workers, findings);
     let channels = feeds::channels(raw, base, &worker_names, &workers, &input_names, findings);
+    feeds::every_input_is_used(
+        raw,
+        &worker_names,
+        &input_names,
+        &workers,
+        &channels,
+        findings,
+    );
     let queues = queues::queues(raw, &channels, findings);
     let entitlements = entitlements::entitlements(raw, &queues, accounts, findings);
     if raw.workers.is_empty() {
@@ -191,6 +199,11 @@ impl<'r> Names<'r> {
             index.insert(field.value.as_str(), position);
         }
         Self { kind, index }
+    }
+
+    /// Whether something of this kind has this name.
+    fn knows(&self, name: &str) -> bool {
+        self.index.contains_key(name)
     }
 
     /// The index of `name`; an unknown one is a mistake at `place`.

@@ -299,6 +299,18 @@ fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
     ] {
         page.counter(name, help, &labels, value);
     }
+    page.summary(
+        "line_skew_seconds",
+        "By how much the line brought packets later than another line did.",
+        &labels,
+        (line.skew_packets, line.skew_sum_ns as f64 / 1e9),
+    );
+    page.gauge(
+        "line_skew_max_seconds",
+        "By how much it did so at most.",
+        &labels,
+        line.skew_max_ns as f64 / 1e9,
+    );
     page.gauge(
         "group_last_packet_timestamp_seconds",
         "When the line's last packet came, seconds since 1970; 0 before the first.",
@@ -462,6 +474,8 @@ mod tests {
                 lines: ["A", "B"]
                     .map(|name| LineStatus {
                         name: name.into(),
+                        skew_packets: 5,
+                        skew_sum_ns: 2_500,
                         ..LineStatus::default()
                     })
                     .into(),
@@ -487,6 +501,9 @@ mod tests {
             "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
             "consumer=\"a\\\"b\\n\"",
             "# TYPE gateway_rx_packets_total counter\n",
+            "# TYPE gateway_line_skew_seconds summary\n",
+            "gateway_line_skew_seconds_sum{feed=\"\",channel=\"itch\",line=\"B\"} 0.0000025\n",
+            "gateway_line_skew_seconds_count{feed=\"\",channel=\"itch\",line=\"B\"} 5\n",
         ] {
             assert!(page.contains(expected), "{expected}\n{page}");
         }

@@ -2,7 +2,7 @@
 
 use prometheus::TextEncoder;
 use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary,
 };
 
 use super::histogram::Snapshot;
@@ -40,6 +40,22 @@ impl Page {
         let mut metric = metric(labels);
         metric.set_counter(counter);
         self.add(name, help, MetricType::COUNTER, metric);
+    }
+
+    /// A count and a sum without quantiles: their rates give the mean over any time.
+    pub(super) fn summary(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &Labels<'_>,
+        (count, sum): (u64, f64),
+    ) {
+        let mut summary = Summary::default();
+        summary.set_sample_count(count);
+        summary.set_sample_sum(sum);
+        let mut metric = metric(labels);
+        metric.set_summary(summary);
+        self.add(name, help, MetricType::SUMMARY, metric);
     }
 
     pub(super) fn histogram(

@@ -374,6 +374,9 @@ impl State {
                     truncated: line.truncated,
                     holding: line.holding,
                     out_of_order: line.out_of_order,
+                    skew_packets: line.skew_packets,
+                    skew_sum_ns: line.skew_sum_ns,
+                    skew_max_ns: line.skew_max_ns,
                     gaps: line.gaps,
                     gap_messages: line.gap_messages,
                 })

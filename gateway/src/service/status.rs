@@ -276,6 +276,12 @@ pub struct LineStatus {
     pub holding: u64,
     /// Packets behind their turn.
     pub out_of_order: u64,
+    /// Copies of packets that another line had brought before.
+    pub skew_packets: u64,
+    /// By how many nanoseconds they came later, all together.
+    pub skew_sum_ns: u64,
+    /// By how many nanoseconds one came later at most.
+    pub skew_max_ns: u64,
     /// Holes in its own numbers.
     pub gaps: u64,
     /// Messages in those holes.

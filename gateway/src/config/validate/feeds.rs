@@ -184,6 +184,55 @@ fn line_inputs(
     vec![input]
 }
 
+/// An input on which no line arrives has no group to join and nothing to hand out.
+pub(super) fn every_input_is_used(
+    raw: &RawConfig,
+    worker_names: &Names<'_>,
+    inputs: &Names<'_>,
+    workers: &[Worker],
+    channels: &[Channel],
+    findings: &Findings,
+) {
+    let unknown = |names: &Names<'_>, field: &Option<Field<String>>| {
+        field
+            .as_ref()
+            .is_some_and(|field| !names.knows(&field.value))
+    };
+    // A reference that leads nowhere is reported already, and might have meant any input.
+    let astray = raw.channels.iter().any(|channel| {
+        channel.worker.is_none()
+            || unknown(worker_names, &channel.worker)
+            || channel
+                .lines
+                .iter()
+                .any(|line| unknown(inputs, &line.input))
+    });
+    if astray {
+        return;
+    }
+    for (raw_worker, worker) in raw.workers.iter().zip(workers) {
+        let Some(field) = &raw_worker.inputs else {
+            continue;
+        };
+        for input in &worker.inputs {
+            let lines = channels.iter().flat_map(|channel| &channel.lines);
+            if lines.into_iter().any(|line| line.inputs.contains(input)) {
+                continue;
+            }
+            let name = match *input {
+                Input::Interface(index) => &raw.interfaces[index].name,
+                Input::Capture(index) => &raw.captures[index].name,
+            };
+            let name = name.as_ref().map_or("", |field| &field.value);
+            findings.add(
+                &field.place,
+                format!("no line of a channel arrives on \"{name}\", so it has nothing to receive"),
+                format!("remove it from the inputs, or give worker \"{}\" a [[channel]] with a line on it", worker.name),
+            );
+        }
+    }
+}
+
 fn group(line: &RawLine, findings: &Findings) -> Option<Ipv4Addr> {
     let field = line.group.as_ref()?;
     match field.value.parse::<Ipv4Addr>() {
