@@ -233,22 +233,140 @@ fn a_gateway_runs_answers_and_stops_within_a_second() {
     );
 }
 
-/// The CPUs that a thread may use, as the kernel lists them.
+fn signal(process: &Process, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(&process.0);
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+fn status(socket: &Path) -> Option<serde_json::Value> {
+    let output = gateway(&["status", "--json", "--socket", socket.to_str()?]);
+    serde_json::from_slice(&output.stdout).ok()
+}
+
 #[test]
-fn a_terminal_that_hangs_up_ends_the_gateway_cleanly() {
+fn a_hang_up_signal_reloads_and_a_file_with_mistakes_changes_nothing() {
     let (folder, config) = playing("");
     let socket = folder.path().join("broker.sock");
+    let text = std::fs::read_to_string(&config).unwrap();
     let mut process = start(&config);
-    common::until("the socket", || {
-        let ready = gateway(&["status", "--socket", socket.to_str()?]);
-        ready.status.success().then_some(())
+    common::until("the gateway", || {
+        (status(&socket)?["ready"] == true).then_some(())
     });
-    let pid = rustix::process::Pid::from_child(&process.0);
-    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let reloads = |key: &str, count: u64| {
+        signal(&process, rustix::process::Signal::HUP);
+        common::until("the reload", || {
+            let status = status(&socket)?;
+            (status["reloads"][key] == count).then_some(status)
+        })
+    };
+    std::fs::write(&config, format!("{text}slots = 7\n")).unwrap();
+    let refused = reloads("refused", 1);
+    assert_eq!(refused["reloads"]["applied"], 0);
+
+    let rule = "slots = 1024\n[[entitlement]]\nname = \"e\"\nusers = [4711]\nqueues = [\"*\"]\n";
+    std::fs::write(&config, format!("{text}{rule}")).unwrap();
+    let applied = reloads("applied", 1);
+    let waiting = &applied["reloads"]["waiting"];
+    assert_eq!(*waiting, serde_json::json!(["queue \"native\": slots"]));
+    common::until("the socket to open", || {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+        (mode & 0o777 == 0o666).then_some(())
+    });
+    // Taken back again: both queues go on in other memory.
+    std::fs::write(&config, &text).unwrap();
+    let applied = reloads("applied", 2);
+    assert_eq!(applied["reloads"]["waiting"], serde_json::json!([]));
+    common::until("the rotations", || {
+        let status = status(&socket)?;
+        let queues = status["queues"].as_array()?;
+        queues
+            .iter()
+            .all(|queue| queue["rotations"] == 1)
+            .then_some(())
+    });
+    signal(&process, rustix::process::Signal::TERM);
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+}
+
+/// Starts the gateway in a session of its own with a terminal; the other end of that is the terminal's window.
+fn start_in_terminal(config: &str, hang_up_ignored: bool) -> (Process, std::fs::File) {
+    use std::os::fd::{AsRawFd, FromRawFd};
+    use std::os::unix::process::CommandExt;
+    let (mut window, mut terminal) = (-1, -1);
+    // SAFETY: the first two pointers lead to integers, the others may be null.
+    let opened = unsafe {
+        libc::openpty(
+            &raw mut window,
+            &raw mut terminal,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            std::ptr::null(),
+        )
+    };
+    assert_eq!(opened, 0);
+    // SAFETY: the kernel just gave both to this function.
+    let (window, terminal) = unsafe {
+        (
+            std::fs::File::from_raw_fd(window),
+            std::fs::File::from_raw_fd(terminal),
+        )
+    };
+    rustix::io::fcntl_setfd(&window, rustix::io::FdFlags::CLOEXEC).unwrap();
+    let descriptor = terminal.as_raw_fd();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(["run", "-c", config]);
+    command.stderr(std::process::Stdio::null());
+    // SAFETY: system calls only; the descriptor is open in the child.
+    unsafe {
+        command.pre_exec(move || {
+            if hang_up_ignored {
+                libc::signal(libc::SIGHUP, libc::SIG_IGN);
+            }
+            let entered = libc::setsid() >= 0 && libc::ioctl(descriptor, libc::TIOCSCTTY, 0) == 0;
+            entered
+                .then_some(())
+                .ok_or_else(std::io::Error::last_os_error)
+        });
+    }
+    let process = Process(command.spawn().unwrap());
+    (process, window)
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_the_gateway_cleanly_and_a_signal_alone_does_not() {
+    let (folder, config) = playing("");
+    let socket = folder.path().join("broker.sock");
+    let (mut process, window) = start_in_terminal(&config, false);
+    common::until("the gateway", || {
+        (status(&socket)?["ready"] == true).then_some(())
+    });
+    signal(&process, rustix::process::Signal::HUP);
+    common::until("the reload", || {
+        (status(&socket)?["reloads"]["applied"] == 1).then_some(())
+    });
+    drop(window);
     assert_eq!(process.0.wait().unwrap().code(), Some(0));
     assert!(!socket.exists(), "the socket stayed");
 }
 
+#[test]
+fn a_gateway_whose_starter_ignores_hang_ups_survives_its_terminal() {
+    let (folder, config) = playing("");
+    let socket = folder.path().join("broker.sock");
+    let (mut process, window) = start_in_terminal(&config, true);
+    common::until("the gateway", || {
+        (status(&socket)?["ready"] == true).then_some(())
+    });
+    drop(window);
+    common::until("the reload", || {
+        (status(&socket)?["reloads"]["applied"] == 1).then_some(())
+    });
+    signal(&process, rustix::process::Signal::TERM);
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+}
+
+/// The CPUs that a thread may use, as the kernel lists them.
 fn cpus(status: &Path) -> Option<String> {
     let text = std::fs::read_to_string(status).ok()?;
     let list = text

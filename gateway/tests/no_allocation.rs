@@ -64,7 +64,9 @@ fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
     let lost = |line: usize, packet: u64| packet.is_multiple_of(3 + line as u64);
     let truth = write_capture(&file, 20_000, lost, pause);
     let queues = "[[queue]]\nname = \"some\"\nchannels = [\"itch\"]\nsymbols = [\"A*\", \"ZZZ\"]\n";
-    let gateway = Running::start(config(folder.path(), &file, "capture", queues));
+    let entitled =
+        format!("{queues}[[entitlement]]\nname = \"e\"\nusers = [4711]\nqueues = [\"*\"]\n");
+    let gateway = Running::start(config(folder.path(), &file, "capture", &entitled));
     let client = gateway.client();
     let status = || -> Status { serde_json::from_str(&client.status().unwrap()).unwrap() };
     until("the first messages", || {
@@ -77,6 +79,14 @@ fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
         status().channels[0].messages < 100,
         "the pause is over already"
     );
+
+    // Queues change under way: a successor comes and the old end goes back.
+    gateway.reload(config(folder.path(), &file, "capture", queues));
+    let rotated = until("the rotations", || {
+        let queues = status().queues;
+        queues.iter().all(|q| q.rotations == 1).then_some(queues)
+    });
+    assert_eq!(rotated.len(), 3);
 
     let after = until("the capture's end", || {
         let status = status();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gateway_queue::{OnLapped, Start};
 
+use crate::Checkpoint;
 use crate::connection::ANSWER_TIMEOUT;
 use crate::protocol::{ProtocolError, Reply, Request};
 use crate::subscription::{Subscription, WaitStrategy};
@@ -26,8 +27,12 @@ pub struct Client {
 pub struct SubscribeOptions {
     /// What the reader calls itself in the gateway's metrics and status; up to 31 bytes.
     pub name: String,
-    /// Where it begins. Default: with the next record.
+    /// Where it begins. Default: with the next record. Positions count the slots of the queue since the gateway
+    /// started. [`Subscription::joined`] says what was possible.
     pub start: Start,
+    /// The gateway's run that the position of [`Start::At`] belongs to: in any other run the position means nothing, and
+    /// the reader begins with the oldest record. Default: the present one. See [`Self::resuming`].
+    pub run: Option<u64>,
     /// Where it goes on after being overtaken. Default: at the oldest slot.
     pub on_lapped: OnLapped,
     /// How [`Subscription::wait`] waits. Default: spinning.
@@ -43,6 +48,16 @@ impl SubscribeOptions {
             ..Self::default()
         }
     }
+
+    /// The same, beginning where a reader left off: at once, or after a restart of its own.
+    #[must_use]
+    pub fn resuming(self, checkpoint: Checkpoint) -> Self {
+        Self {
+            start: Start::At(checkpoint.position),
+            run: Some(checkpoint.run),
+            ..self
+        }
+    }
 }
 
 impl Default for SubscribeOptions {
@@ -50,6 +65,7 @@ impl Default for SubscribeOptions {
         Self {
             name: "unnamed".into(),
             start: Start::default(),
+            run: None,
             on_lapped: OnLapped::default(),
             wait: WaitStrategy::default(),
         }

@@ -13,7 +13,7 @@ use rustix::net::{
 };
 
 use crate::ClientError;
-use crate::protocol::{ProtocolError, REPLY_BYTES_MAX, Reply, Request};
+use crate::protocol::{ErrorCode, ProtocolError, REPLY_BYTES_MAX, Reply, Request};
 
 /// How long the gateway may take to answer.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -150,18 +150,49 @@ impl Connection {
         }
     }
 
-    /// Whether the other side is gone. Does not wait.
-    #[must_use]
-    pub fn hung_up(&self) -> bool {
+    /// Limits how long sending and each further answer may take.
+    pub(crate) fn limit(&self, timeout: Duration) -> Result<(), ClientError> {
+        for direction in [Timeout::Send, Timeout::Recv] {
+            set_socket_timeout(&self.socket, direction, Some(timeout)).map_err(|errno| {
+                ClientError::Broken {
+                    waiting_for: "keep its connection",
+                    source: errno.into(),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the other side, to which nothing was asked. Does not wait.
+    pub(crate) fn look(&mut self) -> Peer {
         let mut byte = [0_u8; 1];
         match rustix::net::recv(
             &self.socket,
             &mut byte,
             RecvFlags::PEEK | RecvFlags::DONTWAIT,
         ) {
-            Ok((_, received)) => received == 0,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => false,
-            Err(_) => true,
+            Ok((_, 0)) => Peer::Gone,
+            // What nobody asked for is a notice.
+            Ok(_) => match self.answer() {
+                Err(ClientError::Refused {
+                    code: ErrorCode::Revoked,
+                    ..
+                }) => Peer::Revoked,
+                _ => Peer::There,
+            },
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Peer::There,
+            Err(_) => Peer::Gone,
         }
     }
+}
+
+/// The other side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// It is there, or nothing else is known.
+    There,
+    /// It hung up.
+    Gone,
+    /// It took this reader's entitlement back, and hangs up.
+    Revoked,
 }

@@ -40,6 +40,19 @@
 //! says how many slots passed unread. What the exchange sent and no line brought is a [`ControlRecord`] of the kind
 //! [`ControlKind::Gap`], the same for every reader. After either, state built from earlier records may be wrong.
 //!
+//! # Where a reader begins
+//!
+//! With the next record, with the oldest that is still there, or at a position; [`Subscription::joined`] says what was
+//! possible. Positions count the queue's slots since the gateway started. A strategy that keeps
+//! [`Subscription::checkpoint`] resumes there after a restart of its own: [`SubscribeOptions::resuming`].
+//!
+//! # Entitlements
+//!
+//! The gateway's configuration says which users may read a queue; whoever may not gets [`ClientError::Refused`] with
+//! [`protocol::ErrorCode::NotEntitled`] and the rule. Where somebody's entitlement is taken back the queue goes on in
+//! other memory. A [`Subscription`] that still may read follows within a poll, by one exchange with the broker, and loses
+//! nothing; the others get [`Closed::Revoked`].
+//!
 //! # Restarts
 //!
 //! A gateway that stops says so in the queue; one that is killed is noticed within 300 ms of an idle reader's polling,
@@ -81,6 +94,7 @@
 mod client;
 mod connection;
 mod error;
+mod grant;
 pub mod protocol;
 mod record;
 mod subscription;
@@ -94,5 +108,6 @@ pub use gateway_queue::layout::StaticHeader;
 pub use gateway_queue::{Health, OnLapped, RecordRef, Start};
 pub use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
+pub use grant::{Checkpoint, JoinOutcome, Joined};
 pub use record::Record;
 pub use subscription::{Closed, Event, Subscription, WaitStrategy};

@@ -11,7 +11,9 @@ use gateway_queue::{
 };
 
 use crate::client::{Client, SubscribeOptions};
-use crate::protocol::{ProtocolError, Reply, Request};
+use crate::connection::Peer;
+use crate::grant::{Checkpoint, Grant, Joined};
+use crate::protocol::ErrorCode;
 use crate::record::Record;
 use crate::{ClientError, Connection};
 
@@ -25,6 +27,8 @@ const IDLE_POLLS: u32 = 256;
 const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
 /// A gateway that hung up may still be publishing its last records for so long.
 const HANG_UP_GRACE: Duration = Duration::from_millis(250);
+/// How long the broker may take to answer when the queue goes on elsewhere: nothing can be read meanwhile.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a successor may take to answer when a queue has ended.
 const SUCCESSOR_TIMEOUT: Duration = Duration::from_millis(200);
 /// The process's clock is compared with the system's this often.
@@ -64,6 +68,8 @@ pub enum Closed {
     },
     /// The gateway hung up: killed, crashed, or it ended this reader's connection.
     HungUp,
+    /// The user of this reader may not read the queue any longer.
+    Revoked,
 }
 
 impl fmt::Display for Closed {
@@ -72,6 +78,9 @@ impl fmt::Display for Closed {
             Self::Stopped => f.write_str("the gateway stopped"),
             Self::Restarted { .. } => f.write_str("the gateway was restarted: subscribe again"),
             Self::HungUp => f.write_str("the gateway hung up"),
+            Self::Revoked => {
+                f.write_str("this user may not read it any longer: ask for an [[entitlement]]")
+            }
         }
     }
 }
@@ -109,6 +118,9 @@ pub struct Subscription {
     queue: String,
     options: SubscribeOptions,
     clock: &'static Clock,
+    run: u64,
+    base: u64,
+    joined: Joined,
     /// Slots lost so far.
     lost: u64,
     /// How many times it was overrun.
@@ -120,6 +132,7 @@ pub struct Subscription {
     connection_seen_at: Instant,
     clock_checked_at: Instant,
     hung_up_at: Option<Instant>,
+    revoked: bool,
     closed: Option<Closed>,
 }
 
@@ -129,38 +142,22 @@ impl Subscription {
         queue: &str,
         options: &SubscribeOptions,
     ) -> Result<Self, ClientError> {
-        Self::open_at(path, queue, options, |_| options.start)
-    }
-
-    /// As [`Self::open`], from where `start` says for the queue of that epoch.
-    fn open_at(
-        path: &Path,
-        queue: &str,
-        options: &SubscribeOptions,
-        start: impl FnOnce(u64) -> Start,
-    ) -> Result<Self, ClientError> {
         let mut connection = Connection::open(path)?;
-        let request = Request::Subscribe {
-            queue: queue.to_owned(),
-            reader: options.name.clone(),
-        };
-        let (reply, descriptors) = connection.ask(&request)?;
-        let Reply::Subscribed { epoch, base: _ } = reply else {
-            return Err(ProtocolError::Answer.into());
-        };
-        let found = descriptors.len();
-        let [ring, page] = <[_; 2]>::try_from(descriptors)
-            .map_err(|_| ProtocolError::Descriptors { expected: 2, found })?;
-        let subscriber = Subscriber::attach_with(ring, start(epoch), options.on_lapped)?;
+        let grant = connection.subscribe(queue, &options.name)?;
+        let attachment = grant.attach(options.start, options.run, options.on_lapped)?;
+        connection.limit(FOLLOW_TIMEOUT)?;
         let now = Instant::now();
         let mut subscription = Self {
-            subscriber,
-            page: PositionWriter::attach(&page)?,
+            subscriber: attachment.subscriber,
+            page: attachment.page,
             connection,
             path: path.to_owned(),
             queue: queue.to_owned(),
             options: options.clone(),
             clock: Clock::global(),
+            run: attachment.run,
+            base: attachment.base,
+            joined: attachment.joined,
             lost: 0,
             overruns: 0,
             records_since_write: 0,
@@ -170,6 +167,7 @@ impl Subscription {
             connection_seen_at: now,
             clock_checked_at: now,
             hung_up_at: None,
+            revoked: false,
             closed: None,
         };
         subscription.write_position(now);
@@ -210,13 +208,32 @@ impl Subscription {
     #[inline]
     #[must_use]
     pub fn current(&self) -> RecordRef<'_> {
-        self.subscriber.current()
+        let current = self.subscriber.current();
+        RecordRef {
+            position: self.base + current.position,
+            ..current
+        }
     }
 
-    /// Position of the next slot to be read.
+    /// Position of the next slot to be read, counted since the gateway started.
     #[must_use]
     pub const fn position(&self) -> u64 {
-        self.subscriber.position()
+        self.base + self.subscriber.position()
+    }
+
+    /// Where this reader is, to begin there again: [`SubscribeOptions::resuming`].
+    #[must_use]
+    pub const fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            run: self.run,
+            position: self.position(),
+        }
+    }
+
+    /// What became of the wish to begin at a certain place, when this reader subscribed or last re-attached.
+    #[must_use]
+    pub const fn joined(&self) -> Joined {
+        self.joined
     }
 
     /// Slots lost so far.
@@ -237,23 +254,39 @@ impl Subscription {
         self.subscriber.health()
     }
 
-    /// Subscribes to the queue of the same name again, after [`Event::Closed`]: from its oldest record where it is a
-    /// new one, whose positions begin anew; where it is still the same, after the last record read.
+    /// Subscribes to the queue of the same name again, after [`Event::Closed`]: after the last record read where the
+    /// gateway is still the same, else from the first record of its successor. What is overwritten by then is reported as
+    /// lost.
     ///
     /// # Errors
     /// As [`Client::subscribe`]; the subscription is unchanged then, so that the caller may try again later.
     pub fn reattach(&mut self) -> Result<(), ClientError> {
-        let (lost, overruns) = (self.lost, self.overruns);
-        let (known, next) = (self.header().epoch, self.position());
-        *self = Self::open_at(&self.path, &self.queue, &self.options, |epoch| {
-            if epoch == known {
-                Start::At(next)
-            } else {
-                Start::Oldest
-            }
-        })?;
-        self.lost = lost;
-        self.overruns = overruns;
+        let mut connection = Connection::open(&self.path)?;
+        let grant = connection.subscribe(&self.queue, &self.options.name)?;
+        connection.limit(FOLLOW_TIMEOUT)?;
+        self.adopt(grant)?;
+        self.connection = connection;
+        Ok(())
+    }
+
+    /// Goes on in memory that the broker gave.
+    fn adopt(&mut self, grant: Grant) -> Result<(), ClientError> {
+        let next = if grant.run == self.run {
+            self.position()
+        } else {
+            0
+        };
+        let attachment = grant.attach(Start::At(next), None, self.options.on_lapped)?;
+        self.subscriber = attachment.subscriber;
+        self.page = attachment.page;
+        self.run = attachment.run;
+        self.base = attachment.base;
+        self.joined = attachment.joined;
+        self.empty_polls = 0;
+        self.hung_up_at = None;
+        self.revoked = false;
+        self.closed = None;
+        self.write_position(Instant::now());
         Ok(())
     }
 
@@ -308,9 +341,7 @@ impl Subscription {
             }
             Advance::Closed(gateway_queue::Closed::Stopped) => self.end(Closed::Stopped),
             Advance::Closed(gateway_queue::Closed::Superseded { successor_epoch }) => {
-                self.end(Closed::Restarted {
-                    epoch: successor_epoch,
-                })
+                self.follow(successor_epoch)
             }
         }
     }
@@ -327,7 +358,9 @@ impl Subscription {
         }
         if self.hung_up_at.is_none() && now - self.connection_seen_at >= HANG_UP_INTERVAL {
             self.connection_seen_at = now;
-            self.hung_up_at = self.connection.hung_up().then_some(now);
+            let peer = self.connection.look();
+            self.revoked = peer == Peer::Revoked;
+            self.hung_up_at = (peer != Peer::There).then_some(now);
         }
         let slept = std::mem::take(&mut self.slept);
         if !slept && self.hung_up_at.is_none() {
@@ -339,6 +372,30 @@ impl Subscription {
                 self.end(Closed::HungUp)
             }
             (step, _) => step,
+        }
+    }
+
+    /// The queue goes on in other memory, because an entitlement was taken back: asks for it. Whoever still may read gets
+    /// it and loses nothing.
+    #[cold]
+    fn follow(&mut self, successor_epoch: u64) -> Step {
+        if let Some(reason) = self.closed {
+            return Step::Closed(reason);
+        }
+        if self.revoked {
+            return self.end(Closed::Revoked);
+        }
+        let grant = self.connection.subscribe(&self.queue, &self.options.name);
+        match grant.and_then(|grant| self.adopt(grant)) {
+            Ok(()) => Step::Empty,
+            Err(ClientError::Refused {
+                code: ErrorCode::Revoked | ErrorCode::NotEntitled,
+                ..
+            }) => self.end(Closed::Revoked),
+            // The gateway is gone meanwhile, or has no memory to give.
+            Err(_) => self.end(Closed::Restarted {
+                epoch: successor_epoch,
+            }),
         }
     }
 
@@ -356,7 +413,8 @@ impl Subscription {
         }
         self.write_position(Instant::now());
         let reason = match found {
-            Closed::Restarted { .. } => found,
+            Closed::HungUp if self.revoked => Closed::Revoked,
+            Closed::Restarted { .. } | Closed::Revoked => found,
             Closed::Stopped | Closed::HungUp => self
                 .successor_epoch()
                 .map_or(found, |epoch| Closed::Restarted { epoch }),

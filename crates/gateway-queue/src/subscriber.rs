@@ -244,6 +244,12 @@ impl Subscriber {
         self.reader.next()
     }
 
+    /// Counts slots as lost that were published where this subscriber could not see them, in an earlier epoch of the
+    /// queue for instance. The next poll reports them.
+    pub const fn add_lost(&mut self, slots: u64) {
+        self.reader.add_lost(slots);
+    }
+
     /// First position not yet published.
     #[must_use]
     pub fn head(&self) -> u64 {

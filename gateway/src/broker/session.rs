@@ -258,6 +258,7 @@ impl Session {
         let reply = Reply::Subscribed {
             epoch,
             base: queue.base,
+            run: self.service.started_ns,
         };
         let reader = Reader {
             name: printable(reader),
@@ -411,7 +412,7 @@ fn entry(queue: &Offered) -> QueueEntry {
         name: header.name.clone(),
         epoch: header.epoch,
         slots: header.slots,
-        head: queue.handle.head(),
+        head: queue.published(),
         schema_id: header.schema_id,
         schema_version: header.schema_version,
         record_bytes_max: header.record_bytes_max,

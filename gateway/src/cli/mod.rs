@@ -39,10 +39,11 @@ First steps:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM, SIGINT or SIGHUP
+    /// Run the gateway until SIGTERM or SIGINT
     ///
     /// Opens the interfaces, starts the workers, joins the groups and logs one line `ready`. Stops within a second and
-    /// leaves nothing behind: no XDP program, no membership, no socket.
+    /// leaves nothing behind: no XDP program, no membership, no socket. SIGHUP has it read its configuration again: a
+    /// file with mistakes changes nothing, entitlements apply at once, and what needs a restart is named in the log.
     Run(run::Run),
     /// Check a configuration and list every mistake in it
     ///

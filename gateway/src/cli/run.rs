@@ -18,6 +18,6 @@ impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = config::load(&self.file.config)?;
         log::start(config.gateway.log);
-        Ok(service::run(config)?)
+        Ok(service::run(config, &self.file.config)?)
     }
 }

@@ -138,6 +138,9 @@ fn page(status: &Status) -> String {
             reader.name, reader.pid, reader.queue, reader.lag, reader.lost
         ));
     }
+    for what in &status.reloads.waiting {
+        lines.push(format!("takes effect at the next start: {what}"));
+    }
     let refusals: Vec<Count> = status
         .broker
         .refusals()

@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 /// The service itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
     /// Name in logs, status and metrics.
     pub name: String,
@@ -69,7 +69,7 @@ pub enum LogFormat {
 }
 
 /// A network interface.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// Its name in the kernel.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct Interface {
 }
 
 /// A capture file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
     /// Name that workers refer to.
     pub name: String,
@@ -129,7 +129,7 @@ pub enum Wait {
 }
 
 /// A busy-polling thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// Its name.
     pub name: String,
@@ -203,7 +203,7 @@ impl Venue {
 }
 
 /// A sequenced stream of a venue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
     /// Its name.
     pub name: String,
@@ -230,7 +230,7 @@ pub struct Channel {
 }
 
 /// A multicast group and port that carries a channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Its name, such as `A`.
     pub name: String,
@@ -258,7 +258,7 @@ pub enum Records {
 }
 
 /// A shared-memory queue of records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// Its name.
     pub name: String,
@@ -277,7 +277,7 @@ pub struct Queue {
 }
 
 /// Users and groups that may read some queues.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Its name in logs and refusals.
     pub name: String,

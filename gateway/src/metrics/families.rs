@@ -63,6 +63,23 @@ fn gateway(page: &mut Page, status: &Status) {
         &[],
         f64::from(u8::from(status.ready)),
     );
+    for (result, count) in [
+        ("applied", status.reloads.applied),
+        ("refused", status.reloads.refused),
+    ] {
+        page.counter(
+            "reloads_total",
+            "Configurations read anew: applied, or refused because of mistakes.",
+            &[("result", result)],
+            count,
+        );
+    }
+    page.gauge(
+        "reload_waiting",
+        "Parts of the configuration that wait for the next start.",
+        &[],
+        status.reloads.waiting.len() as f64,
+    );
     for worker in &status.workers {
         page.gauge(
             "worker_shown_age_seconds",
@@ -334,6 +351,12 @@ fn queues(page: &mut Page, status: &Status) {
             "Records too long for the queue.",
             &labels,
             queue.refused,
+        );
+        page.counter(
+            "queue_rotations_total",
+            "How often the queue went on in other memory because an entitlement was taken back.",
+            &labels,
+            queue.rotations,
         );
     }
     for reader in &status.readers {

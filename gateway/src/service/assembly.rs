@@ -171,19 +171,7 @@ fn queues(config: &Config, plans: &mut [Plan]) -> Result<Queues, ServiceError> {
     let mut seats = Vec::new();
     let mut bits = Vec::new();
     for queue in &config.queues {
-        let (publisher, handle) = Publisher::create(&PublisherOptions {
-            name: queue.name.clone(),
-            slots: queue.slots,
-            schema_id: SCHEMA_ID,
-            schema_version: SCHEMA_VERSION,
-            huge_pages: queue.huge_pages,
-            ..PublisherOptions::default()
-        })
-        .map_err(|source| ServiceError::Queue {
-            name: queue.name.clone(),
-            source,
-        })?;
-        report(&queue.name, handle.memory());
+        let (publisher, handle) = make_queue(queue)?;
         let queues = &mut plans[queue.worker].queues;
         let seat = Seat {
             worker: queue.worker,
@@ -194,6 +182,24 @@ fn queues(config: &Config, plans: &mut [Plan]) -> Result<Queues, ServiceError> {
         seats.push((seat, handle));
     }
     Ok((seats, bits))
+}
+
+/// Makes a queue, or its successor. Takes as long as the kernel needs for its memory.
+pub(super) fn make_queue(queue: &model::Queue) -> Result<(Publisher, QueueHandle), ServiceError> {
+    let options = PublisherOptions {
+        name: queue.name.clone(),
+        slots: queue.slots,
+        schema_id: SCHEMA_ID,
+        schema_version: SCHEMA_VERSION,
+        huge_pages: queue.huge_pages,
+        ..PublisherOptions::default()
+    };
+    let made = Publisher::create(&options).map_err(|source| ServiceError::Queue {
+        name: queue.name.clone(),
+        source,
+    })?;
+    report(&queue.name, made.1.memory());
+    Ok(made)
 }
 
 /// Says which wishes about a queue's memory the kernel did not grant.

@@ -8,21 +8,25 @@ mod error;
 mod http;
 pub mod log;
 mod offer;
+mod reload;
+mod rotation;
+mod signals;
 pub(crate) mod state;
 pub mod status;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gateway_queue::clock::Clock;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 pub use error::ServiceError;
+pub use signals::Reload;
 
 use crate::broker::{Broker, Offered};
 use crate::config::Config;
@@ -30,7 +34,8 @@ use crate::ingest::Membership;
 use crate::ingest::ladder::Opened;
 use crate::worker::{self, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
-use state::{InputState, InterfaceState, State, WorkerState};
+use rotation::Rotations;
+use state::{InputState, InterfaceState, Reloads, State, WorkerState};
 
 /// How often workers' events are looked for. They are rare, and none is urgent.
 const TICK: Duration = Duration::from_millis(50);
@@ -39,14 +44,15 @@ const RECALIBRATE: Duration = Duration::from_secs(1);
 /// How long workers, readers and scrapes may take to end.
 const STOP_MAX: Duration = Duration::from_millis(700);
 
-/// Runs a gateway until SIGTERM, SIGINT or SIGHUP.
+/// Runs a gateway until SIGTERM or SIGINT, or until the terminal that it was started from hangs up. Any other SIGHUP
+/// has it read its configuration again, from `path`.
 ///
 /// # Errors
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
-pub fn run(config: Config) -> Result<(), ServiceError> {
+pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
     in_runtime(async {
-        let stop = stop_signal()?;
-        serve(config, stop).await
+        let (stop, reloads) = signals::watch(path)?;
+        serve(config, stop, reloads).await
     })
 }
 
@@ -55,7 +61,21 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
 /// # Errors
 /// As [`run`].
 pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
-    in_runtime(serve(config, stop))
+    // Without a sender there is never a reload.
+    let (_, reloads) = mpsc::channel(1);
+    in_runtime(serve(config, stop, reloads))
+}
+
+/// Runs a gateway until `stop` resolves, and goes on with each configuration that `reloads` brings.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_reloadable(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    reloads: mpsc::Receiver<Reload>,
+) -> Result<(), ServiceError> {
+    in_runtime(serve(config, stop, reloads))
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<(), ServiceError> {
@@ -69,38 +89,15 @@ fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<()
         .block_on(work)
 }
 
-fn stop_signal() -> Result<impl Future<Output = ()>, ServiceError> {
-    let on = |kind| {
-        signal(kind).map_err(|source| ServiceError::System {
-            action: "cannot handle signals",
-            source,
-        })
-    };
-    let (mut term, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    // A terminal that closes ends the gateway, and it cleans up as for the others.
-    let mut hangup = on(SignalKind::hangup())?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-            _ = hangup.recv() => "SIGHUP",
-        };
-        info!(signal = name, "stopping");
-    })
-}
-
-async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
+async fn serve(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    reloads: mpsc::Receiver<Reload>,
+) -> Result<(), ServiceError> {
     let started = Instant::now();
     // First what says that another gateway is running.
     let broker = Broker::bind(&config.gateway.broker_socket)?;
-    for warning in &config.warnings {
-        warn!(
-            key = warning.key,
-            remedy = warning.remedy,
-            "{}",
-            warning.what
-        );
-    }
+    warn_of(&config);
     let metrics = match config.gateway.metrics_listen {
         None => None,
         Some(address) => Some(
@@ -146,6 +143,8 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
             })
             .collect(),
         channels,
+        rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
+        reloads: Reloads::default(),
         queues: seats,
         catalogue,
         readers: broker.registry(),
@@ -165,7 +164,7 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
         metrics = state.config.gateway.metrics_listen.map(|a| a.to_string()),
         "ready"
     );
-    let result = watch_over(&state, &workers, stop).await;
+    let result = watch_over(&state, &workers, stop, reloads).await;
     state.ready.store(false, Ordering::Relaxed);
     drop(memberships);
     workers.stop();
@@ -178,6 +177,18 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Ser
     drop(opened);
     info!("stopped");
     result
+}
+
+/// Logs what works and had better be otherwise.
+fn warn_of(config: &Config) {
+    for warning in &config.warnings {
+        warn!(
+            key = warning.key,
+            remedy = warning.remedy,
+            "{}",
+            warning.what
+        );
+    }
 }
 
 fn join(
@@ -226,12 +237,14 @@ fn spawn_metrics(
     });
 }
 
-/// Watches workers and clock until told to stop, or until a worker or its last input is gone.
+/// Watches workers and clock and takes reloads until told to stop, or until a worker or its last input is gone.
 async fn watch_over(
     state: &State,
     workers: &Workers,
     stop: impl Future<Output = ()>,
+    mut reloads: mpsc::Receiver<Reload>,
 ) -> Result<(), ServiceError> {
+    let mut rotations = Rotations::default();
     tokio::pin!(stop);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -239,7 +252,16 @@ async fn watch_over(
     loop {
         tokio::select! {
             biased;
-            () = &mut stop => return Ok(()),
+            () = &mut stop => {
+                // A reader whose queue has just gone on elsewhere shall find it before everything ends.
+                rotations.finish(state, &workers.0);
+                return Ok(());
+            }
+            Some(reload) = reloads.recv() => {
+                on_reload(state, &mut rotations, reload);
+                continue;
+            }
+            () = rotations.step(state, &workers.0) => continue,
             _ = tick.tick() => {}
         }
         for (index, handle) in workers.0.iter().enumerate() {
@@ -259,6 +281,33 @@ async fn watch_over(
                 warn!(by_ns = found.error_ns, "the system's clock was set");
             }
         }
+    }
+}
+
+/// Goes on with a new configuration, or with the present one where the new one has mistakes.
+fn on_reload(state: &State, rotations: &mut Rotations, reload: Reload) {
+    let new = match reload {
+        Ok(new) => new,
+        Err(error) => {
+            error!(%error, "nothing is reloaded: the running configuration stays");
+            state.reloads.refuse();
+            return;
+        }
+    };
+    warn_of(&new);
+    let narrowed = reload::apply(state, &new);
+    let rotating: Vec<_> = narrowed
+        .iter()
+        .map(|queue| state.config.queues[*queue].name.as_str())
+        .collect();
+    info!(entitlements = new.entitlements.len(), ?rotating, "reloaded");
+    let waiting = reload::waiting(&state.config, &new);
+    for what in &waiting {
+        warn!("takes effect at the next start: {what}");
+    }
+    state.reloads.apply(waiting);
+    for queue in narrowed {
+        rotations.begin(state, queue);
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Drawing reads shared counters and asks the kernel; the workers execute nothing for it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use gateway_feed::decoder::OrderCounters;
@@ -13,7 +13,8 @@ use gateway_wire::shared::Verdict;
 
 use super::status::{
     ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
-    OrdersStatus, QueueStatus, ReaderStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    OrdersStatus, QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus,
+    WorkerStatus,
 };
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
@@ -118,6 +119,30 @@ pub(crate) struct WorkerState {
     pub(crate) running: AtomicBool,
 }
 
+/// What became of new configurations since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Reloads(Mutex<ReloadStatus>);
+
+impl Reloads {
+    /// One was applied, but for what waits for a restart.
+    pub(crate) fn apply(&self, waiting: Vec<String>) {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.applied += 1;
+        status.waiting = waiting;
+    }
+
+    /// One had mistakes.
+    pub(crate) fn refuse(&self) {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.refused += 1;
+    }
+
+    fn status(&self) -> ReloadStatus {
+        let status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        status.clone()
+    }
+}
+
 /// Everything that can be told about a running gateway.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -130,6 +155,10 @@ pub(crate) struct State {
     pub(crate) channels: Vec<Seat>,
     /// By queue of the configuration.
     pub(crate) queues: Vec<Seat>,
+    /// How often each was rotated, by queue of the configuration.
+    pub(crate) rotations: Vec<AtomicU64>,
+    /// What became of new configurations.
+    pub(crate) reloads: Reloads,
     /// The queues themselves, by queue of the configuration too, and who may read them.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
@@ -170,6 +199,7 @@ impl State {
             groups: self.groups(),
             readers,
             broker: self.readers.counters(),
+            reloads: self.reloads.status(),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },
@@ -407,6 +437,7 @@ impl State {
             memory_bytes: handle.memory().bytes,
             huge_pages: handle.memory().huge_pages == HugePages::Used,
             epoch: handle.epoch(),
+            rotations: self.rotations[index].load(Ordering::Relaxed),
             head: offered.published(),
             published: board.records(seat.index),
             refused: board.refused(seat.index),

@@ -32,6 +32,8 @@ pub struct Status {
     pub readers: Vec<ReaderStatus>,
     /// What clients did at the broker.
     pub broker: BrokerCounters,
+    /// What became of new configurations (SIGHUP).
+    pub reloads: ReloadStatus,
     /// Latency by stage.
     pub latency_ns: Latencies,
     /// From taking a packet off its ring until its last record is published, all workers.
@@ -288,6 +290,17 @@ pub struct LineStatus {
     pub gap_messages: u64,
 }
 
+/// What became of new configurations since the start.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    /// How many were applied.
+    pub applied: u64,
+    /// How many had mistakes and changed nothing.
+    pub refused: u64,
+    /// What the last one that was applied changes at the next start only.
+    pub waiting: Vec<String>,
+}
+
 /// A queue.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct QueueStatus {
@@ -305,6 +318,8 @@ pub struct QueueStatus {
     pub huge_pages: bool,
     /// When its present memory was made, nanoseconds since the Unix epoch: later each time it is rotated.
     pub epoch: u64,
+    /// How often it was rotated.
+    pub rotations: u64,
     /// Slots published.
     pub head: u64,
     /// Records published.

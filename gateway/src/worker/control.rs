@@ -7,15 +7,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use gateway_queue::Publisher;
 
 /// Commands that may wait; a worker reads them within a burst.
-const COMMANDS_MAX: usize = 64;
+pub(super) const COMMANDS_MAX: usize = 64;
 
 /// What the control plane may tell a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Command {
     /// Close the queues and end.
     Stop,
+    /// Publish into this queue's successor from the next record on, and give the old one back.
+    Rotate {
+        /// Index among the worker's queues.
+        queue: usize,
+        /// What takes its place, ready to be written.
+        successor: Publisher,
+    },
+}
+
+/// A queue's old end, given back by the worker, which never frees anything.
+#[derive(Debug)]
+pub struct Retired {
+    /// Index among the worker's queues.
+    pub queue: usize,
+    /// The end that nothing more is written to. It is not closed yet: its readers wait.
+    pub publisher: Publisher,
 }
 
 /// Why a command was not taken.
@@ -111,10 +128,10 @@ mod tests {
     #[test]
     fn a_command_arrives_once() {
         let (controls, mut inbox) = line();
-        assert_eq!(inbox.next(), None);
+        assert!(inbox.next().is_none());
         controls.send(Command::Stop).unwrap();
-        assert_eq!(inbox.next(), Some(Command::Stop));
-        assert_eq!(inbox.next(), None);
+        assert!(matches!(inbox.next(), Some(Command::Stop)));
+        assert!(inbox.next().is_none());
     }
 
     #[test]

@@ -18,12 +18,13 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, bounded};
 use gateway_queue::Publisher;
 
+pub use control::Retired;
 pub use pin::{PinError, pin};
 pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
 
 use crate::config::model::Wait;
 use board::WorkerBoard;
-use control::{Command, CommandError, Controls};
+use control::{COMMANDS_MAX, Command, CommandError, Controls};
 use poll::{Lane, Source, Worker};
 use sink::Outlet;
 
@@ -80,6 +81,8 @@ pub struct WorkerHandle {
     pub board: Arc<WorkerBoard>,
     /// What it has to tell.
     pub events: Receiver<WorkerEvent>,
+    /// The old ends of queues that it rotated.
+    pub retired: Receiver<Retired>,
     controls: Controls,
     thread: JoinHandle<()>,
 }
@@ -97,6 +100,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let (controls, inbox) = control::line();
     // An input has one event in its life, so none ever finds the line full.
     let (events_in, events) = bounded(plan.inputs.len().max(1));
+    let (retired_in, retired) = bounded(COMMANDS_MAX);
     let (ready_in, ready) = bounded(1);
     let worker = Worker {
         inputs: plan.inputs.into_iter().map(Source::new).collect(),
@@ -106,6 +110,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         board: Arc::clone(&board),
         inbox,
         events: events_in,
+        retired: retired_in,
     };
     let (name, core) = (plan.name, plan.core);
     let title = format!("worker \"{name}\"");
@@ -132,6 +137,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         name,
         board,
         events,
+        retired,
         controls,
         thread,
     })
@@ -150,6 +156,15 @@ impl WorkerHandle {
     /// It does not read its commands, or has ended.
     pub fn stop(&self) -> Result<(), CommandError> {
         self.controls.send(Command::Stop)
+    }
+
+    /// Has it publish into `successor` instead of its queue of that index from the next record on. The old end comes
+    /// back by [`Self::retired`].
+    ///
+    /// # Errors
+    /// It does not read its commands, or has ended.
+    pub fn rotate(&self, queue: usize, successor: Publisher) -> Result<(), CommandError> {
+        self.controls.send(Command::Rotate { queue, successor })
     }
 
     /// Waits until it has ended; `false` if it panicked.

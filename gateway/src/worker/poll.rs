@@ -13,7 +13,7 @@ use gateway_queue::clock::Clock;
 use gateway_queue::{Ending, Publisher};
 
 use super::board::WorkerBoard;
-use super::control::{Command, Inbox};
+use super::control::{Command, Inbox, Retired};
 use super::feed::FeedChannel;
 use super::filter::Filter;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
@@ -91,6 +91,7 @@ pub(super) struct Worker {
     pub(super) board: Arc<WorkerBoard>,
     pub(super) inbox: Inbox,
     pub(super) events: Sender<WorkerEvent>,
+    pub(super) retired: Sender<Retired>,
 }
 
 /// An input with what the loop remembers of it.
@@ -223,6 +224,9 @@ impl Worker {
             match self.inbox.next() {
                 None => {}
                 Some(Command::Stop) => return self.stop(clock.now()),
+                Some(Command::Rotate { queue, successor }) => {
+                    self.rotate(queue, successor, clock.now());
+                }
             }
             let mut handled = 0;
             for index in 0..self.inputs.len() {
@@ -319,6 +323,18 @@ impl Worker {
         }
         // There is room for an event of each input; only a control plane that is gone takes none.
         let _ = self.events.try_send(event);
+    }
+
+    /// Puts a queue's successor in its place: between two bursts, so that a message's records stay together.
+    #[cold]
+    fn rotate(&mut self, queue: usize, mut successor: Publisher, now: Nanos) {
+        successor.heartbeat(now);
+        let Some(outlet) = self.outlets.get_mut(queue) else {
+            return;
+        };
+        let publisher = std::mem::replace(&mut outlet.writer, successor);
+        // There is room for as many as commands may wait. Where the control plane is gone the old queue ends here.
+        let _ = self.retired.try_send(Retired { queue, publisher });
     }
 
     fn show(&mut self, now: Nanos) {

@@ -6,9 +6,8 @@ use gateway::broker::{Limits, Rule};
 use gateway_client::protocol::ErrorCode;
 use gateway_client::{Client, ClientError, Event, Subscription};
 
-use crate::rig::{
-    Running, as_user, can_become_others, eventually, oldest, queue, record, start_with,
-};
+use crate::rig::{Running, eventually, oldest, queue, record, start_with};
+use crate::users::{as_user, can_become_others};
 
 fn rule(name: &str, users: &[u32], groups: &[u32], queues: &[&str]) -> Rule {
     Rule {

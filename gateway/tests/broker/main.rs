@@ -5,5 +5,9 @@ mod clients;
 mod entitlements;
 mod hostile;
 mod isolation;
+mod joining;
 mod rig;
+mod rotation;
 mod socket;
+#[path = "../common/users.rs"]
+mod users;

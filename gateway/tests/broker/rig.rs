@@ -113,40 +113,6 @@ fn run_with(broker: Broker, offer: Offer, path: PathBuf, directory: tempfile::Te
     }
 }
 
-/// Whether this process may become another user, which only root may; says so where it may not.
-pub(crate) fn can_become_others() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        println!("skipped: only root can become another user");
-    }
-    root
-}
-
-/// Runs `work` on a thread of that user and groups. The credentials of a connection are those of its thread.
-pub(crate) fn as_user<T: Send>(
-    uid: u32,
-    gid: u32,
-    groups: &[u32],
-    work: impl FnOnce() -> T + Send,
-) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            // SAFETY: raw system calls change the credentials of this thread alone; the one pointer leads to as many
-            // numbers as it is told.
-            let changed = unsafe {
-                [
-                    libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()),
-                    libc::syscall(libc::SYS_setresgid, gid, gid, gid),
-                    libc::syscall(libc::SYS_setresuid, uid, uid, uid),
-                ]
-            };
-            assert_eq!(changed, [0; 3], "{}", io::Error::last_os_error());
-            work()
-        });
-        thread.join().unwrap()
-    })
-}
-
 /// A record of seven words that a client sees as one of the exchange's own, carrying `id`.
 pub(crate) fn record(id: u64) -> [u64; 7] {
     [14 | 0xF1 << 8 | 40 << 16, id, id, id, id, id, id]

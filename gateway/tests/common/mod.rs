@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod users;
+
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gateway::config::Config;
-use gateway::service::{self, ServiceError};
+use gateway::service::{self, Reload, ServiceError};
 use gateway_capture::{LinkType, PcapWriter};
 use gateway_client::Client;
 use gateway_feed::moldudp64::{PacketBuilder, Session};
@@ -170,6 +172,7 @@ records = "native"
 pub struct Running {
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), ServiceError>>>,
+    reloads: tokio::sync::mpsc::Sender<Reload>,
     pub socket: PathBuf,
 }
 
@@ -177,14 +180,17 @@ impl Running {
     pub fn start(config: Config) -> Self {
         let socket = config.gateway.broker_socket.clone();
         let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (reloads, reloads_out) = tokio::sync::mpsc::channel(4);
         let thread = std::thread::spawn(move || {
-            service::run_until(config, async {
+            let stop = async {
                 let _ = stopped.await;
-            })
+            };
+            service::run_reloadable(config, stop, reloads_out)
         });
         Self {
             stop: Some(stop),
             thread: Some(thread),
+            reloads,
             socket,
         }
     }
@@ -194,6 +200,11 @@ impl Running {
         until("the gateway to answer", || {
             Client::connect(&self.socket).ok()
         })
+    }
+
+    /// Gives the gateway another configuration.
+    pub fn reload(&self, config: Config) {
+        self.reloads.blocking_send(Ok(config)).unwrap();
     }
 
     pub fn stop(&mut self) -> Result<(), ServiceError> {

@@ -75,7 +75,7 @@ pub struct QueueEntry {
     pub epoch: u64,
     /// Its slots.
     pub slots: u64,
-    /// Slots published so far.
+    /// Slots published since the gateway started.
     pub head: u64,
     /// What the records are.
     pub schema_id: u64,
@@ -108,6 +108,8 @@ pub enum Reply {
         epoch: u64,
         /// Slots published in the queue's earlier epochs since the gateway started.
         base: u64,
+        /// Names the gateway's run: no two runs on a host share it.
+        run: u64,
     },
     /// To [`super::Request::Status`].
     Status {
@@ -175,9 +177,10 @@ impl Reply {
                 }
                 QUEUES
             }
-            Self::Subscribed { epoch, base } => {
-                body.extend_from_slice(&epoch.to_le_bytes());
-                body.extend_from_slice(&base.to_le_bytes());
+            Self::Subscribed { epoch, base, run } => {
+                for word in [epoch, base, run] {
+                    body.extend_from_slice(&word.to_le_bytes());
+                }
                 SUBSCRIBED
             }
             Self::Status { text, more } => {
@@ -219,6 +222,7 @@ impl Reply {
             SUBSCRIBED => Self::Subscribed {
                 epoch: fields.u64()?,
                 base: fields.u64()?,
+                run: fields.u64()?,
             },
             STATUS => {
                 let more = fields.u32()? != 0;
@@ -298,7 +302,11 @@ mod tests {
                 pid: 1,
                 started_ns: 2,
             },
-            Reply::Subscribed { epoch: 3, base: 4 },
+            Reply::Subscribed {
+                epoch: 3,
+                base: 4,
+                run: 5,
+            },
             Reply::Error {
                 code: ErrorCode::Busy,
                 text: "too many".into(),

@@ -1,0 +1,97 @@
+//! Signals: SIGTERM and SIGINT stop the gateway, SIGHUP has it read its configuration again.
+//!
+//! SIGHUP is also what a process gets whose terminal hangs up. A gateway that was started from a terminal stops when
+//! that is gone: it cannot be reached by Ctrl-C any more. One whose starter ignores SIGHUP (`nohup`) goes on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tracing::info;
+
+use super::ServiceError;
+use crate::config::{self, Config, ConfigError};
+
+/// A configuration to go on with, or why there is none.
+pub type Reload = Result<Config, ConfigError>;
+
+/// The kernel sends the signal a moment before it takes the terminal away.
+const HANG_UP_SETTLES: Duration = Duration::from_millis(100);
+/// Reloads that may wait; each reads the file as it is by then.
+const RELOADS_MAX: usize = 4;
+
+/// What resolves when the gateway is to stop, and the configurations read anew from `path`.
+pub(super) fn watch(
+    path: &Path,
+) -> Result<(impl Future<Output = ()>, mpsc::Receiver<Reload>), ServiceError> {
+    let on = |kind| {
+        signal(kind).map_err(|source| ServiceError::System {
+            action: "cannot handle signals",
+            source,
+        })
+    };
+    // Before the handler is there.
+    let ends_with_terminal = has_terminal() && !hang_up_is_ignored();
+    let (mut term, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let hang_ups = on(SignalKind::hangup())?;
+    let (sender, reloads) = mpsc::channel(RELOADS_MAX);
+    let terminal_gone = Arc::new(Notify::new());
+    tokio::spawn(reload(
+        hang_ups,
+        path.to_owned(),
+        ends_with_terminal,
+        sender,
+        Arc::clone(&terminal_gone),
+    ));
+    let stop = async move {
+        let name = tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            () = terminal_gone.notified() => "SIGHUP, the terminal is gone",
+        };
+        info!(signal = name, "stopping");
+    };
+    Ok((stop, reloads))
+}
+
+async fn reload(
+    mut hang_ups: Signal,
+    path: PathBuf,
+    ends_with_terminal: bool,
+    reloads: mpsc::Sender<Reload>,
+    terminal_gone: Arc<Notify>,
+) {
+    while hang_ups.recv().await.is_some() {
+        if ends_with_terminal {
+            tokio::time::sleep(HANG_UP_SETTLES).await;
+            if !has_terminal() {
+                terminal_gone.notify_one();
+                return;
+            }
+        }
+        let path = path.clone();
+        // Users and groups are looked up, in a directory on the network perhaps.
+        let read = tokio::task::spawn_blocking(move || config::load(&path)).await;
+        let Ok(read) = read else { return };
+        if reloads.send(read).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether this process has a controlling terminal that is still there.
+fn has_terminal() -> bool {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    rustix::fs::open("/dev/tty", flags, Mode::empty()).is_ok()
+}
+
+fn hang_up_is_ignored() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: asks for the present action only; the pointer leads to room for one.
+    let asked = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: the kernel filled it in where the call succeeded.
+    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
