@@ -77,7 +77,9 @@ pub struct RecordRef<'a> {
 pub struct Health {
     /// The queue's state.
     pub state: State,
-    /// Last heartbeat, nanoseconds since the Unix epoch; 0 before the first.
+    /// Last heartbeat, nanoseconds since the Unix epoch; 0 before the first. A gateway's worker writes one every 10 ms
+    /// between bursts: one older than 100 ms is that of a publisher that is dead or stuck. A killed publisher leaves
+    /// the state [`State::Live`]; only this, and the broker's socket, tell.
     pub heartbeat_ns: u64,
 }
 
