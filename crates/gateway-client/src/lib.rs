@@ -34,6 +34,8 @@
 //! [`Subscription::poll`] returns at once; [`Subscription::wait`] waits as [`SubscribeOptions::wait`] says. A strategy
 //! with a core of its own spins; one that shares its core yields or sleeps.
 //!
+//! A strategy that reads several queues polls them through a [`MultiSubscriber`].
+//!
 //! # Losses
 //!
 //! There are two, and they are told apart. A reader that is too slow is overtaken, never waited for: [`Event::Lost`]
@@ -95,6 +97,7 @@ mod client;
 mod connection;
 mod error;
 mod grant;
+mod multi;
 pub mod protocol;
 mod record;
 mod subscription;
@@ -109,5 +112,6 @@ pub use gateway_queue::{Health, OnLapped, RecordRef, Start};
 pub use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use grant::{Checkpoint, JoinOutcome, Joined};
+pub use multi::MultiSubscriber;
 pub use record::Record;
 pub use subscription::{Closed, Event, Subscription, WaitStrategy};

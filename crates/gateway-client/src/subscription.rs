@@ -47,12 +47,38 @@ pub enum WaitStrategy {
 }
 
 impl WaitStrategy {
-    fn pause(self) {
+    pub(crate) const fn sleeps(self) -> bool {
+        matches!(self, Self::Sleep(_))
+    }
+
+    pub(crate) fn pause(self) {
         match self {
             Self::Spin => std::hint::spin_loop(),
             Self::Yield => std::thread::yield_now(),
             Self::Sleep(duration) => std::thread::sleep(duration),
         }
+    }
+}
+
+/// When a wait is over. Any duration is allowed; one beyond the clock's range never ends.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    at: Option<Instant>,
+    polls: u32,
+}
+
+impl Deadline {
+    pub(crate) fn after(timeout: Duration) -> Self {
+        Self {
+            at: Instant::now().checked_add(timeout),
+            polls: 0,
+        }
+    }
+
+    /// Spinning, the clock is worth a look once in a while only.
+    pub(crate) fn is_over(&mut self, slept: bool) -> bool {
+        self.polls = self.polls.wrapping_add(1);
+        (slept || self.polls.is_multiple_of(64)) && self.at.is_some_and(|at| Instant::now() >= at)
     }
 }
 
@@ -101,7 +127,7 @@ pub enum Event<'a> {
 
 /// An [`Event`] without its record.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     Record,
     Empty,
     Lost(u64),
@@ -127,7 +153,7 @@ pub struct Subscription {
     overruns: u64,
     records_since_write: u32,
     empty_polls: u32,
-    slept: bool,
+    pub(crate) slept: bool,
     written_at: Instant,
     connection_seen_at: Instant,
     clock_checked_at: Instant,
@@ -187,15 +213,12 @@ impl Subscription {
     pub fn wait(&mut self, timeout: Duration) -> Event<'_> {
         let mut step = self.advance();
         if matches!(step, Step::Empty) {
-            let deadline = Instant::now() + timeout;
-            let mut polls = 0_u32;
+            let mut deadline = Deadline::after(timeout);
             while matches!(step, Step::Empty) {
                 self.options.wait.pause();
-                self.slept = matches!(self.options.wait, WaitStrategy::Sleep(_));
+                self.slept = self.options.wait.sleeps();
                 step = self.advance();
-                polls = polls.wrapping_add(1);
-                // Spinning, the clock is worth a look once in a while only.
-                if (self.slept || polls.is_multiple_of(64)) && Instant::now() >= deadline {
+                if deadline.is_over(self.options.wait.sleeps()) {
                     break;
                 }
             }
@@ -240,6 +263,12 @@ impl Subscription {
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// Why the queue ended, once [`Event::Closed`] said so and until it is re-attached.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Closed> {
+        self.closed
     }
 
     /// What never changes about the queue.
@@ -291,7 +320,7 @@ impl Subscription {
     }
 
     #[inline(always)]
-    fn event(&self, step: Step) -> Event<'_> {
+    pub(crate) fn event(&self, step: Step) -> Event<'_> {
         match step {
             Step::Record => Event::Record(Record::from_words(self.subscriber.current())),
             Step::Empty => Event::Empty,
@@ -301,7 +330,7 @@ impl Subscription {
     }
 
     #[inline(always)]
-    fn advance(&mut self) -> Step {
+    pub(crate) fn advance(&mut self) -> Step {
         let advance = self.subscriber.advance();
         if let Advance::Record = advance {
             self.records_since_write += 1;

@@ -6,6 +6,7 @@ mod entitlements;
 mod hostile;
 mod isolation;
 mod joining;
+mod multi;
 mod rig;
 mod rotation;
 mod socket;

@@ -1,0 +1,162 @@
+//! Several queues read as one.
+
+use std::time::Duration;
+
+use crate::subscription::{Deadline, Step};
+use crate::{Closed, Event, Subscription, WaitStrategy};
+
+/// Reads several queues, each in its own order, in no order between them: records of two queues that were published at
+/// the same time come in either order.
+///
+/// Fair: after an event of one queue all others are asked before it is asked again, so that a queue with a backlog holds
+/// up another by one record at most.
+///
+/// ```no_run
+/// use gateway_client::{Client, Event, MultiSubscriber, SubscribeOptions, WaitStrategy};
+///
+/// let client = Client::connect("/run/gateway/broker.sock")?;
+/// let options = SubscribeOptions::named("my-strategy");
+/// let mut queues = MultiSubscriber::new(WaitStrategy::Spin);
+/// for name in ["nasdaq", "bx"] {
+///     queues.add(client.subscribe(name, &options)?);
+/// }
+/// while !queues.is_over() {
+///     match queues.poll() {
+///         Some((queue, Event::Record(record))) => println!("{queue}: {record:?}"),
+///         Some((queue, Event::Lost(slots))) => eprintln!("{queue}: {slots} slots lost"),
+///         Some((queue, Event::Closed(reason))) => eprintln!("{queue}: {reason}"),
+///         Some((_, Event::Empty)) | None => {}
+///     }
+/// }
+/// # Ok::<(), gateway_client::ClientError>(())
+/// ```
+#[derive(Debug)]
+pub struct MultiSubscriber {
+    members: Vec<Member>,
+    /// Who is asked first.
+    next: usize,
+    wait: WaitStrategy,
+}
+
+#[derive(Debug)]
+struct Member {
+    subscription: Subscription,
+    /// The end that was reported; a subscription that was re-attached has none.
+    told: Option<Closed>,
+}
+
+impl Member {
+    /// Whether there is nothing more to say about this queue.
+    fn is_over(&self) -> bool {
+        self.told.is_some() && self.told == self.subscription.closed()
+    }
+
+    fn advance(&mut self) -> Step {
+        if self.is_over() {
+            return Step::Empty;
+        }
+        let step = self.subscription.advance();
+        self.told = match step {
+            Step::Closed(reason) => Some(reason),
+            _ => None,
+        };
+        step
+    }
+}
+
+impl MultiSubscriber {
+    /// Reads no queue yet; [`Self::wait`] waits as `wait` says, whatever the options of the subscriptions say.
+    #[must_use]
+    pub const fn new(wait: WaitStrategy) -> Self {
+        Self {
+            members: Vec::new(),
+            next: 0,
+            wait,
+        }
+    }
+
+    /// Reads one more queue; returns the number under which its events come: 0 for the first, and so on.
+    pub fn add(&mut self, subscription: Subscription) -> usize {
+        self.members.push(Member {
+            subscription,
+            told: None,
+        });
+        self.members.len() - 1
+    }
+
+    /// Takes the next event of any queue, with the queue's number; `None` where there is none. A queue's end is
+    /// reported once. A record is valid until the next poll.
+    #[inline]
+    pub fn poll(&mut self) -> Option<(usize, Event<'_>)> {
+        let (index, step) = self.advance()?;
+        Some((index, self.members[index].subscription.event(step)))
+    }
+
+    /// Waits for the next event of any queue, but no longer than `timeout`, after which it is `None`.
+    pub fn wait(&mut self, timeout: Duration) -> Option<(usize, Event<'_>)> {
+        let mut found = self.advance();
+        if found.is_none() {
+            let mut deadline = Deadline::after(timeout);
+            while found.is_none() {
+                self.wait.pause();
+                let slept = self.wait.sleeps();
+                for member in &mut self.members {
+                    member.subscription.slept = slept;
+                }
+                found = self.advance();
+                if deadline.is_over(slept) {
+                    break;
+                }
+            }
+        }
+        let (index, step) = found?;
+        Some((index, self.members[index].subscription.event(step)))
+    }
+
+    /// Whether every queue has ended, and every end was reported. With no queue at all it is.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.members.iter().all(Member::is_over)
+    }
+
+    /// The subscription of that number: its position, its losses.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Subscription> {
+        self.members.get(index).map(|member| &member.subscription)
+    }
+
+    /// The subscription of that number, to be re-attached after its end.
+    #[must_use]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut Subscription> {
+        let member = self.members.get_mut(index);
+        member.map(|member| &mut member.subscription)
+    }
+
+    /// How many queues there are, ended ones too.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The first event found, asking each queue once.
+    #[inline]
+    fn advance(&mut self) -> Option<(usize, Step)> {
+        let count = self.members.len();
+        for turn in 0..count {
+            let index = self.next + turn;
+            let index = if index < count { index } else { index - count };
+            let step = self.members[index].advance();
+            if !matches!(step, Step::Empty) {
+                self.next = if index + 1 < count { index + 1 } else { 0 };
+                return Some((index, step));
+            }
+        }
+        None
+    }
+}
