@@ -10,6 +10,7 @@
 
 pub mod capture_source;
 pub mod clock;
+pub mod counts;
 mod error;
 pub mod flow;
 pub mod impairment;

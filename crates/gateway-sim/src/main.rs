@@ -2,12 +2,13 @@
 
 #[path = "main/arguments.rs"]
 mod arguments;
+#[path = "main/output.rs"]
+mod output;
 #[path = "main/summary.rs"]
 mod summary;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,13 +24,13 @@ use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Pace, RealClock, VirtualClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
-use gateway_sim::impairment::Impairments;
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::PackOptions;
 use gateway_sim::publisher::{Line, Progress, PublishOptions, publish};
 use gateway_sim::report::Report;
 use gateway_sim::source::{ItchFileSource, Source};
 use gateway_sim::transmit::{BATCH_MAX, Egress, PacketSocket, PcapFile, Transmit, UdpLine};
+use output::{print, print_line, tell};
 use summary::{InjectSummary, Summary};
 
 const SESSION_DEFAULT: Session = Session(*b"GWSIM00001");
@@ -51,8 +52,8 @@ fn main() -> ExitCode {
         Err(error) => {
             // Our own errors name their cause already; others leave it to their chain.
             match error.downcast_ref::<SimError>() {
-                Some(error) => eprintln!("gateway-sim: {error}"),
-                None => eprintln!("gateway-sim: {error:#}"),
+                Some(error) => tell(format_args!("gateway-sim: {error}\n")),
+                None => tell(format_args!("gateway-sim: {error:#}\n")),
             }
             ExitCode::from(exit_code(&error))
         }
@@ -139,14 +140,12 @@ fn write_itch_file(
     output.flush().map_err(failed)?;
     let file = path.display().to_string();
     if json {
-        println!(
-            "{}",
-            serde_json::json!({ "file": file, "messages": messages, "bytes": bytes })
-        );
+        print_line(serde_json::json!({ "file": file, "messages": messages, "bytes": bytes }))
     } else {
-        println!("wrote {messages} messages, {bytes} bytes to {file}");
+        print_line(format_args!(
+            "wrote {messages} messages, {bytes} bytes to {file}"
+        ))
     }
-    Ok(())
 }
 
 fn run_replay(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -197,13 +196,8 @@ fn run_publish<S: Source>(
         usage("--line-a GROUP:PORT is missing: where shall the packets go?");
     };
     let destinations = [
-        ("A", Some(line_a), arguments.loss_a, arguments.delay_a_us),
-        (
-            "B",
-            arguments.line_b,
-            arguments.loss_b,
-            arguments.delay_b_us,
-        ),
+        ("A", Some(line_a), arguments.impairments_a()),
+        ("B", arguments.line_b, arguments.impairments_b()),
     ];
     let egress = Egress {
         interface: arguments.interface.clone(),
@@ -222,7 +216,7 @@ fn run_publish<S: Source>(
         None => None,
     };
     let mut lines = Vec::new();
-    for (name, destination, loss, delay_us) in destinations {
+    for (name, destination, impairments) in destinations {
         let Some(destination) = destination else {
             continue;
         };
@@ -230,21 +224,16 @@ fn run_publish<S: Source>(
             Some(pcap) => Box::new(pcap.line(destination)),
             None => Box::new(UdpLine::new(destination, &egress)?),
         };
-        let impairments = Impairments {
-            loss,
-            duplicate: arguments.duplicate,
-            reorder: arguments.reorder,
-            delay_ns: delay_us * 1_000,
-        };
-        if !json {
-            announce(name, destination, &impairments, arguments, &egress);
-        }
-        lines.push(Line {
+        let line = Line {
             name: name.to_owned(),
             destination,
             impairments,
             transmit,
-        });
+        };
+        if !json {
+            print_line(announcement(&line, arguments, &egress))?;
+        }
+        lines.push(line);
     }
     let pace = arguments.pace();
     let options = PublishOptions {
@@ -265,10 +254,10 @@ fn run_publish<S: Source>(
     let mut progress = |progress: Progress| {
         if live {
             let seconds = progress.elapsed_ns as f64 / 1e9;
-            eprint!(
+            tell(format_args!(
                 "\r{} messages, {} packets, {seconds:.1} s ",
                 progress.messages, progress.packets
-            );
+            ));
         }
     };
     let (mut report, error) = if pcap.is_some() {
@@ -289,16 +278,13 @@ fn run_publish<S: Source>(
         )
     };
     if live {
-        eprint!("\r\x1b[K");
+        tell("\r\x1b[K");
     }
     complete(source, &mut report);
     if json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).context("cannot write the report")?
-        );
+        print_line(serde_json::to_string(&report).context("cannot write the report")?)?;
     } else {
-        print!("{}", Summary(&report));
+        print(Summary(&report))?;
     }
     if let (Some(pcap), Some(path)) = (pcap, &arguments.output_pcap) {
         pcap.flush().map_err(|source| SimError::Output {
@@ -309,13 +295,14 @@ fn run_publish<S: Source>(
     error.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn announce(
-    name: &str,
-    to: SocketAddrV4,
-    impairments: &Impairments,
-    arguments: &Publish,
-    egress: &Egress,
-) {
+/// What is going to happen on a line.
+fn announcement(line: &Line, arguments: &Publish, egress: &Egress) -> String {
+    let Line {
+        name,
+        destination: to,
+        impairments,
+        ..
+    } = line;
     let out = match (
         &arguments.output_pcap,
         egress.source,
@@ -328,13 +315,14 @@ fn announce(
         }
         (None, _, interface) => format!("out of {}, ttl {}", interface.unwrap_or("lo"), egress.ttl),
     };
-    println!(
-        "line {name} to {to} {out}; loss {} %, duplicates {} %, reordered {} %, delay {} µs",
+    format!(
+        "line {name} to {to} {out}; loss {} %, duplicates {} %, reordered {} %, delay {} µs, jitter {} µs",
         impairments.loss * 100.0,
         impairments.duplicate * 100.0,
         impairments.reorder * 100.0,
-        impairments.delay_ns / 1_000
-    );
+        impairments.delay_ns / 1_000,
+        impairments.jitter_ns / 1_000
+    )
 }
 
 fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -344,10 +332,10 @@ fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()>
     let mut reader = CaptureReader::open(&replay.file).map_err(SimError::from)?;
     let mut socket = PacketSocket::open(interface)?;
     if !json {
-        println!(
+        print_line(format_args!(
             "frames of {} onto {interface} as they are",
             replay.file.display()
-        );
+        ))?;
     }
     let mut clock = RealClock::new(stop);
     let publish = &replay.publish;
@@ -359,12 +347,9 @@ fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()>
         &mut clock,
     );
     if json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).context("cannot write the report")?
-        );
+        print_line(serde_json::to_string(&report).context("cannot write the report")?)?;
     } else {
-        print!("{}", InjectSummary(&report));
+        print(InjectSummary(&report))?;
     }
     error.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -28,6 +28,20 @@ impl Ranges {
         }
     }
 
+    /// These numbers and those of `other`, none of which is in both.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        let mut all: Vec<_> = self.runs.iter().chain(&other.runs).collect();
+        all.sort_unstable();
+        let mut merged = Self::default();
+        for (first, last) in all {
+            merged.add(*first, (last - first).saturating_add(1));
+        }
+        // Not all of them are listed.
+        merged.messages = self.messages + other.messages;
+        merged
+    }
+
     /// How many numbers there are.
     #[must_use]
     pub fn messages(&self) -> u64 {
@@ -57,6 +71,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn two_sets_become_one() {
+        let ranges = |runs: &[(u64, u64)]| {
+            let mut ranges = Ranges::default();
+            for (first, count) in runs {
+                ranges.add(*first, *count);
+            }
+            ranges
+        };
+        let merged = ranges(&[(1, 2), (9, 1), (20, 5)]).merged(&ranges(&[(3, 1), (10, 5)]));
+        assert_eq!(merged, ranges(&[(1, 3), (9, 6), (20, 5)]));
+        assert_eq!(merged.merged(&Ranges::default()), merged);
+    }
 
     #[test]
     fn neighbours_become_one_run() {

@@ -6,14 +6,14 @@ use std::net::SocketAddrV4;
 use serde::Serialize;
 
 use crate::capture_source::CaptureCounts;
-use crate::impairment::LineCounts;
+use crate::counts::LineCounts;
 use crate::ranges::Ranges;
 
 /// The account of one published session.
 ///
-/// On each line `packets_sent + packets_dropped == packets` and `messages_sent + messages_dropped == messages`; a
-/// receiver of the line gets `packets_sent + duplicated + heartbeats + end_of_session` datagrams. A receiver of all
-/// lines misses exactly `lost_on_both`, and `source.missing` where a capture with holes was replayed.
+/// The counts of each line add up to what was published, see [`LineCounts`], and each heartbeat and end of session
+/// counts there as sent or dropped, unless an error ended the session. A receiver of all lines misses exactly
+/// `lost_on_both`, and `source.missing` where a capture with holes was replayed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The session's name, without the padding behind it.
@@ -26,15 +26,16 @@ pub struct Report {
     pub messages: u64,
     /// Data packets published.
     pub packets: u64,
-    /// Heartbeats sent on each line, the first before the data and the last behind it. Never impaired.
+    /// Heartbeats offered to each line. The first, before the data, and the last, behind it, are repeated until each
+    /// line has sent one.
     pub heartbeats: u64,
-    /// End-of-session packets sent on each line. Never impaired.
+    /// End-of-session packets offered to each line, repeated likewise.
     pub end_of_session: u64,
     /// Messages by the letter of their type.
     pub by_type: BTreeMap<String, u64>,
     /// Each line, by its name.
     pub lines: BTreeMap<String, LineReport>,
-    /// What was dropped on every line.
+    /// What no line has sent: dropped on every line, or not sent any more when an error ended the session.
     pub lost_on_both: Ranges,
     /// How long it took, in seconds, from the first heartbeat on.
     pub elapsed_s: f64,

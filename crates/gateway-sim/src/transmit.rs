@@ -34,11 +34,9 @@ pub struct Outgoing {
 
 /// Sends packets in order.
 pub trait Transmit {
-    /// Sends all of `packets`, waiting where need be.
-    ///
-    /// # Errors
-    /// The system's; some of the packets may have been sent.
-    fn send(&mut self, packets: &[Outgoing]) -> io::Result<()>;
+    /// Sends all of `packets`, waiting where need be. Returns how many were sent, from the first one on, and the
+    /// system's error where that is not all.
+    fn send(&mut self, packets: &[Outgoing]) -> (usize, io::Result<()>);
 }
 
 /// Sends `packets` over a connected or bound socket by as few calls as possible; returns also how many were sent

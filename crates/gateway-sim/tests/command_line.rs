@@ -97,8 +97,12 @@ fn replay_twice(file: &Path) -> Value {
         "0.2",
         "--reorder",
         "0.1",
+        "--duplicate-a",
+        "0.1",
         "--delay-b-us",
         "80",
+        "--jitter-b-us",
+        "40",
         "--session",
         "DAY 1",
     ];
@@ -120,10 +124,18 @@ fn replay_twice(file: &Path) -> Value {
     assert_eq!(published["session"], "DAY 1");
     let (a, heartbeats, ends) = received(&first, 5001);
     let (b, ..) = received(&first, 5002);
+    let sent_twice = |line: &str, kind: &str| {
+        let counts = &published["lines"][line][kind];
+        counts["sent"].as_u64().unwrap() + counts["duplicated"].as_u64().unwrap()
+    };
     assert_eq!(
-        (published["heartbeats"].as_u64(), ends),
-        (Some(heartbeats), 3)
+        (
+            sent_twice("A", "heartbeats"),
+            sent_twice("A", "end_of_session")
+        ),
+        (heartbeats, ends)
     );
+    assert!(heartbeats >= 2 && ends >= 1);
     let mut merged = a.clone();
     merged.extend(b.clone());
     for (line, messages) in [("A", &a), ("B", &b)] {
@@ -350,4 +362,64 @@ fn each_failure_has_its_message_and_exit_code() {
         (report["messages"].as_u64(), report["interrupted"].as_bool()),
         (Some(1), Some(true))
     );
+}
+
+/// Runs the simulator with a stdout that nobody reads.
+fn unread(arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_gateway-sim"))
+        .args(arguments)
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (itch, pcap) = (path("day.itch"), path("day.pcap"));
+    let generate = ["generate", "--messages", "1000", "--symbols", "20"];
+    let into_pcap = ["--line-a", "239.1.1.1:5001", "--output-pcap", &pcap];
+    for format in [&[][..], &["--json"]] {
+        for output in [&["--output", &itch][..], &into_pcap] {
+            let output = unread(&[&generate[..], output, format].concat());
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), &*stderr), (Some(0), ""));
+        }
+    }
+    assert_eq!(messages_of(Path::new(&itch)).len(), 1_000);
+    assert_eq!(
+        received(Path::new(&pcap), 5001).0.len(),
+        1_000,
+        "it publishes all the same"
+    );
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_told() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("skipped: no /dev/full");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("day.itch");
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway-sim"))
+        .args([
+            "generate",
+            "--messages",
+            "1000",
+            "--symbols",
+            "20",
+            "--output",
+        ])
+        .arg(&file)
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write to stdout"), "{stderr}");
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Pace, VirtualClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
-use gateway_sim::impairment::Impairments;
+use gateway_sim::impairment::{Impairments, REORDER_WAIT_NS};
 use gateway_sim::packetiser::PackOptions;
 use gateway_sim::publisher::{Line, PublishOptions, publish};
 use gateway_sim::ranges::Ranges;
@@ -29,9 +29,32 @@ const SESSION: Session = Session(*b"TEST      ");
 struct Receiver(Rc<RefCell<Vec<Outgoing>>>);
 
 impl Transmit for Receiver {
-    fn send(&mut self, packets: &[Outgoing]) -> io::Result<()> {
+    fn send(&mut self, packets: &[Outgoing]) -> (usize, io::Result<()>) {
         self.0.borrow_mut().extend_from_slice(packets);
-        Ok(())
+        (packets.len(), Ok(()))
+    }
+}
+
+/// A line that breaks after so many packets.
+struct Breaking {
+    receiver: Receiver,
+    left: usize,
+}
+
+impl Transmit for Breaking {
+    fn send(&mut self, packets: &[Outgoing]) -> (usize, io::Result<()>) {
+        let sent = packets.len().min(self.left);
+        self.left -= sent;
+        let (_, result) = self.receiver.send(&packets[..sent]);
+        let broken = || Err(io::ErrorKind::NetworkDown.into());
+        (
+            sent,
+            if sent < packets.len() {
+                broken()
+            } else {
+                result
+            },
+        )
     }
 }
 
@@ -45,14 +68,21 @@ struct Seen {
     ends: u64,
     /// First sequence numbers of data packets, with their times.
     order: Vec<(u64, u64)>,
+    /// Data packets that came behind a packet, of whatever kind, with a higher sequence number.
+    reordered: BTreeSet<u64>,
 }
 
 impl Receiver {
     fn seen(&self) -> Seen {
         let mut seen = Seen::default();
+        let mut highest = 0;
         for outgoing in self.0.borrow().iter() {
             let packet = Packet::parse(&outgoing.payload).unwrap();
             assert_eq!(packet.session, SESSION);
+            if packet.sequence < highest && matches!(packet.kind, PacketKind::Data { .. }) {
+                seen.reordered.insert(packet.sequence);
+            }
+            highest = highest.max(packet.sequence);
             match packet.kind {
                 PacketKind::Heartbeat => seen.heartbeats.push((outgoing.at_ns, packet.sequence)),
                 PacketKind::EndOfSession => seen.ends += 1,
@@ -138,14 +168,22 @@ fn messages_of(mut source: impl Source) -> Vec<Vec<u8>> {
 }
 
 fn impairments() -> impl Strategy<Value = Impairments> {
-    (0.0..0.5, 0.0..0.3, 0.0..0.3, 0_u64..200_000).prop_map(
-        |(loss, duplicate, reorder, delay_ns)| Impairments {
-            loss,
-            duplicate,
-            reorder,
-            delay_ns,
-        },
+    (
+        0.0..0.5,
+        0.0..0.3,
+        0.0..0.3,
+        0_u64..200_000,
+        prop_oneof![Just(0), 0_u64..200_000],
     )
+        .prop_map(
+            |(loss, duplicate, reorder, delay_ns, jitter_ns)| Impairments {
+                loss,
+                duplicate,
+                reorder,
+                delay_ns,
+                jitter_ns,
+            },
+        )
 }
 
 fn pace() -> impl Strategy<Value = Pace> {
@@ -185,17 +223,18 @@ proptest! {
             prop_assert_eq!(counts.messages_sent + counts.messages_dropped, report.messages);
             prop_assert_eq!(seen.packets, counts.packets_sent + counts.duplicated);
             prop_assert_eq!(seen.messages.len() as u64, counts.messages_sent);
-            prop_assert_eq!(seen.heartbeats.len() as u64, report.heartbeats);
-            prop_assert_eq!(seen.ends, report.end_of_session);
-            let mut highest = 0;
-            let mut late = std::collections::BTreeSet::new();
-            for (_, first) in &seen.order {
-                if *first < highest {
-                    late.insert(*first);
-                }
-                highest = highest.max(*first);
+            prop_assert_eq!(counts.packets_unsent + counts.messages_unsent, 0);
+            let of_packets: u64 = seen.messages.values().map(|(_, copies)| copies).sum();
+            prop_assert_eq!(of_packets, counts.messages_sent + counts.messages_duplicated);
+            for (seen, counts, offered) in [
+                (seen.heartbeats.len() as u64, counts.heartbeats, report.heartbeats),
+                (seen.ends, counts.end_of_session, report.end_of_session),
+            ] {
+                prop_assert!(seen > 0);
+                prop_assert_eq!(seen, counts.sent + counts.duplicated);
+                prop_assert_eq!(offered, counts.sent + counts.dropped);
             }
-            prop_assert_eq!(late.len() as u64, counts.reordered);
+            prop_assert_eq!(seen.reordered.len() as u64, counts.reordered);
             let mut dropped = Ranges::default();
             for sequence in first_sequence..first_sequence + messages {
                 match seen.messages.get(&sequence) {
@@ -321,32 +360,29 @@ fn silence_is_filled_with_heartbeats_that_announce_nothing_unsent() {
         (7 + 4 * SECOND, 2),
     ]);
     let (report, seen) = run(&mut source, options, &[Impairments::default(), reorder]);
-    for seen in &seen {
+    // On the second line everything waits to be overtaken, as long as it may, but by what is first and last.
+    for (seen, wait) in seen.iter().zip([0, REORDER_WAIT_NS]) {
         assert_eq!(
             seen.heartbeats,
             [
                 (0, 1),
-                (SECOND, 2),
-                (2 * SECOND, 2),
-                (3 * SECOND, 2),
+                (SECOND + wait, 2),
+                (2 * SECOND + wait, 2),
+                (3 * SECOND + wait, 2),
                 (4 * SECOND, 6)
             ],
             "at the start, each idle second, at the end"
         );
-        let times: Vec<_> = seen
-            .order
-            .iter()
-            .map(|(at_ns, first)| (*at_ns, *first))
-            .collect();
         assert_eq!(
-            times,
-            [(0, 1), (3 * SECOND + SECOND / 2, 2), (4 * SECOND, 5)]
+            seen.order,
+            [
+                (wait, 1),
+                (3 * SECOND + SECOND / 2 + wait, 2),
+                (4 * SECOND, 5)
+            ]
         );
     }
-    assert_eq!(
-        report.lines["B"].counts.reordered, 0,
-        "nothing is held back into silence"
-    );
+    assert_eq!(report.lines["B"].counts.reordered, 0);
     assert_eq!((report.messages, report.last_sequence), (3, 5));
 }
 
@@ -442,4 +478,73 @@ fn a_message_that_fits_no_packet_ends_the_session_behind_those_before_it() {
     assert_eq!(seen.messages.len(), 11);
     assert_eq!((report.messages, report.last_sequence), (11, 11));
     assert_eq!(report.lines["A"].counts.packets_sent, seen.packets);
+}
+
+/// However much a line loses, it tells where the session begins and ends; a dead one says nothing and holds up nobody.
+#[test]
+fn first_heartbeat_last_one_and_end_come_through() {
+    let lossy = Impairments {
+        loss: 0.95,
+        ..Impairments::default()
+    };
+    let dead = Impairments {
+        loss: 1.0,
+        ..Impairments::default()
+    };
+    for seed in 0..20 {
+        let (report, seen) = run(&mut day(seed, 30), options(seed), &[lossy, dead]);
+        assert_eq!(seen[0].heartbeats.first().unwrap().1, 1);
+        assert_eq!(seen[0].heartbeats.last().unwrap().1, 31);
+        assert!(seen[0].ends > 0);
+        assert_eq!(
+            seen[1].heartbeats.len() as u64 + seen[1].packets + seen[1].ends,
+            0
+        );
+        assert_eq!(report.lines["B"].counts.messages_dropped, 30);
+        assert!(report.heartbeats < 400, "{}", report.heartbeats);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A line that breaks ends the session; the report tells what was sent by then, and nothing more.
+    #[test]
+    fn what_could_not_be_sent_does_not_count_as_sent(
+        seed: u64,
+        lines in prop::collection::vec(impairments(), 2),
+        left in prop::collection::vec(0_usize..400, 2),
+        batch in 1_usize..=32,
+        pace in pace(),
+    ) {
+        let receivers = [Receiver::default(), Receiver::default()];
+        let outlets = lines.iter().zip(&receivers).zip(&left).zip(["A", "B"]);
+        let outlets = outlets.map(|(((impairments, receiver), left), name)| Line {
+            name: name.to_owned(),
+            destination: "239.1.1.1:5001".parse().unwrap(),
+            impairments: *impairments,
+            transmit: Box::new(Breaking { receiver: receiver.clone(), left: *left }),
+        });
+        let options = PublishOptions { batch, pace, ..options(seed) };
+        let (report, error) =
+            publish(&mut day(seed, 600), outlets.collect(), options, &mut VirtualClock::default(), &mut |_| ());
+
+        prop_assert_eq!(report.interrupted, error.is_some());
+        prop_assert_eq!(report.by_type.values().sum::<u64>(), report.messages);
+        let mut nowhere: BTreeSet<u64> = (1..=report.messages).collect();
+        for (receiver, line) in receivers.iter().zip(report.lines.values()) {
+            let (seen, counts) = (receiver.seen(), &line.counts);
+            prop_assert_eq!(counts.packets_sent + counts.packets_dropped + counts.packets_unsent, report.packets);
+            prop_assert_eq!(counts.messages_sent + counts.messages_dropped + counts.messages_unsent, report.messages);
+            prop_assert_eq!(seen.packets, counts.packets_sent + counts.duplicated);
+            prop_assert_eq!(seen.messages.len() as u64, counts.messages_sent);
+            prop_assert_eq!(seen.reordered.len() as u64, counts.reordered);
+            prop_assert_eq!(seen.heartbeats.len() as u64, counts.heartbeats.sent + counts.heartbeats.duplicated);
+            prop_assert_eq!(seen.ends, counts.end_of_session.sent + counts.end_of_session.duplicated);
+            nowhere.retain(|sequence| !seen.messages.contains_key(sequence));
+        }
+        let mut lost = Ranges::default();
+        nowhere.iter().for_each(|sequence| lost.add(*sequence, 1));
+        prop_assert_eq!(report.lost_on_both, lost);
+    }
 }

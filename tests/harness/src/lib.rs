@@ -28,4 +28,4 @@ pub use metrics::Metrics;
 pub use namespace::Namespace;
 pub use network::Network;
 pub use process::Running;
-pub use simulator::{Report, Simulator};
+pub use simulator::{LineReport, Report, Simulator};

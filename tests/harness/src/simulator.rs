@@ -32,9 +32,9 @@ pub struct Report {
     pub messages: u64,
     /// Packets offered to both lines, heartbeats left out.
     pub packets: u64,
-    /// Heartbeats sent on each line.
+    /// Heartbeats offered to each line.
     pub heartbeats: u64,
-    /// End-of-session packets sent on each line.
+    /// End-of-session packets offered to each line.
     pub end_of_session: u64,
     /// Messages by ITCH type.
     pub by_type: BTreeMap<String, u64>,
@@ -59,10 +59,49 @@ pub struct LineReport {
     pub packets_dropped: u64,
     /// Messages dropped.
     pub messages_dropped: u64,
-    /// Packets sent twice.
+    /// Data packets sent twice.
     pub duplicated: u64,
-    /// Packets sent after their successor.
+    /// Messages in them.
+    pub messages_duplicated: u64,
+    /// Data packets sent after a later one.
     pub reordered: u64,
+    /// Heartbeats.
+    pub heartbeats: ControlReport,
+    /// Ends of session.
+    pub end_of_session: ControlReport,
+}
+
+/// What became of packets without messages.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct ControlReport {
+    /// Sent, repetitions left out.
+    pub sent: u64,
+    /// Dropped on purpose.
+    pub dropped: u64,
+    /// Sent twice.
+    pub duplicated: u64,
+}
+
+impl LineReport {
+    /// Datagrams that a receiver of the line gets.
+    pub fn datagrams(&self) -> u64 {
+        let data = self.packets_sent + self.duplicated;
+        let control = [self.heartbeats, self.end_of_session];
+        data + control
+            .map(|kind| kind.sent + kind.duplicated)
+            .iter()
+            .sum::<u64>()
+    }
+
+    /// Datagrams that a receiver of a line without loss would get besides.
+    pub fn datagrams_dropped(&self) -> u64 {
+        self.packets_dropped + self.heartbeats.dropped + self.end_of_session.dropped
+    }
+
+    /// Messages that a receiver of the line gets, each as often as it comes.
+    pub fn messages_received(&self) -> u64 {
+        self.messages_sent + self.messages_duplicated
+    }
 }
 
 /// What was found in a capture.
@@ -85,15 +124,6 @@ impl Report {
     /// Reads what `gateway-sim --json` wrote to stdout.
     pub fn parse(stdout: &[u8]) -> Result<Self> {
         serde_json::from_slice(stdout).context("gateway-sim printed no report")
-    }
-
-    /// Datagrams that a receiver of line `name` gets.
-    pub fn datagrams(&self, name: &str) -> u64 {
-        let line = self
-            .lines
-            .get(name)
-            .map_or(0, |line| line.packets_sent + line.duplicated);
-        line + self.heartbeats + self.end_of_session
     }
 }
 

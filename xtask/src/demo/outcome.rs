@@ -51,7 +51,7 @@ pub(crate) struct Outcome {
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     pub(crate) name: String,
-    /// Heartbeats and the session's end included.
+    /// Heartbeats and the session's end included, here and below.
     pub(crate) packets_sent: u64,
     pub(crate) packets_dropped: u64,
     pub(crate) packets_received: u64,
@@ -114,8 +114,8 @@ impl Outcome {
                 .find(|received| received.name == *name);
             Line {
                 name: name.clone(),
-                packets_sent: report.datagrams(name),
-                packets_dropped: sent.packets_dropped,
+                packets_sent: sent.datagrams(),
+                packets_dropped: sent.datagrams_dropped(),
                 messages_dropped: sent.messages_dropped,
                 packets_received: received.map_or(0, |line| line.packets),
                 wins: received.map_or(0, |line| line.wins),
@@ -369,11 +369,13 @@ mod tests {
     fn report() -> Report {
         let line = json!({
             "packets_sent": 98, "messages_sent": 980, "packets_dropped": 2, "messages_dropped": 20,
-            "duplicated": 0, "reordered": 0,
+            "duplicated": 0, "messages_duplicated": 0, "reordered": 0,
+            "heartbeats": { "sent": 3, "dropped": 1, "duplicated": 0 },
+            "end_of_session": { "sent": 1, "dropped": 2, "duplicated": 0 },
         });
         serde_json::from_value(json!({
             "session": "DEMO", "first_sequence": 1, "last_sequence": 1000, "messages": 1000, "packets": 100,
-            "heartbeats": 3, "end_of_session": 1, "by_type": {}, "lines": { "A": line, "B": line },
+            "heartbeats": 4, "end_of_session": 3, "by_type": {}, "lines": { "A": line, "B": line },
             "lost_on_both": { "messages": 10, "ranges": [[101, 110]] }, "source": null, "elapsed_s": 1.0,
         }))
         .unwrap()

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use gateway_feed::moldudp64::Session;
 use gateway_sim::clock::Pace;
 use gateway_sim::flow::SYMBOLS_MAX;
+use gateway_sim::impairment::Impairments;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -58,8 +59,8 @@ pub(crate) struct Replay {
         long,
         requires = "interface",
         conflicts_with_all = [
-            "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "reorder", "delay_a_us", "delay_b_us",
-            "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
+            "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
+            "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
             "output_pcap",
         ]
     )]
@@ -124,17 +125,35 @@ pub(crate) struct Publish {
     /// Part of each line's packets that is sent twice, 0 to 1.
     #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
     pub(crate) duplicate: f64,
+    /// The same for line A alone.
+    #[arg(long, value_name = "F", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) duplicate_a: Option<f64>,
+    /// The same for line B alone.
+    #[arg(long, value_name = "F", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) duplicate_b: Option<f64>,
     /// Part of each line's packets that is overtaken by the next one to three, 0 to 1.
     ///
-    /// Only packets that follow each other within 300 µs overtake: at a lower rate none is reordered.
+    /// Such a packet waits for the next one for at most 100 ms, and once overtaken for 300 µs to be overtaken again.
     #[arg(long, value_name = "F", default_value = "0", value_parser = rate, help_heading = "Impairments")]
     pub(crate) reorder: f64,
+    /// The same for line A alone.
+    #[arg(long, value_name = "F", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) reorder_a: Option<f64>,
+    /// The same for line B alone.
+    #[arg(long, value_name = "F", value_parser = rate, help_heading = "Impairments")]
+    pub(crate) reorder_b: Option<f64>,
     /// Delay of line A in microseconds, at most a minute.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
     pub(crate) delay_a_us: u64,
     /// Delay of line B in microseconds, at most a minute.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
     pub(crate) delay_b_us: u64,
+    /// Further delay of each packet of line A, evenly from 0 to so many microseconds; packets keep their order.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
+    pub(crate) jitter_a_us: u64,
+    /// Further delay of each packet of line B, evenly from 0 to so many microseconds; packets keep their order.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
+    pub(crate) jitter_b_us: u64,
     /// Decides the impairments and the generated flow: the same seed gives the same packets.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -179,6 +198,28 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
+    /// What is done to the packets of line A.
+    pub(crate) fn impairments_a(&self) -> Impairments {
+        Impairments {
+            loss: self.loss_a,
+            duplicate: self.duplicate_a.unwrap_or(self.duplicate),
+            reorder: self.reorder_a.unwrap_or(self.reorder),
+            delay_ns: self.delay_a_us * 1_000,
+            jitter_ns: self.jitter_a_us * 1_000,
+        }
+    }
+
+    /// What is done to the packets of line B.
+    pub(crate) fn impairments_b(&self) -> Impairments {
+        Impairments {
+            loss: self.loss_b,
+            duplicate: self.duplicate_b.unwrap_or(self.duplicate),
+            reorder: self.reorder_b.unwrap_or(self.reorder),
+            delay_ns: self.delay_b_us * 1_000,
+            jitter_ns: self.jitter_b_us * 1_000,
+        }
+    }
+
     /// The pace, sped up.
     pub(crate) fn pace(&self) -> Pace {
         match self.pace {
@@ -243,6 +284,32 @@ mod tests {
     }
 
     #[test]
+    fn each_line_has_its_impairments_and_the_common_ones_where_it_has_none() {
+        let line = "gateway-sim generate --loss-a 0.1 --loss-b 0.2 --duplicate 0.3 --duplicate-b 0 --reorder 0.4 \
+                    --reorder-a 0.5 --delay-a-us 6 --jitter-a-us 7 --jitter-b-us 8";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Generate(generate) = arguments.command else {
+            panic!("{arguments:?}")
+        };
+        let a = Impairments {
+            loss: 0.1,
+            duplicate: 0.3,
+            reorder: 0.5,
+            delay_ns: 6_000,
+            jitter_ns: 7_000,
+        };
+        let b = Impairments {
+            loss: 0.2,
+            duplicate: 0.0,
+            reorder: 0.4,
+            delay_ns: 0,
+            jitter_ns: 8_000,
+        };
+        assert_eq!(generate.publish.impairments_a(), a);
+        assert_eq!(generate.publish.impairments_b(), b);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' ')).map(|_| ());
         parse("gateway-sim generate --line-a 239.1.1.1:5001 --loss-a 1 --pace rate=0.5").unwrap();
@@ -262,6 +329,7 @@ mod tests {
             "gateway-sim generate --session é",
             "gateway-sim replay f --raw",
             "gateway-sim replay f --raw --interface veth1 --loss-a 0.1",
+            "gateway-sim replay f --raw --interface veth1 --jitter-b-us 5",
             "gateway-sim replay",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use gateway_sim::counts::ControlCounts;
 use gateway_sim::inject::InjectReport;
 use gateway_sim::ranges::Ranges;
 use gateway_sim::report::Report;
@@ -50,12 +51,21 @@ impl Display for Summary<'_> {
                 counts.duplicated,
                 counts.reordered
             )?;
+            if counts.packets_unsent > 0 {
+                writeln!(
+                    f,
+                    "{:<29}NOT SENT: {} packets, {} messages",
+                    "", counts.packets_unsent, counts.messages_unsent
+                )?;
+            }
+            writeln!(
+                f,
+                "{:<29}heartbeats {}; ends of session {}",
+                "",
+                Control(&counts.heartbeats),
+                Control(&counts.end_of_session)
+            )?;
         }
-        writeln!(
-            f,
-            "on each line   {} heartbeats, {} end of session",
-            report.heartbeats, report.end_of_session
-        )?;
         if report.late_max_us > 0 {
             writeln!(
                 f,
@@ -63,7 +73,7 @@ impl Display for Summary<'_> {
                 report.late_max_us
             )?;
         }
-        writeln!(f, "lost on all    {}", Runs(&report.lost_on_both))?;
+        writeln!(f, "on no line     {}", Runs(&report.lost_on_both))?;
         if let Some(source) = &report.source {
             writeln!(
                 f,
@@ -77,6 +87,23 @@ impl Display for Summary<'_> {
                 source.duplicates
             )?;
             writeln!(f, "missing in it  {}", Runs(&source.missing))?;
+        }
+        Ok(())
+    }
+}
+
+struct Control<'a>(&'a ControlCounts);
+
+impl Display for Control<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ControlCounts {
+            sent,
+            dropped,
+            duplicated,
+        } = self.0;
+        write!(f, "{sent}")?;
+        if *dropped > 0 || *duplicated > 0 {
+            write!(f, " ({duplicated} of them twice), {dropped} dropped")?;
         }
         Ok(())
     }

@@ -100,9 +100,12 @@ pub struct PcapLine {
 }
 
 impl Transmit for PcapLine {
-    fn send(&mut self, packets: &[Outgoing]) -> io::Result<()> {
-        packets
-            .iter()
-            .try_for_each(|packet| self.file.write(self.destination, packet))
+    fn send(&mut self, packets: &[Outgoing]) -> (usize, io::Result<()>) {
+        for (written, packet) in packets.iter().enumerate() {
+            if let Err(error) = self.file.write(self.destination, packet) {
+                return (written, Err(error));
+            }
+        }
+        (packets.len(), Ok(()))
     }
 }

@@ -116,8 +116,8 @@ impl UdpLine {
 }
 
 impl Transmit for UdpLine {
-    fn send(&mut self, packets: &[Outgoing]) -> io::Result<()> {
-        send_all(&self.socket, packets.iter().map(|packet| &*packet.payload)).1
+    fn send(&mut self, packets: &[Outgoing]) -> (usize, io::Result<()>) {
+        send_all(&self.socket, packets.iter().map(|packet| &*packet.payload))
     }
 }
 
