@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::ConfigFile;
 use super::exit::{Exit, Failure};
+use super::output::{print_line, tell};
 use crate::config::{self, Config, ConfigError};
 
 /// Options of `gateway check`.
@@ -22,23 +23,18 @@ impl Check {
         match config::load(&self.file.config) {
             Ok(config) => {
                 if self.json {
-                    println!(
-                        "{}",
-                        json!({ "ok": true, "problems": [], "warnings": config.warnings })
+                    return print_line(
+                        json!({ "ok": true, "problems": [], "warnings": config.warnings }),
                     );
-                } else {
-                    println!("{}", summary(&config));
-                    for warning in &config.warnings {
-                        eprintln!("warning: {warning}");
-                    }
+                }
+                print_line(summary(&config))?;
+                for warning in &config.warnings {
+                    tell(format_args!("warning: {warning}"));
                 }
                 Ok(())
             }
             Err(ConfigError::Invalid { problems, .. }) if self.json => {
-                println!(
-                    "{}",
-                    json!({ "ok": false, "problems": problems, "warnings": [] })
-                );
+                print_line(json!({ "ok": false, "problems": problems, "warnings": [] }))?;
                 Err(Failure::new(Exit::Configuration, ""))
             }
             Err(error) => Err(error.into()),

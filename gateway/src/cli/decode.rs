@@ -57,9 +57,9 @@ impl Decode {
             if self.json {
                 let text = serde_json::to_string(&summary)
                     .map_err(|error| Failure::new(Exit::Internal, error))?;
-                println!("{text}");
+                super::output::print_line(text)?;
             } else {
-                print!("{}", table(&summary));
+                super::output::print(table(&summary))?;
             }
         }
         result.map_err(|error| {

@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 pub mod exit;
+mod output;
 mod record;
 mod run;
 mod status;
@@ -99,7 +100,7 @@ pub fn main() -> ExitCode {
 
 fn report(failure: &Failure) -> ExitCode {
     if !failure.message.is_empty() {
-        eprintln!("gateway: {failure}");
+        output::tell(format_args!("gateway: {failure}"));
     }
     failure.exit.into()
 }

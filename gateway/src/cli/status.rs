@@ -6,6 +6,7 @@ use clap::Args;
 use gateway_client::Client;
 
 use super::exit::{Exit, Failure};
+use super::output::{print, print_line};
 use super::tail::unreachable;
 use crate::service::status::{Count, Status};
 
@@ -25,8 +26,7 @@ impl ShowStatus {
         let client = Client::connect(&self.socket).map_err(unreachable)?;
         let text = client.status().map_err(unreachable)?;
         if self.json {
-            println!("{text}");
-            return Ok(());
+            return print_line(text);
         }
         let status: Status = serde_json::from_str(&text).map_err(|error| {
             Failure::new(
@@ -34,8 +34,7 @@ impl ShowStatus {
                 format!("the gateway's status makes no sense ({error}): use a gateway and a command of the same version"),
             )
         })?;
-        print!("{}", page(&status));
-        Ok(())
+        print(page(&status))
     }
 }
 
