@@ -22,15 +22,25 @@ use crate::{
 };
 
 /// Makes the compiler build each record, and counts them.
-#[derive(Default)]
-struct Look {
-    records: u64,
+pub(crate) struct Look {
+    wants: Outputs,
+    pub(crate) records: u64,
+}
+
+impl Look {
+    /// Asks for records of `output`.
+    pub(crate) const fn new(output: Output) -> Self {
+        Self {
+            wants: Outputs::NONE.with(output),
+            records: 0,
+        }
+    }
 }
 
 impl RecordSink for Look {
     #[inline]
     fn wants(&self, _: InstrumentId) -> Outputs {
-        Outputs::NONE.with(Output::Plain)
+        self.wants
     }
 
     #[inline]
@@ -47,7 +57,7 @@ impl RecordSink for Look {
 /// Decodes the whole input; returns how many messages, and how many records they gave.
 fn ours(input: &Input) -> Result<(u64, u64)> {
     let mut decoder = ItchDecoder::new(&ItchConfig::default())?;
-    let mut sink = Look::default();
+    let mut sink = Look::new(Output::Plain);
     let mut context = MessageContext {
         sequence: 0,
         ts_recv: 1_577_716_200_000_000_000,

@@ -84,7 +84,7 @@ fn simulated() -> Vec<u8> {
 }
 
 /// Splits a stream of length-prefixed messages; stops where it is cut.
-fn split(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn split(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = stream.split_first_chunk::<2>()?;
         let (message, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;

@@ -4,10 +4,13 @@
 //! interleaved runs. Nothing here is a test; no test asserts a time.
 
 mod decode;
+mod flow;
+mod full;
 mod harness;
 mod input;
 mod machine;
 mod memory;
+mod orders;
 mod pipeline;
 mod report;
 mod rivals;
@@ -35,6 +38,10 @@ struct Arguments {
 enum Name {
     /// Message → `plain` records, beside the crates `itch5` and `itchy`.
     Decode,
+    /// Message → `full` records behind the order index, beside `plain` and the same crates.
+    Full,
+    /// The order index beside other maps, on the same operations.
+    Orders,
     /// Packet in memory → arbitrate → decode → publish.
     Pipeline,
     /// Resident memory of a running gateway.
@@ -45,6 +52,8 @@ impl Name {
     fn run(self, runs: usize) -> Result<Vec<Row>> {
         match self {
             Self::Decode => decode::run(runs),
+            Self::Full => full::run(runs),
+            Self::Orders => orders::run(runs),
             Self::Pipeline => pipeline::run(runs),
             Self::Memory => memory::run(runs),
         }

@@ -4,7 +4,7 @@
 //! is left out. `itch5`'s bare decode of the same messages runs beside it and tells how fast the machine is just now.
 //! No reader is attached: a reader at the head costs the publisher its cache line (see `queue`).
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gateway::worker::{
     filter::{Filter, Want},
     sink::{ChannelSink, Outlet},
@@ -13,55 +13,18 @@ use gateway_feed::{
     arbitration::LineId,
     channel::{Channel, ChannelConfig},
     itch50::{ItchConfig, ItchDecoder},
-    moldudp64::{MoldUdp64, PacketBuilder, Session},
+    moldudp64::MoldUdp64,
     sink::Output,
 };
 use gateway_queue::{Publisher, PublisherOptions, clock::Clock};
 
 use crate::{
+    flow::Packets,
     harness::{Case, Run, interleave},
     input::Input,
     report::{Goal, Row, Samples},
     rivals,
 };
-
-/// MoldUDP64 packets, back to back.
-struct Packets {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Packets {
-    /// Packs the input's messages, `per_packet` at a time.
-    fn build(input: &Input, per_packet: usize) -> Result<Self> {
-        let session = Session::from_name("BENCH").context("a session name of ten bytes at most")?;
-        let mut builder = PacketBuilder::new(session, 1, 1_472);
-        let mut packets = Self {
-            bytes: Vec::with_capacity(input.stream.len() * 2),
-            ends: Vec::new(),
-        };
-        let mut finish = |builder: &mut PacketBuilder| {
-            builder.finish(|packet| packets.bytes.extend_from_slice(packet));
-            packets.ends.push(packets.bytes.len());
-        };
-        for message in input.messages() {
-            builder.push(message)?;
-            if usize::from(builder.count()) == per_packet {
-                finish(&mut builder);
-            }
-        }
-        if builder.count() > 0 {
-            finish(&mut builder);
-        }
-        Ok(packets)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.iter().scan(0, |start, &end| {
-            Some(&self.bytes[std::mem::replace(start, end)..end])
-        })
-    }
-}
 
 /// What a worker holds for one channel and one queue.
 struct Worker {
@@ -118,8 +81,8 @@ impl Worker {
 /// When the input or a queue cannot be had.
 pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let input = Input::load()?;
-    let thirty = Packets::build(&input, 30)?;
-    let one = Packets::build(&input, 1)?;
+    let thirty = Packets::build(&input.stream, 30, 1)?;
+    let one = Packets::build(&input.stream, 1, 1)?;
     let mut probe = Worker::new()?;
     let messages = probe.drain(&thirty, 1);
     anyhow::ensure!(
