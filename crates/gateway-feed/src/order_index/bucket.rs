@@ -6,11 +6,22 @@ use super::RestingOrder;
 
 /// Orders in a bucket.
 pub(super) const PLACES: usize = 3;
-/// [`Bucket::passed`] counts no further than this.
-pub(super) const PASSED_MANY: u8 = u8::MAX;
+/// [`Bucket::passed`] counts no further than this, and from there on says "many" until all is forgotten.
+const PASSED_MANY: u8 = u8::MAX;
 
-/// No order is in a place whose side is this; a side is a letter.
+/// Codes of the sides in a bucket. A vacant place has no order, whatever its other fields say.
 const VACANT: u8 = 0;
+const BID: u8 = 1;
+const ASK: u8 = 2;
+const NO_SIDE: u8 = 3;
+
+/// Sides by their codes. A table, because which side an order has is what no branch predictor can know.
+static SIDES: [Side; 4] = {
+    let mut sides = [Side::None; 4];
+    sides[BID as usize] = Side::Bid;
+    sides[ASK as usize] = Side::Ask;
+    sides
+};
 
 /// Three orders, field by field. All zero, as fresh memory is, means empty.
 #[derive(Debug)]
@@ -22,8 +33,9 @@ pub(super) struct Bucket {
     /// The rest of the line means something in the index's current generation only.
     pub(super) generation: u32,
     instruments: [u16; PLACES],
+    /// Codes.
     sides: [u8; PLACES],
-    /// Orders that belong here or before and went on to a bucket behind, because this one was full.
+    /// Orders that found this bucket full and went on to another.
     pub(super) passed: u8,
 }
 
@@ -43,31 +55,35 @@ impl Bucket {
     /// The place of `reference`.
     #[inline(always)]
     pub(super) fn find(&self, reference: u64) -> Option<usize> {
-        (0..PLACES)
-            .find(|&place| self.references[place] == reference && self.sides[place] != VACANT)
+        self.first(|place| (self.references[place] == reference) & (self.sides[place] != VACANT))
     }
 
     /// A place without an order.
     #[inline(always)]
     pub(super) fn vacant(&self) -> Option<usize> {
-        (0..PLACES).find(|&place| self.sides[place] == VACANT)
+        self.first(|place| self.sides[place] == VACANT)
     }
 
-    /// The order in a place; `None` for a vacant one.
+    /// The first place that `is` says yes to. All are asked, and the answers are counted rather than branched on: where
+    /// an order lies in its bucket is chance, and a mispredicted branch costs more than two comparisons.
     #[inline(always)]
-    pub(super) fn order(&self, place: usize) -> Option<RestingOrder> {
-        let side = match self.sides[place] {
-            VACANT => return None,
-            BID => Side::Bid,
-            ASK => Side::Ask,
-            _ => Side::None,
-        };
-        Some(RestingOrder {
+    fn first(&self, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut yes = 0_u32;
+        for place in 0..PLACES {
+            yes |= u32::from(is(place)) << place;
+        }
+        (yes != 0).then(|| yes.trailing_zeros() as usize)
+    }
+
+    /// The order in a place that is not vacant.
+    #[inline(always)]
+    pub(super) fn order(&self, place: usize) -> RestingOrder {
+        RestingOrder {
             price: self.prices[place],
             size: self.sizes[place],
             instrument: self.instruments[place],
-            side,
-        })
+            side: SIDES[usize::from(self.sides[place] & 3)],
+        }
     }
 
     #[inline(always)]
@@ -76,7 +92,7 @@ impl Bucket {
         self.prices[place] = order.price;
         self.sizes[place] = order.size;
         self.instruments[place] = order.instrument;
-        self.sides[place] = order.side as u8;
+        self.sides[place] = code(order.side);
     }
 
     #[inline(always)]
@@ -94,10 +110,21 @@ impl Bucket {
     pub(super) fn pass(&mut self) {
         self.passed = self.passed.saturating_add(1);
     }
+
+    /// Notes that an order that went on from here is gone.
+    #[inline(always)]
+    pub(super) fn unpass(&mut self) {
+        if self.passed != PASSED_MANY {
+            self.passed -= 1;
+        }
+    }
 }
 
-const BID: u8 = Side::Bid as u8;
-const ASK: u8 = Side::Ask as u8;
-
-// An order's side is never what says that there is no order.
-const _: () = assert!(Side::None as u8 != VACANT && BID != VACANT && ASK != VACANT);
+#[inline(always)]
+const fn code(side: Side) -> u8 {
+    match side {
+        Side::Bid => BID,
+        Side::Ask => ASK,
+        Side::None => NO_SIDE,
+    }
+}

@@ -4,8 +4,8 @@ use std::io;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-use super::OrderIndexError;
 use super::bucket::Bucket;
+use super::{OrderIndexError, PROBES_MAX};
 
 /// Binary logarithm of the huge pages asked for (2 MiB).
 const HUGE_PAGE_BITS: u8 = 21;
@@ -29,17 +29,15 @@ pub enum Backing {
 #[derive(Debug)]
 pub(super) struct Buckets {
     memory: MmapMut,
-    /// Buckets in which an order can be at home.
-    homes: u64,
-    /// Buckets in all: some more behind the last home, so that no chain leaves the memory.
     total: usize,
     backing: Backing,
 }
 
 impl Buckets {
-    /// `homes` buckets and `behind` more, all empty.
-    pub(super) fn new(homes: u64, behind: u64) -> Result<Self, OrderIndexError> {
-        let total = (homes + behind) as usize;
+    /// `buckets` of them, all empty: a multiple of [`PROBES_MAX`].
+    pub(super) fn new(buckets: u64) -> Result<Self, OrderIndexError> {
+        debug_assert!(buckets.is_multiple_of(PROBES_MAX as u64));
+        let total = buckets as usize;
         let bytes = total * size_of::<Bucket>();
         let (memory, backing) = map(bytes).map_err(|source| OrderIndexError::Memory {
             bytes: bytes as u64,
@@ -47,7 +45,6 @@ impl Buckets {
         })?;
         Ok(Self {
             memory,
-            homes,
             total,
             backing,
         })
@@ -61,19 +58,19 @@ impl Buckets {
         self.backing
     }
 
-    /// Where an order of that reference belongs: below `homes`.
+    /// Where an order of that reference belongs: below the number of buckets.
     #[inline(always)]
     pub(super) fn home(&self, reference: u64) -> usize {
         let spread = reference.wrapping_mul(GOLDEN);
-        ((u128::from(spread) * u128::from(self.homes)) >> 64) as usize
+        ((u128::from(spread) * self.total as u128) >> 64) as usize
     }
 
     #[inline(always)]
     pub(super) fn get(&self, bucket: usize) -> &Bucket {
         debug_assert!(bucket < self.total);
-        // SAFETY: callers name a home plus less than the buckets behind, so the bucket lies in the mapping, which
-        // begins on a page and so is aligned for it. Any bytes are a valid `Bucket`. The mapping is private and
-        // borrowed as `self` is.
+        // SAFETY: callers name a home, or one of which only bits below `PROBES_MAX` differ; there is a multiple of that
+        // many buckets, so this one lies in the mapping, which begins on a page and so is aligned for it. Any bytes are
+        // a valid `Bucket`. The mapping is private and borrowed as `self` is.
         unsafe { &*self.memory.as_ptr().cast::<Bucket>().add(bucket) }
     }
 

@@ -1,9 +1,9 @@
 //! The resting orders of a channel by their reference: what messages that only name an order leave out.
 //!
-//! A table of buckets of one cache line each. A bucket holds three orders, field by field, and how many orders that
-//! belong here found it full and went on to a bucket behind. So a look-up touches one line for nine orders of ten,
-//! knows without a second line when there is nothing to find, and can be prefetched, because the line follows from the
-//! reference alone. A removal frees the place at once: no tombstones, nothing to sweep. Every operation looks at
+//! A table of buckets of one cache line each. A bucket holds three orders, field by field, and how many orders found it
+//! full and went on to another one. So a look-up touches one line for nine orders of ten, knows without a second line
+//! when there is nothing to find, and can be prefetched, because the line follows from the reference alone. The second
+//! bucket to try is the other line of the pair that processors fetch together. A removal frees the place at once: no tombstones, nothing to sweep. Every operation looks at
 //! [`PROBES_MAX`] buckets at most, whatever the references are; an order that finds no place there, or comes when
 //! `orders_max` orders rest, is refused and the caller told. Forgetting everything is one store.
 //!
@@ -19,11 +19,10 @@ use dbn::Side;
 
 pub use memory::Backing;
 
-use bucket::PASSED_MANY;
 use memory::Buckets;
 
-/// The most buckets that an operation looks at.
-pub const PROBES_MAX: usize = 32;
+/// The most buckets that an operation looks at: those that share all but the low bits of their number.
+pub const PROBES_MAX: usize = 64;
 /// Orders for each four buckets, on average, when `orders_max` rest: 58 % of the places, 36.6 bytes an order.
 const ORDERS_PER_FOUR_BUCKETS: u64 = 7;
 
@@ -94,11 +93,9 @@ impl OrderIndex {
         if orders_max == 0 || orders_max > ORDERS_MAX {
             return Err(OrderIndexError::OrdersMax { orders_max });
         }
-        // One home for each bucket behind the last too, so that no chain wraps around.
-        let homes = (u64::from(orders_max) * 4).div_ceil(ORDERS_PER_FOUR_BUCKETS);
-        let buckets = Buckets::new(homes, PROBES_MAX as u64 - 1)?;
+        let buckets = (u64::from(orders_max) * 4).div_ceil(ORDERS_PER_FOUR_BUCKETS);
         Ok(Self {
-            buckets,
+            buckets: Buckets::new(buckets.next_multiple_of(PROBES_MAX as u64))?,
             generation: 1,
             live: 0,
             orders_max,
@@ -147,18 +144,17 @@ impl OrderIndex {
     #[must_use]
     #[inline]
     pub fn get(&self, reference: u64) -> Option<RestingOrder> {
-        let (bucket, place) = self.find(reference)?;
-        self.buckets.get(bucket).order(place)
+        let position = self.find(reference)?;
+        Some(self.buckets.get(position.bucket()).order(position.place))
     }
 
     /// Remembers an order.
     #[inline]
     pub fn insert(&mut self, reference: u64, order: RestingOrder) -> Insertion {
-        let generation = self.generation;
         let home = self.buckets.home(reference);
         let first = self.buckets.get_mut(home);
-        first.renew(generation);
-        // Nine of ten: the bucket has a place, and no order went on from it, so none of this reference is behind.
+        first.renew(self.generation);
+        // Most often the bucket has a place, and no order went on from it, so none of this reference is elsewhere.
         if first.passed == 0
             && first.find(reference).is_none()
             && self.live < self.orders_max
@@ -171,44 +167,50 @@ impl OrderIndex {
         self.insert_far(home, reference, order)
     }
 
-    #[inline(never)]
+    /// Looks along the whole way for an order of that reference, and for the first place that is vacant.
     fn insert_far(&mut self, home: usize, reference: u64, order: RestingOrder) -> Insertion {
-        if let Some((bucket, place)) = self.find(reference) {
-            let bucket = self.buckets.get_mut(bucket);
-            let before = bucket.order(place);
-            bucket.put(place, reference, order);
-            return before.map_or(Insertion::New, Insertion::Replaced);
-        }
-        if self.live >= self.orders_max {
-            return Insertion::Full;
-        }
-        let generation = self.generation;
-        for probe in home..home + PROBES_MAX {
-            let bucket = self.buckets.get_mut(probe);
-            bucket.renew(generation);
-            if let Some(place) = bucket.vacant() {
+        let mut found = None;
+        let mut searching = true;
+        for probe in 0..PROBES_MAX {
+            let at = home ^ probe;
+            let bucket = self.buckets.get_mut(at);
+            bucket.renew(self.generation);
+            if searching && let Some(place) = bucket.find(reference) {
+                let before = bucket.order(place);
                 bucket.put(place, reference, order);
-                for full in home..probe {
-                    self.buckets.get_mut(full).pass();
-                }
-                self.live += 1;
-                return Insertion::New;
+                return Insertion::Replaced(before);
+            }
+            searching &= bucket.passed != 0;
+            if found.is_none() {
+                found = bucket.vacant().map(|place| (probe, place));
+            }
+            if !searching && found.is_some() {
+                break;
             }
         }
-        Insertion::Full
+        let Some((probes, place)) = found.filter(|_| self.live < self.orders_max) else {
+            return Insertion::Full;
+        };
+        for probe in 0..probes {
+            self.buckets.get_mut(home ^ probe).pass();
+        }
+        let bucket = self.buckets.get_mut(home ^ probes);
+        bucket.put(place, reference, order);
+        self.live += 1;
+        Insertion::New
     }
 
     /// Takes `size` off the order of that reference and forgets it where nothing is left. Returns the order as it was
     /// before.
     #[inline]
     pub fn reduce(&mut self, reference: u64, size: u32) -> Option<RestingOrder> {
-        let (at, place) = self.find(reference)?;
-        let bucket = self.buckets.get_mut(at);
-        let before = bucket.order(place)?;
+        let position = self.find(reference)?;
+        let bucket = self.buckets.get_mut(position.bucket());
+        let before = bucket.order(position.place);
         if before.size > size {
-            bucket.set_size(place, before.size - size);
+            bucket.set_size(position.place, before.size - size);
         } else {
-            self.free(reference, at, place);
+            self.free(position);
         }
         Some(before)
     }
@@ -216,9 +218,9 @@ impl OrderIndex {
     /// Forgets the order of that reference and returns it.
     #[inline]
     pub fn remove(&mut self, reference: u64) -> Option<RestingOrder> {
-        let (at, place) = self.find(reference)?;
-        let before = self.buckets.get(at).order(place)?;
-        self.free(reference, at, place);
+        let position = self.find(reference)?;
+        let before = self.buckets.get(position.bucket()).order(position.place);
+        self.free(position);
         Some(before)
     }
 
@@ -233,16 +235,17 @@ impl OrderIndex {
         self.generation += 1;
     }
 
+    /// Where the order of that reference lies: its home, how many buckets it passed, its place in the bucket.
     #[inline(always)]
-    fn find(&self, reference: u64) -> Option<(usize, usize)> {
+    fn find(&self, reference: u64) -> Option<Position> {
         let home = self.buckets.home(reference);
-        for probe in home..home + PROBES_MAX {
-            let bucket = self.buckets.get(probe);
+        for probe in 0..PROBES_MAX {
+            let bucket = self.buckets.get(home ^ probe);
             if bucket.generation != self.generation {
                 return None;
             }
             if let Some(place) = bucket.find(reference) {
-                return Some((probe, place));
+                return Some(Position { home, probe, place });
             }
             if bucket.passed == 0 {
                 return None;
@@ -252,16 +255,27 @@ impl OrderIndex {
     }
 
     #[inline(always)]
-    fn free(&mut self, reference: u64, at: usize, place: usize) {
-        self.buckets.get_mut(at).vacate(place);
+    fn free(&mut self, position: Position) {
+        let Position { home, probe, place } = position;
+        self.buckets.get_mut(home ^ probe).vacate(place);
         self.live -= 1;
-        let home = self.buckets.home(reference);
-        for full in home..at {
-            let bucket = self.buckets.get_mut(full);
-            // Once so many passed that the count stands at its end, it says "many" until all is forgotten.
-            if bucket.passed != PASSED_MANY {
-                bucket.passed -= 1;
-            }
+        for passed in 0..probe {
+            self.buckets.get_mut(home ^ passed).unpass();
         }
+    }
+}
+
+/// Where an order lies.
+#[derive(Clone, Copy)]
+struct Position {
+    home: usize,
+    /// Buckets passed on the way from there.
+    probe: usize,
+    place: usize,
+}
+
+impl Position {
+    const fn bucket(self) -> usize {
+        self.home ^ self.probe
     }
 }
