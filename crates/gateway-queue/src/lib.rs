@@ -10,6 +10,7 @@
 //! | [`ring`] | the protocol itself, over any memory: what loom explores |
 //! | [`layout`] | the header page, its versions and its validation |
 //! | [`clock`] | nanoseconds since the Unix epoch from the processor's counter |
+//! | [`anchors`] | how a clock is corrected while others read it: what loom explores, too |
 //! | [`PositionPage`], [`PositionWriter`] | where a reader says how far it is |
 //! | [`Asleep`], [`Bells`] | readers that sleep in the kernel, and the gateway's helper that wakes them |
 //!
@@ -23,6 +24,7 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("the queue's layout is little-endian, and so must be the machine");
 
+pub mod anchors;
 pub mod ring;
 pub mod sync;
 
@@ -31,13 +33,19 @@ mod bells;
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
+mod create;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod futex;
 #[cfg(not(loom))]
+mod handle;
+#[cfg(not(loom))]
 pub mod layout;
 #[cfg(not(loom))]
 mod mapping;
+#[cfg(not(loom))]
+mod options;
 #[cfg(not(loom))]
 mod position;
 #[cfg(not(loom))]
@@ -56,11 +64,15 @@ pub use error::QueueError;
 #[cfg(not(loom))]
 pub use futex::Woken;
 #[cfg(not(loom))]
+pub use handle::QueueHandle;
+#[cfg(not(loom))]
 pub use mapping::{HugePages, MemoryReport};
+#[cfg(not(loom))]
+pub use options::PublisherOptions;
 #[cfg(not(loom))]
 pub use position::{PositionPage, PositionWriter, ReaderPosition};
 #[cfg(not(loom))]
-pub use publisher::{Publisher, PublisherOptions, QueueHandle};
+pub use publisher::Publisher;
 #[cfg(not(loom))]
 pub use ring::{Closed, Ending, OnLapped};
 #[cfg(not(loom))]

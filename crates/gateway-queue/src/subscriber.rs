@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::clock::Clock;
+use crate::create::SEALS;
 use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, State, StaticHeader};
 use crate::mapping::{self, Mapping};
-use crate::publisher::SEALS;
 use crate::ring::{self, Closed, OnLapped, Reader, Step};
 use crate::shared::MappedRing;
 use crate::sync::Ordering;

@@ -1,7 +1,7 @@
-//! The atomics of the ring: the machine's, or loom's models of them; and the places where their order matters.
+//! The atomics of what loom models: the machine's, or loom's; and the places where their order matters.
 //!
-//! Only [`crate::ring`] is modelled. It names its atomics through this module alone, and each of its fences and
-//! orderings by its [`Site`]. In the product a site is a word of documentation: [`ordered`] and [`fence_at`] pass
+//! [`crate::ring`] is modelled, and how a clock is corrected. They name their atomics through this module alone, and
+//! each of their fences and orderings by its [`Site`]. In the product a site is a word of documentation: [`ordered`] and [`fence_at`] pass
 //! their ordering on. Under loom one site at a time can be weakened (`weakened`), and a test for each asserts that
 //! a model then fails: an ordering that no model needs is one that the protocol does not need.
 
@@ -50,11 +50,21 @@ pub enum Site {
     AsleepThenAwaited,
     /// Reader: the magic before the rest of the static page. Partner: [`Self::PageThenMagic`].
     MagicThenPage,
+    /// Clock, when it is corrected: the last version before the words of the anchor that takes its predecessor's
+    /// place. Partner: [`Self::AnchorThenSameVersion`].
+    LastVersionThenAnchor,
+    /// Clock, when it is corrected: an anchor before its version. Partner: [`Self::VersionThenAnchor`].
+    AnchorThenVersion,
+    /// Clock, when it is read: a version before its anchor. Partner: [`Self::AnchorThenVersion`].
+    VersionThenAnchor,
+    /// Clock, when it is read: an anchor before the second look at its version. Partner:
+    /// [`Self::LastVersionThenAnchor`].
+    AnchorThenSameVersion,
 }
 
 impl Site {
     /// Every site.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::ReservationThenPayload,
         Self::ReservationThenPayloads,
         Self::PayloadThenSequence,
@@ -71,6 +81,10 @@ impl Site {
         Self::MagicThenPage,
         Self::AwaitedThenAsleep,
         Self::AsleepThenAwaited,
+        Self::LastVersionThenAnchor,
+        Self::AnchorThenVersion,
+        Self::VersionThenAnchor,
+        Self::AnchorThenSameVersion,
     ];
 }
 

@@ -54,6 +54,13 @@ fn needed_for(site: Site) -> (fn(), &'static str) {
         Site::AwaitedThenAsleep | Site::AsleepThenAwaited => {
             (nobody_sleeps_through_a_record, "rung for another")
         }
+        Site::LastVersionThenAnchor
+        | Site::AnchorThenVersion
+        | Site::VersionThenAnchor
+        | Site::AnchorThenSameVersion => (
+            a_clock_is_read_by_one_anchor_and_never_by_an_earlier_one,
+            "two anchors at once",
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What readers are promised, each promise a test that explores a writer and a reader.
 
 use gateway_queue::RECORD_WORDS_MAX;
+use gateway_queue::anchors::{Anchor, Anchors};
 use gateway_queue::ring::{
     Closed, Ending, Geometry, Memory, OnLapped, Reader, State, Step, Writer, end, ended, load_page,
     store_page,
@@ -263,5 +264,32 @@ pub(crate) fn a_static_page_with_its_magic_is_whole() {
         load_page(&mut page, |index| &words[index]);
         assert!(page[0] == 0 || page == PAGE, "half a page: {page:?}");
         making.join().unwrap();
+    });
+}
+
+/// A clock that is corrected while it is read.
+#[test]
+pub(crate) fn a_clock_is_read_by_one_anchor_and_never_by_an_earlier_one() {
+    explore(|| {
+        let anchor = |number| Anchor {
+            ticks: number,
+            ns: number,
+            rate: number,
+        };
+        let anchors = Arc::new(Anchors::new(anchor(0)));
+        let written = Arc::clone(&anchors);
+        let correcting = thread::spawn(move || {
+            for number in 1..=3 {
+                written.store(anchor(number));
+            }
+        });
+        let mut last = 0;
+        for _ in 0..2 {
+            let found = anchors.load();
+            assert_eq!(found, anchor(found.ticks), "two anchors at once");
+            assert!(found.ticks >= last, "an earlier anchor");
+            last = found.ticks;
+        }
+        correcting.join().unwrap();
     });
 }

@@ -9,11 +9,13 @@
 //! Where the counter is not invariant (old or emulated processors) and on other architectures ticks *are* nanoseconds
 //! of `CLOCK_REALTIME`, read by the C library without entering the kernel on most machines.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+mod counter;
+
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::anchors::{Anchor, Anchors};
+use counter::{realtime_ns, simultaneous, tsc_is_invariant};
 
 /// Errors above this are steps of the wall clock, not drift: 1 ms.
 const STEP_NS: i64 = 1_000_000;
@@ -52,30 +54,8 @@ pub struct Calibration {
 #[derive(Debug)]
 pub struct Clock {
     source: Source,
-    /// How many anchors there were; its lowest bit says which of the two counts. The other is the next one's place, so
-    /// that a writer that is preempted half-way holds up nobody.
-    version: AtomicU64,
-    anchors: [Anchor; 2],
+    anchors: Anchors,
     base: Mutex<Base>,
-}
-
-/// From when on, and how, ticks become nanoseconds.
-#[derive(Debug)]
-struct Anchor {
-    ticks: AtomicU64,
-    ns: AtomicU64,
-    /// 2⁻³² nanoseconds a tick.
-    rate: AtomicU64,
-}
-
-impl Anchor {
-    fn new(ticks: u64, ns: u64, ns_per_tick: f64) -> Self {
-        Self {
-            ticks: AtomicU64::new(ticks),
-            ns: AtomicU64::new(ns),
-            rate: AtomicU64::new((ns_per_tick * RATE_ONE) as u64),
-        }
-    }
 }
 
 /// A simultaneous reading of both clocks, and the counter's true rate as last measured.
@@ -132,8 +112,7 @@ impl Clock {
     fn anchored(source: Source, ticks: u64, ns: u64, base: Base) -> Self {
         Self {
             source,
-            version: AtomicU64::new(0),
-            anchors: [0, 1].map(|_| Anchor::new(ticks, ns, base.ns_per_tick)),
+            anchors: Anchors::new(anchor(ticks, ns, base.ns_per_tick)),
             base: Mutex::new(base),
         }
     }
@@ -153,7 +132,7 @@ impl Clock {
     /// Ticks a second.
     #[must_use]
     pub fn hz(&self) -> f64 {
-        1e9 * RATE_ONE / self.rate() as f64
+        1e9 * RATE_ONE / self.anchors.rate() as f64
     }
 
     /// The counter now; [`Self::at`] converts it. About 10 ns.
@@ -180,35 +159,14 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn at(&self, ticks: u64) -> u64 {
-        loop {
-            // Partner: the Release store of the version in `set_anchor`: its anchor is whole.
-            let version = self.version.load(Ordering::Acquire);
-            let anchor = &self.anchors[(version & 1) as usize];
-            let anchor_ticks = anchor.ticks.load(Ordering::Relaxed);
-            let anchor_ns = anchor.ns.load(Ordering::Relaxed);
-            let rate = anchor.rate.load(Ordering::Relaxed);
-            // Partner: the Release fence in `set_anchor`: a word of the anchor after the next brings the next one's
-            // version along.
-            fence(Ordering::Acquire);
-            if self.version.load(Ordering::Relaxed) == version {
-                return convert(ticks, anchor_ticks, anchor_ns, rate);
-            }
-        }
-    }
-
-    fn rate(&self) -> u64 {
-        // One word, of this anchor or the one before or after it: each is a rate.
-        let version = self.version.load(Ordering::Relaxed);
-        self.anchors[(version & 1) as usize]
-            .rate
-            .load(Ordering::Relaxed)
+        convert(ticks, self.anchors.load())
     }
 
     /// Nanoseconds that so many ticks last.
     #[inline]
     #[must_use]
     pub fn duration_ns(&self, ticks: u64) -> u64 {
-        scale(ticks, self.rate())
+        scale(ticks, self.anchors.rate())
     }
 
     /// Ticks that so many nanoseconds last.
@@ -232,6 +190,7 @@ impl Clock {
         self.correct(&mut base, ticks, realtime)
     }
 
+    /// The caller holds the lock of `base`: anchors have one writer.
     fn correct(&self, base: &mut Base, ticks: u64, realtime: u64) -> Calibration {
         let predicted = self.at(ticks);
         let error_ns = realtime.wrapping_sub(predicted).cast_signed();
@@ -242,7 +201,8 @@ impl Clock {
                 realtime,
                 ns_per_tick: base.ns_per_tick,
             };
-            self.set_anchor(ticks, realtime, base.ns_per_tick);
+            self.anchors
+                .store(anchor(ticks, realtime, base.ns_per_tick));
             return Calibration {
                 error_ns,
                 stepped,
@@ -259,28 +219,13 @@ impl Clock {
             };
         }
         let slew = (error_ns as f64 / SLEW_NS).clamp(-SLEW_MAX, SLEW_MAX);
-        self.set_anchor(ticks, predicted, base.ns_per_tick * (1.0 + slew));
+        let ns_per_tick = base.ns_per_tick * (1.0 + slew);
+        self.anchors.store(anchor(ticks, predicted, ns_per_tick));
         Calibration {
             error_ns,
             stepped,
             hz: self.hz(),
         }
-    }
-
-    /// Replaces the anchor. The caller holds the lock of `base`: there is one writer.
-    fn set_anchor(&self, ticks: u64, ns: u64, ns_per_tick: f64) {
-        let version = self.version.load(Ordering::Relaxed) + 1;
-        // Orders the version before this one, stored by the last call, before the words; partner: the Acquire fence
-        // in `at`.
-        fence(Ordering::Release);
-        let anchor = &self.anchors[(version & 1) as usize];
-        anchor.ticks.store(ticks, Ordering::Relaxed);
-        anchor.ns.store(ns, Ordering::Relaxed);
-        anchor
-            .rate
-            .store((ns_per_tick * RATE_ONE) as u64, Ordering::Relaxed);
-        // Partner: the Acquire load of the version in `at`.
-        self.version.store(version, Ordering::Release);
     }
 }
 
@@ -295,59 +240,25 @@ fn scale(ticks: u64, rate: u64) -> u64 {
     ((u128::from(ticks) * u128::from(rate)) >> 32) as u64
 }
 
+fn anchor(ticks: u64, ns: u64, ns_per_tick: f64) -> Anchor {
+    Anchor {
+        ticks,
+        ns,
+        rate: (ns_per_tick * RATE_ONE) as u64,
+    }
+}
+
 /// Ticks may lie before the anchor: a reading older than the last calibration.
 #[inline(always)]
-fn convert(ticks: u64, anchor_ticks: u64, anchor_ns: u64, rate: u64) -> u64 {
-    let delta = ticks.wrapping_sub(anchor_ticks);
+fn convert(ticks: u64, anchor: Anchor) -> u64 {
+    let delta = ticks.wrapping_sub(anchor.ticks);
     if delta.cast_signed() >= 0 {
-        anchor_ns.wrapping_add(scale(delta, rate))
+        anchor.ns.wrapping_add(scale(delta, anchor.rate))
     } else {
-        anchor_ns.wrapping_sub(scale(delta.wrapping_neg(), rate))
+        anchor
+            .ns
+            .wrapping_sub(scale(delta.wrapping_neg(), anchor.rate))
     }
-}
-
-/// The wall clock in nanoseconds since the Unix epoch.
-fn realtime_ns() -> u64 {
-    let time = clock_gettime(ClockId::Realtime);
-    (time.tv_sec as u64)
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(time.tv_nsec as u64)
-}
-
-/// Readings of counter and wall clock at the same moment, as nearly as eight tries allow.
-#[cfg(target_arch = "x86_64")]
-fn simultaneous() -> (u64, u64) {
-    // SAFETY: every x86-64 processor has the instruction, and Linux leaves it enabled.
-    let ticks = || unsafe { core::arch::x86_64::_rdtsc() };
-    let mut best = (u64::MAX, 0, 0);
-    for _ in 0..8 {
-        let before = ticks();
-        let realtime = realtime_ns();
-        let width = ticks().wrapping_sub(before);
-        if width < best.0 {
-            best = (width, before.wrapping_add(width / 2), realtime);
-        }
-    }
-    (best.1, best.2)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn simultaneous() -> (u64, u64) {
-    let now = realtime_ns();
-    (now, now)
-}
-
-/// Whether the time-stamp counter ticks at one rate whatever the processor does.
-#[cfg(target_arch = "x86_64")]
-fn tsc_is_invariant() -> bool {
-    use core::arch::x86_64::__cpuid;
-    // Leaf 0x8000_0007, EDX bit 8: "Invariant TSC" (AMD APM vol. 3 E.4.6, Intel SDM vol. 3 §18.17.1).
-    __cpuid(0x8000_0000).eax >= 0x8000_0007 && __cpuid(0x8000_0007).edx & (1 << 8) != 0
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn tsc_is_invariant() -> bool {
-    false
 }
 
 #[cfg(test)]
@@ -426,40 +337,5 @@ mod tests {
         let clock = Clock::calibrated(|| ((0, 0), (40_000_000, steps.next().unwrap())));
         assert_eq!(clock.source(), Source::Tsc);
         assert!((clock.hz() - 2e9).abs() < 1e3);
-    }
-
-    #[test]
-    fn a_calibration_that_is_interrupted_half_way_holds_up_no_reader() {
-        let (clock, _) = drifting(0.5);
-        for round in 0..2 {
-            let expected = clock.at(3_000);
-            // As far as `set_anchor` comes before its last store.
-            let next = clock.version.load(Ordering::Relaxed) + 1;
-            let anchor = &clock.anchors[(next & 1) as usize];
-            anchor.ticks.store(77, Ordering::Relaxed);
-            anchor.rate.store(1, Ordering::Relaxed);
-            assert_eq!(clock.at(3_000), expected, "round {round}");
-            clock.set_anchor(1_000, 5_000_000_000, 0.5);
-        }
-    }
-
-    #[test]
-    fn readers_never_see_a_half_written_anchor() {
-        let (clock, _) = drifting(1.0);
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                for round in 0..200_000_u64 {
-                    // Every anchor maps tick t to t exactly.
-                    clock.set_anchor(round * 1_000, round * 1_000, 1.0);
-                }
-            });
-            while !writer.is_finished() {
-                let time = clock.at(7_000_000);
-                assert!(
-                    time == 7_000_000 || time == 5_000_000_000 + 6_999_000,
-                    "{time}"
-                );
-            }
-        });
     }
 }
