@@ -6,6 +6,7 @@
 pub mod arbitration;
 pub mod channel;
 pub mod decoder;
+#[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod itch50;
 pub mod moldudp64;

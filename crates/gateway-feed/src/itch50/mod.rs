@@ -9,6 +9,7 @@ pub mod directory;
 pub mod encode;
 pub mod fields;
 mod full;
+#[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod layout;
 pub mod messages;
