@@ -31,11 +31,15 @@ pub enum Exit {
     Busy = 10,
     /// No gateway answers.
     NotReachable = 11,
+    /// A signal ended it early; what it wrote is whole.
+    Interrupted = 12,
+    /// An output file cannot be written.
+    Output = 13,
 }
 
 impl Exit {
     /// Every code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -48,6 +52,8 @@ impl Exit {
         Self::InputFile,
         Self::Busy,
         Self::NotReachable,
+        Self::Interrupted,
+        Self::Output,
     ];
 
     /// What it means, in a few words.
@@ -66,6 +72,8 @@ impl Exit {
             Self::InputFile => "input file unreadable or damaged",
             Self::Busy => "interface has another's XDP program or socket",
             Self::NotReachable => "no gateway answers",
+            Self::Interrupted => "interrupted by a signal",
+            Self::Output => "output cannot be written",
         }
     }
 

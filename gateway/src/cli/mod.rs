@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 pub mod exit;
+mod interrupt;
 mod output;
 mod record;
 mod run;

@@ -170,7 +170,7 @@ impl Feed {
 }
 
 /// Where what a channel tells happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Venue {
     /// The Nasdaq Stock Market.
     Nasdaq,

@@ -3,6 +3,7 @@
 //! The same transport, arbitration and decoder as live, with the file's own time. Memory is constant whatever the
 //! file's size: the lists of gaps and errors are cut at [`LIST_MAX`] entries, their totals are not.
 
+pub mod export;
 mod packets;
 mod raw;
 mod summary;
@@ -10,11 +11,16 @@ mod summary;
 use std::path::Path;
 
 use gateway_capture::{CaptureError, FileKind, sniff};
+use gateway_feed::itch50::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig};
+use gateway_feed::order_index::OrderIndexError;
 use gateway_feed::record::ControlRecord;
-use gateway_feed::session_time::SessionDate;
-use gateway_feed::sink::{InstrumentId, Output, Outputs, RecordSink};
+use gateway_feed::session_time::{SessionClock, SessionDate, SessionTimeError};
+use gateway_feed::sink::{InstrumentId, Nanos, Output, Outputs, RecordSink};
+use jiff::civil::Date;
 
-pub use summary::{FileError, Summary};
+use crate::worker::feed::ITCH_TIME_ZONE;
+
+pub use summary::{FileError, Orders, Summary, Symbols};
 
 /// The most gaps, and the most errors, that are listed.
 pub const LIST_MAX: usize = 100_000;
@@ -27,6 +33,38 @@ pub enum Protocol {
     /// ITCH 5.0 in MoldUDP64 in UDP packets: pcap and pcapng
     #[value(name = "moldudp64-itch50")]
     Moldudp64Itch50,
+}
+
+/// What is to be read, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What it holds.
+    pub protocol: Protocol,
+    /// The trading day; [`SessionDate::Auto`] takes it from a capture's packets or the name of a file of messages.
+    pub date: SessionDate,
+    /// The venue that published it, which is named in each record.
+    pub publisher: dbn::Publisher,
+    /// The index of resting orders that records of [`Output::Full`] want.
+    pub orders: Option<OrderIndexConfig>,
+}
+
+impl Request<'_> {
+    /// What decodes a session of the file.
+    fn decoder(&self, session_date: SessionDate) -> Result<ItchDecoder, DecodeError> {
+        let config = ItchConfig {
+            session_date,
+            publisher_id: self.publisher as u16,
+            orders: self.orders,
+            ..ItchConfig::default()
+        };
+        ItchDecoder::new(&config).map_err(|error| match error {
+            ItchConfigError::SessionTime(error) => DecodeError::Date(error),
+            ItchConfigError::OrderIndex(error) => DecodeError::Orders(error),
+            ItchConfigError::Symbol { .. } => unreachable!("no symbols are given"),
+        })
+    }
 }
 
 /// Why a file could not be read to its end.
@@ -47,34 +85,67 @@ pub enum DecodeError {
     },
     /// The date cannot be used.
     #[error("the session date cannot be used: {0}; give another one with --date YYYY-MM-DD")]
-    Date(String),
+    Date(SessionTimeError),
+    /// There is no memory for an index of orders.
+    #[error("{0} (--orders-max), or --records plain")]
+    Orders(OrderIndexError),
 }
 
 /// Takes what is decoded, and hears how far the reading is.
+///
+/// A file may hold several sessions, whose instruments are numbered each for itself: `session` numbers them from 0 in
+/// the order in which they begin.
 pub trait Observer {
-    /// Whether records are wanted at all; without them only counts are kept, which is much faster.
-    fn wants_records(&self) -> bool;
+    /// How messages are wanted as records; with none only counts are kept, which is much faster.
+    fn wants(&self) -> Outputs;
 
-    /// Takes one record. `false` ends the reading.
-    fn record(&mut self, words: &[u64]) -> bool;
+    /// Takes one record.
+    fn record(&mut self, session: usize, words: &[u64]);
 
-    /// Hears how many bytes of how many (0: unknown) are read. Called now and then.
-    fn progress(&mut self, read: u64, total: u64);
+    /// Learns that `instrument` is `symbol` from the next record on; an empty one: not known any longer.
+    fn instrument(&mut self, session: usize, instrument: InstrumentId, symbol: &[u8]);
+
+    /// Hears when what follows was received. Called once a message, or once a packet of several.
+    fn time(&mut self, session: usize, ts_recv: Nanos);
+
+    /// Hears how many bytes of how many (`None`: unknown) are read. Called now and then.
+    fn progress(&mut self, read: u64, total: Option<u64>);
+
+    /// Whether the reading is to end before the next message or packet; records of one message stay together.
+    fn enough(&self) -> bool;
 }
 
-/// Reads the file at `path` as `protocol`.
+/// Whether the file can be read as what `request` says, as far as its first bytes and the request itself tell.
 ///
-/// The summary is right for what was read, also where the result is an error.
+/// # Errors
+/// All but those that only reading on can find.
+pub fn check(request: &Request<'_>) -> Result<(), DecodeError> {
+    check_kind(request.path, request.protocol)?;
+    SessionClock::new(ITCH_TIME_ZONE, request.date)
+        .map(|_| ())
+        .map_err(DecodeError::Date)
+}
+
+/// The day that the file says it is of, before any of it is read: the one requested, or the one in its name.
+#[must_use]
+pub fn known_date(request: &Request<'_>) -> Option<Date> {
+    match request.date {
+        SessionDate::Fixed(date) => Some(date),
+        SessionDate::Auto => raw::date_in_name(request.path),
+    }
+}
+
+/// Reads a file as `request` says.
+///
+/// The summary is right for what was read, also where the result is an error or `observer` had enough.
 pub fn file(
-    path: &Path,
-    protocol: Protocol,
-    date: SessionDate,
+    request: &Request<'_>,
     observer: &mut impl Observer,
 ) -> (Summary, Result<(), DecodeError>) {
     let mut summary = Summary::default();
-    let result = check_kind(path, protocol).and_then(|()| match protocol {
-        Protocol::Itch50 => raw::read(path, date, observer, &mut summary),
-        Protocol::Moldudp64Itch50 => packets::read(path, date, observer, &mut summary),
+    let result = check(request).and_then(|()| match request.protocol {
+        Protocol::Itch50 => raw::read(request, observer, &mut summary),
+        Protocol::Moldudp64Itch50 => packets::read(request, observer, &mut summary),
     });
     if let Err(DecodeError::File(error)) = &result {
         summary.error(error.offset().unwrap_or(0), error.to_string());
@@ -83,6 +154,10 @@ pub fn file(
 }
 
 fn check_kind(path: &Path, protocol: Protocol) -> Result<(), DecodeError> {
+    // What is read of a pipe to look at it is gone. A file that is missing is reported by who opens it.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(());
+    }
     let (found, remedy) = match (sniff(path)?, protocol) {
         (FileKind::Pcap | FileKind::Pcapng, Protocol::Itch50) => (
             "a packet capture",
@@ -104,29 +179,19 @@ fn check_kind(path: &Path, protocol: Protocol) -> Result<(), DecodeError> {
 /// Stands where a worker's queues stand live.
 struct Sink<'a, O> {
     observer: &'a mut O,
+    session: usize,
     wants: Outputs,
-    /// Whether the observer has had enough.
-    enough: bool,
     summary: &'a mut Summary,
 }
 
 impl<'a, O: Observer> Sink<'a, O> {
-    fn new(observer: &'a mut O, summary: &'a mut Summary) -> Self {
-        let wants = if observer.wants_records() {
-            Outputs::NONE.with(Output::Plain)
-        } else {
-            Outputs::NONE
-        };
+    fn new(observer: &'a mut O, session: usize, summary: &'a mut Summary) -> Self {
         Self {
+            wants: observer.wants(),
             observer,
-            wants,
-            enough: false,
+            session,
             summary,
         }
-    }
-
-    fn give(&mut self, words: &[u64]) {
-        self.enough = self.enough || !self.observer.record(words);
     }
 }
 
@@ -136,15 +201,17 @@ impl<O: Observer> RecordSink for Sink<'_, O> {
     }
 
     fn publish(&mut self, _: Output, _: InstrumentId, words: &[u64]) {
-        self.give(words);
+        self.observer.record(self.session, words);
     }
 
     fn control(&mut self, record: &ControlRecord) {
         self.summary.control(record);
         if !self.wants.is_empty() {
-            self.give(&record.words());
+            self.observer.record(self.session, &record.words());
         }
     }
 
-    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
+    fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]) {
+        self.observer.instrument(self.session, instrument, symbol);
+    }
 }

@@ -4,19 +4,16 @@
 //! that carry the same session do.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use gateway_capture::CaptureReader;
 use gateway_feed::arbitration::{LINES_MAX, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::decoder::Decoder;
-use gateway_feed::itch50::{ItchConfig, ItchDecoder};
+use gateway_feed::itch50::ItchDecoder;
 use gateway_feed::moldudp64::MoldUdp64;
-use gateway_feed::session_time::SessionDate;
 use gateway_feed::transport::{SessionId, Transport};
 
 use super::raw::bad;
-use super::{DecodeError, Observer, Sink, Summary};
+use super::{DecodeError, Observer, Request, Sink, Summary};
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 1 << 12;
@@ -24,6 +21,8 @@ const PROGRESS_EVERY: u64 = 1 << 12;
 const HOLD_NS: u64 = 100_000_000;
 /// The most sessions in one file.
 const SESSIONS_MAX: usize = 64;
+/// The most where each has an index of orders, whose memory it takes as it begins.
+const SESSIONS_WITH_ORDERS_MAX: usize = 8;
 
 /// A session, and the groups and ports that carried it.
 struct Session {
@@ -33,17 +32,25 @@ struct Session {
 }
 
 pub(super) fn read(
-    path: &Path,
-    date: SessionDate,
+    request: &Request<'_>,
     observer: &mut impl Observer,
     summary: &mut Summary,
 ) -> Result<(), DecodeError> {
-    let mut sessions: HashMap<SessionId, Session> = HashMap::new();
-    let mut reader = CaptureReader::open(path)?;
+    let mut numbers: HashMap<SessionId, usize> = HashMap::new();
+    let mut sessions: Vec<Session> = Vec::new();
+    let sessions_max = match request.orders {
+        Some(_) => SESSIONS_WITH_ORDERS_MAX,
+        None => SESSIONS_MAX,
+    };
+    let mut reader = CaptureReader::open(request.path)?;
     let mut count: u64 = 0;
     let result = loop {
+        if observer.enough() {
+            summary.interrupted = true;
+            break Ok(());
+        }
         if count.is_multiple_of(PROGRESS_EVERY) {
-            observer.progress(reader.bytes_read(), reader.bytes_total().unwrap_or(0));
+            observer.progress(reader.bytes_read(), reader.bytes_total());
         }
         count += 1;
         let packet = match reader.next() {
@@ -61,33 +68,39 @@ pub(super) fn read(
             continue;
         };
         summary.packets += 1;
-        let session = match MoldUdp64::frame(payload) {
+        let id = match MoldUdp64::frame(payload) {
             Ok(frame) => frame.session,
             Err(error) => {
                 summary.error(packet.offset, error.to_string());
                 continue;
             }
         };
-        if !sessions.contains_key(&session) {
-            if sessions.len() == SESSIONS_MAX {
-                let reason = format!("more than {SESSIONS_MAX} sessions; split the file");
+        let number = match numbers.get(&id) {
+            Some(number) => *number,
+            None if sessions.len() == sessions_max => {
+                let reason = format!("more than {sessions_max} sessions; split the file");
                 summary.error(packet.offset, reason);
                 continue;
             }
-            sessions.insert(session, Session::new(date)?);
-        }
-        let Some(session) = sessions.get_mut(&session) else {
-            continue;
+            None => match Session::new(request) {
+                Ok(session) => {
+                    numbers.insert(id, sessions.len());
+                    sessions.push(session);
+                    sessions.len() - 1
+                }
+                Err(error) => break Err(error),
+            },
         };
+        let session = &mut sessions[number];
         let line = session.line((udp.destination, udp.destination_port));
         let bad_before = bad(session.channel.decoder());
         session.latest = packet.timestamp_ns;
-        let mut sink = Sink::new(observer, summary);
+        observer.time(number, packet.timestamp_ns);
+        let mut sink = Sink::new(observer, number, summary);
         session.channel.on_time(packet.timestamp_ns, &mut sink);
         let defect = session
             .channel
             .on_packet(line, packet.timestamp_ns, payload, &mut sink);
-        let enough = sink.enough;
         if let Some(defect) = defect {
             summary.error(packet.offset, defect.to_string());
         }
@@ -96,28 +109,25 @@ pub(super) fn read(
             let reason = format!("{wrong} messages of unknown type or not of their type's length");
             summary.error(packet.offset, reason);
         }
-        if enough {
-            break Ok(());
-        }
     };
-    for session in sessions.values_mut() {
-        let mut sink = Sink::new(observer, summary);
-        session.channel.finish(session.latest, &mut sink);
+    // What waits for a missing packet goes out at the file's end. Where the reading ended early, the packet may be yet
+    // to come: no gap is declared.
+    for (number, session) in sessions.iter_mut().enumerate() {
+        if !summary.interrupted {
+            let mut sink = Sink::new(observer, number, summary);
+            session.channel.finish(session.latest, &mut sink);
+        }
         summary.add_channel(session.channel.counters());
-        summary.add_decoder(session.channel.decoder().counters());
+        summary.add_decoder(session.channel.decoder(), request.orders.is_some());
     }
     result
 }
 
 impl Session {
-    fn new(date: SessionDate) -> Result<Self, DecodeError> {
-        let decoder = ItchDecoder::new(&ItchConfig {
-            session_date: date,
-            ..ItchConfig::default()
-        })
-        .map_err(|error| DecodeError::Date(error.to_string()))?;
+    fn new(request: &Request<'_>) -> Result<Self, DecodeError> {
+        let decoder = request.decoder(request.date)?;
         let config = ChannelConfig {
-            publisher_id: ItchConfig::default().publisher_id,
+            publisher_id: request.publisher as u16,
             lines: LINES_MAX,
             hold_timeout_ns: HOLD_NS,
             ..ChannelConfig::default()

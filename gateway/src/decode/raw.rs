@@ -4,12 +4,12 @@ use std::path::Path;
 
 use gateway_capture::ItchFileReader;
 use gateway_feed::decoder::Decoder;
-use gateway_feed::itch50::{ItchConfig, ItchDecoder};
+use gateway_feed::itch50::ItchDecoder;
 use gateway_feed::session_time::{SessionClock, SessionDate};
 use gateway_feed::sink::MessageContext;
 use jiff::civil::Date;
 
-use super::{DecodeError, Observer, Sink, Summary};
+use super::{DecodeError, Observer, Request, Sink, Summary, known_date};
 use crate::worker::feed::ITCH_TIME_ZONE;
 
 /// Messages between two reports of progress.
@@ -17,30 +17,25 @@ const PROGRESS_EVERY: u64 = 1 << 16;
 
 /// Reads `path` to its end. Messages are numbered from 1; as nobody received them, their time of receipt is their own.
 pub(super) fn read(
-    path: &Path,
-    date: SessionDate,
+    request: &Request<'_>,
     observer: &mut impl Observer,
     summary: &mut Summary,
 ) -> Result<(), DecodeError> {
-    let date = match date {
-        SessionDate::Fixed(date) => date,
-        SessionDate::Auto => date_in_name(path).unwrap_or(Date::constant(1970, 1, 2)),
-    };
+    let date = known_date(request).unwrap_or(Date::constant(1970, 1, 2));
     let session_date = SessionDate::Fixed(date);
-    let bad_date = |error: &dyn std::fmt::Display| DecodeError::Date(error.to_string());
     let midnight = SessionClock::new(ITCH_TIME_ZONE, session_date)
-        .map_err(|error| bad_date(&error))?
+        .map_err(DecodeError::Date)?
         .midnight(0);
-    let mut decoder = ItchDecoder::new(&ItchConfig {
-        session_date,
-        ..ItchConfig::default()
-    })
-    .map_err(|error| bad_date(&error))?;
-    let mut reader = ItchFileReader::open(path)?;
+    let mut decoder = request.decoder(session_date)?;
+    let mut reader = ItchFileReader::open(request.path)?;
     let mut sequence = 0;
     let result = loop {
+        if observer.enough() {
+            summary.interrupted = true;
+            break Ok(());
+        }
         if sequence % PROGRESS_EVERY == 0 {
-            observer.progress(reader.bytes_read(), reader.bytes_total().unwrap_or(0));
+            observer.progress(reader.bytes_read(), reader.bytes_total());
         }
         let (offset, message) = match reader.next() {
             Ok(Some(next)) => next,
@@ -52,18 +47,15 @@ pub(super) fn read(
             sequence,
             ts_recv: midnight + time_of_day(message),
         };
+        observer.time(0, context.ts_recv);
         let bad_before = bad(&decoder);
-        let mut sink = Sink::new(observer, summary);
+        let mut sink = Sink::new(observer, 0, summary);
         decoder.message(&context, message, &mut sink);
-        let enough = sink.enough;
         if bad(&decoder) != bad_before {
             summary.error(offset, complaint(message));
         }
-        if enough {
-            break Ok(());
-        }
     };
-    summary.add_decoder(decoder.counters());
+    summary.add_decoder(&decoder, request.orders.is_some());
     result
 }
 
@@ -94,7 +86,7 @@ fn time_of_day(message: &[u8]) -> u64 {
 }
 
 /// The date in a name such as `12302019.NASDAQ_ITCH50`: month, day, year.
-fn date_in_name(path: &Path) -> Option<Date> {
+pub(super) fn date_in_name(path: &Path) -> Option<Date> {
     let digits = path.file_name()?.to_str()?.get(..8)?;
     let number = |range: std::ops::Range<usize>| digits.get(range)?.parse::<i16>().ok();
     let (month, day) = (number(0..2)?, number(2..4)?);

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use gateway_feed::arbitration::ChannelCounters;
-use gateway_feed::decoder::DecoderCounters;
+use gateway_feed::decoder::Decoder;
 use gateway_feed::record::{ControlKind, ControlRecord};
 use serde::Serialize;
 
 use super::LIST_MAX;
+use super::export::RecordCounts;
 
 /// A place in the file where something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +17,30 @@ pub struct FileError {
     pub offset: u64,
     /// What is wrong.
     pub reason: String,
+}
+
+/// The symbols in a file's header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Symbols {
+    /// How many there are.
+    pub mapped: u64,
+    /// Instruments that are two symbols on one day (UTC), of which the header tells the later.
+    pub ambiguous: u64,
+}
+
+/// What the index of resting orders, which completes `full` records, met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Orders {
+    /// Orders that rest at the end.
+    pub live: u64,
+    /// Messages about an order that is not known: their records are as `plain` ones are.
+    pub unknown: u64,
+    /// Orders that were not remembered because the index was full.
+    pub overflowed: u64,
+    /// Orders whose reference one that rested had already: the older one was forgotten.
+    pub duplicate: u64,
+    /// Messages that name an order of another instrument, or take more off an order than is left.
+    pub inconsistent: u64,
 }
 
 /// What a file held. Serialises as the object that `gateway decode --json` prints.
@@ -47,6 +72,17 @@ pub struct Summary {
     pub resets: u64,
     /// Sessions, by their names in the packets.
     pub sessions: u64,
+    /// What was written to a file of records and what was not; `None` where none was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordCounts>,
+    /// The symbols in a file's header; `None` where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbols: Option<Symbols>,
+    /// What the index of orders met; `None` where records were not completed from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Orders>,
+    /// Whether the reading ended before the file did, because somebody asked for it.
+    pub interrupted: bool,
     /// What is wrong, and where.
     pub errors: Vec<FileError>,
     /// How many errors there are; more than listed where the list was cut.
@@ -72,7 +108,16 @@ impl Summary {
         }
     }
 
-    pub(super) fn add_decoder(&mut self, counters: &DecoderCounters) {
+    pub(super) fn add_decoder(&mut self, decoder: &impl Decoder, has_orders: bool) {
+        let counters = decoder.counters();
+        if has_orders {
+            let orders = self.orders.get_or_insert_default();
+            orders.live += counters.orders.live;
+            orders.unknown += counters.orders.unknown;
+            orders.overflowed += counters.orders.overflowed;
+            orders.duplicate += counters.orders.duplicate;
+            orders.inconsistent += counters.orders.inconsistent;
+        }
         self.messages += counters.messages();
         self.unknown_types += counters.unknown_types;
         for (kind, count) in (0..=u8::MAX).zip(&counters.by_type) {

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: what this machine lacks, and how it gets it.
 //!
-//! Finding out reads a few files and asks the compilers and the linker for BPF which version they are, a few short
-//! commands side by side, so every other task begins with it.
+//! Finding out reads a few files and asks the compilers and the linker for BPF which version they are, and Python for two
+//! modules: a few short commands, so every other task begins with it.
 //! Installing uses the distribution's packages and cargo; a package source is never added or changed.
 
 mod bpf;

@@ -1,6 +1,7 @@
 //! What the project needs of a machine, and how to see whether it is there.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::install::Remedy;
 use crate::{shell, workspace};
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Vec<Need> {
             "network namespaces and veth pairs of the demo and the tests",
             &["iproute2"],
         ),
+        python(),
     ];
     needs.extend(super::bpf::needs());
     needs
@@ -78,6 +80,31 @@ fn program(name: &'static str, purpose: &'static str, packages: &'static [&'stat
             .ok_or_else(|| format!("no program {name}")),
         remedy: Remedy::Packages(packages),
         only_to_test: false,
+    }
+}
+
+/// A Python that can make environments: Debian packs that part on its own, so it is tried.
+fn python() -> Need {
+    let found = match shell::find_program("python3") {
+        None => Err("no program python3".to_owned()),
+        Some(path) => {
+            let mut command = Command::new(&path);
+            command
+                .args(["-I", "-c", "import ensurepip, venv"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            match command.status() {
+                Ok(status) if status.success() => Ok(path.display().to_string()),
+                _ => Err(format!("{} has no venv and ensurepip", path.display())),
+            }
+        }
+    };
+    Need {
+        name: "python3-venv",
+        purpose: "cargo xtask test, which reads DBN files with Databento's Python library",
+        found,
+        remedy: Remedy::Packages(&["python3", "python3-venv"]),
+        only_to_test: true,
     }
 }
 

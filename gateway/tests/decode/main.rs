@@ -1,0 +1,14 @@
+//! `gateway decode` with the real binary: files that other tools read, how they end, and what they cost.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod files;
+mod input;
+mod interrupt;
+mod memory;
+mod output;
+mod progress;
+mod python;
+mod reader;
