@@ -91,7 +91,7 @@ impl Strategy {
                     )?;
                     self.books.forget();
                 }
-                Some(ControlKind::SessionStart) => self.books.forget(),
+                Some(ControlKind::SessionStart | ControlKind::Reset) => self.books.forget(),
                 _ => {}
             },
             _ => {}

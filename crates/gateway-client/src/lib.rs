@@ -107,7 +107,7 @@ pub use connection::Connection;
 pub use dbn;
 pub use error::ClientError;
 pub use gateway_queue::clock::Clock;
-pub use gateway_queue::layout::StaticHeader;
+pub use gateway_queue::layout::{State as QueueState, StaticHeader};
 pub use gateway_queue::{Health, OnLapped, RecordRef, Start};
 pub use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};

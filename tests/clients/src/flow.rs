@@ -1,6 +1,5 @@
 //! A gateway that plays a generated session with losses on both lines, as fast as it can.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -109,24 +108,27 @@ fn await_session_end(socket: &Path) -> Result<()> {
 }
 
 impl Played {
-    /// Returns when a reader called `name` is subscribed and has read everything.
-    pub fn await_drained(&self, name: &str) -> Result<()> {
-        let what = format!("the reader {name} to read everything");
+    /// Returns when `count` readers called `name` are subscribed and have read everything.
+    pub fn await_drained(&self, name: &str, count: usize) -> Result<()> {
+        let what = format!("{count} readers {name} to read everything");
         wait::until(&what, LIMIT, || {
             let status = self.gateway.status()?;
             let readers = status["readers"].as_array().context("no readers")?;
             let done = |reader: &serde_json::Value| {
                 reader["name"] == name && reader["lag"] == 0 && reader["last_poll_age_s"].is_f64()
             };
-            Ok(readers.iter().any(done).then_some(()))
+            Ok((readers.iter().filter(|reader| done(reader)).count() == count).then_some(()))
         })
     }
 
     /// Stops the gateway in order.
     pub fn stop(mut self) -> Result<()> {
-        let log = fs::read_to_string(self.gateway.config_file()).unwrap_or_default();
         let (status, _) = self.gateway.process.terminate(LIMIT)?;
-        ensure!(status.success(), "the gateway ended with {status}\n{log}");
+        let output = self.gateway.process.output();
+        ensure!(
+            status.success(),
+            "the gateway ended with {status}\n{output}"
+        );
         Ok(())
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Every language's client runs as a process of its own, as strategies do.
 
+pub mod compilers;
+pub mod examples;
 pub mod flow;
 pub mod programs;
+pub mod sanitizer;
 pub mod stage;

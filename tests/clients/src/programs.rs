@@ -1,4 +1,4 @@
-//! The clients as programs.
+//! The clients as programs: built before they run, because a test must not run yesterday's.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The target folder that the running test was built into, and the profile.
+/// Where the running test was built, so that what it builds itself is of the same profile and lies beside it.
 #[derive(Clone, Debug)]
-struct Build {
+pub(crate) struct Build {
     /// `.../target/PROFILE`.
     folder: PathBuf,
     profile: String,
 }
 
 impl Build {
-    fn of_this_test() -> Result<Self> {
+    pub(crate) fn of_this_test() -> Result<Self> {
         let test = env::current_exe().context("no path of the running program")?;
         // .../target/PROFILE/deps/test-0123456789abcdef
         let folder = test
@@ -33,7 +33,11 @@ impl Build {
         })
     }
 
-    fn cargo_build(&self, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn cargo_build(&self, arguments: &[&str]) -> Result<()> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let target = self.folder.parent().context("no target folder")?;
         let mut command = Command::new(cargo);
@@ -47,18 +51,22 @@ impl Build {
     }
 }
 
-/// The folder of the Rust examples, built once a process: a test must not run yesterday's.
-pub fn rust_examples() -> Result<&'static Path> {
+/// An example of the Rust client.
+///
+/// # Errors
+/// The compiler's messages.
+pub fn rust_example(name: &str) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || -> Result<PathBuf> {
         let build = Build::of_this_test()?;
         build.cargo_build(&["--package", "gateway-client", "--examples"])?;
         Ok(build.folder.join("examples"))
     };
-    once(&BUILT, build)
+    Ok(once(&BUILT, build)?.join(name))
 }
 
-fn once(
+/// What `build` made, the first time that anybody asked in this process.
+pub(crate) fn once(
     cell: &'static OnceLock<Result<PathBuf, String>>,
     build: impl FnOnce() -> Result<PathBuf>,
 ) -> Result<&'static Path> {
@@ -68,8 +76,15 @@ fn once(
     }
 }
 
+/// Finds `program` in `PATH`.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
 /// Runs a command to its end; its output is in the error if it fails.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command
         .output()
         .with_context(|| format!("cannot start {command:?}"))?;

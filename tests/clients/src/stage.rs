@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use gateway::broker::{Broker, BrokerOptions, Registry};
+use gateway::broker::{Broker, Offer, Offered, Registry};
 use gateway_queue::{Ending, Publisher, PublisherOptions};
 use gateway_record::v3::{self, MboMsg};
 use gateway_record::{WORDS_MAX, words_into};
@@ -42,14 +42,20 @@ impl Stage {
             ..PublisherOptions::default()
         };
         let (publisher, handle) = Publisher::create(&options)?;
-        let broker = Broker::bind_with(BrokerOptions::at(&path))?;
+        let broker = Broker::bind(&path)?;
+        broker.catalogue().change(|offer| {
+            *offer = Offer {
+                queues: vec![Offered::first(handle)],
+                ..Offer::default()
+            };
+        });
         let registry = broker.registry();
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let thread = std::thread::spawn(move || {
-            let done = broker.run(vec![handle], || "{}".to_owned(), async {
+            let done = broker.run(|| "{}".to_owned(), async {
                 // An error is the sender's drop, which stops too.
                 let _ = stopped.await;
             });

@@ -48,6 +48,10 @@ pub(crate) fn all() -> Vec<Need> {
         ),
         python(),
     ];
+    needs.push(Need {
+        only_to_test: true,
+        ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
+    });
     needs.extend(super::bpf::needs());
     needs
 }

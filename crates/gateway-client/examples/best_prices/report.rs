@@ -85,7 +85,7 @@ impl State {
                     .push((control.sequence, control.sequence + control.count - 1));
                 self.gap_messages += control.count;
             }
-            Some(ControlKind::SessionStart) => self.books.forget(),
+            Some(ControlKind::SessionStart | ControlKind::Reset) => self.books.forget(),
             Some(ControlKind::SessionEnd) => self.session_ended = true,
             _ => {}
         }

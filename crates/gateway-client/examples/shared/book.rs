@@ -1,9 +1,8 @@
-//! Best prices from `plain` records.
+//! Best prices from order records, `full` or `plain`.
 //!
-//! A `plain` record says what its message says and no more: an execution or a cancel names an order, not its price.
-//! So this strategy remembers the orders it saw added. Orders added before it started, or lost on the way, are not in
-//! its book: its prices are the best *it knows*. The gateway's own books and `full` records are for those who need
-//! better.
+//! A `plain` record says what its message says and no more: an execution or a cancel names an order, not its price. So
+//! the books remember the orders that they saw added, which serves `full` records as well. Orders added before they
+//! began, or lost on the way, are not in them: their prices are the best *they know*.
 
 #![allow(dead_code, reason = "each example uses a part")]
 
@@ -48,7 +47,7 @@ impl Books {
             Ok(Action::Add) => self.add(record),
             // A fill follows the trade it belongs to, and the cancel that follows both is what changes the order.
             Ok(Action::Cancel) => self.cancel(record),
-            Ok(Action::Clear) => self.forget(),
+            Ok(Action::Clear) => self.clear(record.hd.instrument_id),
             _ => {}
         }
     }
@@ -110,6 +109,13 @@ impl Books {
         levels.changes += 1;
         levels.uncross(is_bid, order.price);
         *levels.side(is_bid).entry(order.price).or_default() += u64::from(order.size);
+    }
+
+    /// No order of the instrument rests any more.
+    fn clear(&mut self, instrument: u32) {
+        self.orders
+            .retain(|_, order| order.instrument != instrument);
+        self.levels.remove(&instrument);
     }
 
     fn cancel(&mut self, record: &MboMsg) {

@@ -1,0 +1,117 @@
+/* Prints a queue's records as they come: `tail SOCKET QUEUE [oldest]`. */
+#include "common.h"
+
+/* A price as people write it; the text lasts until the next call but one. */
+static const char *price(int64_t price) {
+    static char texts[2][32];
+    static unsigned turn;
+    char *text = texts[turn++ % 2];
+    if (price == UNDEF_PRICE) {
+        return "-";
+    }
+    snprintf(text, sizeof texts[0], "%.4f", (double)price / 1e9);
+    return text;
+}
+
+static const char *control_kind(uint16_t kind) {
+    switch (kind) {
+    case GATEWAY_CONTROL_GAP:
+        return "gap";
+    case GATEWAY_CONTROL_RESET:
+        return "reset";
+    case GATEWAY_CONTROL_SESSION_START:
+        return "session-start";
+    case GATEWAY_CONTROL_SESSION_END:
+        return "session-end";
+    default:
+        return "?";
+    }
+}
+
+static void print_mbo(const gateway_mbo *order) {
+    printf("mbo %" PRIu32 " %c%c order %" PRIu64 " price %s size %" PRIu32 " flags 0x%02x sequence %" PRIu32 "\n",
+           order->hd.instrument_id, order->action, order->side, order->order_id, price(order->price), order->size,
+           order->flags, order->sequence);
+}
+
+/* A text field is terminated within its array; exchanges pad it with spaces. */
+static void print_definition(const gateway_definition *definition) {
+    int length = (int)strlen(definition->raw_symbol);
+    while (length > 0 && definition->raw_symbol[length - 1] == ' ') {
+        length--;
+    }
+    printf("definition %" PRIu32 " %.*s\n", definition->hd.instrument_id, length, definition->raw_symbol);
+}
+
+static void print_trading_status(const gateway_trading_status *status) {
+    printf("status %" PRIu32 " action %u reason %u trading %c quoting %c\n", status->hd.instrument_id, status->action,
+           status->reason, status->is_trading, status->is_quoting);
+}
+
+static void print_imbalance(const gateway_imbalance *imbalance) {
+    printf("imbalance %" PRIu32 " %c reference %s paired %" PRIu32 " imbalance %" PRIu32 "\n",
+           imbalance->hd.instrument_id, imbalance->side, price(imbalance->ref_price), imbalance->paired_qty,
+           imbalance->total_imbalance_qty);
+}
+
+static void print_native(const gateway_native *native) {
+    printf("native %" PRIu32 " ", native->instrument_id);
+    const uint8_t *message = gateway_native_message(native);
+    for (unsigned i = 0; i < native->message_length; i++) {
+        printf("%02x", message[i]);
+    }
+    printf("\n");
+}
+
+static void print_record(const gateway_event *event) {
+    const gateway_record record = event->record;
+    switch (event->record_type) {
+    case GATEWAY_RECORD_MBO:
+        print_mbo(record.mbo);
+        break;
+    case GATEWAY_RECORD_DEFINITION:
+        print_definition(record.definition);
+        break;
+    case GATEWAY_RECORD_TRADING_STATUS:
+        print_trading_status(record.trading_status);
+        break;
+    case GATEWAY_RECORD_IMBALANCE:
+        print_imbalance(record.imbalance);
+        break;
+    case GATEWAY_RECORD_CONTROL:
+        printf("control %s sequence %" PRIu64 " count %" PRIu64 "\n", control_kind(record.control->kind),
+               record.control->sequence, record.control->count);
+        break;
+    case GATEWAY_RECORD_NATIVE:
+        print_native(record.native);
+        break;
+    case GATEWAY_RECORD_OTHER:
+        printf("other %" PRIu32 " bytes\n", event->record_bytes);
+        break;
+    }
+}
+
+int main(int argc, char **argv) {
+    gateway_subscription *subscription = subscribe(argc, argv, "tail", GATEWAY_WAIT_SLEEP);
+    gateway_event event;
+    do {
+        check(gateway_subscription_wait(subscription, 50 * MILLISECOND, &event), "tail");
+        switch (event.kind) {
+        case GATEWAY_EVENT_RECORD:
+            print_record(&event);
+            break;
+        case GATEWAY_EVENT_LOST:
+            printf("lost %" PRIu64 " slots\n", event.lost_slots);
+            break;
+        case GATEWAY_EVENT_EMPTY:
+            /* Nothing new for a while: show what there is. */
+            fflush(stdout);
+            break;
+        case GATEWAY_EVENT_CLOSED:
+            printf("%s\n", gateway_closed_text(event.closed));
+            break;
+        }
+    } while (event.kind != GATEWAY_EVENT_CLOSED && !ferror(stdout));
+    gateway_subscription_close(subscription);
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

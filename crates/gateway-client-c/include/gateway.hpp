@@ -1,0 +1,461 @@
+/* gateway.hpp: C++17 on top of gateway.h. Header-only; link libgateway_client.
+ *
+ *     gateway::Client client("/run/gateway/broker.sock");
+ *     gateway::Subscription subscription = client.subscribe("all", {"my-strategy"});
+ *     for (const gateway::Event& event : subscription) {
+ *         event.visit(gateway::overloaded{
+ *             [](const gateway::Mbo& order) { std::printf("%" PRId64 " %" PRIu32 "\n", order.price, order.size); },
+ *             [](gateway::Lost lost) { std::printf("too slow: %" PRIu64 " slots lost\n", lost.slots); },
+ *             [](const auto&) {},
+ *         });
+ *     }
+ *
+ * Handles are owned by objects that can be moved and not copied; what a moved-from object is asked fails.
+ *
+ * Errors: whatever asks the gateway (connect, subscribe, reattach, queues, status) throws gateway::Error, because a
+ * strategy does so before it trades and can do nothing else with the answer. Polling returns what happened as a value
+ * and throws only where the library itself failed. Compiled without exceptions, the program says the error's words on
+ * stderr and aborts.
+ */
+#ifndef GATEWAY_HPP
+#define GATEWAY_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway.h"
+
+namespace gateway {
+
+using Mbo = gateway_mbo;
+using Definition = gateway_definition;
+using TradingStatus = gateway_trading_status;
+using Imbalance = gateway_imbalance;
+using Control = gateway_control;
+
+/// A call that failed: what() has the cause and what to do.
+class Error : public std::runtime_error {
+  public:
+    Error(gateway_status status, const std::string &text) : std::runtime_error(text), status_(status) {}
+
+    /// The cause as a number.
+    gateway_status status() const noexcept { return status_; }
+
+  private:
+    gateway_status status_;
+};
+
+namespace detail {
+
+[[noreturn]] inline void fail(gateway_status status, const char *text) {
+#if defined(__cpp_exceptions)
+    throw Error(status, text);
+#else
+    std::fprintf(stderr, "gateway: %s (%d)\n", text, static_cast<int>(status));
+    std::abort();
+#endif
+}
+
+inline void check(gateway_status status) {
+    if (status != GATEWAY_OK) {
+        fail(status, gateway_last_error());
+    }
+}
+
+struct Close {
+    void operator()(gateway_client *client) const noexcept { gateway_client_close(client); }
+    void operator()(gateway_subscription *subscription) const noexcept { gateway_subscription_close(subscription); }
+    void operator()(gateway_queues *queues) const noexcept { gateway_queues_free(queues); }
+    void operator()(gateway_text *text) const noexcept { gateway_text_free(text); }
+};
+
+template <class Handle> using Owned = std::unique_ptr<Handle, Close>;
+
+} // namespace detail
+
+/// Several lambdas as one visitor.
+template <class... Functions> struct overloaded : Functions... {
+    using Functions::operator()...;
+};
+template <class... Functions> overloaded(Functions...) -> overloaded<Functions...>;
+
+/// Nothing new.
+struct Empty {};
+
+/// This reader was overtaken: so many slots passed unread. A record takes one for each 56 bytes begun.
+struct Lost {
+    std::uint64_t slots;
+};
+
+/// The queue ended, and everything in it was read.
+struct Closed {
+    gateway_closed reason;
+    /// When the queue that took this one's place was made, nanoseconds since the Unix epoch; 0 unless restarted.
+    std::uint64_t successor_epoch;
+
+    /// The reason in words.
+    const char *text() const noexcept { return gateway_closed_text(reason); }
+};
+
+/// A message as the exchange sent it.
+struct Native {
+    const gateway_native &header;
+    const std::uint8_t *message;
+    std::size_t length;
+};
+
+/// A record of a type that this header does not know.
+struct Other {
+    const gateway_record_header *header;
+    std::size_t bytes;
+};
+
+/// What a poll brought. A record lies in the subscription's buffer: it is valid until the subscription's next call.
+class Event {
+  public:
+    explicit Event(const gateway_event &event) noexcept : event_(event) {}
+
+    bool is_empty() const noexcept { return event_.kind == GATEWAY_EVENT_EMPTY; }
+    bool is_record() const noexcept { return event_.kind == GATEWAY_EVENT_RECORD; }
+
+    /// The record if it is of that type, else null.
+    const Mbo *mbo() const noexcept { return is(GATEWAY_RECORD_MBO) ? event_.record.mbo : nullptr; }
+    const Definition *definition() const noexcept {
+        return is(GATEWAY_RECORD_DEFINITION) ? event_.record.definition : nullptr;
+    }
+    const TradingStatus *trading_status() const noexcept {
+        return is(GATEWAY_RECORD_TRADING_STATUS) ? event_.record.trading_status : nullptr;
+    }
+    const Imbalance *imbalance() const noexcept {
+        return is(GATEWAY_RECORD_IMBALANCE) ? event_.record.imbalance : nullptr;
+    }
+    const Control *control() const noexcept { return is(GATEWAY_RECORD_CONTROL) ? event_.record.control : nullptr; }
+    std::optional<Native> native() const noexcept {
+        if (!is(GATEWAY_RECORD_NATIVE)) {
+            return std::nullopt;
+        }
+        return Native{*event_.record.native, gateway_native_message(event_.record.native),
+                      event_.record.native->message_length};
+    }
+
+    /// The loss, if this is one.
+    std::optional<Lost> lost() const noexcept {
+        return event_.kind == GATEWAY_EVENT_LOST ? std::optional(Lost{event_.lost_slots}) : std::nullopt;
+    }
+    /// The end, if this is it.
+    std::optional<Closed> closed() const noexcept {
+        if (event_.kind != GATEWAY_EVENT_CLOSED) {
+            return std::nullopt;
+        }
+        return Closed{static_cast<gateway_closed>(event_.closed), event_.successor_epoch};
+    }
+    /// Of a record, the position of its first slot in the queue; else of the slot to be read next.
+    std::uint64_t position() const noexcept { return event_.position; }
+
+    /// Calls `visitor` with what this is: Mbo, Definition, TradingStatus, Imbalance, Control, Native, Other, Empty,
+    /// Lost or Closed.
+    template <class Visitor> void visit(Visitor &&visitor) const {
+        switch (event_.kind) {
+        case GATEWAY_EVENT_RECORD:
+            return visit_record(visitor);
+        case GATEWAY_EVENT_LOST:
+            return static_cast<void>(visitor(Lost{event_.lost_slots}));
+        case GATEWAY_EVENT_CLOSED:
+            return static_cast<void>(visitor(*closed()));
+        case GATEWAY_EVENT_EMPTY:
+            break;
+        }
+        visitor(Empty{});
+    }
+
+    /// As C has it.
+    const gateway_event &raw() const noexcept { return event_; }
+
+  private:
+    bool is(gateway_record_type type) const noexcept { return is_record() && event_.record_type == type; }
+
+    template <class Visitor> void visit_record(Visitor &visitor) const {
+        switch (event_.record_type) {
+        case GATEWAY_RECORD_MBO:
+            return static_cast<void>(visitor(*event_.record.mbo));
+        case GATEWAY_RECORD_DEFINITION:
+            return static_cast<void>(visitor(*event_.record.definition));
+        case GATEWAY_RECORD_TRADING_STATUS:
+            return static_cast<void>(visitor(*event_.record.trading_status));
+        case GATEWAY_RECORD_IMBALANCE:
+            return static_cast<void>(visitor(*event_.record.imbalance));
+        case GATEWAY_RECORD_CONTROL:
+            return static_cast<void>(visitor(*event_.record.control));
+        case GATEWAY_RECORD_NATIVE:
+            return static_cast<void>(visitor(*native()));
+        case GATEWAY_RECORD_OTHER:
+            break;
+        }
+        visitor(Other{event_.record.other, event_.record_bytes});
+    }
+
+    gateway_event event_;
+};
+
+/// Where a reader begins.
+struct Start {
+    gateway_start from = GATEWAY_START_HEAD;
+    std::uint64_t position = 0;
+    std::uint64_t run = 0;
+
+    /// With the next record published.
+    static Start head() noexcept { return {}; }
+    /// With the oldest record that the queue still holds.
+    static Start oldest() noexcept { return {GATEWAY_START_OLDEST, 0, 0}; }
+    /// At `position`: at the oldest record (and the difference reported lost) where it is gone, with the next one
+    /// where it is yet to come.
+    static Start at(std::uint64_t position) noexcept { return {GATEWAY_START_AT, position, 0}; }
+    /// Where a reader left off, after a restart of the strategy: Subscription::checkpoint.
+    static Start resuming(gateway_checkpoint checkpoint) noexcept {
+        return {GATEWAY_START_AT, checkpoint.position, checkpoint.run};
+    }
+};
+
+/// What Subscription::wait does while there is no record.
+struct Wait {
+    gateway_wait how = GATEWAY_WAIT_SPIN;
+    std::chrono::nanoseconds pause{};
+
+    /// Polls without pause: lowest latency, one core.
+    static Wait spin() noexcept { return {}; }
+    /// Lets others run between polls: a core shared with other work.
+    static Wait yield() noexcept { return {GATEWAY_WAIT_YIELD, {}}; }
+    /// Sleeps between polls: next to no processor time.
+    static Wait sleep(std::chrono::nanoseconds pause) noexcept { return {GATEWAY_WAIT_SLEEP, pause}; }
+};
+
+/// How to read a queue.
+struct SubscribeOptions {
+    /// What the reader calls itself in the gateway's metrics and status; up to 31 bytes.
+    std::string name = "unnamed";
+    Start start = {};
+    Wait wait = {};
+    gateway_on_lapped on_lapped = GATEWAY_ON_LAPPED_OLDEST;
+};
+
+/// A reader of one queue. One thread at a time may use it; which one may change.
+class Subscription {
+  public:
+    /// Takes over a handle of the C interface.
+    explicit Subscription(gateway_subscription *handle) noexcept : handle_(handle) {}
+
+    /// Takes the next record, if there is one, and returns at once.
+    Event poll() {
+        gateway_event event;
+        return took(gateway_subscription_poll(handle_.get(), &event), event);
+    }
+
+    /// Waits for the next event as the options say, no longer than `timeout`, after which it is empty.
+    Event wait(std::chrono::nanoseconds timeout) {
+        gateway_event event;
+        const auto limit = timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
+        return took(gateway_subscription_wait(handle_.get(), limit, &event), event);
+    }
+
+    /// Subscribes to the queue of the same name again, after it closed: after the last record read where the gateway is
+    /// still the same, else from the first record of its successor. After an Error the subscription is as it was.
+    void reattach() {
+        detail::check(gateway_subscription_reattach(handle_.get()));
+        closed_.reset();
+    }
+
+    /// Why the queue ended, once a poll said so.
+    const std::optional<Closed> &closed() const noexcept { return closed_; }
+    /// Position of the next slot to be read.
+    std::uint64_t position() const noexcept { return gateway_subscription_position(handle_.get()); }
+    /// Slots lost so far.
+    std::uint64_t lost_slots() const noexcept { return gateway_subscription_lost_slots(handle_.get()); }
+    /// When the queue was made, nanoseconds since the Unix epoch.
+    std::uint64_t epoch() const noexcept { return gateway_subscription_epoch(handle_.get()); }
+    /// Where this reader is, to begin there again: Start::resuming.
+    gateway_checkpoint checkpoint() const {
+        gateway_checkpoint checkpoint;
+        detail::check(gateway_subscription_checkpoint(handle_.get(), &checkpoint));
+        return checkpoint;
+    }
+    /// Where it began when it subscribed or last re-attached, and what was possible.
+    gateway_joined joined() const {
+        gateway_joined joined;
+        detail::check(gateway_subscription_joined(handle_.get(), &joined));
+        return joined;
+    }
+    /// The publisher's signs of life.
+    gateway_health health() const {
+        gateway_health health;
+        detail::check(gateway_subscription_health(handle_.get(), &health));
+        return health;
+    }
+    /// The handle, for what only the C interface has. It stays this object's.
+    gateway_subscription *handle() const noexcept { return handle_.get(); }
+
+    /// The end of a range of events.
+    struct Sentinel {};
+
+    /// Goes through events; an event's record is valid until the iterator moves on.
+    class Iterator {
+      public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Event;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Event *;
+        using reference = const Event &;
+
+        Iterator(Subscription &subscription, bool waits)
+            : subscription_(&subscription), waits_(waits), event_(subscription.next(waits)) {}
+
+        reference operator*() const noexcept { return event_; }
+        pointer operator->() const noexcept { return &event_; }
+        Iterator &operator++() {
+            event_ = subscription_->next(waits_);
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        friend bool operator==(const Iterator &iterator, Sentinel) noexcept {
+            return iterator.event_.is_empty() || iterator.event_.closed().has_value();
+        }
+        friend bool operator!=(const Iterator &iterator, Sentinel end) noexcept { return !(iterator == end); }
+
+      private:
+        Subscription *subscription_;
+        bool waits_;
+        Event event_;
+    };
+
+    /// Records and losses that are there already.
+    class Drain {
+      public:
+        explicit Drain(Subscription &subscription) noexcept : subscription_(&subscription) {}
+        Iterator begin() const { return {*subscription_, false}; }
+        Sentinel end() const noexcept { return {}; }
+
+      private:
+        Subscription *subscription_;
+    };
+
+    /// Records and losses, waiting for each as the options say, until the queue ends; then closed() tells why.
+    Iterator begin() { return {*this, true}; }
+    Sentinel end() const noexcept { return {}; }
+
+    /// Records and losses that are there already: `for (const Event &event : subscription.drain())`. The range ends
+    /// where nothing is left to read; closed() tells whether the queue ended.
+    Drain drain() noexcept { return Drain(*this); }
+
+  private:
+    Event took(std::int32_t result, const gateway_event &event) {
+        if (result < 0) {
+            detail::fail(static_cast<gateway_status>(result), gateway_last_error());
+        }
+        Event taken(event);
+        if (event.kind == GATEWAY_EVENT_CLOSED) {
+            closed_ = taken.closed();
+        }
+        return taken;
+    }
+
+    Event next(bool waits) {
+        if (!waits) {
+            return poll();
+        }
+        Event event = wait(std::chrono::seconds(1));
+        while (event.is_empty()) {
+            event = wait(std::chrono::seconds(1));
+        }
+        return event;
+    }
+
+    detail::Owned<gateway_subscription> handle_;
+    std::optional<Closed> closed_;
+};
+
+/// A queue in a list.
+struct Queue {
+    std::string name;
+    /// When it was made, nanoseconds since the Unix epoch.
+    std::uint64_t epoch;
+    /// Its capacity, and how many were published so far.
+    std::uint64_t slots;
+    std::uint64_t head;
+};
+
+/// A connection to a gateway. Any number of threads may use it at the same time.
+class Client {
+  public:
+    /// Connects to the broker's socket at `path` and sees that a gateway of this protocol answers.
+    explicit Client(const std::string &path) {
+        const std::uint32_t library = gateway_client_abi_version();
+        if (library >> 16 != GATEWAY_ABI_VERSION >> 16 || library < GATEWAY_ABI_VERSION) {
+            detail::fail(GATEWAY_ERROR_INTERNAL, "libgateway_client is older than the program's gateway.h: install "
+                                                 "the library that came with the header");
+        }
+        gateway_client *handle = nullptr;
+        detail::check(gateway_client_connect(path.c_str(), &handle));
+        handle_.reset(handle);
+    }
+
+    /// The gateway's process id, in its own namespace.
+    std::uint32_t gateway_pid() const noexcept { return gateway_client_gateway_pid(handle_.get()); }
+
+    /// The queues there are.
+    std::vector<Queue> queues() const {
+        gateway_queues *handle = nullptr;
+        detail::check(gateway_client_queues(handle_.get(), &handle));
+        const detail::Owned<gateway_queues> list(handle);
+        std::vector<Queue> queues;
+        queues.reserve(gateway_queues_count(handle));
+        for (std::size_t index = 0; index < gateway_queues_count(handle); index++) {
+            const gateway_queue *queue = gateway_queues_at(handle, index);
+            queues.push_back({queue->name, queue->epoch, queue->slots, queue->head});
+        }
+        return queues;
+    }
+
+    /// The gateway's status, a JSON object.
+    std::string status() const {
+        gateway_text *handle = nullptr;
+        detail::check(gateway_client_status(handle_.get(), &handle));
+        const detail::Owned<gateway_text> text(handle);
+        return gateway_text_bytes(handle);
+    }
+
+    /// Begins to read a queue. The subscription has a connection of its own and may outlive this one.
+    Subscription subscribe(const std::string &queue, const SubscribeOptions &options = {}) const {
+        gateway_subscribe_options raw = {};
+        raw.struct_bytes = sizeof raw;
+        raw.start = options.start.from;
+        raw.start_position = options.start.position;
+        raw.start_run = options.start.run;
+        raw.on_lapped = options.on_lapped;
+        raw.wait = options.wait.how;
+        raw.sleep_ns = static_cast<std::uint64_t>(options.wait.pause.count());
+        raw.name = options.name.c_str();
+        gateway_subscription *handle = nullptr;
+        detail::check(gateway_client_subscribe(handle_.get(), queue.c_str(), &raw, &handle));
+        return Subscription(handle);
+    }
+
+  private:
+    detail::Owned<gateway_client> handle_;
+};
+
+/// Nanoseconds since the Unix epoch by the gateway's clock: what `ts_recv` is to be compared with.
+inline std::uint64_t now_ns() noexcept { return gateway_clock_now_ns(); }
+
+} // namespace gateway
+
+#endif // GATEWAY_HPP

@@ -1,0 +1,130 @@
+/* What the C interface says to wrong and right calls: `abi SOCKET`. The gateway has one queue, `all`, with one order. */
+#undef NDEBUG
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway.h"
+
+#define SAYS(words) assert(strstr(gateway_last_error(), words) != NULL)
+
+static void *fails_elsewhere(void *unused) {
+    (void)unused;
+    assert(strcmp(gateway_last_error(), "") == 0);
+    assert(gateway_client_connect(NULL, NULL) == GATEWAY_ERROR_ARGUMENT);
+    SAYS("`client` is null");
+    return NULL;
+}
+
+static void connecting(const char *path) {
+    gateway_client *client = (gateway_client *)&client;
+    assert(gateway_client_connect(NULL, &client) == GATEWAY_ERROR_ARGUMENT);
+    SAYS("`path` is null");
+    assert(client == NULL);
+    assert(gateway_client_connect("\xFF", &client) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_connect("/nowhere/broker.sock", &client) == GATEWAY_ERROR_CONNECT);
+    SAYS("no gateway at /nowhere/broker.sock");
+    pthread_t other;
+    assert(pthread_create(&other, NULL, fails_elsewhere, NULL) == 0);
+    assert(pthread_join(other, NULL) == 0);
+    SAYS("no gateway at /nowhere/broker.sock");
+    assert(gateway_client_connect(path, NULL) == GATEWAY_ERROR_ARGUMENT);
+}
+
+static void asking(gateway_client *client) {
+    assert(gateway_client_gateway_pid(client) != 0);
+    assert(gateway_client_gateway_pid(NULL) == 0);
+
+    gateway_queues *queues = NULL;
+    assert(gateway_client_queues(NULL, &queues) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_queues(client, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_queues(client, &queues) == GATEWAY_OK);
+    assert(gateway_queues_count(queues) == 1);
+    assert(strcmp(gateway_queues_at(queues, 0)->name, "all") == 0);
+    assert(gateway_queues_at(queues, 0)->head == 1);
+    assert(gateway_queues_at(queues, 1) == NULL);
+    assert(gateway_queues_at(NULL, 0) == NULL && gateway_queues_count(NULL) == 0);
+    gateway_queues_free(queues);
+
+    gateway_text *status = NULL;
+    assert(gateway_client_status(client, &status) == GATEWAY_OK);
+    assert(strcmp(gateway_text_bytes(status), "{}") == 0);
+    gateway_text_free(status);
+}
+
+static void subscribing(gateway_client *client) {
+    gateway_subscription *subscription = NULL;
+    assert(gateway_client_subscribe(NULL, "all", NULL, &subscription) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_subscribe(client, NULL, NULL, &subscription) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_subscribe(client, "all", NULL, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_subscribe(client, "al", NULL, &subscription) == GATEWAY_ERROR_UNKNOWN_QUEUE);
+    SAYS("there are: all");
+    gateway_subscribe_options options = {.struct_bytes = sizeof options};
+    options.start = 99;
+    assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_ERROR_ARGUMENT);
+    SAYS("options.start is 99");
+    options.struct_bytes = 0;
+    assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_ERROR_ARGUMENT);
+    assert(subscription == NULL);
+}
+
+static void reading(gateway_client *client) {
+    const gateway_subscribe_options options = {
+        .struct_bytes = sizeof options, .start = GATEWAY_START_OLDEST, .name = "abi"};
+    gateway_subscription *subscription = NULL;
+    assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_OK);
+    assert(gateway_subscription_epoch(subscription) != 0);
+
+    gateway_event event;
+    assert(gateway_subscription_poll(NULL, &event) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_subscription_poll(subscription, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_subscription_position(subscription) == 0);
+    assert(gateway_subscription_poll(subscription, &event) == GATEWAY_EVENT_RECORD);
+    assert(event.kind == GATEWAY_EVENT_RECORD && event.record_type == GATEWAY_RECORD_MBO);
+    assert(event.position == 0 && event.record_bytes == sizeof(gateway_mbo));
+    assert(event.record.mbo->order_id == 42 && event.record.mbo->hd.rtype == GATEWAY_RECORD_MBO);
+    assert(event.record.mbo->price == INT64_C(12340000000) && event.record.mbo->side == 'B');
+    assert(gateway_subscription_position(subscription) == 1);
+    assert(gateway_subscription_wait(subscription, 1000000, &event) == GATEWAY_EVENT_EMPTY);
+    assert(event.record.mbo == NULL && event.record_bytes == 0 && event.position == 1);
+    assert(gateway_subscription_lost_slots(subscription) == 0);
+
+    gateway_checkpoint checkpoint;
+    assert(gateway_subscription_checkpoint(subscription, &checkpoint) == GATEWAY_OK);
+    assert(checkpoint.position == 1 && checkpoint.run != 0);
+    assert(gateway_subscription_checkpoint(subscription, NULL) == GATEWAY_ERROR_ARGUMENT);
+    gateway_joined joined;
+    assert(gateway_subscription_joined(subscription, &joined) == GATEWAY_OK);
+    assert(joined.outcome == GATEWAY_JOINED_AS_ASKED && joined.position == 0 && joined.head == 1);
+    assert(gateway_subscription_joined(NULL, &joined) == GATEWAY_ERROR_ARGUMENT);
+
+    gateway_health health;
+    assert(gateway_subscription_health(subscription, &health) == GATEWAY_OK && health.live);
+    assert(gateway_subscription_health(subscription, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_clock_now_ns() > gateway_subscription_epoch(subscription));
+
+    assert(gateway_subscription_reattach(NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_subscription_reattach(subscription) == GATEWAY_OK);
+    assert(gateway_subscription_position(subscription) == 1);
+    gateway_subscription_close(subscription);
+}
+
+int main(int argc, char **argv) {
+    assert(argc == 2);
+    assert(gateway_client_abi_version() == GATEWAY_ABI_VERSION);
+    connecting(argv[1]);
+    gateway_client *client = NULL;
+    assert(gateway_client_connect(argv[1], &client) == GATEWAY_OK);
+    asking(client);
+    subscribing(client);
+    reading(client);
+    gateway_client_close(client);
+    /* Null ends nothing. */
+    gateway_client_close(NULL);
+    gateway_subscription_close(NULL);
+    gateway_queues_free(NULL);
+    gateway_text_free(NULL);
+    puts("done");
+    return 0;
+}

@@ -1,0 +1,109 @@
+//! The three examples that every language has, and what they print.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use gateway_client::Clock;
+use gateway_test_harness::Running;
+use gateway_test_harness::config::Queue;
+
+use crate::flow::{Flow, LIMIT};
+use crate::programs;
+use crate::stage::{SLOTS, Stage, order};
+
+/// How a language's example of that name is started.
+pub type Start<'a> = &'a dyn Fn(&str) -> Result<Command>;
+
+/// A program that is there already.
+pub fn program(path: PathBuf) -> Command {
+    Command::new(path)
+}
+
+/// What the Rust examples and those of another language print of the same queues.
+///
+/// # Errors
+/// Where they do not print the same, or not what is true.
+pub fn compare(start: Start<'_>) -> Result<()> {
+    let rust = |name: &str| Ok(program(programs::rust_example(name)?));
+    let flow = Flow::generate()?;
+    for (example, queue) in [("tail", "all"), ("tail", "native"), ("best_bid_ask", "all")] {
+        let outputs = outputs_of(&flow, example, queue, &[&rust, start])?;
+        for (index, (expected, found)) in outputs[0].lines().zip(outputs[1].lines()).enumerate() {
+            ensure!(
+                expected == found,
+                "{example} of {queue}, line {}: expected `{expected}`, found `{found}`",
+                index + 1
+            );
+        }
+        ensure!(outputs[0] == outputs[1], "{example} of {queue} is cut");
+    }
+    latency_counts_every_record(start)
+}
+
+/// What the programs called `example` print of `queue` from its oldest record to its end.
+///
+/// # Errors
+/// Where one of them fails.
+pub fn outputs_of(
+    flow: &Flow,
+    example: &str,
+    queue: &str,
+    starts: &[Start<'_>],
+) -> Result<Vec<String>> {
+    let played = flow.play(vec![
+        Queue::all("all"),
+        Queue::all("full").of("full"),
+        Queue::all("native").of("native"),
+    ])?;
+    let socket = played.gateway.socket();
+    let spawn = |start: &Start<'_>| spawn(*start, example, &socket, &[queue, "oldest"]);
+    let mut running = starts.iter().map(spawn).collect::<Result<Vec<_>>>()?;
+    played.await_drained(example, running.len())?;
+    played.stop()?;
+    let outputs = running.iter_mut().map(|running| {
+        let status = running.wait(LIMIT)?;
+        ensure!(status.success(), "{status}\n{}", running.output());
+        let output = running.stdout();
+        ensure!(
+            output.lines().last() == Some("the gateway stopped"),
+            "{}",
+            running.output()
+        );
+        Ok(output)
+    });
+    outputs.collect()
+}
+
+fn spawn(start: Start<'_>, example: &str, socket: &Path, arguments: &[&str]) -> Result<Running> {
+    let mut command = start(example)?;
+    command.arg(socket).args(arguments);
+    Running::spawn(example, &mut command)
+}
+
+/// Publishes records with the time and sees that `latency` counts each.
+///
+/// # Errors
+/// Where it does not.
+pub fn latency_counts_every_record(start: Start<'_>) -> Result<()> {
+    const RECORDS: u64 = 20_000;
+    let mut stage = Stage::open()?;
+    let mut running = spawn(start, "latency", stage.socket(), &["all"])?;
+    stage.await_reader("latency")?;
+    let clock = Clock::global();
+    for id in 0..RECORDS {
+        stage.publish(&order(id, clock.now()));
+        // Never further ahead than the queue is long, whoever has the core meanwhile.
+        if id % (SLOTS / 4) == 0 {
+            stage.await_drained("latency")?;
+        }
+    }
+    stage.close();
+    let status = running.wait(LIMIT)?;
+    ensure!(status.success(), "{status}\n{}", running.output());
+    let output = running.stdout();
+    let expected = format!("{RECORDS} records, 0 slots lost, p50 ");
+    let last = output.lines().last().unwrap_or_default();
+    ensure!(last.starts_with(&expected), "{output}");
+    Ok(())
+}
