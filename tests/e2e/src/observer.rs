@@ -1,5 +1,6 @@
 //! A strategy that remembers everything.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dbn::flags;
+use dbn::{Action, flags, v3};
 use gateway_client::{Client, Closed, Event, Record, Start, SubscribeOptions, WaitStrategy};
 use gateway_feed::record::{ControlKind, ControlRecord};
 use gateway_test_harness::wait;
@@ -23,6 +24,16 @@ pub struct Seen {
     pub sequences: Vec<u32>,
     /// The instruments of order messages, in the same order.
     pub instruments: Vec<u32>,
+    /// Order records that lack a field.
+    pub incomplete: u64,
+    /// Order records of an instrument whose book may be wrong.
+    pub suspect: u64,
+    /// Of these, those that came before any gap.
+    pub suspect_before_gap: u64,
+    /// What rests of each order, by the records alone.
+    pub resting: HashMap<u64, u32>,
+    /// Cancels of an order that does not rest, or of more than rests of it.
+    pub overdrawn: u64,
     /// First and last sequence of each gap.
     pub gaps: Vec<(u64, u64)>,
     /// Control records in the order in which they came.
@@ -50,6 +61,7 @@ impl Seen {
             Record::Mbo(mbo) => {
                 self.out_of_order += u64::from(mbo.sequence < self.last_record);
                 self.last_record = mbo.sequence;
+                self.order(mbo);
                 if mbo.flags.raw() & flags::LAST != 0 {
                     self.repeated += u64::from(self.last_message == Some(mbo.sequence));
                     self.last_message = Some(mbo.sequence);
@@ -82,6 +94,30 @@ impl Seen {
                 self.symbols.push((definition.hd.instrument_id, symbol));
             }
             Record::Status(_) | Record::Imbalance(_) | Record::Other(_) => self.messages += 1,
+        }
+    }
+
+    /// Keeps a strategy's book: what rests of each order.
+    fn order(&mut self, record: &v3::MboMsg) {
+        let flagged = |flag| u64::from(record.flags.raw() & flag != 0);
+        self.incomplete += flagged(flags::PUBLISHER_SPECIFIC);
+        self.suspect += flagged(flags::MAYBE_BAD_BOOK);
+        if self.gaps.is_empty() {
+            self.suspect_before_gap += flagged(flags::MAYBE_BAD_BOOK);
+        }
+        match record.action() {
+            Ok(Action::Add) => {
+                self.resting.insert(record.order_id, record.size);
+            }
+            Ok(Action::Cancel) => match self.resting.get_mut(&record.order_id) {
+                Some(size) if *size > record.size => *size -= record.size,
+                Some(size) => {
+                    self.overdrawn += u64::from(*size < record.size);
+                    self.resting.remove(&record.order_id);
+                }
+                None => self.overdrawn += 1,
+            },
+            _ => {}
         }
     }
 

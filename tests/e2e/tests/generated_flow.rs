@@ -21,6 +21,7 @@ fn reconciles_on(tier: &str, flow: &str) {
             Queue::all("all"),
             Queue::all("some").only(&["AAA[A-H]"]),
             Queue::all("raw").of("native"),
+            Queue::all("full").of("full"),
         ],
         ..Config::new(Input::tier(tier))
     };
@@ -32,6 +33,7 @@ fn reconciles_on(tier: &str, flow: &str) {
     ];
     let some = Observer::start(&socket, "some").unwrap();
     let raw = Observer::start(&socket, "raw").unwrap();
+    let full = Observer::start(&socket, "full").unwrap();
 
     let report = lab.simulator(&config, flow).unwrap().finish(LIMIT).unwrap();
     let dropped = report.lost_on_both.ranges.clone();
@@ -72,6 +74,19 @@ fn reconciles_on(tier: &str, flow: &str) {
         })
         .unwrap();
     assert_eq!(seen.messages, every.messages);
+
+    let seen = full
+        .wait_for("the end of the session", LIMIT, |seen| {
+            seen.has(ControlKind::SessionEnd)
+        })
+        .unwrap();
+    assert_eq!(seen.sequences, every.sequences);
+    assert!(seen.incomplete > 0, "orders of which the add was lost");
+    assert_eq!(
+        (seen.suspect > 0, seen.suspect_before_gap),
+        (true, 0),
+        "books are in doubt from the first gap on"
+    );
 
     let seen = some.settle(Duration::from_millis(200), LIMIT).unwrap();
     let wanted: Vec<u32> = seen
@@ -173,4 +188,35 @@ fn sent_is_delivered_plus_lost_on_the_socket_tier() {
 fn duplicates_swaps_and_a_late_line_b_change_nothing() {
     let worse = "--duplicate 0.01 --reorder 0.01 --delay-b-us 300 --seed 4";
     reconciles_on("copy", &format!("{FLOW} {worse}"));
+}
+
+/// Without loss a book built from `full` records holds exactly the orders that the gateway knows to rest.
+#[test]
+fn a_book_of_full_records_is_whole() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let config = Config {
+        queues: vec![Queue::all("full").of("full")],
+        ..Config::new(Input::tier("copy"))
+    };
+    let gateway = lab.gateway(&config).unwrap();
+    let full = Observer::start(&gateway.socket(), "full").unwrap();
+    let flow = "generate --symbols 40 --messages 30000 --pace rate=30000 --messages-per-packet 6 --end-of-session";
+    let report = lab.simulator(&config, flow).unwrap().finish(LIMIT).unwrap();
+    let seen = full
+        .wait_for("the end of the session", LIMIT, |seen| {
+            seen.has(ControlKind::SessionEnd)
+        })
+        .unwrap();
+    assert_eq!((seen.messages, seen.lost_slots), (report.messages, 0));
+    assert_eq!((seen.incomplete, seen.suspect, seen.overdrawn), (0, 0, 0));
+    assert!(seen.resting.len() > 1_000);
+    let live = wait::until("the counters on show to catch up", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let of = |name| metrics.sum(name, &[]).unwrap_or_default();
+        let caught_up = of("gateway_messages_total") as u64 == report.messages;
+        Ok(caught_up.then(|| of("gateway_orders_live")))
+    });
+    assert_eq!(live.unwrap() as usize, seen.resting.len());
 }

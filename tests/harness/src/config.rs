@@ -39,7 +39,7 @@ pub fn test_lines() -> Vec<Line> {
 pub struct Queue {
     /// Its name.
     pub name: String,
-    /// `plain` or `native`.
+    /// `full`, `plain` or `native`.
     pub records: &'static str,
     /// Symbols and globs.
     pub symbols: Vec<String>,
