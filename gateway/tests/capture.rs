@@ -77,6 +77,7 @@ fn reconcile(status: &Status, packets_in_file: u64, native: &Seen) {
             + line.late
             + line.before_start
             + line.stale
+            + line.implausible
             + line.truncated
             + line.holding;
         assert_eq!(line.messages, accounted, "line {} → messages", line.name);

@@ -202,6 +202,16 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
             channel.hold_oversized,
         ),
         (
+            "implausible_packets_total",
+            "Packets numbered far ahead of a stream that went on where it was: damaged or stray ones.",
+            channel.implausible,
+        ),
+        (
+            "sessions_refused_total",
+            "Packets of another session while the current one went on.",
+            channel.sessions_refused,
+        ),
+        (
             "unmapped_messages_total",
             "Messages without a counterpart among normalised records.",
             channel.unmapped,

@@ -211,6 +211,10 @@ pub struct ChannelStatus {
     pub hold_overflows: u64,
     /// Packets for which holes were given up early because they are too long to be held.
     pub hold_oversized: u64,
+    /// Packets thrown away because they were numbered far ahead of a stream that went on where it was.
+    pub implausible: u64,
+    /// Packets of another session thrown away because the current one went on.
+    pub sessions_refused: u64,
     /// Instruments whose symbol is known.
     pub instruments: u64,
     /// Messages about instruments of unknown symbol, while a queue asks for symbols.
@@ -260,7 +264,7 @@ pub struct LineStatus {
     /// Packets that were the first to bring something new.
     pub wins: u64,
     /// Messages announced by its packets: the sum of `delivered`, `duplicates`, `late`, `before_start`, `stale`,
-    /// `truncated` and `holding`.
+    /// `implausible`, `truncated` and `holding`.
     pub messages: u64,
     /// Messages delivered from it.
     pub delivered: u64,
@@ -272,6 +276,8 @@ pub struct LineStatus {
     pub before_start: u64,
     /// Messages of a session or numbering that the channel has left.
     pub stale: u64,
+    /// Messages numbered far ahead of a stream that went on where it was.
+    pub implausible: u64,
     /// Messages announced, but not whole in their packet.
     pub truncated: u64,
     /// Messages held at this moment.

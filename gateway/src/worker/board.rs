@@ -58,7 +58,7 @@ mirror! {
     /// [`LineCounters`] on show.
     LineBoard of LineCounters {
         packets, bytes, last_packet_ns, heartbeats, ends_of_session, wins, messages, delivered, duplicates, late,
-        before_start, stale, truncated, holding, out_of_order, gaps, gap_messages, skew_packets, skew_sum_ns,
+        before_start, stale, implausible, truncated, holding, out_of_order, gaps, gap_messages, skew_packets, skew_sum_ns,
         skew_max_ns, trailing_bytes,
     }
 }
@@ -74,7 +74,8 @@ mirror! {
     /// [`ChannelCounters`] on show, but for what has a board of its own.
     TotalsBoard of ChannelCounters {
         next_sequence, messages, unsequenced, gaps, gap_messages, heartbeats, sessions, session_changes,
-        session_ends, resets, held, holding, holding_max, hold_overflows, hold_oversized,
+        session_ends, resets, held, holding, holding_max, hold_overflows, hold_oversized, implausible,
+        sessions_refused,
     } skip { lines, frame_errors }
 }
 

@@ -1,11 +1,13 @@
 //! The state machine: frames of one numbering, in order. What leads to another numbering is in [`super::epoch`].
 
 use super::counters::ChannelCounters;
+use super::doubt::Doubt;
 use super::epoch::{Pending, Place};
 use super::hold::{Hold, bytes_for};
 use super::line::Line;
 use super::recent::{Passed, Recent, fingerprint};
-use super::{Defect, Event, LINES_MAX, LineId, Outlet};
+use super::waiting::Overdue;
+use super::{Defect, Event, LEAP_MESSAGES, LINES_MAX, LineId, Outlet};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId, Walked};
 
@@ -89,6 +91,9 @@ pub struct Arbiter {
     /// The session before, and the number that was next in it.
     pub(super) previous: Option<(SessionId, u64)>,
     pub(super) hold: Hold,
+    /// What is held beyond the hold time.
+    pub(super) overdue: Option<Overdue>,
+    pub(super) doubt: Option<Doubt>,
     pub(super) recent: Recent,
     pub(super) config: ArbiterConfig,
 }
@@ -113,6 +118,8 @@ impl Arbiter {
             pending: None,
             previous: None,
             hold: Hold::new(config.hold_packets_max, config.hold_bytes_max),
+            overdue: None,
+            doubt: None,
             recent: Recent::new(),
             config,
         }
@@ -197,15 +204,27 @@ impl Arbiter {
     /// [`next_deadline`](Self::next_deadline).
     pub fn on_time<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
         if now < self.latest {
-            self.hold.rebase(now);
-            for line in &mut self.lines {
-                line.advanced = line.advanced.min(now);
-                line.heard = line.heard.min(now);
-            }
+            self.rebase(now);
         }
         self.latest = now;
         self.expire(now, out);
         self.settle(now, out);
+    }
+
+    /// The clock stepped back to `now`.
+    #[cold]
+    fn rebase(&mut self, now: Nanos) {
+        let window = self.window();
+        self.hold.rebase(now);
+        for line in &mut self.lines {
+            line.rebase(now);
+        }
+        if let Some(overdue) = &mut self.overdue {
+            overdue.until = overdue.until.min(now.saturating_add(window));
+        }
+        if let Some(doubt) = &mut self.doubt {
+            doubt.rebase(now, window);
+        }
     }
 
     /// Lets go everything that waits: no more input will come.
@@ -246,6 +265,11 @@ impl Arbiter {
             Place::Current => self.take_current(line, now, frame, out),
             Place::Pending => self.take_pending(line, now, frame, out),
             Place::Stale => self.counters.lines[line.index()].stale += u64::from(frame.count),
+            // While the numbers of a session restart, that session is alive.
+            Place::OtherSession if self.pending.is_some_and(|pending| pending.restarts) => {
+                self.counters.lines[line.index()].stale += u64::from(frame.count);
+                self.counters.sessions_refused += 1;
+            }
             Place::OtherSession => {
                 self.open_session(now, frame, out);
                 self.take_pending(line, now, frame, out);
@@ -274,6 +298,10 @@ impl Arbiter {
         frame: &Frame<'_>,
         out: &mut O,
     ) {
+        if frame.first.saturating_sub(self.next) > LEAP_MESSAGES && self.leaps(frame.first) {
+            self.hold_back(self.epoch, line, now, frame, true, out);
+            return;
+        }
         let state = &mut self.lines[line.index()];
         if state.epoch != self.epoch {
             state.join(self.epoch, frame.first, now);
@@ -299,12 +327,12 @@ impl Arbiter {
                 };
                 self.passed(line, now, frame.count, handed);
             }
-            FrameKind::Data => self.hold_back(self.epoch, line, now, frame, out),
+            FrameKind::Data => self.hold_back(self.epoch, line, now, frame, false, out),
             FrameKind::Heartbeat if frame.first <= self.next => {}
             FrameKind::EndOfSession if frame.first < self.next => {}
             FrameKind::EndOfSession if frame.first == self.next => self.end_session(now, out),
             FrameKind::Heartbeat | FrameKind::EndOfSession => {
-                self.hold_back(self.epoch, line, now, frame, out)
+                self.hold_back(self.epoch, line, now, frame, false, out)
             }
         }
     }

@@ -32,8 +32,10 @@ pub struct LineCounters {
     pub late: u64,
     /// Numbered before the first message that the channel took of this session.
     pub before_start: u64,
-    /// Of a session or a numbering that the channel has left.
+    /// Of a session or a numbering that the channel has left, or did not go over to.
     pub stale: u64,
+    /// Numbered far ahead of a stream that went on where it was; see the [module](super).
+    pub implausible: u64,
     /// Announced, but not whole in their packet.
     pub truncated: u64,
     /// Held at this moment.
@@ -63,6 +65,7 @@ impl LineCounters {
             + self.late
             + self.before_start
             + self.stale
+            + self.implausible
             + self.truncated
             + self.holding
     }
@@ -118,6 +121,10 @@ pub struct ChannelCounters {
     pub hold_overflows: u64,
     /// Packets for which holes were given up early because even an empty hold has no room for them.
     pub hold_oversized: u64,
+    /// Packets thrown away because they were numbered far ahead of a stream that went on where it was.
+    pub implausible: u64,
+    /// Packets of another session thrown away because the current one went on.
+    pub sessions_refused: u64,
     /// Packets with a defect.
     pub frame_errors: FrameErrorCounters,
 }

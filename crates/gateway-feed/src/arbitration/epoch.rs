@@ -6,19 +6,16 @@
 use super::arbiter::Arbiter;
 use super::line::Suspicion;
 use super::recent::fingerprint;
-use super::{Event, LineId, Outlet, SESSION_RETURN_QUIET_NS};
+use super::{Event, LEAP_MESSAGES, LineId, Outlet, SESSION_RETURN_QUIET_NS};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId};
-
-/// A late copy of a heartbeat is expected for at least this long, however short the hold time is.
-const LATE_COPY_NS_MIN: Nanos = 100_000;
 
 /// The numbering that comes next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     session: SessionId,
     /// Whether it restarts the numbers of the current session.
-    restarts: bool,
+    pub(super) restarts: bool,
     /// The first number to expect.
     start: u64,
     /// The number behind the highest one shown.
@@ -111,40 +108,43 @@ impl Arbiter {
     ///
     /// A heartbeat that does not prove it is remembered: a frame behind it may.
     pub(super) fn restarts(&mut self, line: LineId, now: Nanos, frame: &Frame<'_>) -> bool {
-        if self.pending.is_some() {
+        if self.pending.is_some_and(|pending| pending.restarts) {
             return false;
         }
-        let window = self.config.hold_timeout_ns.max(LATE_COPY_NS_MIN);
+        let window = self.window();
         let state = &mut self.lines[line.index()];
-        let quiet = now.saturating_sub(state.advanced) >= window;
+        let behind = state
+            .suspected()
+            .filter(|suspicion| frame.first >= suspicion.sequence);
         if frame.kind == FrameKind::Data {
-            let behind = state
-                .suspected()
-                .is_some_and(|suspicion| frame.first >= suspicion.sequence);
-            return behind && (quiet || self.contradicts(line, frame));
+            let quiet = now.saturating_sub(state.advanced) >= window;
+            return behind.is_some()
+                && match self.recent.find(frame.end(), line) {
+                    Some(passed) => passed.fingerprint != fingerprint(frame.body),
+                    None => quiet,
+                };
         }
-        if !quiet {
-            state.suspicion = Some(Suspicion {
-                sequence: frame.first,
-                position: state.position,
-            });
+        match behind {
+            Some(suspicion) => now.saturating_sub(suspicion.since) >= window,
+            None => {
+                state.suspicion = Some(Suspicion {
+                    sequence: frame.first,
+                    position: state.position,
+                    since: now,
+                });
+                false
+            }
         }
-        quiet
-    }
-
-    /// Whether other bytes were delivered under the numbers of `frame`.
-    fn contradicts(&mut self, line: LineId, frame: &Frame<'_>) -> bool {
-        let passed = self.recent.find(frame.end(), line);
-        passed.is_some_and(|passed| passed.fingerprint != fingerprint(frame.body))
     }
 
     /// Opens the numbering that restarts the current session, which `frame` proved.
     pub(super) fn open_reset(&mut self, line: LineId, frame: &Frame<'_>) {
+        if self.pending.is_some() {
+            // The current session is alive.
+            self.refuse_session();
+        }
         let suspicion = self.lines[line.index()].suspected();
-        let start = match frame.kind {
-            FrameKind::Data => suspicion.map_or(frame.first, |suspicion| suspicion.sequence),
-            FrameKind::Heartbeat | FrameKind::EndOfSession => frame.first,
-        };
+        let start = suspicion.map_or(frame.first, |suspicion| suspicion.sequence);
         self.pending = Some(Pending {
             session: self.session,
             restarts: true,
@@ -155,18 +155,11 @@ impl Arbiter {
 
     /// Opens the session of `frame`. One that was pending before comes and goes.
     pub(super) fn open_session<O: Outlet>(&mut self, now: Nanos, frame: &Frame<'_>, out: &mut O) {
+        if self.session_is_weak() {
+            self.refuse_session();
+        }
         if self.pending.is_some() {
-            while self
-                .hold
-                .front()
-                .is_some_and(|front| front.epoch == self.epoch)
-            {
-                self.release_lowest(now, out);
-            }
-            self.switch(now, out);
-            while !self.hold.is_empty() {
-                self.release_lowest(now, out);
-            }
+            self.let_go(now, out);
         }
         // A session that returns goes on where it was, unless it begins anew.
         let returns = self
@@ -190,15 +183,20 @@ impl Arbiter {
         out: &mut O,
     ) {
         let epoch = self.epoch + 1;
-        if let Some(pending) = &mut self.pending {
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        let leaps = frame.first.saturating_sub(pending.position) > LEAP_MESSAGES;
+        let doubtful = if pending.restarts { leaps } else { !self.ended };
+        if !doubtful {
             pending.position = pending.position.max(frame.end());
+            let state = &mut self.lines[line.index()];
+            if state.epoch != epoch {
+                state.join(epoch, frame.first, now);
+            }
+            self.show(line, now, frame.first, frame.end());
         }
-        let state = &mut self.lines[line.index()];
-        if state.epoch != epoch {
-            state.join(epoch, frame.first, now);
-        }
-        self.show(line, now, frame.first, frame.end());
-        self.hold_back(epoch, line, now, frame, out);
+        self.hold_back(epoch, line, now, frame, doubtful, out);
     }
 
     /// Leaves the current numbering, of which nothing is held any more, for the pending one.

@@ -2,13 +2,15 @@
 
 use crate::sink::Nanos;
 
-/// A heartbeat that announced less than its line had shown, too soon after to tell a restart from a late copy.
+/// A heartbeat that announced less than its line had shown: the first word of a restart, or a late copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspicion {
     /// The number it announced.
     pub(super) sequence: u64,
     /// The line's position then; once the line goes on from there, the heartbeat was a late copy.
     pub(super) position: u64,
+    /// When it came.
+    pub(super) since: Nanos,
 }
 
 /// One line's own view of the stream.
@@ -36,6 +38,15 @@ impl Line {
             heard: now,
             suspicion: None,
         };
+    }
+
+    /// The clock stepped back to `now`: nothing happened later.
+    pub(super) fn rebase(&mut self, now: Nanos) {
+        self.advanced = self.advanced.min(now);
+        self.heard = self.heard.min(now);
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.since = suspicion.since.min(now);
+        }
     }
 
     /// The suspicion that still stands: the line did not go on where it was.

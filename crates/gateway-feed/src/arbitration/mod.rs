@@ -20,20 +20,35 @@
 //! frame is delivered. Where the hold is full (or a frame longer than all of it), the lowest hole is given up
 //! early: no message that was received is thrown away to make room.
 //!
+//! # What would give up the place where the stream stands
+//!
+//! A frame more than [`LEAP_MESSAGES`] ahead, or of another session though this one has not ended, is held in doubt:
+//! one damaged or stray packet must not make the channel deaf to what its lines go on to bring. When its hold time is
+//! over, windows of that length (100 us at least) follow each other, and at the end of one the frame is
+//!
+//! - believed, if the stream did not go on in it and another packet says the same: a copy on another line, or one of
+//!   the same session and near its numbers. So it is after an outage of all lines, or where the venue went over;
+//! - believed, alone as it is, if no line was heard where the stream stands for [`SESSION_RETURN_QUIET_NS`];
+//! - thrown away with those that say the same, after eight windows in which the stream went on, or if nothing joins it
+//!   for [`SESSION_RETURN_QUIET_NS`]. Its messages count as [`LineCounters::implausible`] or [`LineCounters::stale`].
+//!
+//! Where room is wanted, what the stream has refuted goes first; what it has not is believed. Its line counts as having
+//! shown it only once it is believed. Without a hold (`hold_packets_max` 0) nothing can be doubted.
+//!
 //! # Another session, other numbers
 //!
-//! The first frame of another session does not cut off a slower line: it is held as if it lay ahead of everything
-//! in the old session, and the switch comes when its hold time ends, or at once where the old session ended in order.
+//! A frame of another session is held as if it lay ahead of everything in the old one, so that it does not cut off a
+//! slower line. The switch comes when the frame is believed, or at once where the old session ended in order before.
 //! The new session is then expected from its first number on, so that a loss at its start is a gap. Frames of the
 //! session before are stale; it can come back only after the current one was silent for
 //! [`SESSION_RETURN_QUIET_NS`].
 //!
 //! Numbers that restart within a session are recognised by a heartbeat, never by data: a late copy of old data looks
-//! exactly like a restart. On a heartbeat (or an end of session) with a number below what *its own line* has shown,
-//! this is a reset
-//! - at once, if that line has shown nothing new for `hold_timeout_ns`: a late copy would have come by then;
-//! - else with the first frame behind it on that line that lies in the old range and comes after that time, or whose
-//!   bytes differ from what was delivered under the same numbers.
+//! exactly like a restart. A heartbeat (or an end of session) with a number below what *its own line* has shown is
+//! suspicious, and as long as the line does not go on where it was, it is a reset
+//! - with the next such heartbeat on that line, `hold_timeout_ns` later or more: a late copy comes alone;
+//! - or with a frame behind it on that line that lies in the old range, and whose bytes differ from what was delivered
+//!   under the same numbers or, where that is not remembered, that comes `hold_timeout_ns` after the line's last news.
 //!
 //! A line that merely lags never announces less than it has itself shown, and so cannot cause one. As with a session,
 //! the switch waits the hold time for the other lines' last frames. A line that has not shown the restart yet may
@@ -42,6 +57,7 @@
 
 mod arbiter;
 mod counters;
+mod doubt;
 mod epoch;
 mod hold;
 mod line;
@@ -62,6 +78,9 @@ pub const LINES_MAX: usize = 4;
 /// For how long the current session must have been silent until the one before it may come back. Three times the
 /// second that heartbeats are usually apart.
 pub const SESSION_RETURN_QUIET_NS: Nanos = 3_000_000_000;
+
+/// A packet is far ahead if it lies further ahead than this: more than one packet of MoldUDP64 can announce.
+pub const LEAP_MESSAGES: u64 = 1 << 16;
 
 /// A line of a channel: its position in the configuration, from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

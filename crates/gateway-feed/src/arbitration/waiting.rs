@@ -1,20 +1,41 @@
 //! What waits for its turn: in, through the hold, and out.
 
-use super::arbiter::{Arbiter, Handed, NO_EPOCH};
-use super::hold::Held;
+use super::arbiter::{Arbiter, Handed, NO_EPOCH, OnGap};
+use super::doubt::Verdict;
+use super::hold::{Held, Key};
 use super::recent::fingerprint;
-use super::{Event, LineId, Outlet};
+use super::{Event, LEAP_MESSAGES, LineId, Outlet};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId};
 
+/// Frames whose hold time is over and that are held on until it is plain what they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Overdue {
+    /// The highest of them that is not in doubt.
+    plain: Option<Key>,
+    /// The highest that is.
+    doubtful: Option<Key>,
+    /// When to look again.
+    pub(super) until: Nanos,
+}
+
+impl Overdue {
+    /// Whether there are any from `front`, the lowest frame held, on.
+    fn reaches(&self, front: Option<&Held>) -> bool {
+        front.is_some_and(|front| self.plain.max(self.doubtful) >= Some(front.key()))
+    }
+}
+
 impl Arbiter {
-    /// Holds a frame of the numbering `epoch` that is ahead of its turn.
+    /// Holds a frame of the numbering `epoch` that is ahead of its turn. One that is doubtful is taken as shown by its
+    /// line only once it is believed.
     pub(super) fn hold_back<O: Outlet>(
         &mut self,
         epoch: u64,
         line: LineId,
         now: Nanos,
         frame: &Frame<'_>,
+        doubtful: bool,
         out: &mut O,
     ) {
         let mut whole = 0;
@@ -24,12 +45,20 @@ impl Arbiter {
             whole = walked.whole.min(frame.count);
             self.counters.lines[line.index()].truncated += u64::from(frame.count - whole);
         }
-        let held = Held::new(epoch, frame.first, whole, frame.kind, line, now);
+        let mut held = Held::new(epoch, frame.first, whole, frame.kind, line, now);
+        held.next_before = self.next;
+        held.doubtful = doubtful;
+        let window = self.window();
         if whole == 0 {
-            if frame.kind != FrameKind::EndOfSession && self.hold.announces(epoch, frame.first) {
+            if frame.kind != FrameKind::EndOfSession
+                && let Some(earlier) = self.hold.announcing(epoch, frame.first, LEAP_MESSAGES)
+            {
+                earlier.vouched |= earlier.is_news(line, now, window);
                 return;
             }
-        } else if let Some(&earlier) = self.hold.covering(epoch, held.first, held.end()) {
+        } else if let Some(earlier) = self.hold.covering(epoch, held.first, held.end()) {
+            earlier.vouched |= earlier.is_news(line, now, window);
+            let earlier = *earlier;
             self.counters.lines[line.index()].duplicates += u64::from(whole);
             if earlier.end() == held.end() {
                 self.skew(line, earlier.line, earlier.received, now);
@@ -48,6 +77,15 @@ impl Arbiter {
             self.counters.hold_oversized += 1;
         }
         while !self.hold.fits(body.len()) {
+            if self.refuse_for_room() {
+                if held.epoch > self.epoch && self.pending.is_none() {
+                    // It belongs to what was refused.
+                    self.counters.lines[held.line.index()].stale += u64::from(held.count);
+                    self.counters.sessions_refused += 1;
+                    return;
+                }
+                continue;
+            }
             match self.hold.front() {
                 Some(front) if front.key() <= held.key() => self.release_lowest(now, out),
                 _ => {
@@ -76,20 +114,47 @@ impl Arbiter {
         }
     }
 
-    /// Lets go what has waited longer than it may, and gives up what is missing before it.
+    /// Decides about what has waited longer than it may: the place where a hole's time in the hold is over.
     pub(super) fn expire<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        let Some(last) = self.hold.overdue(now, self.config.hold_timeout_ns) else {
-            return;
+        let before = self.overdue.take().unwrap_or_default();
+        let (plain, doubtful) = self.hold.overdue(now, self.config.hold_timeout_ns);
+        let mut overdue = Overdue {
+            plain: plain.max(before.plain),
+            doubtful: doubtful.max(before.doubtful),
+            until: now.saturating_add(self.window()),
         };
-        while self.hold.front().is_some_and(|front| front.key() <= last) {
-            self.release_lowest(now, out);
+        while let Some(front) = self.hold.front().copied() {
+            let key = Some(front.key());
+            if overdue.plain < key && (overdue.doubtful < key || !front.doubtful) {
+                break;
+            }
+            match self.judge(&front, now) {
+                Verdict::Refuse => self.refuse_lowest(),
+                Verdict::Wait(until) => {
+                    overdue.until = until;
+                    break;
+                }
+                Verdict::Believe => {
+                    self.doubt = None;
+                    match self.config.on_gap {
+                        OnGap::Continue => self.release_lowest(now, out),
+                    }
+                }
+            }
+        }
+        if overdue.reaches(self.hold.front()) {
+            self.overdue = Some(overdue);
         }
     }
 
-    /// Lets everything go.
+    /// Lets everything go, but for what is in doubt and alone or refuted.
     pub(super) fn let_go<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        while !self.hold.is_empty() {
-            self.release_lowest(now, out);
+        while let Some(front) = self.hold.front() {
+            if self.is_weak(front) {
+                self.refuse_lowest();
+            } else {
+                self.release_lowest(now, out);
+            }
         }
     }
 
@@ -106,7 +171,10 @@ impl Arbiter {
         while let Some(front) = self.hold.front() {
             let in_order = front.epoch == self.epoch && front.first <= self.next;
             // A session that ended in order has nothing more to wait for.
-            let successor = front.epoch != self.epoch && self.ended && self.pending.is_some();
+            let successor = front.epoch != self.epoch
+                && self.ended
+                && !front.doubtful
+                && self.pending.is_some();
             if successor {
                 self.switch(now, out);
             } else if in_order {
@@ -122,6 +190,14 @@ impl Arbiter {
         self.drain(now, out);
         self.counters.holding = self.hold.len() as u64;
         self.deadline = self.hold.deadline(self.config.hold_timeout_ns);
+        if let Some(overdue) = self.overdue {
+            if overdue.reaches(self.hold.front()) {
+                self.deadline = self.deadline.min(overdue.until);
+            } else {
+                self.overdue = None;
+                self.doubt = None;
+            }
+        }
         self.short_way = if self.hold.is_empty() && self.pending.is_none() {
             self.epoch
         } else {
@@ -163,6 +239,13 @@ impl Arbiter {
 
     /// Accounts for a held frame that was let go.
     fn after<O: Outlet>(&mut self, held: &Held, handed: Handed, now: Nanos, out: &mut O) {
+        if held.doubtful {
+            let line = &mut self.lines[held.line.index()];
+            if line.epoch != self.epoch {
+                line.join(self.epoch, held.first, now);
+            }
+            self.show(held.line, now, held.first, held.end());
+        }
         self.pass_by(held.line, held.first, handed.skip);
         self.passed(held.line, held.received, held.count, handed);
         if held.kind == FrameKind::EndOfSession && held.first == self.next {

@@ -229,6 +229,11 @@ pub fn check<T: Transport>(channel: &Channel<Echo, T>, config: &ChannelConfig, l
             "line {index} does not reconcile: {line:?}"
         );
     }
+    let implausible = counters.lines.iter().map(|line| line.implausible);
+    assert!(
+        counters.implausible > 0 || implausible.sum::<u64>() == 0,
+        "messages were refused in no packet"
+    );
     assert!(
         counters.holding_max <= config.hold_packets_max as u64,
         "the hold grew past its bound"

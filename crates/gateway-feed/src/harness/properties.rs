@@ -15,8 +15,8 @@ use crate::moldudp64::{PacketBuilder, Session};
 const HOLD_NS: u64 = 1_000_000;
 /// No line delivers a packet, or a copy of one, later than this after it was sent.
 const DELAY_NS_MAX: u64 = HOLD_NS - 1;
-/// Long enough that nothing sent before is still under way, and that a late copy is ruled out.
-const IDLE_NS: u64 = 3 * HOLD_NS;
+/// The venue's pause between heartbeats: nothing sent before is still under way.
+const IDLE_NS: u64 = 1_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
@@ -25,6 +25,12 @@ enum Action {
     EndOfSession,
     NewSession,
     Restart,
+    /// What no line of the channel should bring: a packet far ahead, or one of another session.
+    Stray {
+        foreign: bool,
+        line: u8,
+        count: u8,
+    },
 }
 
 /// What a line does to a packet: how late it comes, and its copy, if they come.
@@ -55,6 +61,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Action::EndOfSession),
         1 => Just(Action::NewSession),
         1 => Just(Action::Restart),
+        1 => (any::<bool>(), 0..2_u8, 0..3_u8)
+            .prop_map(|(foreign, line, count)| Action::Stray { foreign, line, count }),
     ];
     let pause = prop_oneof![Just(0), 0..30_000_u64, 0..2 * HOLD_NS];
     (action, pause, [fate(), fate()]).prop_map(|(action, pause_ns, fates)| Step {
@@ -112,77 +120,149 @@ impl Numbering {
     }
 }
 
-/// Sends by `steps` and returns what arrives (time, line, packet), in order, and what must leave the channel.
-fn play(steps: &[Step]) -> (Vec<Arrival>, Vec<Item>) {
-    let session = |number: usize| Session::from_name(&format!("S {number}")).unwrap();
-    let mut sessions = 0;
-    let mut builder = PacketBuilder::new(session(0), 1, 1_472);
-    let mut numberings = vec![Numbering::new(Item::SessionStart(1))];
-    let mut arrivals = Vec::new();
-    let mut now = 1_700_000_000_000_000_000;
-    for (number, step) in steps.iter().enumerate() {
-        now += step.pause_ns;
-        let current = numberings.last_mut().unwrap();
-        if current.ended && !matches!(step.action, Action::NewSession) {
-            continue;
+/// The venue, the lines and the oracle.
+struct Play {
+    now: u64,
+    sessions: usize,
+    builder: PacketBuilder,
+    numberings: Vec<Numbering>,
+    arrivals: Vec<Arrival>,
+}
+
+fn session(number: usize) -> Session {
+    Session::from_name(&format!("S {number}")).unwrap()
+}
+
+impl Play {
+    fn new() -> Self {
+        Self {
+            now: 1_700_000_000_000_000_000,
+            sessions: 0,
+            builder: PacketBuilder::new(session(0), 1, 1_472),
+            numberings: vec![Numbering::new(Item::SessionStart(1))],
+            arrivals: Vec::new(),
         }
-        let mut fates = step.fates;
-        let packet = match step.action {
-            Action::Data(count) => {
-                for index in 0..count {
-                    let message = [number as u8, (number >> 8) as u8, index, sessions as u8];
-                    builder.push(&message).unwrap();
-                    current.bytes.push(message.to_vec());
-                }
-                builder.finish(<[u8]>::to_vec)
-            }
-            Action::Heartbeat => builder.heartbeat().to_vec(),
-            Action::EndOfSession => {
-                // The venue repeats it; here it comes at least once.
-                fates[0].0 = Some(0);
-                current.ended = true;
-                builder.end_of_session().to_vec()
-            }
-            Action::NewSession => {
-                now += IDLE_NS;
-                sessions += 1;
-                builder.restart(session(sessions), 1);
-                numberings.push(Numbering::new(Item::SessionStart(1)));
-                continue;
-            }
-            Action::Restart => {
-                if current.told_by_line.iter().all(|&told| told <= 1) {
-                    continue;
-                }
-                now += IDLE_NS;
-                fates = [(Some(0), None); 2];
-                builder.restart(session(sessions), 1);
-                numberings.push(Numbering::new(Item::Reset(1)));
-                builder.heartbeat().to_vec()
-            }
-        };
-        let current = numberings.last_mut().unwrap();
+    }
+
+    /// What the lines do to a packet that ends at the venue's next number and has `count` messages.
+    fn send(&mut self, packet: &[u8], count: u8, fates: [Fate; 2]) {
+        let current = self.numberings.last_mut().unwrap();
         for (line, (delay, copy)) in fates.into_iter().enumerate() {
             for delay in [delay, copy].into_iter().flatten() {
-                arrivals.push((now + delay, LineId(line as u8), packet.clone()));
+                let line_id = LineId(line as u8);
+                self.arrivals
+                    .push((self.now + delay, line_id, packet.to_vec()));
                 let next = current.next();
                 current.told = current.told.max(next);
                 current.told_by_line[line] = current.told_by_line[line].max(next);
-                if let Action::Data(count) = step.action {
-                    current.arrived.extend(next - u64::from(count)..next);
-                }
+                current.arrived.extend(next - u64::from(count)..next);
             }
         }
-        if matches!(step.action, Action::Restart) {
-            now += 1;
-        }
     }
-    arrivals.sort_by_key(|(time, ..)| *time);
+
+    /// A second without a message: both lines show where they are.
+    fn idle(&mut self) {
+        self.now += IDLE_NS;
+        let heartbeat = self.builder.heartbeat();
+        self.send(&heartbeat, 0, [(Some(0), None); 2]);
+    }
+
+    fn step(&mut self, number: usize, step: &Step) {
+        self.now += step.pause_ns;
+        let current = self.numberings.last_mut().unwrap();
+        if current.ended && !matches!(step.action, Action::NewSession) {
+            return;
+        }
+        let fates = step.fates;
+        match step.action {
+            Action::Data(count) => {
+                for index in 0..count {
+                    let message = [
+                        number as u8,
+                        (number >> 8) as u8,
+                        index,
+                        self.sessions as u8,
+                    ];
+                    self.builder.push(&message).unwrap();
+                    current.bytes.push(message.to_vec());
+                }
+                let packet = self.builder.finish(<[u8]>::to_vec);
+                self.send(&packet, count, fates);
+            }
+            Action::Heartbeat => {
+                let packet = self.builder.heartbeat();
+                self.send(&packet, 0, fates);
+            }
+            Action::EndOfSession => {
+                current.ended = true;
+                let packet = self.builder.end_of_session();
+                self.send(&packet, 0, fates);
+                for _ in 0..4 {
+                    self.now += IDLE_NS;
+                    self.send(&packet, 0, [(Some(0), None), (None, None)]);
+                }
+            }
+            Action::NewSession => {
+                if !current.ended {
+                    self.idle();
+                }
+                self.now += IDLE_NS;
+                self.sessions += 1;
+                self.builder.restart(session(self.sessions), 1);
+                let opens = Item::SessionStart(1);
+                self.numberings.push(Numbering::new(opens));
+                self.idle();
+                self.idle();
+            }
+            Action::Restart => {
+                if current.told_by_line.iter().all(|&told| told <= 1) {
+                    return;
+                }
+                self.idle();
+                self.builder.restart(session(self.sessions), 1);
+                self.numberings.push(Numbering::new(Item::Reset(1)));
+                self.idle();
+                self.idle();
+            }
+            Action::Stray {
+                foreign,
+                line,
+                count,
+            } => {
+                // No two say the same: their sessions differ, or they are far from each other.
+                let stray = if foreign {
+                    Session::from_name(&format!("X {number}")).unwrap()
+                } else {
+                    session(self.sessions)
+                };
+                let first = (number as u64 + 1) << 20;
+                let mut builder = PacketBuilder::new(stray, first, 1_472);
+                (0..count).for_each(|_| builder.push(b"stray").unwrap());
+                let packet = builder.finish(<[u8]>::to_vec);
+                self.arrivals.push((self.now, LineId(line), packet));
+            }
+        }
+        self.now += 1;
+    }
+}
+
+/// Sends by `steps` and returns what arrives (time, line, packet), in order, and what must leave the channel.
+fn play(steps: &[Step]) -> (Vec<Arrival>, Vec<Item>) {
+    let mut play = Play::new();
+    // Before the first frame there is no place for a stray one to be far from.
+    play.idle();
+    for (number, step) in steps.iter().enumerate() {
+        play.step(number, step);
+    }
+    if !play.numberings.last().unwrap().ended {
+        (0..4).for_each(|_| play.idle());
+    }
+    play.arrivals.sort_by_key(|(time, ..)| *time);
     let mut expected = Vec::new();
-    numberings
+    play.numberings
         .iter()
         .for_each(|numbering| numbering.expected(&mut expected));
-    (arrivals, expected)
+    (play.arrivals, expected)
 }
 
 proptest! {

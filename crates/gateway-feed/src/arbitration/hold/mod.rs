@@ -41,6 +41,12 @@ pub(super) struct Held {
     pub(super) kind: FrameKind,
     pub(super) line: LineId,
     pub(super) received: Nanos,
+    /// Where the stream stood when it came.
+    pub(super) next_before: u64,
+    /// Whether it would give up the place where the stream stands; its line does not count as having shown it yet.
+    pub(super) doubtful: bool,
+    /// Whether another packet that was not stored said the same.
+    pub(super) vouched: bool,
     bytes: Chain,
 }
 
@@ -61,8 +67,17 @@ impl Held {
             kind,
             line,
             received,
+            next_before: 0,
+            doubtful: false,
+            vouched: false,
             bytes: Chain::default(),
         }
+    }
+
+    /// Whether the same on `line` at `now` is more than a copy that the network made: it came on another line, or later
+    /// than `window`.
+    pub(super) fn is_news(&self, line: LineId, now: Nanos, window: Nanos) -> bool {
+        line != self.line || now.saturating_sub(self.received) >= window
     }
 
     /// The number behind its last message.
@@ -87,6 +102,8 @@ pub(super) struct Hold {
     store: Store,
     /// Where the bytes of the frame taken out last lie in one piece.
     whole: Box<[u8]>,
+    /// The lowest key of a frame held in doubt, as far as known without a search.
+    doubtful_from: Option<Key>,
 }
 
 impl Hold {
@@ -102,6 +119,7 @@ impl Hold {
             arrivals: Arrivals::new(slots_max),
             store: Store::new(bytes_max),
             whole: vec![0; bytes_max.min(PACKET_BYTES_MAX)].into_boxed_slice(),
+            doubtful_from: None,
         }
     }
 
@@ -138,6 +156,10 @@ impl Hold {
             return;
         };
         self.frames[slot as usize] = Held { bytes, ..held };
+        if held.doubtful {
+            let lowest = self.doubtful_from.unwrap_or(held.key());
+            self.doubtful_from = Some(lowest.min(held.key()));
+        }
         self.order.insert(slot, held.key());
         self.arrivals.push(slot, since);
     }
@@ -148,24 +170,96 @@ impl Hold {
         self.arrivals.remove(slot);
         self.free.push(slot);
         let held = self.frames[slot as usize];
+        self.passed_doubt(held.key());
         Some((held, self.store.take(held.bytes, &mut self.whole)))
+    }
+
+    /// Throws the lowest frame away.
+    pub(super) fn discard_lowest(&mut self) {
+        if let Some(slot) = self.order.pop_front() {
+            self.discard(slot);
+            self.passed_doubt(self.frames[slot as usize].key());
+        }
+    }
+
+    /// The frame with `key`, the lowest one, left.
+    fn passed_doubt(&mut self, key: Key) {
+        if self.doubtful_from.is_some_and(|from| from <= key) {
+            let front = self.front().filter(|front| front.doubtful);
+            self.doubtful_from = front.map(Held::key);
+        }
+    }
+
+    /// Throws away every frame whose key is at least `from`, and tells each to `gone`.
+    pub(super) fn discard_from(&mut self, from: Key, mut gone: impl FnMut(&Held)) {
+        let mut cut = self.order.cut(from);
+        while let Some(slot) = cut {
+            cut = self.order.behind(slot);
+            gone(&self.frames[slot as usize]);
+            self.discard(slot);
+        }
+        self.doubtful_from = self.doubtful_from.filter(|lowest| *lowest < from);
+    }
+
+    fn discard(&mut self, slot: u32) {
+        self.arrivals.remove(slot);
+        self.free.push(slot);
+        self.store.discard(self.frames[slot as usize].bytes);
+    }
+
+    /// The frame that begins last at or before `key`.
+    pub(super) fn last_up_to(&self, key: Key) -> Option<&Held> {
+        self.frames.get(self.order.last_up_to(key)? as usize)
+    }
+
+    /// The frame that begins first at or behind `key`.
+    pub(super) fn first_from(&self, key: Key) -> Option<&Held> {
+        self.frames.get(self.order.first_from(key)? as usize)
+    }
+
+    /// The one behind that.
+    pub(super) fn second_from(&self, key: Key) -> Option<&Held> {
+        let slot = self.order.behind(self.order.first_from(key)?)?;
+        self.frames.get(slot as usize)
+    }
+
+    /// The lowest frame held in doubt.
+    pub(super) fn first_doubtful(&self) -> Option<&Held> {
+        self.first_from(self.doubtful_from?)
+            .filter(|held| held.doubtful)
     }
 
     /// The stored frame that holds all of `first .. end` of the numbering `epoch`, if a single one does. Looks at the
     /// one that begins last at or before `first`, where copies of the same packet are found.
-    pub(super) fn covering(&self, epoch: u64, first: u64, end: u64) -> Option<&Held> {
+    pub(super) fn covering(&mut self, epoch: u64, first: u64, end: u64) -> Option<&mut Held> {
         let slot = self.order.last_up_to((epoch, first))?;
         self.frames
-            .get(slot as usize)
+            .get_mut(slot as usize)
             .filter(|held| held.epoch == epoch && held.count > 0 && held.end() >= end)
     }
 
-    /// Whether what waits shows already that the numbers before `sequence` exist.
-    pub(super) fn announces(&self, epoch: u64, sequence: u64) -> bool {
-        self.order
-            .last_up_to((epoch, u64::MAX))
-            .and_then(|slot| self.frames.get(slot as usize))
-            .is_some_and(|held| held.epoch == epoch && held.end() >= sequence)
+    /// A frame that shows already that the numbers before `sequence` exist, and no more than `distance` beyond.
+    pub(super) fn announcing(
+        &mut self,
+        epoch: u64,
+        sequence: u64,
+        distance: u64,
+    ) -> Option<&mut Held> {
+        let key = (epoch, sequence);
+        let frames = &self.frames;
+        let announces = |slot: &u32| {
+            frames.get(*slot as usize).is_some_and(|held| {
+                held.epoch == epoch
+                    && held.end() >= sequence
+                    && held.first.saturating_sub(sequence) <= distance
+            })
+        };
+        let slot = self
+            .order
+            .last_up_to(key)
+            .filter(announces)
+            .or_else(|| self.order.first_from(key).filter(announces))?;
+        self.frames.get_mut(slot as usize)
     }
 
     /// When the first frame to lose patience does; `Nanos::MAX` when nothing waits.
@@ -177,16 +271,23 @@ impl Hold {
         }
     }
 
-    /// The highest key of those that have waited for `timeout` at `now`. They are not asked again.
-    pub(super) fn overdue(&mut self, now: Nanos, timeout: Nanos) -> Option<Key> {
-        let mut highest = None;
+    /// The highest keys of those that have waited for `timeout` at `now`: of the ones not held in doubt, and of the ones
+    /// that are. They are not told again.
+    pub(super) fn overdue(&mut self, now: Nanos, timeout: Nanos) -> (Option<Key>, Option<Key>) {
+        let (mut plain, mut doubtful) = (None, None);
         while let Some((slot, since)) = self.arrivals.oldest()
             && since.saturating_add(timeout) <= now
         {
             self.arrivals.remove(slot);
-            highest = highest.max(Some(self.frames[slot as usize].key()));
+            let held = &self.frames[slot as usize];
+            let highest = if held.doubtful {
+                &mut doubtful
+            } else {
+                &mut plain
+            };
+            *highest = (*highest).max(Some(held.key()));
         }
-        highest
+        (plain, doubtful)
     }
 
     /// The clock stepped back to `now`: nothing has waited since a later time.

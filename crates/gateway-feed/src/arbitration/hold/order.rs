@@ -41,9 +41,22 @@ impl Order {
         some(self.first[0])
     }
 
+    /// The slot behind `slot`.
+    pub(super) fn behind(&self, slot: u32) -> Option<u32> {
+        some(self.next[slot as usize][0])
+    }
+
     /// The last slot whose key is at most `key`.
     pub(super) fn last_up_to(&self, key: Key) -> Option<u32> {
         some(self.before(|other| other <= key)[0])
+    }
+
+    /// The first slot whose key is at least `key`.
+    pub(super) fn first_from(&self, key: Key) -> Option<u32> {
+        match some(self.before(|other| other < key)[0]) {
+            Some(before) => self.behind(before),
+            None => self.front(),
+        }
     }
 
     /// Takes `slot` in, behind those with an equal or lower key.
@@ -83,6 +96,24 @@ impl Order {
             }
         }
         Some(slot)
+    }
+
+    /// Takes every slot out whose key is at least `key`; returns the first of them, which still leads to the others
+    /// by [`behind`](Self::behind).
+    pub(super) fn cut(&mut self, key: Key) -> Option<u32> {
+        let before = self.before(|other| other < key);
+        let head = match some(before[0]) {
+            Some(before) => self.next[before as usize][0],
+            None => self.first[0],
+        };
+        for (level, before) in before.into_iter().enumerate() {
+            match some(before) {
+                Some(before) => self.next[before as usize][level] = NONE,
+                None => self.first[level] = NONE,
+            }
+            self.last[level] = before;
+        }
+        some(head)
     }
 
     /// By level: the last slot of those that `below` accepts, which are the first ones.
@@ -141,18 +172,30 @@ mod tests {
                         model.insert(at, (key, slot));
                         order.insert(slot, key);
                     }
-                    _ => {
+                    6..9 => {
                         let popped = (!model.is_empty()).then(|| model.remove(0).1);
                         prop_assert_eq!(order.pop_front(), popped);
                         free.extend(popped);
+                    }
+                    _ => {
+                        let at = model.partition_point(|(other, _)| *other < key);
+                        let mut slot = order.cut(key);
+                        for (_, expected) in model.drain(at..) {
+                            prop_assert_eq!(slot, Some(expected));
+                            slot = order.behind(expected);
+                            free.push(expected);
+                        }
+                        prop_assert_eq!(slot, None);
                     }
                 }
                 let mut slot = order.front();
                 for (_, expected) in &model {
                     prop_assert_eq!(slot, Some(*expected));
-                    slot = some(order.next[*expected as usize][0]);
+                    slot = order.behind(*expected);
                 }
                 prop_assert_eq!(slot, None);
+                let from = model.iter().find(|(other, _)| *other >= key);
+                prop_assert_eq!(order.first_from(key), from.map(|(_, slot)| *slot));
                 let up_to = model.iter().rev().find(|(other, _)| *other <= key);
                 prop_assert_eq!(order.last_up_to(key), up_to.map(|(_, slot)| *slot));
             }

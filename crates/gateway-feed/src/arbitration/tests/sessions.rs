@@ -7,11 +7,11 @@ fn a_slower_line_finishes_the_old_session_before_the_new_one_begins() {
     let mut bench = Bench::new();
     bench.data(A, 1, 2).data(B, 1, 2);
     bench.session = "TWO";
-    bench.data(A, 1, 3);
+    bench.data(A, 1, 2).data(A, 3, 3);
     bench.session = "ONE";
     bench.data(B, 3, 4);
     assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 4)]);
-    bench.pass(HOLD_NS);
+    bench.pass(2 * HOLD_NS);
     assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 3)]);
     bench.data(B, 5, 5);
     bench.session = "TWO";
