@@ -1,4 +1,4 @@
-//! `full`: what order-level records cost, by how many orders rest.
+//! `decode`, second part: what order-level records cost, by how many orders rest.
 //!
 //! MoldUDP64 packets of the simulator's flow go through a channel (framing, arbitration, decoding) into a sink that
 //! looks at each record; the opening, until as many orders rest as the case says, is not timed. `plain` records of the
@@ -151,13 +151,13 @@ fn at(flow: &Flow, goal: f64, runs: usize) -> Result<Vec<Row>> {
     let samples = interleave(&mut cases, runs);
     let itch5 = Some(&samples[5]);
     let mut rows = vec![
-        Row::new("full", &samples[0], itch5, Some(Goal::ValueAtMost(goal))),
-        Row::new("full", &samples[1], itch5, None),
-        Row::new("full", &samples[2], itch5, None),
-        Row::new("full", &samples[3], itch5, None),
-        Row::new("full", &samples[4], itch5, None),
-        Row::new("full", &samples[5], None, None),
-        Row::new("full", &samples[6], itch5, None),
+        Row::new("decode", &samples[0], itch5, Some(Goal::ValueAtMost(goal))),
+        Row::new("decode", &samples[1], itch5, None),
+        Row::new("decode", &samples[2], itch5, None),
+        Row::new("decode", &samples[3], itch5, None),
+        Row::new("decode", &samples[4], itch5, None),
+        Row::new("decode", &samples[5], None, None),
+        Row::new("decode", &samples[6], itch5, None),
     ];
     let memory = Samples {
         case: name("memory of the order index"),
@@ -165,7 +165,7 @@ fn at(flow: &Flow, goal: f64, runs: usize) -> Result<Vec<Row>> {
         values: vec![bytes as f64 / f64::from(flow.live)],
     };
     rows.push(Row::new(
-        "full",
+        "decode",
         &memory,
         None,
         Some(Goal::ValueAtMost(BYTES_PER_ORDER_MAX)),

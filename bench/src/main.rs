@@ -36,10 +36,8 @@ struct Arguments {
 /// A bench.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Message → `plain` records, beside the crates `itch5` and `itchy`.
+    /// Message → `plain` and `full` records, beside the crates `itch5` and `itchy`.
     Decode,
-    /// Message → `full` records behind the order index, beside `plain` and the same crates.
-    Full,
     /// The order index beside other maps, on the same operations.
     Orders,
     /// Packet in memory → arbitrate → decode → publish.
@@ -51,8 +49,11 @@ enum Name {
 impl Name {
     fn run(self, runs: usize) -> Result<Vec<Row>> {
         match self {
-            Self::Decode => decode::run(runs),
-            Self::Full => full::run(runs),
+            Self::Decode => {
+                let mut rows = decode::run(runs)?;
+                rows.extend(full::run(runs)?);
+                Ok(rows)
+            }
             Self::Orders => orders::run(runs),
             Self::Pipeline => pipeline::run(runs),
             Self::Memory => memory::run(runs),
