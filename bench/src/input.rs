@@ -4,10 +4,11 @@
 //! whose mix is made after it; the case's name says which. They are drawn one by one from a seed, because a short
 //! list repeated would be learnt by heart by the branch predictor.
 
-use std::{env, fs, path::PathBuf};
+use std::fs;
 
 use anyhow::{Context, Result};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
+use gateway_test_support::data;
 
 /// Well-formed messages, length-prefixed as in a raw ITCH file.
 pub(crate) struct Input {
@@ -55,14 +56,9 @@ impl Input {
 
 /// The real messages, where they are at hand.
 fn snippet() -> Result<Option<Vec<u8>>> {
-    let folder = env::var_os("GATEWAY_TEST_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
-        PathBuf::from,
-    );
-    let path = folder.join("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50");
-    if !path.exists() {
+    let Some(path) = data::find("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50") else {
         return Ok(None);
-    }
+    };
     fs::read(&path)
         .map(Some)
         .with_context(|| format!("cannot read {}", path.display()))

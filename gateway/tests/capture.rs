@@ -6,10 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Running, config, data, until, write_capture};
+use common::{Running, config, until, write_capture};
 use gateway::service::status::{ChannelStatus, Status};
 use gateway_client::{Client, Event, Record, Start, SubscribeOptions, WaitStrategy};
 use gateway_feed::record::ControlKind;
+use gateway_test_support::data::find_or_skip;
 
 /// What a strategy saw of a queue until the session's end.
 #[derive(Debug, Default)]
@@ -150,11 +151,9 @@ fn every_message_of_our_own_capture_arrives_once_and_losses_are_announced() {
 
 #[test]
 fn the_real_a_and_b_lines_give_994_of_1000_messages() {
-    let Some(data) = data() else {
-        println!("skipped: no data (GATEWAY_TEST_DATA)");
+    let Some(file) = find_or_skip("nasdaq-moldudp64-ab/AB_merged_by_time.pcap") else {
         return;
     };
-    let file = data.join("nasdaq-moldudp64-ab/AB_merged_by_time.pcap");
     let folder = tempfile::tempdir().unwrap();
     let gateway = Running::start(config(folder.path(), &file, "asap", ""));
     let client = gateway.client();

@@ -4,45 +4,14 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{Running, config, until, write_capture};
 use gateway::service::status::Status;
-
-/// Allocations and frees by thread, under its id modulo the length.
-static CALLS: [AtomicU64; 1 << 16] = [const { AtomicU64::new(0) }; 1 << 16];
-
-struct Counting;
-
-fn count() {
-    // SAFETY: no arguments, no memory.
-    let thread = unsafe { libc::gettid() };
-    CALLS[thread as usize & 0xFFFF].fetch_add(1, Ordering::Relaxed);
-}
-
-// SAFETY: everything is the system allocator's; counting touches only a static.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use gateway_test_support::allocations::{self, CountingAllocator};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn calls_of(thread: usize) -> u64 {
-    CALLS[thread & 0xFFFF].load(Ordering::Relaxed)
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The kernel's id of the thread of that name.
 fn thread_named(name: &str) -> Option<usize> {
@@ -74,7 +43,7 @@ fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
     });
     let worker = until("the worker's thread", || thread_named("w0"));
     std::thread::sleep(Duration::from_millis(50));
-    let before = calls_of(worker);
+    let before = allocations::of_thread(worker);
     assert!(
         status().channels[0].messages < 100,
         "the pause is over already"
@@ -98,11 +67,9 @@ fn a_replay_with_losses_allocates_nothing_on_the_workers_thread() {
     until("the input's end", || {
         (status().interfaces[0].state == "finished").then_some(())
     });
-    // SAFETY: no arguments, no memory.
-    let this_thread = unsafe { libc::gettid() } as usize;
-    assert!(calls_of(this_thread) > 0, "the counter counts");
+    assert!(allocations::of_this_thread() > 0, "the counter counts");
     assert_eq!(
-        calls_of(worker) - before,
+        allocations::of_thread(worker) - before,
         0,
         "allocations and frees on the worker's thread"
     );

@@ -2,23 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
-
-/// The folder `name` of the test data, or `None` and a line that says so.
-fn data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("GATEWAY_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: no data at {}", path.display());
-    None
-}
+use gateway_test_support::data::find_or_skip;
 
 /// Frames and UDP datagrams of a capture, which must end cleanly.
 fn count(path: &Path) -> (usize, usize) {
@@ -34,7 +21,7 @@ fn count(path: &Path) -> (usize, usize) {
 
 #[test]
 fn tops_capture_is_read_whole() {
-    let Some(path) = data("iex/TOPS16.pcap.gz") else {
+    let Some(path) = find_or_skip("iex/TOPS16.pcap.gz") else {
         return;
     };
     assert_eq!(sniff(&path).unwrap(), FileKind::Pcap);
@@ -43,7 +30,7 @@ fn tops_capture_is_read_whole() {
 
 #[test]
 fn moldudp64_captures_are_read_whole() {
-    let Some(folder) = data("nasdaq-moldudp64-ab") else {
+    let Some(folder) = find_or_skip("nasdaq-moldudp64-ab") else {
         return;
     };
     assert_eq!(
@@ -61,7 +48,9 @@ fn moldudp64_captures_are_read_whole() {
 
 #[test]
 fn every_small_capture_is_read_whole() {
-    let Some(root) = data("omi") else { return };
+    let Some(root) = find_or_skip("omi") else {
+        return;
+    };
     let mut folders = vec![root];
     let (mut files, mut frames) = (0, 0);
     while let Some(folder) = folders.pop() {
@@ -83,7 +72,7 @@ fn every_small_capture_is_read_whole() {
 
 #[test]
 fn raw_itch_files_give_the_counts_of_the_manifest() {
-    let Some(root) = data("") else { return };
+    let Some(root) = find_or_skip("") else { return };
     let by_type = |path: &Path| {
         assert_eq!(sniff(path).unwrap(), FileKind::LengthPrefixed);
         let mut reader = ItchFileReader::open(path).unwrap();

@@ -2,40 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use gateway_feed::decoder::{Decoder, Discontinuity};
 use gateway_feed::itch50::messages::{LENGTHS, TYPES};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
 use gateway_feed::symbols;
-
-/// Counts what the running thread takes and gives back.
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it is; counting touches a thread-local without a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.set(CALLS.get() + 1);
-        // SAFETY: the caller keeps `alloc`'s contract, which is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        CALLS.set(CALLS.get() + 1);
-        // SAFETY: the caller keeps `dealloc`'s contract, and the memory came from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use gateway_test_support::allocations::{self, CountingAllocator};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Counts records and symbols.
 struct Tally {
@@ -78,7 +54,7 @@ fn decoding_takes_no_memory() {
         symbols: 0,
     };
 
-    let before = CALLS.get();
+    let before = allocations::of_this_thread();
     for session in 0..3 {
         for round in 0..100_u64 {
             for &message_type in TYPES {
@@ -102,7 +78,7 @@ fn decoding_takes_no_memory() {
         decoder.discontinuity(Discontinuity::Lost, &next, &mut sink);
         decoder.discontinuity(Discontinuity::SessionChanged, &next, &mut sink);
     }
-    assert_eq!(CALLS.get() - before, 0);
+    assert_eq!(allocations::of_this_thread() - before, 0);
     assert_eq!(decoder.counters().messages(), 3 * 100 * 23);
     // Each message as it is; and, plain and full, as one record, or two (U, and C which is not printable), or three
     // (E); and at the end of a session each instrument's book is cleared.

@@ -11,28 +11,12 @@ use gateway_feed::arbitration::{Defect, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::harness::{Echo, Item, Log, check};
 use gateway_feed::moldudp64::{Packet, PacketBuilder, Session};
+use gateway_test_support::data::find_or_skip;
 
 const LOST_ON_BOTH: [(u64, u64); 2] = [(291, 295), (329, 329)];
 
 /// What a line brought: when, and the packet.
 type Arrival = (u64, LineId, Vec<u8>);
-
-/// The path of a data set's file, or `None` with a line that says so.
-fn data(name: &str) -> Option<PathBuf> {
-    let directory = std::env::var_os("GATEWAY_TEST_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
-    let path = directory.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!(
-        "skipped: no data at {} (set GATEWAY_TEST_DATA)",
-        path.display()
-    );
-    None
-}
 
 /// The UDP payloads of a capture; lines are told apart by their group, in the order in which they appear.
 fn arrivals(path: PathBuf) -> Vec<Arrival> {
@@ -114,7 +98,7 @@ fn twin() -> Vec<Arrival> {
 
 #[test]
 fn both_lines_together_lose_only_what_both_lost() {
-    let Some(path) = data("nasdaq-moldudp64-ab/AB_merged_by_time.pcap") else {
+    let Some(path) = find_or_skip("nasdaq-moldudp64-ab/AB_merged_by_time.pcap") else {
         return;
     };
     let (channel, log) = run(&arrivals(path));
@@ -143,7 +127,7 @@ fn both_lines_together_lose_only_what_both_lost() {
 #[test]
 fn each_line_alone_loses_what_it_lost() {
     for (name, messages) in [("lineA", 969), ("lineB", 954), ("ref_lossless", 1_000)] {
-        let Some(path) = data(&format!("nasdaq-moldudp64-ab/{name}.pcap")) else {
+        let Some(path) = find_or_skip(&format!("nasdaq-moldudp64-ab/{name}.pcap")) else {
             return;
         };
         let (channel, log) = run(&arrivals(path));
@@ -158,7 +142,7 @@ fn each_line_alone_loses_what_it_lost() {
 
 #[test]
 fn a_tagged_line_with_copies_and_swapped_packets_is_put_in_order() {
-    let Some(path) = data("nasdaq-moldudp64-ab/lineA_vlan141_dup_reorder.pcap") else {
+    let Some(path) = find_or_skip("nasdaq-moldudp64-ab/lineA_vlan141_dup_reorder.pcap") else {
         return;
     };
     let (channel, log) = run(&arrivals(path));
@@ -190,7 +174,7 @@ fn the_twin_of_both_lines_loses_only_what_both_lost() {
 
 #[test]
 fn of_a_file_cut_within_its_last_message_all_others_are_taken() {
-    let Some(path) = data("moldudp64/mold.sample.dat") else {
+    let Some(path) = find_or_skip("moldudp64/mold.sample.dat") else {
         return;
     };
     let bytes = std::fs::read(path).unwrap();

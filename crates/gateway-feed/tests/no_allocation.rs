@@ -1,10 +1,7 @@
 //! After construction a channel allocates and frees nothing, whatever comes: in order, copies, holes, sessions,
-//! restarts, damage. One test in a binary of its own, because the allocator counts for the whole process.
+//! restarts, damage.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::{Channel, ChannelConfig};
@@ -12,30 +9,10 @@ use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity};
 use gateway_feed::moldudp64::{MESSAGE_COUNT_MAX, PacketBuilder, Session};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
-
-struct Counting;
-
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Relaxed: a count that is read by the thread that allocates.
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract, which is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // Relaxed: as above.
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the pointer came from `alloc` above, that is from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use gateway_test_support::allocations::{self, CountingAllocator};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[derive(Default)]
 struct Count(DecoderCounters);
@@ -93,7 +70,7 @@ fn after_construction_nothing_is_allocated() {
     let mut sink = Controls::default();
     let mut now = 1_700_000_000_000_000_000;
 
-    let before = CALLS.load(Ordering::Relaxed);
+    let before = allocations::of_this_thread();
     for (index, packet) in packets.iter().enumerate() {
         for line in [LineId(0), LineId(1)] {
             random = random
@@ -114,7 +91,7 @@ fn after_construction_nothing_is_allocated() {
         }
     }
     channel.finish(now, &mut sink);
-    let after = CALLS.load(Ordering::Relaxed);
+    let after = allocations::of_this_thread();
 
     assert_eq!(after - before, 0);
     let counters = channel.counters();

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use gateway_capture::{CaptureReader, ItchFileReader};
 use gateway_feed::moldudp64::{Packet, PacketKind};
+use gateway_test_support::data::find_or_skip;
 use serde_json::Value;
 
 fn simulator(arguments: &[&str]) -> Output {
@@ -62,19 +63,6 @@ fn received(path: &Path, port: u16) -> (BTreeMap<u64, Vec<u8>>, u64, u64) {
         }
     }
     (messages, heartbeats, ends)
-}
-
-fn data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("GATEWAY_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: no data at {}", path.display());
-    None
 }
 
 /// Replays a raw file through two lossy lines into a capture, and that capture once more; returns the first report.
@@ -206,7 +194,7 @@ fn a_generated_file_goes_through_lines_and_captures() {
 
 #[test]
 fn the_real_snippet_goes_through_lines_and_captures() {
-    let Some(file) = data("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50") else {
+    let Some(file) = find_or_skip("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50") else {
         return;
     };
     let report = replay_twice(&file);
@@ -228,7 +216,7 @@ fn the_real_snippet_goes_through_lines_and_captures() {
 
 #[test]
 fn a_capture_of_two_lossy_lines_gives_what_either_had() {
-    let Some(folder) = data("nasdaq-moldudp64-ab") else {
+    let Some(folder) = find_or_skip("nasdaq-moldudp64-ab") else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -272,7 +260,7 @@ fn a_capture_of_two_lossy_lines_gives_what_either_had() {
 
 #[test]
 fn another_protocol_is_not_taken_for_moldudp64() {
-    let Some(file) = data("iex/TOPS16.pcap.gz") else {
+    let Some(file) = find_or_skip("iex/TOPS16.pcap.gz") else {
         return;
     };
     let output = simulator(&[

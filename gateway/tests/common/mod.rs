@@ -232,10 +232,3 @@ pub fn until<T>(what: &str, mut try_it: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
-
-/// The folder of real exchange data, where there is one.
-pub fn data() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("GATEWAY_TEST_DATA").map_or(default, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}

@@ -1,42 +1,14 @@
 //! After construction a poll allocates and frees nothing, whatever the tier.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Instant;
 
 use gateway::ingest::{Ingest, Mode, Tier};
+use gateway_test_support::allocations::{self, CountingAllocator};
 
 use crate::rig::*;
 
-/// Counts the calling thread's allocations and frees.
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that is ending has no counter any more, and nothing to measure.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: passes everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's contract is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as for `alloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn polling_allocates_nothing() {
@@ -54,13 +26,13 @@ fn polling_allocates_nothing() {
             scope.spawn(|| send(&network, &streams, COUNT, &progress));
             let provider = &mut opened.providers[0];
             let limit = Instant::now() + PATIENCE;
-            let (mut received, before) = (0, CALLS.get());
+            let (mut received, before) = (0, allocations::of_this_thread());
             while received < 3 * COUNT as usize && Instant::now() < limit {
                 let handed = provider.poll(&mut |datagram| assert_eq!(datagram.payload.len(), 4));
                 received += handed.unwrap_or(0);
                 progress.store(received, std::sync::atomic::Ordering::Relaxed);
             }
-            assert_eq!(CALLS.get() - before, 0, "{tier}");
+            assert_eq!(allocations::of_this_thread() - before, 0, "{tier}");
             assert_eq!(received, 3 * COUNT as usize, "{tier}");
         });
     }

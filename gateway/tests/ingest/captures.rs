@@ -2,7 +2,7 @@
 //! on captures of our own making.
 
 use gateway::ingest::{Ingest, IngestCounters, Pace, PcapIngest, Stream, UdpChecksum};
-use gateway_test_harness::data;
+use gateway_test_support::data;
 
 /// Plays `file` to its end and returns the counters and how many packets each stream had.
 fn play(
@@ -10,10 +10,7 @@ fn play(
     streams: &[Stream],
     udp_checksum: UdpChecksum,
 ) -> Option<(IngestCounters, Vec<u64>)> {
-    let Some(path) = data::file(file) else {
-        println!("skipped: no {file} (GATEWAY_TEST_DATA)");
-        return None;
-    };
+    let path = data::find_or_skip(file)?;
     let mut ingest =
         PcapIngest::open(&path, streams, Pace::AsFastAsPossible, udp_checksum).unwrap();
     let mut packets = vec![0; streams.len()];

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use gateway_test_harness::Config;
 use gateway_test_harness::config::{Input, Line};
-use gateway_test_harness::{Config, data};
+use gateway_test_support::data;
 
 /// Messages of the session.
 pub const MESSAGES: u64 = 1_000;
@@ -15,11 +16,7 @@ pub const LOST_ON_BOTH: [(u64, u64); 2] = [(291, 295), (329, 329)];
 
 /// A capture of the folder, or `None` after saying that there is none.
 pub fn file(name: &str) -> Option<PathBuf> {
-    let file = data::file(&format!("nasdaq-moldudp64-ab/{name}"));
-    if file.is_none() {
-        println!("skipped: no data");
-    }
-    file
+    data::find_or_skip(&format!("nasdaq-moldudp64-ab/{name}"))
 }
 
 /// A configuration for the captured lines.

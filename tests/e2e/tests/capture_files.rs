@@ -9,7 +9,8 @@ use std::time::Duration;
 use gateway_e2e::{Observer, capture};
 use gateway_feed::record::ControlKind;
 use gateway_test_harness::config::{Input, Line};
-use gateway_test_harness::{Binaries, Config, Gateway, Metrics, Namespace, data, simulator, wait};
+use gateway_test_harness::{Binaries, Config, Gateway, Metrics, Namespace, simulator, wait};
+use gateway_test_support::data;
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -115,8 +116,7 @@ fn a_capture_of_our_own_with_loss_on_both_lines_reconciles() {
 
 #[test]
 fn frames_with_wrong_checksums_pass_and_are_counted() {
-    let Some(file) = data::file("iex/TOPS16.pcap.gz") else {
-        println!("skipped: no data");
+    let Some(file) = data::find_or_skip("iex/TOPS16.pcap.gz") else {
         return;
     };
     let binaries = Binaries::of_this_build().unwrap();

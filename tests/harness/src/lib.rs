@@ -10,7 +10,6 @@
 
 pub mod binaries;
 pub mod config;
-pub mod data;
 pub mod gateway;
 pub mod http;
 pub mod metrics;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gateway_test_harness::data;
+use gateway_test_support::data;
 
 use super::symbols;
 
@@ -42,7 +42,7 @@ impl Source {
         match file {
             Some(file) if !file.is_file() => bail!("{} is not a file", file.display()),
             Some(file) => Self::recorded(file.to_path_buf(), None, seconds),
-            None => match data::file(REAL_MESSAGES) {
+            None => match data::find(REAL_MESSAGES) {
                 Some(file) => Self::recorded(file, Some(REAL_DATE), seconds),
                 None => Ok(Self::Generated { seconds }),
             },

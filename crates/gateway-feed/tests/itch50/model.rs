@@ -11,9 +11,10 @@ use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig};
 use gateway_feed::record::v3;
 use gateway_feed::sink::{MessageContext, Output, Outputs};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
+use gateway_test_support::data::find_or_skip;
 use proptest::prelude::*;
 
-use crate::support::{RECEIVED, test_data, typed};
+use crate::support::{RECEIVED, typed};
 
 const UNDEFINED_PRICE: i64 = i64::MAX;
 const UNDEFINED_SIZE: u32 = u32::MAX;
@@ -464,7 +465,7 @@ fn reconcile(messages: &[Vec<u8>]) -> usize {
 }
 
 fn of_file(path: &str) -> Option<Vec<Vec<u8>>> {
-    let mut reader = ItchFileReader::open(&test_data(path)?).unwrap();
+    let mut reader = ItchFileReader::open(&find_or_skip(path)?).unwrap();
     let mut messages = Vec::new();
     while let Some((_, message)) = reader.next().unwrap() {
         messages.push(message.to_vec());

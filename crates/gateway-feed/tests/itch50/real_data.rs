@@ -8,9 +8,10 @@ use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::harness::Collector;
 use gateway_feed::moldudp64::Packet;
 use gateway_feed::sink::{MessageContext, Output, Outputs};
+use gateway_test_support::data::find_or_skip;
 
 use crate::peers::{compare, one_of_each};
-use crate::support::{RECEIVED, decoder, test_data};
+use crate::support::{RECEIVED, decoder};
 
 /// What a row of messages came to.
 struct Totals {
@@ -85,7 +86,7 @@ fn our_own_messages_count_as_the_real_ones_would() {
 
 #[test]
 fn the_real_snippet_decodes_as_other_decoders_read_it() {
-    let Some(path) = test_data("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50") else {
+    let Some(path) = find_or_skip("nasdaq-itch50/12302019_SNIPPET.NASDAQ_ITCH50") else {
         return;
     };
     let totals = totals_of_file(&path);
@@ -109,7 +110,7 @@ fn the_real_snippet_decodes_as_other_decoders_read_it() {
 
 #[test]
 fn the_simulated_file_decodes_as_other_decoders_read_it() {
-    let Some(path) = test_data("ritch-itch50/ex20101224.lenprefixed.itch50") else {
+    let Some(path) = find_or_skip("ritch-itch50/ex20101224.lenprefixed.itch50") else {
         return;
     };
     let totals = totals_of_file(&path);
@@ -131,7 +132,7 @@ fn the_simulated_file_decodes_as_other_decoders_read_it() {
 
 #[test]
 fn every_captured_packet_of_nasdaq_bx_and_psx_decodes_as_other_decoders_read_it() {
-    let Some(folder) = test_data("omi/Nasdaq") else {
+    let Some(folder) = find_or_skip("omi/Nasdaq") else {
         return;
     };
     let mut captures = 0;

@@ -1,7 +1,6 @@
 //! Bytes that a reader can compare with the specification, and records as lines of text.
 
 use std::ffi::c_char;
-use std::path::{Path, PathBuf};
 
 use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::harness::{Collector, native_bytes};
@@ -194,21 +193,4 @@ fn price(price: i64) -> String {
         return "-".to_owned();
     }
     format!("{}.{:09}", price / 1_000_000_000, price % 1_000_000_000)
-}
-
-/// A file or folder of the test data; `None`, after saying so, where there is none.
-pub(crate) fn test_data(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("GATEWAY_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let path = root.join(path);
-    if !path.exists() {
-        println!(
-            "skipped: no data at {} (GATEWAY_TEST_DATA names another place)",
-            path.display()
-        );
-        return None;
-    }
-    Some(path)
 }
