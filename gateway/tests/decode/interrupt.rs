@@ -115,6 +115,7 @@ fn the_header_of_a_file_tells_the_time_that_was_reached() {
         let child = decode(&file, &arguments)
             .arg(&path)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         until("records in the file", || {

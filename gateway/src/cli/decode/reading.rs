@@ -24,8 +24,8 @@ impl<'a> Watch<'a> {
     }
 
     fn start(&self, what: &'static str) {
-        self.bar.reset();
         self.bar.set_message(what);
+        self.bar.reset();
     }
 
     fn progress(&self, read: u64, total: Option<u64>) {
