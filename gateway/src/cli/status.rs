@@ -45,7 +45,10 @@ fn page(status: &Status) -> String {
         status.version,
         status.pid,
         status.uptime_s,
-        if status.ready { "ready" } else { "NOT READY" }
+        match &status.not_ready {
+            None if status.ready => "ready".to_owned(),
+            why => format!("NOT READY: {}", why.as_deref().unwrap_or("unknown")),
+        }
     )];
     for interface in &status.interfaces {
         let packets: u64 = interface.queues.iter().map(|queue| queue.packets).sum();

@@ -18,11 +18,9 @@ use super::netdev::{self, KernelVersion};
 use super::plan::{self, Candidate};
 use super::program::SteeringProgram;
 use super::refusal::Refusal;
-use super::socket::SocketIngest;
+use super::socket::{SocketIngest, StreamJoins};
 use super::xsk::{SetupError, SetupStep};
-use super::{
-    IngestError, InterfaceRequest, Membership, Mode, Provider, Queues, Step, Stream, Tier,
-};
+use super::{IngestError, InterfaceRequest, Joins, Mode, Provider, Queues, Step, Stream, Tier};
 
 /// An open interface: its providers go to workers, the rest stays with the control plane.
 ///
@@ -40,6 +38,8 @@ pub struct Opened {
     /// Index of the receiving interface.
     pub interface_index: u32,
     joining: Joining,
+    /// In the socket tier: what its sockets have joined.
+    stream_joins: Option<StreamJoins>,
 }
 
 #[derive(Debug)]
@@ -49,17 +49,23 @@ struct Joining {
 }
 
 impl Opened {
-    /// Joins the streams' groups on the joining interface; the last thing to do before packets come. `None` in the
-    /// socket tier, whose sockets have joined already.
+    /// Joins the streams' groups on the joining interface; the last thing to do before packets come. The sockets of the
+    /// socket tier have joined already.
     ///
     /// # Errors
     ///
     /// [`IngestError::Join`].
-    pub fn join(&self, request: &InterfaceRequest) -> Result<Option<Membership>, IngestError> {
-        if self.tier == Tier::Socket {
-            return Ok(None);
+    pub fn join(&self, request: &InterfaceRequest) -> Result<Joins, IngestError> {
+        let Joining { name, index } = &self.joining;
+        match &self.stream_joins {
+            Some(joins) => Ok(Joins::of_receiving(
+                name,
+                *index,
+                &request.streams,
+                joins.clone(),
+            )),
+            None => Joins::make(name, *index, &request.streams),
         }
-        Membership::join(&self.joining.name, self.joining.index, &request.streams).map(Some)
     }
 }
 
@@ -152,6 +158,10 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                 info!(
                     interface = request.name, %tier, driver, providers = providers.len(), huge_pages, "interface open"
                 );
+                let stream_joins = providers.iter().find_map(|provider| match provider {
+                    Provider::Socket(sockets) => Some(sockets.joins(&request.streams)),
+                    _ => None,
+                });
                 return Ok(Opened {
                     providers,
                     tier,
@@ -159,6 +169,7 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                     program: walk.program,
                     interface_index,
                     joining,
+                    stream_joins,
                 });
             }
             Err(Refusal::Step(reason)) => reason,

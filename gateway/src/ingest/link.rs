@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libxdp_sys::{bpf_link_create, bpf_link_create_opts, bpf_xdp_query, bpf_xdp_query_opts};
 
-use super::{IngestError, Tier};
+use super::{IngestError, Tier, netdev};
 
 /// Where in the kernel the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,20 +97,13 @@ pub(super) fn attach(
             cause: cause.to_string(),
         },
         // The kernel answers EINVAL for an index that no interface has.
-        _ if !exists(index) => missing(),
+        _ if !netdev::exists(index.unsigned_abs()) => missing(),
         code => IngestError::TierUnavailable {
             name: name.to_owned(),
             tier: mode.tier(),
             reason: refusal(code, &cause, mode),
         },
     })
-}
-
-/// Whether an interface of this network namespace has this index.
-fn exists(index: i32) -> bool {
-    let mut name = [0; libc::IF_NAMESIZE];
-    // SAFETY: `name` has the room that the call asks for.
-    !unsafe { libc::if_indextoname(index.unsigned_abs(), name.as_mut_ptr()) }.is_null()
 }
 
 /// What an errno of the attachment means, in words.

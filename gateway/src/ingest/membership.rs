@@ -70,6 +70,12 @@ impl Membership {
         Ok(membership)
     }
 
+    /// Leaves all groups.
+    pub fn leave(&mut self) {
+        self.sockets.clear();
+        self.joined.clear();
+    }
+
     /// What is joined: each group, with its source where the join is source-specific.
     #[must_use]
     pub fn joined(&self) -> &[(Ipv4Addr, Option<Ipv4Addr>)] {
@@ -148,6 +154,24 @@ pub(super) fn join(
         source: sockaddr_storage(source),
     };
     set_option(fd, libc::IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, &request)
+}
+
+/// Leaves one group on an open socket, with all its sources. Of no consequence where it has not joined.
+///
+/// A group joined on a device that is gone has to be left all the same: the socket would keep its place (net/ipv4/igmp.c,
+/// `ip_mc_leave_group` works without the device).
+pub(super) fn leave(socket: &OwnedFd, interface_index: u32, group: Ipv4Addr) {
+    let request = libc::ip_mreqn {
+        imr_multiaddr: in_addr(group),
+        imr_address: in_addr(Ipv4Addr::UNSPECIFIED),
+        imr_ifindex: interface_index.cast_signed(),
+    };
+    let _ = set_option(
+        socket.as_raw_fd(),
+        libc::IPPROTO_IP,
+        libc::IP_DROP_MEMBERSHIP,
+        &request,
+    );
 }
 
 /// `struct group_source_req` (linux/in.h; `libc` has no binding).

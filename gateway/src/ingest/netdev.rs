@@ -184,6 +184,14 @@ pub fn index(name: &str) -> Option<u32> {
     }
 }
 
+/// Whether the calling thread's network namespace has an interface of this index, under whatever name.
+#[must_use]
+pub fn exists(index: u32) -> bool {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: `name` has the room that the call asks for.
+    !unsafe { libc::if_indextoname(index, name.as_mut_ptr()) }.is_null()
+}
+
 /// The driver's name as `ethtool -i` shows it.
 ///
 /// # Errors
@@ -322,7 +330,7 @@ mod tests {
     fn the_loopback_interface_is_known_everywhere() {
         let lo = index("lo").unwrap();
         assert!(receive_queues("lo", lo).unwrap() >= 1);
-        assert!(is_up(lo).unwrap());
+        assert!(is_up(lo).unwrap() && exists(lo) && !exists(u32::MAX >> 1));
         if let Some(features) = xdp_features(lo).unwrap() {
             assert!(!features.redirect(), "lo has no native XDP");
         }

@@ -8,7 +8,7 @@ use std::io;
 use std::mem::zeroed;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::membership::{self, set_option};
 use super::stream::Lookup;
@@ -88,6 +88,14 @@ impl SocketIngest {
     #[must_use]
     pub fn drop_reader(&self) -> KernelDropReader {
         KernelDropReader::sockets(&self.sockets)
+    }
+
+    /// What the sockets have joined, to be renewed from another thread.
+    pub(super) fn joins(&self, streams: &[Stream]) -> StreamJoins {
+        StreamJoins {
+            sockets: Arc::downgrade(&self.sockets),
+            streams: streams.to_vec(),
+        }
     }
 
     /// Asks which sockets have packets, waiting for one if told to.
@@ -191,6 +199,49 @@ impl Ingest for SocketIngest {
     }
 }
 
+/// The memberships of a provider's sockets. Holds none of them open.
+#[derive(Debug, Clone)]
+pub(super) struct StreamJoins {
+    sockets: Weak<[OwnedFd]>,
+    /// Socket N carries stream N.
+    streams: Vec<Stream>,
+}
+
+impl StreamJoins {
+    /// Leaves the groups on the device `from`, which may be gone, and joins them on the device `to`. The sockets go on
+    /// receiving meanwhile: the kernel takes such calls from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Join`] when the kernel refuses; what it did not refuse stays joined.
+    pub(super) fn move_to(&self, interface: &str, from: u32, to: u32) -> Result<(), IngestError> {
+        let Some(sockets) = self.sockets.upgrade() else {
+            return Ok(());
+        };
+        for (socket, stream) in sockets.iter().zip(&self.streams) {
+            membership::leave(socket, from, stream.group);
+            // From an earlier attempt that succeeded in part.
+            membership::leave(socket, to, stream.group);
+            join_stream(socket, interface, to, stream)?;
+        }
+        Ok(())
+    }
+}
+
+/// Joins what `stream` needs on its socket.
+fn join_stream(
+    socket: &OwnedFd,
+    interface: &str,
+    interface_index: u32,
+    stream: &Stream,
+) -> Result<(), IngestError> {
+    for (group, source) in membership::wanted(std::slice::from_ref(stream)) {
+        membership::join(socket, interface_index, group, source)
+            .map_err(|cause| membership::refused(interface, group, source, cause))?;
+    }
+    Ok(())
+}
+
 fn open_one(
     request: &InterfaceRequest,
     joining_index: u32,
@@ -247,11 +298,7 @@ fn open_one(
         / 2;
     socket.bind(&address.into()).map_err(failed("bind"))?;
     let socket = OwnedFd::from(socket);
-    for (group, source) in membership::wanted(std::slice::from_ref(stream)) {
-        membership::join(&socket, joining_index, group, source).map_err(|cause| {
-            membership::refused(request.joining_interface(), group, source, cause)
-        })?;
-    }
+    join_stream(&socket, request.joining_interface(), joining_index, stream)?;
     Ok((socket, granted))
 }
 

@@ -59,7 +59,7 @@ fn gateway(page: &mut Page, status: &Status) {
     page.gauge("up", "1 while the gateway answers.", &[], 1.0);
     page.gauge(
         "ready",
-        "1 while sockets, groups and broker are up and every worker runs.",
+        "1 while every worker runs, no input has failed, all groups are joined, and broker and metrics answer.",
         &[],
         f64::from(u8::from(status.ready)),
     );
@@ -98,6 +98,14 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
         &[name, ("driver", &interface.driver)],
         1.0,
     );
+    if interface.tier != "capture" {
+        page.counter(
+            "group_rejoins_total",
+            "How many times the interface's groups were joined again after the kernel had dropped the memberships.",
+            &[name],
+            interface.rejoins,
+        );
+    }
     for verdict in &interface.verdicts {
         page.counter(
             "xdp_verdicts_total",

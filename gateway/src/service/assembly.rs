@@ -12,7 +12,8 @@ use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueH
 use tracing::{info, warn};
 
 use super::error::ServiceError;
-use super::state::{InputSeat, InterfaceState, Seat};
+use super::inputs::{InputSeat, InterfaceState};
+use super::state::Seat;
 use crate::config::Config;
 use crate::config::model::{self, Feed, Input, Records};
 use crate::ingest::ladder::{self, Opened};

@@ -5,9 +5,12 @@
 
 mod assembly;
 mod error;
+mod groups;
 mod http;
+mod inputs;
 pub mod log;
 mod offer;
+mod readiness;
 mod reload;
 mod rotation;
 mod signals;
@@ -30,14 +33,15 @@ pub use signals::Reload;
 
 use crate::broker::{Broker, Offered};
 use crate::config::Config;
-use crate::ingest::Membership;
-use crate::ingest::ladder::Opened;
 use crate::worker::{self, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
+use groups::Groups;
+use inputs::{InputState, InterfaceState};
+use readiness::Readiness;
 use rotation::Rotations;
-use state::{InputState, InterfaceState, Reloads, State, WorkerState};
+use state::{Reloads, State, WorkerState};
 
-/// How often workers' events are looked for. They are rare, and none is urgent.
+/// How often workers' events are looked for, and whether the kernel still has joined what it shall.
 const TICK: Duration = Duration::from_millis(50);
 /// How often the clock is compared with the system's.
 const RECALIBRATE: Duration = Duration::from_secs(1);
@@ -132,7 +136,7 @@ async fn serve(
     let state = Arc::new(State {
         config,
         started,
-        ready: AtomicBool::new(false),
+        readiness: Readiness::default(),
         interfaces,
         workers: workers
             .0
@@ -156,17 +160,17 @@ async fn serve(
         spawn_metrics(&mut tasks, listener, &state, ended);
     }
     // Joined last, when packets have somewhere to go.
-    let memberships = join(&opened)?;
-    state.ready.store(true, Ordering::Relaxed);
+    let mut groups = Groups::join(&opened, &state.interfaces)?;
+    state.readiness.set_started(true);
     info!(
         name = state.config.gateway.name,
         socket = %state.config.gateway.broker_socket.display(),
         metrics = state.config.gateway.metrics_listen.map(|a| a.to_string()),
         "ready"
     );
-    let result = watch_over(&state, &workers, stop, reloads).await;
-    state.ready.store(false, Ordering::Relaxed);
-    drop(memberships);
+    let result = watch_over(&state, &workers, &mut groups, stop, reloads).await;
+    state.readiness.set_started(false);
+    drop(groups);
     workers.stop();
     // Queues are closed: readers that still read get the rest and the reason.
     let _ = ending.send(true);
@@ -191,14 +195,23 @@ fn warn_of(config: &Config) {
     }
 }
 
-fn join(
-    opened: &[(crate::ingest::InterfaceRequest, Opened)],
-) -> Result<Vec<Membership>, ServiceError> {
-    let mut memberships = Vec::new();
-    for (request, open) in opened {
-        memberships.extend(open.join(request)?);
+/// Tells that a task has ended, in whatever way.
+struct OnEnd {
+    state: Arc<State>,
+    tell: fn(&Readiness),
+}
+
+impl OnEnd {
+    fn new(state: &Arc<State>, tell: fn(&Readiness)) -> Self {
+        let state = Arc::clone(state);
+        Self { state, tell }
     }
-    Ok(memberships)
+}
+
+impl Drop for OnEnd {
+    fn drop(&mut self) {
+        (self.tell)(&self.state.readiness);
+    }
 }
 
 fn spawn_broker(
@@ -209,7 +222,9 @@ fn spawn_broker(
 ) {
     let drawn = Arc::clone(state);
     let status = move || serde_json::to_string(&drawn.status()).unwrap_or_default();
+    let ends = OnEnd::new(state, Readiness::broker_has_ended);
     tasks.spawn(async move {
+        let _ends = ends;
         let shutdown = async move {
             let _ = ended.wait_for(|ended| *ended).await;
         };
@@ -226,21 +241,22 @@ fn spawn_metrics(
     mut ended: watch::Receiver<bool>,
 ) {
     let router = http::router(Arc::clone(state));
+    let ends = OnEnd::new(state, Readiness::metrics_have_ended);
     tasks.spawn(async move {
+        let _ends = ends;
         let shutdown = async move {
             let _ = ended.wait_for(|ended| *ended).await;
         };
-        let server = axum::serve(listener, router).with_graceful_shutdown(shutdown);
-        if let Err(cause) = server.await {
-            error!(%cause, "the metrics server ended");
-        }
+        http::serve(listener, router, http::Limits::default(), shutdown).await;
     });
 }
 
-/// Watches workers and clock and takes reloads until told to stop, or until a worker or its last input is gone.
+/// Watches workers, memberships and clock and takes reloads until told to stop, or until a worker or its last input is
+/// gone.
 async fn watch_over(
     state: &State,
     workers: &Workers,
+    groups: &mut Groups,
     stop: impl Future<Output = ()>,
     mut reloads: mpsc::Receiver<Reload>,
 ) -> Result<(), ServiceError> {
@@ -274,6 +290,7 @@ async fn watch_over(
                 on_event(&state.interfaces, index, event)?;
             }
         }
+        groups.tend(&state.interfaces);
         if calibrated.elapsed() >= RECALIBRATE {
             calibrated = Instant::now();
             let found = Clock::global().recalibrate();
@@ -374,19 +391,16 @@ impl Drop for Workers {
 
 #[cfg(test)]
 mod tests {
-    use super::state::{InputSeat, Seat};
+    use super::inputs::InputSeat;
+    use super::state::Seat;
     use super::*;
     use crate::ingest::{IngestError, Tier};
 
     fn interface(name: &str, worker: usize, index: usize) -> InterfaceState {
         let mut state = InterfaceState::new(name, Tier::Socket);
-        state.inputs.push(InputSeat {
-            seat: Seat { worker, index },
-            queue: None,
-            huge_pages: false,
-            drops: None,
-            over: AtomicBool::new(false),
-        });
+        state
+            .inputs
+            .push(InputSeat::for_test(Seat { worker, index }));
         state
     }
 

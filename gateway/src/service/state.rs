@@ -2,7 +2,7 @@
 //!
 //! Drawing reads shared counters and asks the kernel; the workers execute nothing for it.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +11,8 @@ use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
 
+use super::inputs::{InputSeat, InterfaceState};
+use super::readiness::Readiness;
 use super::status::{
     ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
     OrdersStatus, QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus,
@@ -19,7 +21,7 @@ use super::status::{
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{Input, Queue, Records};
-use crate::ingest::{IngestCounters, KernelDropReader, Step, Tier, VerdictReader};
+use crate::ingest::IngestCounters;
 use crate::metrics::histogram::Snapshot;
 use crate::worker::board::WorkerBoard;
 
@@ -30,86 +32,6 @@ pub(crate) struct Seat {
     pub(crate) worker: usize,
     /// Index on its board.
     pub(crate) index: usize,
-}
-
-/// An input's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum InputState {
-    Running = 0,
-    Finished = 1,
-    Failed = 2,
-}
-
-/// One provider as the control plane knows it.
-#[derive(Debug)]
-pub(crate) struct InputSeat {
-    pub(crate) seat: Seat,
-    pub(crate) queue: Option<u32>,
-    pub(crate) huge_pages: bool,
-    pub(crate) drops: Option<KernelDropReader>,
-    /// Whether its worker polls it no more.
-    pub(crate) over: AtomicBool,
-}
-
-/// An interface or capture as the control plane knows it.
-#[derive(Debug)]
-pub(crate) struct InterfaceState {
-    pub(crate) name: String,
-    pub(crate) tier: Tier,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) driver: String,
-    pub(crate) inputs: Vec<InputSeat>,
-    pub(crate) verdicts: Option<VerdictReader>,
-    state: AtomicU8,
-}
-
-impl InterfaceState {
-    pub(crate) fn new(name: &str, tier: Tier) -> Self {
-        Self {
-            name: name.to_owned(),
-            tier,
-            steps: Vec::new(),
-            driver: String::new(),
-            inputs: Vec::new(),
-            verdicts: None,
-            state: AtomicU8::new(InputState::Running as u8),
-        }
-    }
-
-    fn set_state(&self, state: InputState) {
-        // Relaxed: shown to people; nothing else depends on it.
-        self.state.store(state as u8, Ordering::Relaxed);
-    }
-
-    /// Takes note that an input of `worker` is over; whether it was one of this interface's.
-    pub(crate) fn end(&self, worker: usize, input: usize, state: InputState) -> bool {
-        let seat = self
-            .inputs
-            .iter()
-            .find(|seat| seat.seat.worker == worker && seat.seat.index == input);
-        if let Some(seat) = seat {
-            // Relaxed: read by the thread that writes it.
-            seat.over.store(true, Ordering::Relaxed);
-            self.set_state(state);
-        }
-        seat.is_some()
-    }
-
-    /// Whether `worker` still polls an input of this interface.
-    pub(crate) fn feeds(&self, worker: usize) -> bool {
-        self.inputs
-            .iter()
-            .any(|seat| seat.seat.worker == worker && !seat.over.load(Ordering::Relaxed))
-    }
-
-    fn state_name(&self) -> &'static str {
-        match self.state.load(Ordering::Relaxed) {
-            0 => "running",
-            1 => "finished",
-            _ => "failed",
-        }
-    }
 }
 
 /// A worker as the control plane knows it.
@@ -148,7 +70,7 @@ impl Reloads {
 pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) started: Instant,
-    pub(crate) ready: AtomicBool,
+    pub(crate) readiness: Readiness,
     pub(crate) interfaces: Vec<InterfaceState>,
     pub(crate) workers: Vec<WorkerState>,
     /// By channel of the configuration.
@@ -165,19 +87,22 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Whether everything is up.
-    pub(crate) fn is_ready(&self) -> bool {
-        // Relaxed: an answer to a question over the network, not a hand-over of memory.
-        self.ready.load(Ordering::Relaxed)
-            && self
-                .workers
-                .iter()
-                .all(|worker| worker.running.load(Ordering::Relaxed))
+    /// The first thing that is not as it should be; `None` when the gateway is ready.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let running = |worker: &WorkerState| worker.running.load(Ordering::Relaxed);
+        let names = self
+            .config
+            .workers
+            .iter()
+            .map(|worker| worker.name.as_str());
+        let workers = names.zip(self.workers.iter().map(running));
+        self.readiness.obstacle(workers, &self.interfaces)
     }
 
     /// The picture now.
     pub(crate) fn status(&self) -> Status {
         let now_ns = Clock::global().now();
+        let not_ready = self.not_ready();
         let mut latency = Snapshot::default();
         for worker in &self.workers {
             latency.merge(&worker.board.ring_to_publish.snapshot());
@@ -189,7 +114,8 @@ impl State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_s: self.started.elapsed().as_secs_f64(),
-            ready: self.is_ready(),
+            ready: not_ready.is_none(),
+            not_ready,
             interfaces: self.interfaces.iter().map(|i| self.interface(i)).collect(),
             workers: self.workers_status(now_ns),
             channels: (0..self.channels.len()).map(|i| self.channel(i)).collect(),
@@ -238,6 +164,7 @@ impl State {
                 .collect(),
             driver: interface.driver.clone(),
             state: interface.state_name().to_owned(),
+            rejoins: interface.membership.rejoins(),
             queues: interface.inputs.iter().map(|i| self.input(i)).collect(),
             verdicts,
         }
@@ -286,9 +213,8 @@ impl State {
             .collect()
     }
 
-    /// The memberships: made last at the start, held until the end.
+    /// The memberships, as they were found at the last look.
     fn groups(&self) -> Vec<GroupStatus> {
-        let joined = self.ready.load(Ordering::Relaxed);
         let mut groups = Vec::new();
         for line in self
             .config
@@ -301,6 +227,11 @@ impl State {
                     continue;
                 };
                 let interface = &self.config.interfaces[index];
+                let joined = self
+                    .interfaces
+                    .iter()
+                    .find(|state| state.name == interface.name)
+                    .is_some_and(|state| state.membership.is_joined());
                 let on = interface
                     .membership_interface
                     .as_ref()

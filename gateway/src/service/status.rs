@@ -16,8 +16,10 @@ pub struct Status {
     pub pid: u32,
     /// Seconds since it started.
     pub uptime_s: f64,
-    /// Whether sockets, groups, broker and metrics are up and every worker runs.
+    /// Whether every worker runs, no input has failed, all groups are joined, and broker and metrics answer.
     pub ready: bool,
+    /// Why it is not ready.
+    pub not_ready: Option<String>,
     /// Interfaces and captures.
     pub interfaces: Vec<InterfaceStatus>,
     /// Workers.
@@ -88,6 +90,8 @@ pub struct InterfaceStatus {
     pub driver: String,
     /// `running`, `finished` (a capture at its end) or `failed`.
     pub state: String,
+    /// How many times its groups were joined again, after the kernel had dropped the memberships.
+    pub rejoins: u64,
     /// By provider: one for each receive queue.
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.

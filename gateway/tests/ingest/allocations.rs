@@ -16,7 +16,7 @@ fn polling_allocates_nothing() {
     for tier in [Tier::Copy, Tier::Skb, Tier::Socket] {
         let Some(network) = network() else { return };
         let streams = streams(3);
-        let (mut opened, _membership) = open(
+        let (mut opened, _joins) = open(
             &network.gateway,
             &request(Mode::Exactly(tier), streams.clone()),
         )

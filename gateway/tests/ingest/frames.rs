@@ -97,7 +97,7 @@ fn tagged_and_optioned_frames_come_through_and_wrong_checksums_are_counted() {
             udp_checksum,
             ..request(Mode::Exactly(tier), streams.clone())
         };
-        let (mut opened, _membership) = open(&network.gateway, &request).unwrap();
+        let (mut opened, _joins) = open(&network.gateway, &request).unwrap();
         inject(&network, &frames);
         let mut lengths = Vec::new();
         let limit = Instant::now() + PATIENCE;

@@ -8,7 +8,7 @@ use crate::rig::*;
 #[test]
 fn auto_steps_from_zero_copy_to_copy_with_the_kernels_reason() {
     let Some(network) = network() else { return };
-    let (opened, _membership) = open(&network.gateway, &request(Mode::Auto, streams(1))).unwrap();
+    let (opened, _joins) = open(&network.gateway, &request(Mode::Auto, streams(1))).unwrap();
     assert_eq!(opened.tier, Tier::Copy);
     let [step] = &opened.steps[..] else {
         panic!("{:?}", opened.steps)
@@ -65,7 +65,7 @@ fn the_loopback_interface_has_no_native_xdp_and_the_ladder_says_so() {
         name: "lo".to_owned(),
         ..request(Mode::Auto, streams(1))
     };
-    let (opened, _membership) = open(&network.gateway, &request).unwrap();
+    let (opened, _joins) = open(&network.gateway, &request).unwrap();
     assert_eq!(opened.tier, Tier::Skb);
     let tiers: Vec<_> = opened.steps.iter().map(|step| step.tier).collect();
     assert_eq!(tiers, [Tier::ZeroCopy, Tier::Copy]);

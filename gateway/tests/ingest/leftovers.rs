@@ -65,7 +65,7 @@ fn a_killed_process_leaves_no_program_and_no_membership() {
     if std::env::var_os(CHILD).is_some() {
         let request = request(Mode::Exactly(Tier::Copy), streams(1));
         let opened = ladder::open(&request).unwrap();
-        let _membership = opened.join(&request).unwrap();
+        let _joins = opened.join(&request).unwrap();
         println!("\nopen");
         std::thread::sleep(Duration::from_secs(60));
         return;

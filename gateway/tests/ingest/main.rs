@@ -11,5 +11,6 @@ mod ladder;
 mod leftovers;
 mod loopback;
 mod pressure;
+mod recreated;
 mod rig;
 mod tiers;

@@ -19,7 +19,7 @@ fn packets_beyond_the_rings_are_counted_by_the_kernel_and_the_rest_is_whole() {
             busy_poll: false,
             ..request(Mode::Exactly(tier), streams.clone())
         };
-        let (mut opened, _membership) = open(&network.gateway, &request).unwrap();
+        let (mut opened, _joins) = open(&network.gateway, &request).unwrap();
         for round in 0..5 {
             // Nobody polls while they come; few enough at a time for the veth queue.
             network
@@ -89,7 +89,7 @@ fn each_receive_queue_has_a_provider_and_together_they_miss_nothing() {
     // Enough flows that the sender's hash sends some to each queue.
     let streams = streams(16);
     let request = request(Mode::Exactly(Tier::Copy), streams.clone());
-    let (mut opened, _membership) = open(&network.gateway, &request).unwrap();
+    let (mut opened, _joins) = open(&network.gateway, &request).unwrap();
     let queues: Vec<_> = opened
         .providers
         .iter()
@@ -115,7 +115,7 @@ fn a_device_that_goes_away_is_an_error_and_not_silence() {
             busy_poll,
             ..request(Mode::Exactly(Tier::Copy), streams(1))
         };
-        let (mut opened, _membership) = open(&network.gateway, &request).unwrap();
+        let (mut opened, _joins) = open(&network.gateway, &request).unwrap();
         network
             .gateway
             .ip(&format!("link set {GATEWAY_INTERFACE} down"))

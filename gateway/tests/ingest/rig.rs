@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gateway::ingest::{
-    BATCH, Ingest, IngestError, InterfaceRequest, Membership, Mode, Opened, Provider, Stamps,
-    Stream, StreamId, ladder,
+    BATCH, Ingest, IngestError, InterfaceRequest, Joins, Mode, Opened, Provider, Stamps, Stream,
+    StreamId, ladder,
 };
 use gateway_test_harness::network::{EXCHANGE_ADDRESS, GATEWAY_INTERFACE};
 use gateway_test_harness::{Namespace, Network};
@@ -47,12 +47,12 @@ pub(crate) fn request(mode: Mode, streams: Vec<Stream>) -> InterfaceRequest {
 pub(crate) fn open(
     namespace: &Namespace,
     request: &InterfaceRequest,
-) -> Result<(Opened, Option<Membership>), IngestError> {
+) -> Result<(Opened, Joins), IngestError> {
     namespace
         .enter(|| {
             Ok(ladder::open(request).and_then(|opened| {
-                let membership = opened.join(request)?;
-                Ok((opened, membership))
+                let joins = opened.join(request)?;
+                Ok((opened, joins))
             }))
         })
         .unwrap()

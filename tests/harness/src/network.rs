@@ -32,18 +32,31 @@ impl Network {
             exchange: Namespace::new()?,
             gateway: Namespace::new()?,
         };
-        let peer = network.gateway.path();
+        network.connect()?;
+        Ok(network)
+    }
+
+    /// Removes the link: both its ends are gone, as when a host takes a virtual function away.
+    pub fn disconnect(&self) -> Result<()> {
+        self.exchange
+            .ip(&format!("link del {EXCHANGE_INTERFACE}"))?;
+        Ok(())
+    }
+
+    /// Makes a link with the names and addresses of the first one, which must be gone; to the kernel its ends are other
+    /// devices.
+    pub fn connect(&self) -> Result<()> {
+        let peer = self.gateway.path();
         let add = format!(
             "link add {EXCHANGE_INTERFACE} type veth peer name {GATEWAY_INTERFACE} netns {peer}"
         );
-        network.exchange.ip(&add)?;
-        bring_up(&network.exchange, EXCHANGE_INTERFACE, EXCHANGE_ADDRESS)?;
-        bring_up(&network.gateway, GATEWAY_INTERFACE, GATEWAY_ADDRESS)?;
+        self.exchange.ip(&add)?;
+        bring_up(&self.exchange, EXCHANGE_INTERFACE, EXCHANGE_ADDRESS)?;
+        bring_up(&self.gateway, GATEWAY_INTERFACE, GATEWAY_ADDRESS)?;
         // Replayed captures keep their sources: without a route back the kernel's own sockets would not see them.
-        network
-            .gateway
+        self.gateway
             .ip(&format!("route add default dev {GATEWAY_INTERFACE}"))?;
-        Ok(network)
+        Ok(())
     }
 }
 
