@@ -9,7 +9,8 @@ use gateway_queue::{OnLapped, Start};
 use crate::Checkpoint;
 use crate::connection::ANSWER_TIMEOUT;
 use crate::protocol::{ProtocolError, Reply, Request};
-use crate::subscription::{Subscription, WaitStrategy};
+use crate::subscription::Subscription;
+use crate::wait::WaitStrategy;
 use crate::{ClientError, Connection};
 
 pub use crate::protocol::QueueEntry as QueueInfo;

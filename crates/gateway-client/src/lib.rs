@@ -32,7 +32,8 @@
 //! # Waiting
 //!
 //! [`Subscription::poll`] returns at once; [`Subscription::wait`] waits as [`SubscribeOptions::wait`] says. A strategy
-//! with a core of its own spins; one that shares its core yields or sleeps.
+//! with a core of its own spins; one that shares its core yields or sleeps. One that is to use no processor time while
+//! nothing comes blocks: it sleeps in the kernel until the gateway's helper rings, which costs the publisher nothing.
 //!
 //! A strategy that reads several queues polls them through a [`MultiSubscriber`].
 //!
@@ -101,6 +102,7 @@ mod multi;
 pub mod protocol;
 mod record;
 mod subscription;
+mod wait;
 
 pub use client::{Client, QueueInfo, SubscribeOptions};
 pub use connection::Connection;
@@ -114,4 +116,5 @@ pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use grant::{Checkpoint, JoinOutcome, Joined};
 pub use multi::MultiSubscriber;
 pub use record::Record;
-pub use subscription::{Closed, Event, Subscription, WaitStrategy};
+pub use subscription::{Closed, Event, Subscription};
+pub use wait::WaitStrategy;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::subscription::{Deadline, Step};
+use gateway_queue::Asleep;
+
+use crate::subscription::Step;
+use crate::wait::Deadline;
 use crate::{Closed, Event, Subscription, WaitStrategy};
 
 /// Reads several queues, each in its own order, in no order between them: records of two queues that were published at
@@ -98,19 +101,40 @@ impl MultiSubscriber {
         if found.is_none() {
             let mut deadline = Deadline::after(timeout);
             while found.is_none() {
-                self.wait.pause();
-                let slept = self.wait.sleeps();
-                for member in &mut self.members {
-                    member.subscription.slept = slept;
-                }
+                self.pause(deadline.left());
                 found = self.advance();
-                if deadline.is_over(slept) {
+                if deadline.is_over(self.wait.sleeps()) {
                     break;
                 }
             }
         }
         let (index, step) = found?;
         Some((index, self.members[index].subscription.event(step)))
+    }
+
+    fn pause(&mut self, limit: Duration) {
+        match self.wait {
+            WaitStrategy::Spin => std::hint::spin_loop(),
+            WaitStrategy::Yield => std::thread::yield_now(),
+            WaitStrategy::Sleep(duration) => std::thread::sleep(duration),
+            WaitStrategy::Block => self.block(limit),
+        }
+        for member in &mut self.members {
+            member.subscription.slept = self.wait.sleeps();
+        }
+    }
+
+    /// Sleeps until the gateway rings for any of the queues.
+    fn block(&self, limit: Duration) {
+        let (mut limit, mut sleepers) = (limit, Vec::with_capacity(self.members.len()));
+        for member in self.members.iter().filter(|member| !member.is_over()) {
+            let Some(asleep) = member.subscription.fall_asleep() else {
+                return;
+            };
+            limit = limit.min(member.subscription.sleep_max());
+            sleepers.push(asleep);
+        }
+        let _ = Asleep::wait_any(sleepers, limit);
     }
 
     /// Whether every queue has ended, and every end was reported. With no queue at all it is.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gateway_queue::clock::Clock;
 use gateway_queue::layout::StaticHeader;
 use gateway_queue::{
-    Advance, Health, PositionWriter, ReaderPosition, RecordRef, Start, Subscriber,
+    Advance, Asleep, Health, PositionWriter, ReaderPosition, RecordRef, Start, Subscriber,
 };
 
 use crate::client::{Client, SubscribeOptions};
@@ -15,6 +15,7 @@ use crate::connection::Peer;
 use crate::grant::{Checkpoint, Grant, Joined};
 use crate::protocol::ErrorCode;
 use crate::record::Record;
+use crate::wait::{Deadline, WaitStrategy};
 use crate::{ClientError, Connection};
 
 /// The position is written after so many records …
@@ -25,6 +26,8 @@ const POSITION_INTERVAL: Duration = Duration::from_millis(1);
 const IDLE_POLLS: u32 = 256;
 /// An idle reader looks this often whether the gateway's socket hung up.
 const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
+/// One that sleeps in the kernel, this often.
+const BLOCK_INTERVAL: Duration = Duration::from_millis(50);
 /// A gateway that hung up may still be publishing its last records for so long.
 const HANG_UP_GRACE: Duration = Duration::from_millis(250);
 /// How long the broker may take to answer when the queue goes on elsewhere: nothing can be read meanwhile.
@@ -33,54 +36,6 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_secs(1);
 const SUCCESSOR_TIMEOUT: Duration = Duration::from_millis(200);
 /// The process's clock is compared with the system's this often.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What [`Subscription::wait`] does while there is no record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WaitStrategy {
-    /// Polls without pause: lowest latency, one core.
-    #[default]
-    Spin,
-    /// Lets others run between polls: a core shared with other work.
-    Yield,
-    /// Sleeps so long between polls: next to no processor time; the kernel adds some 50 µs.
-    Sleep(Duration),
-}
-
-impl WaitStrategy {
-    pub(crate) const fn sleeps(self) -> bool {
-        matches!(self, Self::Sleep(_))
-    }
-
-    pub(crate) fn pause(self) {
-        match self {
-            Self::Spin => std::hint::spin_loop(),
-            Self::Yield => std::thread::yield_now(),
-            Self::Sleep(duration) => std::thread::sleep(duration),
-        }
-    }
-}
-
-/// When a wait is over. Any duration is allowed; one beyond the clock's range never ends.
-#[derive(Debug)]
-pub(crate) struct Deadline {
-    at: Option<Instant>,
-    polls: u32,
-}
-
-impl Deadline {
-    pub(crate) fn after(timeout: Duration) -> Self {
-        Self {
-            at: Instant::now().checked_add(timeout),
-            polls: 0,
-        }
-    }
-
-    /// Spinning, the clock is worth a look once in a while only.
-    pub(crate) fn is_over(&mut self, slept: bool) -> bool {
-        self.polls = self.polls.wrapping_add(1);
-        (slept || self.polls.is_multiple_of(64)) && self.at.is_some_and(|at| Instant::now() >= at)
-    }
-}
 
 /// Why a subscription gives no more records. [`Subscription::reattach`] goes on where there is a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,8 +170,7 @@ impl Subscription {
         if matches!(step, Step::Empty) {
             let mut deadline = Deadline::after(timeout);
             while matches!(step, Step::Empty) {
-                self.options.wait.pause();
-                self.slept = self.options.wait.sleeps();
+                self.pause(deadline.left());
                 step = self.advance();
                 if deadline.is_over(self.options.wait.sleeps()) {
                     break;
@@ -224,6 +178,38 @@ impl Subscription {
             }
         }
         self.event(step)
+    }
+
+    /// What the options say to do between two polls, but no longer than `limit`.
+    fn pause(&mut self, limit: Duration) {
+        match self.options.wait {
+            WaitStrategy::Spin => std::hint::spin_loop(),
+            WaitStrategy::Yield => std::thread::yield_now(),
+            WaitStrategy::Sleep(duration) => std::thread::sleep(duration),
+            WaitStrategy::Block => {
+                if let Some(asleep) = self.fall_asleep() {
+                    let _ = asleep.wait(limit.min(self.sleep_max()));
+                }
+            }
+        }
+        self.slept = self.options.wait.sleeps();
+    }
+
+    /// Announces to the gateway that this reader sleeps from now on, unless there is something to read.
+    pub(crate) fn fall_asleep(&self) -> Option<Asleep<'_>> {
+        let asleep = self.subscriber.fall_asleep(&self.page);
+        // What came before the announcement. The end of a queue is rung for.
+        let nothing_new = self.subscriber.head() <= self.subscriber.position();
+        nothing_new.then_some(asleep)
+    }
+
+    /// A sleep ends after this time at the latest: nobody rings for a gateway that is gone.
+    pub(crate) const fn sleep_max(&self) -> Duration {
+        if self.hung_up_at.is_some() {
+            HANG_UP_INTERVAL
+        } else {
+            BLOCK_INTERVAL
+        }
     }
 
     /// The record of the poll that just brought one, as words: for those who pass records on unseen. After any other

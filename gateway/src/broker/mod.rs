@@ -9,11 +9,15 @@
 //! that a reader passes on to another process keeps working there: memory once given cannot be taken back, so where an
 //! entitlement is, the control plane rotates the queue ([`Catalogue`]).
 //!
+//! Readers may sleep in the kernel ([`gateway_client::WaitStrategy::Block`]). A thread of the broker's wakes them; while
+//! nobody sleeps it does so itself.
+//!
 //! No input panics the broker or grows its memory: a message is at most 256 bytes, a client is answered at most
 //! [`REQUESTS_PER_SECOND`] times a second and waits otherwise, a client that does not read its answers is
 //! disconnected, clients beyond the [`Limits`] are refused, and what clients do wrong is counted and logged no more than
 //! once a second.
 
+mod bells;
 mod catalogue;
 mod counters;
 mod credentials;
@@ -40,6 +44,7 @@ pub use entitlement::{Entitlements, OverflowIds, Reason, Refusal, Rule};
 pub use limit::REQUESTS_PER_SECOND;
 pub use readers::{ReaderStatus, Registry};
 
+use bells::Ringing;
 use listener::BoundSocket;
 use session::Service;
 
@@ -130,7 +135,7 @@ impl Broker {
     /// the text for [`gateway_client::Client::status`], on the runtime's thread.
     ///
     /// # Errors
-    /// Where the runtime cannot watch the socket.
+    /// Where the runtime cannot watch the socket, or no thread can be started for readers that sleep.
     pub async fn run(
         self,
         status: impl Fn() -> String + Send + Sync + 'static,
@@ -142,6 +147,7 @@ impl Broker {
             Arc::clone(&self.registry),
         ));
         let listener = watch(self.socket.take_descriptor()?)?;
+        let _ringing = Ringing::start(self.registry.bells.clone())?;
         let mut changes = self.catalogue.watch();
         changes.mark_changed();
         let mut clients = JoinSet::new();

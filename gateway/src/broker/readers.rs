@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_queue::PositionPage;
 use gateway_queue::clock::Clock;
+use gateway_queue::{BellCounters, Bells, PositionPage, Watch};
 use serde::Serialize;
 
 use super::catalogue::{Catalogue, Offered};
@@ -48,6 +48,8 @@ pub(super) struct Reader {
     pub(super) peer: Option<PeerCredentials>,
     pub(super) queue: Offered,
     pub(super) page: PositionPage,
+    /// Has the helper ring for it while it sleeps.
+    pub(super) _watch: Watch,
 }
 
 /// Lines at once about what clients did wrong; then one a second.
@@ -63,6 +65,7 @@ pub struct Registry {
     catalogue: Arc<Catalogue>,
     pub(super) admissions: Arc<Admissions>,
     pub(super) counters: Counters,
+    pub(super) bells: Bells,
     log: LogGate,
     reader_log: LogGate,
 }
@@ -75,6 +78,7 @@ impl Registry {
             catalogue,
             admissions: Arc::default(),
             counters: Counters::default(),
+            bells: Bells::new(),
             log: LogGate::new(COMPLAINTS_AT_ONCE),
             reader_log: LogGate::new(READER_LINES_AT_ONCE),
         }
@@ -95,6 +99,12 @@ impl Registry {
     #[must_use]
     pub fn counters(&self) -> BrokerCounters {
         self.counters.read()
+    }
+
+    /// What was done for readers that sleep.
+    #[must_use]
+    pub fn bells(&self) -> BellCounters {
+        self.bells.counters()
     }
 
     /// Takes a reader in; `id` is the one it had, where it changes to its queue's next epoch.

@@ -264,6 +264,7 @@ impl Session {
             name: printable(reader),
             peer: self.peer.clone(),
             queue: queue.clone(),
+            _watch: self.service.registry.bells.watch(&queue.handle, &page),
             page,
         };
         let before = self.subscription.as_ref().map(|before| before.reader);

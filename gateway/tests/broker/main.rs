@@ -1,6 +1,7 @@
 //! The broker over real sockets: what clients get, what hostile ones do, what nobody can do to a queue.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod blocking;
 mod clients;
 mod entitlements;
 mod hostile;
