@@ -12,8 +12,10 @@ mod machine;
 mod memory;
 mod orders;
 mod pipeline;
+mod queues;
 mod report;
 mod rivals;
+mod worker;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -42,6 +44,8 @@ enum Name {
     Orders,
     /// Packet in memory → arbitrate → decode → publish.
     Pipeline,
+    /// The same into 1, 2, 4 and 8 queues, and into queues that choose by symbol or class.
+    Queues,
     /// Resident memory of a running gateway.
     Memory,
 }
@@ -56,6 +60,7 @@ impl Name {
             }
             Self::Orders => orders::run(runs),
             Self::Pipeline => pipeline::run(runs),
+            Self::Queues => queues::run(runs),
             Self::Memory => memory::run(runs),
         }
     }

@@ -5,18 +5,6 @@
 //! No reader is attached: a reader at the head costs the publisher its cache line (see `queue`).
 
 use anyhow::Result;
-use gateway::worker::{
-    filter::{Filter, Want},
-    sink::{ChannelSink, Outlet},
-};
-use gateway_feed::{
-    arbitration::LineId,
-    channel::{Channel, ChannelConfig},
-    itch50::{ItchConfig, ItchDecoder},
-    moldudp64::MoldUdp64,
-    sink::Output,
-};
-use gateway_queue::{Publisher, PublisherOptions, clock::Clock};
 
 use crate::{
     flow::Packets,
@@ -24,56 +12,8 @@ use crate::{
     input::Input,
     report::{Goal, Row, Samples},
     rivals,
+    worker::{Worker, everything},
 };
-
-/// What a worker holds for one channel and one queue.
-struct Worker {
-    clock: Clock,
-    channel: Channel<ItchDecoder, MoldUdp64>,
-    filter: Filter,
-    outlets: [Outlet<Publisher>; 1],
-}
-
-impl Worker {
-    fn new() -> Result<Self> {
-        let (publisher, _) = Publisher::create(&PublisherOptions {
-            name: "bench".into(),
-            ..PublisherOptions::default()
-        })?;
-        let want = Want {
-            queue: 0,
-            output: Output::Plain,
-            symbols: vec!["*".into()],
-        };
-        Ok(Self {
-            clock: Clock::new(),
-            channel: Channel::new(
-                ChannelConfig {
-                    lines: 2,
-                    ..ChannelConfig::default()
-                },
-                ItchDecoder::new(&ItchConfig::default())?,
-            ),
-            filter: Filter::new(&[want]),
-            outlets: [Outlet::new(publisher)],
-        })
-    }
-
-    /// Takes each packet from line A and then, for both lines, its copy from line B; returns the messages delivered.
-    fn drain(&mut self, packets: &Packets, lines: u8) -> u64 {
-        for packet in packets.iter() {
-            for line in 0..lines {
-                let now = self.clock.now();
-                let mut sink = ChannelSink {
-                    filter: &mut self.filter,
-                    outlets: &mut self.outlets,
-                };
-                self.channel.on_packet(LineId(line), now, packet, &mut sink);
-            }
-        }
-        self.channel.counters().messages
-    }
-}
 
 /// Measures 1 and 30 messages a packet, and both lines.
 ///
@@ -83,14 +23,14 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let input = Input::load()?;
     let thirty = Packets::build(&input.stream, 30, 1)?;
     let one = Packets::build(&input.stream, 1, 1)?;
-    let mut probe = Worker::new()?;
+    let mut probe = Worker::new(&[everything(0)])?;
     let messages = probe.drain(&thirty, 1);
     anyhow::ensure!(
         messages == input.messages,
         "delivered {messages} of {} messages",
         input.messages
     );
-    let per_message = probe.outlets[0].records as f64 / messages as f64;
+    let per_message = probe.records()[0] as f64 / messages as f64;
     let case = |name: &str, packets, lines| {
         let name = format!(
             "{name} ({per_message:.2} records a message), {}",
@@ -98,7 +38,7 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
         );
         // A fresh worker each run, so that the sequence starts anew; making it is not timed.
         Case::prepared(name, move || {
-            let worker = Worker::new();
+            let worker = Worker::new(&[everything(0)]);
             Run::timed(|| worker.map_or(0, |mut worker| worker.drain(packets, lines)))
         })
     };

@@ -106,6 +106,51 @@ fn reconcile(status: &Status, packets_in_file: u64, native: &Seen) {
 }
 
 #[test]
+fn a_queue_of_some_classes_has_those_records_and_the_gaps() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ab.pcap");
+    let truth = write_capture(&file, 5_000, |_, packet| packet % 100 == 50, |_| 0);
+    let queue = |name: &str, records: &str, classes: &str| {
+        format!(
+            "[[queue]]\nname = \"{name}\"\nchannels = [\"itch\"]\nrecords = \"{records}\"\nclasses = [{classes}]\n"
+        )
+    };
+    let queues = [
+        queue("trades", "plain", "\"trades\""),
+        queue("directory", "plain", "\"definitions\""),
+        queue("executions", "native", "\"trades\""),
+        queue("control", "native", "\"control\""),
+    ]
+    .concat();
+    let gateway = Running::start(config(folder.path(), &file, "asap", &queues));
+    let client = gateway.client();
+    let sent = |types: &[u8]| {
+        let of_types = truth
+            .delivered
+            .iter()
+            .filter(|(_, m)| types.contains(&m[0]));
+        of_types.map(|(_, m)| m.clone()).collect::<Vec<_>>()
+    };
+    let trades = read(&client, "trades");
+    // A trade with each printable execution, and the trades that are none.
+    let printable = sent(b"C").iter().filter(|m| m[31] == b'Y').count();
+    assert_eq!(trades.orders as usize, printable + sent(b"EPQ").len());
+    assert!(trades.orders > 100 && trades.native.is_empty() && trades.other == 0);
+    let directory = read(&client, "directory");
+    assert_eq!(
+        (directory.orders, directory.other as usize),
+        (0, sent(b"R").len())
+    );
+    let executions = read(&client, "executions");
+    assert_eq!(executions.native, sent(b"ECPQB"));
+    let control = read(&client, "control");
+    assert!(control.native.is_empty());
+    for seen in [trades, directory, executions, control] {
+        assert_eq!(seen.gaps, truth.gaps);
+    }
+}
+
+#[test]
 fn every_message_of_our_own_capture_arrives_once_and_losses_are_announced() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ab.pcap");

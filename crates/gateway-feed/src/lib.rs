@@ -5,6 +5,7 @@
 
 pub mod arbitration;
 pub mod channel;
+pub mod class;
 pub mod decoder;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;

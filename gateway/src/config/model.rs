@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use gateway_feed::arbitration::OnGap;
+use gateway_feed::class::Classes;
 use gateway_feed::session_time::SessionDate;
 
 use super::Problem;
@@ -272,6 +273,8 @@ pub struct Queue {
     pub records: Records,
     /// Symbols and globs; `*` is everything.
     pub symbols: Vec<String>,
+    /// Classes of records.
+    pub classes: Classes,
     /// Whether it lies in huge pages.
     pub huge_pages: bool,
 }

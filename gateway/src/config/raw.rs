@@ -169,6 +169,7 @@ pub(crate) struct RawQueue {
     pub(crate) slots: Option<Field<u64>>,
     pub(crate) records: Option<Field<String>>,
     pub(crate) symbols: Option<Field<Vec<String>>>,
+    pub(crate) classes: Option<Field<Vec<String>>>,
     pub(crate) huge_pages: Option<Field<bool>>,
 }
 
@@ -325,6 +326,10 @@ fn read_queue(mut section: Section<'_, '_>) -> RawQueue {
         symbols: section.take(
             "symbols",
             "a list of symbols and globs such as [\"AAPL\", \"SP*\"]",
+        ),
+        classes: section.take(
+            "classes",
+            "a list of classes such as [\"orders\", \"trades\"]",
         ),
         huge_pages: section.take("huge_pages", "true or false"),
     };

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gateway_feed::class::Classes;
+
 use super::accounts::Accounts;
 use super::document::{Document, Findings};
 use super::model::{Input, Records, Venue};
@@ -389,6 +391,37 @@ fn strategies_under_the_gateways_own_user_are_warned_of() {
             .contains("user 900 is the gateway's own")
     );
     assert!(own.warnings[0].line > 0);
+}
+
+#[test]
+fn classes_have_names() {
+    let with = |list: &str| {
+        GOOD.replace(
+            "channels = [\"itch\"]",
+            &format!("channels = [\"itch\"]\nclasses = {list}"),
+        )
+    };
+    let config = parse(&with("[\"trades\", \"status\"]"), Path::new(".")).unwrap();
+    assert_eq!(config.queues[0].classes, Classes::TRADES | Classes::STATUS);
+    let config = parse(GOOD, Path::new(".")).unwrap();
+    assert_eq!(config.queues[0].classes, Classes::ALL);
+    for (list, what, remedy) in [
+        (
+            "[\"trade\"]",
+            "no class \"trade\"",
+            "did you mean \"trades\"",
+        ),
+        ("[\"zzz\"]", "no class", "definitions, status"),
+        ("[]", "without classes", "[\"control\"]"),
+    ] {
+        let found = problems(&with(list));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(
+            found[0].what.contains(what) && found[0].remedy.contains(remedy),
+            "{}",
+            found[0]
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use gateway_feed::arbitration::{ArbiterConfig, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
+use gateway_feed::class::Classes;
+use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
 use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueHandle};
@@ -250,12 +251,14 @@ fn channels(
                     Records::Native => Output::Native,
                 },
                 symbols: queue.symbols.clone(),
+                classes: queue.classes,
             })
             .collect();
-        let feed = match channel.feed {
+        let (feed, classes_of): (_, fn(u8) -> Classes) = match channel.feed {
             Feed::NasdaqItch50 => {
                 let full = wants.iter().any(|want| want.output == Output::Full);
-                nasdaq_itch50(channel, channel_id, symbols, full)?
+                let feed = nasdaq_itch50(channel, channel_id, symbols, full)?;
+                (feed, itch50::classes)
             }
         };
         let channels = &mut plans[channel.worker].channels;
@@ -265,7 +268,7 @@ fn channels(
         });
         channels.push(WorkerChannel {
             feed,
-            filter: Filter::new(&wants),
+            filter: Filter::new(&wants, classes_of),
         });
     }
     Ok(seats)

@@ -97,7 +97,7 @@ pub(super) fn waiting(running: &Config, new: &Config) -> Vec<String> {
         &new.queues,
         |old, new| {
             differing!(old, new, Queue {
-                name, channels, worker, slots, records, symbols, huge_pages
+                name, channels, worker, slots, records, symbols, classes, huge_pages
             } applied {})
         },
         |queue| &queue.name,

@@ -1,12 +1,14 @@
-//! Which queues want an instrument.
+//! Which queues want a record: by its instrument, and by its class.
 //!
 //! Every queue of a worker has a bit. A channel keeps a mask for each instrument, worked out once, when the
 //! instrument's symbol is learnt; a message costs one load. Symbols that stand in a list are found by hash, globs are
-//! tried one after the other.
+//! tried one after the other. Where some queue chooses classes, a record costs one load more, from a mask for each
+//! action, message type or record type.
 
 use std::cell::Cell;
 use std::collections::HashSet;
 
+use gateway_feed::class::{ClassKey, Classes};
 use gateway_feed::sink::{InstrumentId, Output, Outputs};
 
 /// Queues a worker can feed: a bit each, the highest bit is [`UNRESOLVED`].
@@ -29,6 +31,8 @@ pub struct Want {
     pub output: Output,
     /// Symbols and globs.
     pub symbols: Vec<String>,
+    /// Classes of records; those about the channel come in any case.
+    pub classes: Classes,
 }
 
 /// The queues of one channel, and what each wants.
@@ -43,7 +47,17 @@ pub struct Filter {
     /// Mask of an instrument whose symbol is unknown.
     unknown: u64,
     lists: Vec<List>,
+    /// Where some queue does not want every class.
+    classes: Option<Box<ClassMasks>>,
     unresolved: Cell<u64>,
+}
+
+/// The queues that want a class, a bit each, by what tells a record's class.
+#[derive(Debug)]
+struct ClassMasks {
+    actions: [u64; 256],
+    messages: [u64; 256],
+    types: [u64; 256],
 }
 
 /// A queue that does not take everything.
@@ -55,9 +69,10 @@ struct List {
 }
 
 impl Filter {
-    /// Prepares for `wants`; takes all memory that will be needed.
+    /// Prepares for `wants`, on a feed whose messages have the classes that `classes_of` says; takes all memory that
+    /// will be needed.
     #[must_use]
-    pub fn new(wants: &[Want]) -> Self {
+    pub fn new(wants: &[Want], classes_of: fn(u8) -> Classes) -> Self {
         let (mut all, mut plain, mut full, mut native, mut wild) = (0, 0, 0, 0, 0);
         let mut lists = Vec::new();
         for want in wants {
@@ -87,6 +102,7 @@ impl Filter {
             native,
             unknown,
             lists,
+            classes: ClassMasks::new(wants, classes_of),
             unresolved: Cell::new(0),
         }
     }
@@ -114,13 +130,17 @@ impl Filter {
 
     /// The queues that get a record of `output` about `instrument`, a bit each.
     #[inline]
-    pub(crate) fn queues(&self, output: Output, instrument: InstrumentId) -> u64 {
-        self.mask(instrument)
+    pub(crate) fn queues(&self, output: Output, instrument: InstrumentId, words: &[u64]) -> u64 {
+        let queues = self.mask(instrument)
             & match output {
                 Output::Native => self.native,
                 Output::Plain => self.plain,
                 Output::Full => self.full,
-            }
+            };
+        match &self.classes {
+            None => queues,
+            Some(classes) => queues & classes.mask(words),
+        }
     }
 
     /// Every queue of the channel, a bit each.
@@ -179,6 +199,40 @@ impl Filter {
     }
 }
 
+impl ClassMasks {
+    fn new(wants: &[Want], classes_of: fn(u8) -> Classes) -> Option<Box<Self>> {
+        let all = |want: &Want| want.classes | Classes::CONTROL == Classes::ALL;
+        if wants.iter().all(all) {
+            return None;
+        }
+        let mask = |classes: Classes| {
+            let wanting = wants.iter().filter(|want| want.classes.meets(classes));
+            wanting.fold(0, |mask, want| mask | 1 << want.queue)
+        };
+        let table = |classes_of: fn(u8) -> Classes| {
+            let mut table = [0; 256];
+            for (byte, entry) in (0..=u8::MAX).zip(&mut table) {
+                *entry = mask(classes_of(byte));
+            }
+            table
+        };
+        Some(Box::new(Self {
+            actions: table(Classes::of_action),
+            messages: table(classes_of),
+            types: table(Classes::of_type),
+        }))
+    }
+
+    #[inline]
+    fn mask(&self, words: &[u64]) -> u64 {
+        match ClassKey::of(words) {
+            ClassKey::Action(action) => self.actions[usize::from(action)],
+            ClassKey::Message(message) => self.messages[usize::from(message)],
+            ClassKey::Type(kind) => self.types[usize::from(kind)],
+        }
+    }
+}
+
 impl List {
     fn new(bit: u64, symbols: &[String]) -> Self {
         let is_glob = |symbol: &&String| symbol.contains(['*', '?', '[', ']', '{', '}', '!', '\\']);
@@ -200,6 +254,8 @@ impl List {
 
 #[cfg(test)]
 mod tests {
+    use gateway_feed::itch50;
+
     use super::*;
 
     fn want(queue: usize, output: Output, symbols: &[&str]) -> Want {
@@ -207,16 +263,21 @@ mod tests {
             queue,
             output,
             symbols: symbols.iter().map(|&s| s.to_owned()).collect(),
+            classes: Classes::ALL,
         }
     }
 
+    fn filter_of(wants: &[Want]) -> Filter {
+        Filter::new(wants, itch50::classes)
+    }
+
     fn plain(filter: &Filter, id: u32) -> u64 {
-        filter.queues(Output::Plain, InstrumentId(id))
+        filter.queues(Output::Plain, InstrumentId(id), &[])
     }
 
     #[test]
     fn lists_and_globs_choose_instruments_once_their_symbol_is_known() {
-        let mut filter = Filter::new(&[
+        let mut filter = filter_of(&[
             want(0, Output::Plain, &["*"]),
             want(1, Output::Plain, &["AAPL", "MSFT"]),
             want(2, Output::Plain, &["A*", "BRK/?", "{SPY,QQQ}"]),
@@ -239,7 +300,7 @@ mod tests {
 
     #[test]
     fn only_messages_that_a_queue_may_miss_count_as_unresolved() {
-        let mut filter = Filter::new(&[
+        let mut filter = filter_of(&[
             want(0, Output::Plain, &["*"]),
             want(1, Output::Native, &["X"]),
         ]);
@@ -250,20 +311,79 @@ mod tests {
         let _ = filter.wants(InstrumentId(0));
         assert_eq!(filter.unresolved(), 1);
 
-        let wild = Filter::new(&[want(0, Output::Plain, &["*"])]);
+        let wild = filter_of(&[want(0, Output::Plain, &["*"])]);
         let _ = wild.wants(InstrumentId(70_000));
         assert_eq!(wild.unresolved(), 0);
     }
 
     #[test]
     fn what_concerns_no_instrument_reaches_every_queue() {
-        let mut filter = Filter::new(&[
+        let mut filter = filter_of(&[
             want(3, Output::Plain, &["X"]),
             want(62, Output::Native, &["Y"]),
         ]);
         filter.learn(InstrumentId(0), b"Z");
         assert_eq!(plain(&filter, 0), 1 << 3);
-        assert_eq!(filter.queues(Output::Native, InstrumentId(0)), 1 << 62);
+        assert_eq!(filter.queues(Output::Native, InstrumentId(0), &[]), 1 << 62);
         assert_eq!(filter.all(), 1 << 3 | 1 << 62);
+    }
+
+    /// The first words of a record: an order record's action, or a native record's message type.
+    fn words(rtype: u8, byte: u8) -> [u64; 7] {
+        let mut words = [0; 7];
+        words[0] = u64::from(rtype) << 8;
+        match rtype {
+            0xA0 => words[4] = u64::from(byte) << 48,
+            _ => words[2] = u64::from(byte),
+        }
+        words
+    }
+
+    #[test]
+    fn classes_choose_records_and_leave_queues_without_a_choice_alone() {
+        let class = |queue, output, classes| Want {
+            classes,
+            ..want(queue, output, &["*"])
+        };
+        let filter = filter_of(&[
+            want(0, Output::Plain, &["*"]),
+            class(1, Output::Plain, Classes::TRADES),
+            class(2, Output::Plain, Classes::ORDERS | Classes::DEFINITIONS),
+            class(3, Output::Native, Classes::TRADES),
+            class(4, Output::Native, Classes::OTHER),
+            class(5, Output::Plain, Classes::CONTROL),
+        ]);
+        let queues =
+            |output, rtype, byte| filter.queues(output, InstrumentId(1), &words(rtype, byte));
+        for (rtype, byte, mask) in [
+            (0xA0, b'A', 0b000101),
+            (0xA0, b'T', 0b000011),
+            (0xA0, b'F', 0b000101),
+            (0xA0, b'C', 0b000101),
+            (0xA0, b'R', 0b000101),
+            (0x13, 0, 0b000101),
+            (0x12, 0, 0b000001),
+            (0x14, 0, 0b000001),
+            // A message without a counterpart, in a queue of normalised records.
+            (0xF1, b'L', 0b000001),
+        ] {
+            assert_eq!(
+                queues(Output::Plain, rtype, byte),
+                mask,
+                "{rtype:#x} {byte}"
+            );
+        }
+        for (message, mask) in [
+            (b'A', 0),
+            (b'E', 0b01000),
+            (b'C', 0b01000),
+            (b'P', 0b01000),
+            (b'S', 0b10000),
+            (b'R', 0),
+        ] {
+            assert_eq!(queues(Output::Native, 0xF1, message), mask, "{message}");
+        }
+        // About the channel: everybody, whatever was chosen.
+        assert_eq!(filter.all(), 0b111111);
     }
 }

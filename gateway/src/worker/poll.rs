@@ -321,6 +321,8 @@ impl Worker {
                 lane.finish(lane.latest, &mut self.outlets);
             }
         }
+        // Whoever hears of the end finds counters that are final.
+        self.show(Clock::global().now());
         // There is room for an event of each input; only a control plane that is gone takes none.
         let _ = self.events.try_send(event);
     }

@@ -65,7 +65,7 @@ impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
 
     #[inline]
     fn publish(&mut self, output: Output, instrument: InstrumentId, words: &[u64]) {
-        self.write(self.filter.queues(output, instrument), words);
+        self.write(self.filter.queues(output, instrument, words), words);
     }
 
     fn control(&mut self, record: &ControlRecord) {
@@ -79,6 +79,9 @@ impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
 
 #[cfg(test)]
 mod tests {
+    use gateway_feed::class::Classes;
+    use gateway_feed::itch50;
+
     use super::super::filter::Want;
     use super::*;
 
@@ -94,18 +97,23 @@ mod tests {
 
     #[test]
     fn a_record_goes_where_it_is_wanted_and_a_control_record_everywhere() {
-        let mut filter = Filter::new(&[
-            Want {
-                queue: 0,
-                output: Output::Plain,
-                symbols: vec!["*".to_owned()],
-            },
-            Want {
-                queue: 1,
-                output: Output::Native,
-                symbols: vec!["X".to_owned()],
-            },
-        ]);
+        let mut filter = Filter::new(
+            &[
+                Want {
+                    queue: 0,
+                    output: Output::Plain,
+                    symbols: vec!["*".to_owned()],
+                    classes: Classes::ALL,
+                },
+                Want {
+                    queue: 1,
+                    output: Output::Native,
+                    symbols: vec!["X".to_owned()],
+                    classes: Classes::ALL,
+                },
+            ],
+            itch50::classes,
+        );
         let mut outlets = [Outlet::new(List::default()), Outlet::new(List::default())];
         let mut sink = ChannelSink {
             filter: &mut filter,

@@ -4,6 +4,7 @@
 //! which symbol a stock locate is. Section numbers (§) are those of Nasdaq's specification "Nasdaq TotalView-ITCH
 //! 5.0"; `docs/feeds/nasdaq-itch50.md` tabulates what becomes of each message.
 
+mod classes;
 pub mod decoder;
 pub mod directory;
 pub mod encode;
@@ -17,4 +18,5 @@ mod other;
 mod reference;
 mod shape;
 
+pub use classes::classes;
 pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};

@@ -1,6 +1,8 @@
 //! Queues: each lives on one worker.
 
-use super::super::document::{Field, Findings};
+use gateway_feed::class::Classes;
+
+use super::super::document::{Field, Findings, nearest};
 use super::super::model::{Channel, Queue, Records};
 use super::super::raw::{RawConfig, RawQueue};
 use super::{Names, text};
@@ -50,6 +52,7 @@ pub(super) fn queues(raw: &RawConfig, channels: &[Channel], findings: &Findings)
                 slots: slots(queue.slots.as_ref(), findings),
                 records: records(queue.records.as_ref(), findings),
                 symbols: symbols(queue.symbols.as_ref(), findings),
+                classes: classes(queue.classes.as_ref(), findings),
                 huge_pages: queue.huge_pages.as_ref().is_some_and(|f| f.value),
             }
         })
@@ -175,6 +178,38 @@ fn symbols(field: Option<&Field<Vec<String>>>, findings: &Findings) -> Vec<Strin
         }
     }
     field.value.clone()
+}
+
+fn classes(field: Option<&Field<Vec<String>>>, findings: &Findings) -> Classes {
+    let Some(field) = field else {
+        return Classes::ALL;
+    };
+    let names = Classes::NAMED.map(|(name, _)| name);
+    let mut chosen = Classes::NONE;
+    for written in &field.value {
+        match Classes::NAMED.iter().find(|(name, _)| name == written) {
+            Some((_, class)) => chosen = chosen | *class,
+            None => {
+                let remedy = nearest(written, names.into_iter()).map_or_else(
+                    || format!("use one of: {}", names.join(", ")),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
+                findings.add(
+                    &field.place,
+                    format!("there is no class \"{written}\""),
+                    remedy,
+                );
+            }
+        }
+    }
+    if field.value.is_empty() {
+        findings.add(
+            &field.place,
+            "a queue without classes has nothing but control records",
+            "leave the key out for all classes; write [\"control\"] for none but those about the channel",
+        );
+    }
+    chosen
 }
 
 /// The glob library takes any pattern and matches nothing with a broken one; say so instead.
