@@ -115,6 +115,8 @@ typedef enum gateway_wait {
     GATEWAY_WAIT_YIELD = 1,
     // Sleeps `sleep_ns` between polls: next to no processor time.
     GATEWAY_WAIT_SLEEP = 2,
+    // Sleeps in the kernel until the gateway rings: no processor time while nothing comes.
+    GATEWAY_WAIT_BLOCK = 3,
 } gateway_wait;
 
 // Why a queue gives no more records.

@@ -237,6 +237,8 @@ struct Wait {
     static Wait yield() noexcept { return {GATEWAY_WAIT_YIELD, {}}; }
     /// Sleeps between polls: next to no processor time.
     static Wait sleep(std::chrono::nanoseconds pause) noexcept { return {GATEWAY_WAIT_SLEEP, pause}; }
+    /// Sleeps in the kernel until the gateway rings: no processor time while nothing comes.
+    static Wait block() noexcept { return {GATEWAY_WAIT_BLOCK, {}}; }
 };
 
 /// How to read a queue.

@@ -43,6 +43,8 @@ pub enum gateway_wait {
     GATEWAY_WAIT_YIELD = 1,
     /// Sleeps `sleep_ns` between polls: next to no processor time.
     GATEWAY_WAIT_SLEEP = 2,
+    /// Sleeps in the kernel until the gateway rings: no processor time while nothing comes.
+    GATEWAY_WAIT_BLOCK = 3,
 }
 
 /// How to read a queue. Zeros are the defaults; `struct_bytes` must be `sizeof(gateway_subscribe_options)`, by which
@@ -141,6 +143,7 @@ impl gateway_subscribe_options {
             (1, _) => WaitStrategy::Yield,
             (2, 0) => WaitStrategy::Sleep(SLEEP_DEFAULT),
             (2, nanoseconds) => WaitStrategy::Sleep(Duration::from_nanos(nanoseconds)),
+            (3, _) => WaitStrategy::Block,
             (other, _) => return unknown("wait", other),
         };
         let mut options = SubscribeOptions {
@@ -189,6 +192,20 @@ mod tests {
         assert_eq!(options.name, "later");
         assert_eq!(options.wait, WaitStrategy::Sleep(SLEEP_DEFAULT));
         assert!(read(&later(1)).is_err());
+    }
+
+    #[test]
+    fn each_way_to_wait_is_the_rust_clients() {
+        use gateway_wait::{GATEWAY_WAIT_BLOCK, GATEWAY_WAIT_SPIN, GATEWAY_WAIT_YIELD};
+        for (number, wait) in [
+            (GATEWAY_WAIT_SPIN, WaitStrategy::Spin),
+            (GATEWAY_WAIT_YIELD, WaitStrategy::Yield),
+            (GATEWAY_WAIT_BLOCK, WaitStrategy::Block),
+        ] {
+            let mut later = later(0);
+            later.options.wait = number as u32;
+            assert_eq!(read(&later).unwrap().wait, wait);
+        }
     }
 
     #[test]
