@@ -141,6 +141,19 @@ typedef enum gateway_control_kind {
     GATEWAY_CONTROL_SESSION_START = 3,
     // The venue ended the session; `sequence` is the one after its last message.
     GATEWAY_CONTROL_SESSION_END = 4,
+    // Messages `sequence` to `sequence + count - 1` are missing and asked for; what follows them waits.
+    GATEWAY_CONTROL_RECOVERING = 5,
+    // Nothing is waited for any longer; the stream goes on at `sequence`.
+    GATEWAY_CONTROL_RECOVERED = 6,
+    // A snapshot begins, valid before message `sequence`: Clear records, then what there is. Nothing up to its end
+    // happened now.
+    GATEWAY_CONTROL_SNAPSHOT_BEGIN = 7,
+    // The snapshot is complete and valid before message `sequence`; its last `count` messages had been delivered before.
+    GATEWAY_CONTROL_SNAPSHOT_END = 8,
+    // No line brought anything for longer than the venue is ever silent.
+    GATEWAY_CONTROL_STALE = 9,
+    // A line brought something again.
+    GATEWAY_CONTROL_LIVE = 10,
 } gateway_control_kind;
 
 // A connection to a gateway. Any number of threads may use it at the same time.
@@ -482,7 +495,7 @@ typedef struct gateway_control {
     uint8_t reserved[5];
     // First sequence concerned, full 64 bits.
     uint64_t sequence;
-    // How many messages are concerned (`GATEWAY_CONTROL_GAP`), else 0.
+    // How many messages are concerned (gap, recovering, snapshot begin and end), else 0.
     uint64_t count;
     // When the gateway knew; nanoseconds since the Unix epoch.
     uint64_t ts_recv;

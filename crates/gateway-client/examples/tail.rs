@@ -89,7 +89,13 @@ fn print_record(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
                 Some(ControlKind::Reset) => "reset",
                 Some(ControlKind::SessionStart) => "session-start",
                 Some(ControlKind::SessionEnd) => "session-end",
-                _ => "?",
+                Some(ControlKind::Recovering) => "recovering",
+                Some(ControlKind::Recovered) => "recovered",
+                Some(ControlKind::SnapshotBegin) => "snapshot-begin",
+                Some(ControlKind::SnapshotEnd) => "snapshot-end",
+                Some(ControlKind::Stale) => "stale",
+                Some(ControlKind::Live) => "live",
+                None => "?",
             };
             let (sequence, count) = (control.sequence, control.count);
             writeln!(out, "control {kind} sequence {sequence} count {count}")

@@ -12,6 +12,7 @@ pub mod harness;
 pub mod itch50;
 pub mod moldudp64;
 pub mod order_index;
+pub mod recovery;
 pub mod session_time;
 pub mod sink;
 pub mod symbols;

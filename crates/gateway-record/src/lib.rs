@@ -1,7 +1,7 @@
 //! Records that strategies receive.
 //!
 //! The normalised record is DBN v3, imported by that name. What DBN lacks is here: control records (gap, reset,
-//! session start and end) and native records (the exchange's own bytes). Their record types lie outside DBN's range,
+//! session start and end, snapshot begin and end) and native records (the exchange's own bytes). Their record types lie outside DBN's range,
 //! and they are never written into a `.dbn` file.
 //!
 //! Feeds compose records, clients read them, and neither knows the other: this crate is all that they share.
@@ -41,6 +41,24 @@ pub enum ControlKind {
     SessionStart = 3,
     /// The venue ended the session; `sequence` is the one after its last message.
     SessionEnd = 4,
+    /// Messages `sequence .. sequence + count` are missing and asked for; what follows them waits. Told once for all
+    /// that is missing until [`Recovered`](Self::Recovered).
+    Recovering = 5,
+    /// Nothing is waited for any longer, and the stream goes on at `sequence`. What could not be had was told as
+    /// [`Gap`](Self::Gap).
+    Recovered = 6,
+    /// A snapshot begins: up to [`SnapshotEnd`](Self::SnapshotEnd) come a Clear record for each instrument, then the
+    /// records of `count` messages that say what there is (orders, instruments, states), all valid before message
+    /// `sequence`. Order records among them are flagged `F_SNAPSHOT`. Nothing in it happened now.
+    SnapshotBegin = 7,
+    /// The snapshot is complete, and what it said is valid before message `sequence`, where the stream goes on. The
+    /// last `count` messages in it are such as had been delivered before, and are told again on top of the snapshot
+    /// to bring it there.
+    SnapshotEnd = 8,
+    /// No line brought anything for longer than the venue is ever silent; `sequence` is the next one expected.
+    Stale = 9,
+    /// A line brought something again after [`Stale`](Self::Stale).
+    Live = 10,
 }
 
 /// A record about a channel rather than about an instrument. 56 bytes, one slot.
@@ -65,7 +83,7 @@ pub struct ControlRecord {
     pub reserved: [u8; 5],
     /// First sequence concerned, full 64 bits.
     pub sequence: u64,
-    /// How many messages are concerned (`Gap`), else 0.
+    /// How many messages are concerned (`Gap`, `Recovering`, `SnapshotBegin`, `SnapshotEnd`), else 0.
     pub count: u64,
     /// When the gateway knew; nanoseconds since the Unix epoch.
     pub ts_recv: u64,
@@ -100,6 +118,12 @@ impl ControlKind {
             2 => Some(Self::Reset),
             3 => Some(Self::SessionStart),
             4 => Some(Self::SessionEnd),
+            5 => Some(Self::Recovering),
+            6 => Some(Self::Recovered),
+            7 => Some(Self::SnapshotBegin),
+            8 => Some(Self::SnapshotEnd),
+            9 => Some(Self::Stale),
+            10 => Some(Self::Live),
             _ => None,
         }
     }

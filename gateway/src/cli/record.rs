@@ -166,6 +166,10 @@ fn text(record: &Record<'_>) -> String {
                         .saturating_sub(1),
                     control.count
                 ),
+                Some(ControlKind::Recovering) => format!(
+                    "RECOVERING {} messages from {} on",
+                    control.count, control.sequence
+                ),
                 _ => format!(
                     "{} session={} next={}",
                     kind(control).to_uppercase(),
@@ -247,6 +251,12 @@ fn kind(control: &ControlRecord) -> &'static str {
         Some(ControlKind::Reset) => "reset",
         Some(ControlKind::SessionStart) => "session_start",
         Some(ControlKind::SessionEnd) => "session_end",
+        Some(ControlKind::Recovering) => "recovering",
+        Some(ControlKind::Recovered) => "recovered",
+        Some(ControlKind::SnapshotBegin) => "snapshot_begin",
+        Some(ControlKind::SnapshotEnd) => "snapshot_end",
+        Some(ControlKind::Stale) => "stale",
+        Some(ControlKind::Live) => "live",
         None => "unknown",
     }
 }

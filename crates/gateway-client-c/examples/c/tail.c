@@ -23,6 +23,18 @@ static const char *control_kind(uint16_t kind) {
         return "session-start";
     case GATEWAY_CONTROL_SESSION_END:
         return "session-end";
+    case GATEWAY_CONTROL_RECOVERING:
+        return "recovering";
+    case GATEWAY_CONTROL_RECOVERED:
+        return "recovered";
+    case GATEWAY_CONTROL_SNAPSHOT_BEGIN:
+        return "snapshot-begin";
+    case GATEWAY_CONTROL_SNAPSHOT_END:
+        return "snapshot-end";
+    case GATEWAY_CONTROL_STALE:
+        return "stale";
+    case GATEWAY_CONTROL_LIVE:
+        return "live";
     default:
         return "?";
     }

@@ -16,6 +16,19 @@ pub enum gateway_control_kind {
     GATEWAY_CONTROL_SESSION_START = 3,
     /// The venue ended the session; `sequence` is the one after its last message.
     GATEWAY_CONTROL_SESSION_END = 4,
+    /// Messages `sequence` to `sequence + count - 1` are missing and asked for; what follows them waits.
+    GATEWAY_CONTROL_RECOVERING = 5,
+    /// Nothing is waited for any longer; the stream goes on at `sequence`.
+    GATEWAY_CONTROL_RECOVERED = 6,
+    /// A snapshot begins, valid before message `sequence`: Clear records, then what there is. Nothing up to its end
+    /// happened now.
+    GATEWAY_CONTROL_SNAPSHOT_BEGIN = 7,
+    /// The snapshot is complete and valid before message `sequence`; its last `count` messages had been delivered before.
+    GATEWAY_CONTROL_SNAPSHOT_END = 8,
+    /// No line brought anything for longer than the venue is ever silent.
+    GATEWAY_CONTROL_STALE = 9,
+    /// A line brought something again.
+    GATEWAY_CONTROL_LIVE = 10,
 }
 
 const _: () = {
@@ -24,6 +37,12 @@ const _: () = {
     assert!(kind::GATEWAY_CONTROL_RESET as u16 == ControlKind::Reset as u16);
     assert!(kind::GATEWAY_CONTROL_SESSION_START as u16 == ControlKind::SessionStart as u16);
     assert!(kind::GATEWAY_CONTROL_SESSION_END as u16 == ControlKind::SessionEnd as u16);
+    assert!(kind::GATEWAY_CONTROL_RECOVERING as u16 == ControlKind::Recovering as u16);
+    assert!(kind::GATEWAY_CONTROL_RECOVERED as u16 == ControlKind::Recovered as u16);
+    assert!(kind::GATEWAY_CONTROL_SNAPSHOT_BEGIN as u16 == ControlKind::SnapshotBegin as u16);
+    assert!(kind::GATEWAY_CONTROL_SNAPSHOT_END as u16 == ControlKind::SnapshotEnd as u16);
+    assert!(kind::GATEWAY_CONTROL_STALE as u16 == ControlKind::Stale as u16);
+    assert!(kind::GATEWAY_CONTROL_LIVE as u16 == ControlKind::Live as u16);
 };
 
 /// Something about a channel rather than about an instrument. 56 bytes; never part of a `.dbn` file.
@@ -48,7 +67,7 @@ pub struct gateway_control {
     pub reserved: [u8; 5],
     /// First sequence concerned, full 64 bits.
     pub sequence: u64,
-    /// How many messages are concerned (`GATEWAY_CONTROL_GAP`), else 0.
+    /// How many messages are concerned (gap, recovering, snapshot begin and end), else 0.
     pub count: u64,
     /// When the gateway knew; nanoseconds since the Unix epoch.
     pub ts_recv: u64,
