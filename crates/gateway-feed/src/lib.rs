@@ -15,6 +15,7 @@ pub mod order_index;
 pub mod recovery;
 pub mod session_time;
 pub mod sink;
+pub mod soupbintcp;
 pub mod symbols;
 pub mod transport;
 

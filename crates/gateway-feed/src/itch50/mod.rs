@@ -1,7 +1,7 @@
 //! Nasdaq TotalView-ITCH 5.0 (Nasdaq, BX and PSX).
 //!
 //! `messages` views the exchange's bytes, `encode` writes them, `decoder` makes records of them, `directory` knows
-//! which symbol a stock locate is. Section numbers (§) are those of Nasdaq's specification "Nasdaq TotalView-ITCH
+//! which symbol a stock locate is, `glimpse` asks for a snapshot. Section numbers (§) are those of Nasdaq's specification "Nasdaq TotalView-ITCH
 //! 5.0"; `docs/feeds/nasdaq-itch50.md` tabulates what becomes of each message.
 
 mod classes;
@@ -10,6 +10,7 @@ pub mod directory;
 pub mod encode;
 pub mod fields;
 mod full;
+pub mod glimpse;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod layout;

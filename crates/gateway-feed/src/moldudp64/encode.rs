@@ -143,7 +143,7 @@ impl PacketBuilder {
 }
 
 /// The 20 bytes in front of a packet's messages ("Downstream Packet Header").
-fn header(session: Session, sequence: u64, count: u16) -> [u8; HEADER_BYTES] {
+pub(super) fn header(session: Session, sequence: u64, count: u16) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..10].copy_from_slice(&session.0);
     header[10..18].copy_from_slice(&sequence.to_be_bytes());

@@ -16,6 +16,7 @@
 pub mod encode;
 mod messages;
 mod packet;
+pub mod request;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use packet::{
     END_OF_SESSION_COUNT, HEADER_BYTES, LENGTH_BYTES, MESSAGE_COUNT_MAX, Packet, PacketKind,
     Session,
 };
+pub use request::Request;
 
 use crate::transport::{Frame, FrameError, FrameKind, SequenceDomain, Transport, Walked};
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::encode::BuildError;
+use super::request::RequestError;
 use super::*;
 
 const SESSION: Session = Session(*b"20191230A ");
@@ -167,4 +168,50 @@ fn a_session_name_is_padded_with_spaces() {
     assert_eq!(Session::from_name("12345678901"), None);
     assert_eq!(SESSION.id().to_string(), "20191230A ");
     assert_eq!(SESSION.id().head(), *b"20191230");
+}
+
+#[test]
+fn a_request_is_its_bytes() {
+    let request = Request {
+        session: SESSION,
+        sequence: 0x0102_0304_0506_0708,
+        count: 0x0203,
+    };
+    let bytes = *b"20191230A \x01\x02\x03\x04\x05\x06\x07\x08\x02\x03";
+    assert_eq!(request.encode(), bytes);
+    assert_eq!(Request::parse(&bytes), Ok(request));
+    assert_eq!(Request::parse(&bytes[1..]), Err(RequestError::Length(19)));
+    assert_eq!(Request::parse(&[0; 21]), Err(RequestError::Length(21)));
+}
+
+#[test]
+fn a_request_for_what_no_packet_can_hold_is_refused() {
+    let parse = |sequence, count| {
+        Request::parse(
+            &Request {
+                session: SESSION,
+                sequence,
+                count,
+            }
+            .encode(),
+        )
+    };
+    assert_eq!(parse(1, 0), Err(RequestError::Count(0)));
+    assert_eq!(parse(1, 0xFFFF), Err(RequestError::Count(0xFFFF)));
+    assert_eq!(
+        parse(0, 1),
+        Err(RequestError::Sequence {
+            sequence: 0,
+            count: 1
+        })
+    );
+    assert!(parse(u64::MAX, 1).is_ok());
+    assert!(parse(u64::MAX - 9, 10).is_ok());
+    assert_eq!(
+        parse(u64::MAX - 9, 11),
+        Err(RequestError::Sequence {
+            sequence: u64::MAX - 9,
+            count: 11
+        })
+    );
 }
