@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gateway_capture::{CaptureReader, LinkType, PcapWriter};
 use gateway_feed::moldudp64::{Packet, PacketKind, Session};
@@ -275,8 +275,10 @@ fn ignore_outgoing(sniffer: &Socket) {
 
 #[test]
 fn frames_are_injected_byte_for_byte() {
-    let prepare =
-        "ip link add veth0 type veth peer name veth1; ip link set veth0 up; ip link set veth1 up";
+    // A link that is up carries nothing until the kernel has noticed its carrier, which it does at leisure: what is sent
+    // before is dropped without a word.
+    let prepare = "ip link add veth0 type veth peer name veth1; ip link set veth0 up; ip link set veth1 up; \
+                   for _ in $(seq 100); do ip link show veth0 | grep -q 'state UP' && break; sleep 0.05; done";
     if !inside("frames_are_injected_byte_for_byte", prepare) {
         return;
     }
@@ -350,6 +352,7 @@ fn frames_are_injected_byte_for_byte() {
 
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
+    let patience = Instant::now() + Duration::from_secs(5);
     loop {
         match sniffer.read(&mut buffer) {
             // The simulator's own frames: the namespace also talks IPv6 about itself.
@@ -357,7 +360,11 @@ fn frames_are_injected_byte_for_byte() {
                 received.push(buffer[..length].to_vec())
             }
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if received.len() >= 5 || Instant::now() > patience {
+                    break;
+                }
+            }
             Err(error) => panic!("{error}"),
         }
     }
