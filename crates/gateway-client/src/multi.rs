@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use gateway_queue::Asleep;
+use gateway_queue::{Asleep, RECORD_WORDS_MAX};
 
 use crate::subscription::Step;
 use crate::wait::Deadline;
-use crate::{Closed, Event, Subscription, WaitStrategy};
+use crate::{Closed, Event, Subscription, Taken, WaitStrategy};
 
 /// Reads several queues, each in its own order, in no order between them: records of two queues that were published at
 /// the same time come in either order.
@@ -65,6 +65,18 @@ impl Member {
         };
         step
     }
+
+    fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
+        if self.is_over() {
+            return Taken::Empty;
+        }
+        let taken = self.subscription.take_into(place);
+        self.told = match taken {
+            Taken::Closed(reason) => Some(reason),
+            _ => None,
+        };
+        taken
+    }
 }
 
 impl MultiSubscriber {
@@ -97,19 +109,45 @@ impl MultiSubscriber {
 
     /// Waits for the next event of any queue, but no longer than `timeout`, after which it is `None`.
     pub fn wait(&mut self, timeout: Duration) -> Option<(usize, Event<'_>)> {
-        let mut found = self.advance();
+        let (index, step) = self.waiting(timeout, Self::advance)?;
+        Some((index, self.members[index].subscription.event(step)))
+    }
+
+    /// As [`Self::poll`], with the record where [`Subscription::take_into`] has it; never [`Taken::Empty`].
+    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Option<(usize, Taken)> {
+        self.first(|member| {
+            let taken = member.take_into(place);
+            (taken != Taken::Empty).then_some(taken)
+        })
+    }
+
+    /// As [`Self::wait`], with the record where [`Subscription::take_into`] has it; never [`Taken::Empty`].
+    pub fn wait_into(
+        &mut self,
+        place: &mut [u64; RECORD_WORDS_MAX],
+        timeout: Duration,
+    ) -> Option<(usize, Taken)> {
+        self.waiting(timeout, |queues| queues.take_into(place))
+    }
+
+    /// What `take` finds within `timeout`.
+    fn waiting<T>(
+        &mut self,
+        timeout: Duration,
+        mut take: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let mut found = take(self);
         if found.is_none() {
             let mut deadline = Deadline::after(timeout);
             while found.is_none() {
                 self.pause(deadline.left());
-                found = self.advance();
+                found = take(self);
                 if deadline.is_over(self.wait.sleeps()) {
                     break;
                 }
             }
         }
-        let (index, step) = found?;
-        Some((index, self.members[index].subscription.event(step)))
+        found
     }
 
     fn pause(&mut self, limit: Duration) {
@@ -171,14 +209,22 @@ impl MultiSubscriber {
     /// The first event found, asking each queue once.
     #[inline]
     fn advance(&mut self) -> Option<(usize, Step)> {
+        self.first(|member| {
+            let step = member.advance();
+            (!matches!(step, Step::Empty)).then_some(step)
+        })
+    }
+
+    /// The first thing that `ask` finds, asking each queue once; the one behind it is asked first the next time.
+    #[inline]
+    fn first<T>(&mut self, mut ask: impl FnMut(&mut Member) -> Option<T>) -> Option<(usize, T)> {
         let count = self.members.len();
         for turn in 0..count {
             let index = self.next + turn;
             let index = if index < count { index } else { index - count };
-            let step = self.members[index].advance();
-            if !matches!(step, Step::Empty) {
+            if let Some(found) = ask(&mut self.members[index]) {
                 self.next = if index + 1 < count { index + 1 } else { 0 };
-                return Some((index, step));
+                return Some((index, found));
             }
         }
         None

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use gateway_queue::clock::Clock;
 use gateway_queue::layout::StaticHeader;
 use gateway_queue::{
-    Advance, Asleep, Health, PositionWriter, ReaderPosition, RecordRef, Start, Subscriber,
+    Advance, Asleep, Health, PositionWriter, RECORD_WORDS_MAX, ReaderPosition, RecordRef, Start,
+    Subscriber,
 };
 
 use crate::client::{Client, SubscribeOptions};
@@ -75,6 +76,24 @@ pub enum Event<'a> {
     Empty,
     /// This reader was overtaken: so many slots passed unread. A record takes one slot, or as many as it needs of
     /// 56 bytes each.
+    Lost(u64),
+    /// The queue ended, and everything in it was read.
+    Closed(Closed),
+}
+
+/// An [`Event`] whose record is at a place of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A record.
+    Record {
+        /// Position of its first slot, counted since the gateway started.
+        position: u64,
+        /// Its length in words.
+        words: usize,
+    },
+    /// Nothing new.
+    Empty,
+    /// This reader was overtaken: so many slots passed unread.
     Lost(u64),
     /// The queue ended, and everything in it was read.
     Closed(Closed),
@@ -166,18 +185,70 @@ impl Subscription {
     /// Waits for the next event as the options say, but no longer than `timeout`, after which it is
     /// [`Event::Empty`].
     pub fn wait(&mut self, timeout: Duration) -> Event<'_> {
-        let mut step = self.advance();
-        if matches!(step, Step::Empty) {
+        let step = self.waiting(timeout, |subscription| {
+            let step = subscription.advance();
+            (!matches!(step, Step::Empty)).then_some(step)
+        });
+        self.event(step.unwrap_or(Step::Empty))
+    }
+
+    /// As [`Self::poll`], with the record's words at the start of `place` instead of this subscription's buffer: for
+    /// those who keep records, and copy them but once. All else of `place` is meaningless afterwards.
+    #[inline]
+    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
+        let advance = match self.subscriber.take_into(place) {
+            gateway_queue::Taken::Record { position, words } => {
+                self.count_record();
+                let position = self.base + position;
+                return Taken::Record { position, words };
+            }
+            gateway_queue::Taken::Empty => Advance::Empty,
+            gateway_queue::Taken::Lost(slots) => Advance::Lost(slots),
+            gateway_queue::Taken::Closed(closed) => Advance::Closed(closed),
+        };
+        match self.no_record(advance) {
+            // It came while the connection was looked at.
+            Step::Record => {
+                let record = self.current();
+                Taken::Record {
+                    position: record.position,
+                    words: record.copy_into(place),
+                }
+            }
+            Step::Empty => Taken::Empty,
+            Step::Lost(slots) => Taken::Lost(slots),
+            Step::Closed(reason) => Taken::Closed(reason),
+        }
+    }
+
+    /// As [`Self::wait`], with the record where [`Self::take_into`] has it.
+    pub fn wait_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX], timeout: Duration) -> Taken {
+        let taken = self.waiting(timeout, |subscription| {
+            let taken = subscription.take_into(place);
+            (taken != Taken::Empty).then_some(taken)
+        });
+        taken.unwrap_or(Taken::Empty)
+    }
+
+    /// What `take` finds within `timeout`.
+    #[inline(always)]
+    fn waiting<T>(
+        &mut self,
+        timeout: Duration,
+        mut take: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let mut found = take(self);
+        if found.is_none() {
             let mut deadline = Deadline::after(timeout);
-            while matches!(step, Step::Empty) {
+            while found.is_none() {
                 self.pause(deadline.left());
-                step = self.advance();
+                found = take(self);
                 if deadline.is_over(self.options.wait.sleeps()) {
                     break;
                 }
             }
         }
-        self.event(step)
+        found
     }
 
     /// What the options say to do between two polls, but no longer than `limit`.
@@ -319,13 +390,18 @@ impl Subscription {
     pub(crate) fn advance(&mut self) -> Step {
         let advance = self.subscriber.advance();
         if let Advance::Record = advance {
-            self.records_since_write += 1;
-            if self.records_since_write >= POSITION_RECORDS {
-                self.write_position(Instant::now());
-            }
+            self.count_record();
             return Step::Record;
         }
         self.no_record(advance)
+    }
+
+    #[inline(always)]
+    fn count_record(&mut self) {
+        self.records_since_write += 1;
+        if self.records_since_write >= POSITION_RECORDS {
+            self.write_position(Instant::now());
+        }
     }
 
     #[inline(never)]

@@ -78,7 +78,7 @@ pub use ring::{Closed, Ending, OnLapped};
 #[cfg(not(loom))]
 pub use sleep::Asleep;
 #[cfg(not(loom))]
-pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber};
+pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber, Taken};
 
 /// Largest number of 8-byte words of a record: its length is one byte that counts 32-bit words.
 pub const RECORD_WORDS_MAX: usize = 128;

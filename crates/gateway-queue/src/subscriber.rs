@@ -63,6 +63,24 @@ pub enum Advance {
     Closed(Closed),
 }
 
+/// A [`Poll`] whose record is at a place of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A record, whole.
+    Record {
+        /// Position of its first slot.
+        position: u64,
+        /// Its length in words.
+        words: usize,
+    },
+    /// Nothing new.
+    Empty,
+    /// The publisher overtook this reader by so many slots.
+    Lost(u64),
+    /// The queue ended.
+    Closed(Closed),
+}
+
 /// A record in the subscriber's buffer, valid until the next poll.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
@@ -70,6 +88,15 @@ pub struct RecordRef<'a> {
     pub position: u64,
     /// Its words; the first starts with the record's header.
     pub words: &'a [u64],
+}
+
+impl RecordRef<'_> {
+    /// Copies the words to the start of `place`; returns how many there are.
+    pub fn copy_into(&self, place: &mut [u64; RECORD_WORDS_MAX]) -> usize {
+        let words = self.words.len().min(RECORD_WORDS_MAX);
+        place[..words].copy_from_slice(&self.words[..words]);
+        words
+    }
 }
 
 /// Signs of life of a publisher.
@@ -193,19 +220,44 @@ impl Subscriber {
     pub fn advance(&mut self) -> Advance {
         match self.reader.poll(&mut self.buffer) {
             Step::Record { position, words } => self.copied(position, words),
-            Step::Empty => {
-                self.idle_polls += 1;
-                if self.idle_polls < IDLE_POLLS {
-                    return Advance::Empty;
-                }
-                self.idle_polls = 0;
-                if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
-                    return Advance::Empty;
-                }
-                self.advance_or_state()
-            }
+            Step::Empty => self.empty(),
             Step::Lost(slots) => Advance::Lost(slots),
         }
+    }
+
+    /// As [`Self::poll`], with the record at the start of `place` instead of this subscriber's buffer: for those who
+    /// keep records. All else of `place` is meaningless afterwards.
+    #[inline(always)]
+    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
+        let advance = match self.reader.poll(place) {
+            Step::Record { position, words } => return Taken::Record { position, words },
+            Step::Empty => self.empty(),
+            Step::Lost(slots) => Advance::Lost(slots),
+        };
+        match advance {
+            // It came while the state was looked at.
+            Advance::Record => Taken::Record {
+                position: self.current_position,
+                words: self.current().copy_into(place),
+            },
+            Advance::Empty => Taken::Empty,
+            Advance::Lost(slots) => Taken::Lost(slots),
+            Advance::Closed(closed) => Taken::Closed(closed),
+        }
+    }
+
+    /// What a poll that found nothing does once in a while.
+    #[inline(always)]
+    fn empty(&mut self) -> Advance {
+        self.idle_polls += 1;
+        if self.idle_polls < IDLE_POLLS {
+            return Advance::Empty;
+        }
+        self.idle_polls = 0;
+        if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
+            return Advance::Empty;
+        }
+        self.advance_or_state()
     }
 
     /// As [`Self::poll_or_state`]; the record is [`Self::current`].

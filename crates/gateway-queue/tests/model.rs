@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use gateway_queue::{
-    Closed, Ending, OnLapped, Poll, Publisher, PublisherOptions, QueueHandle, Start, Subscriber,
+    Closed, Ending, OnLapped, Poll, Publisher, PublisherOptions, QueueHandle, RECORD_WORDS_MAX,
+    Start, Subscriber, Taken,
 };
 use proptest::prelude::*;
 
@@ -264,6 +265,22 @@ impl Pair {
 
     fn poll(&self, (subscriber, reader): &mut (Subscriber, ReferenceReader)) -> Expected {
         let expected = reader.poll(&self.reference);
+        // Both ways to get a record.
+        if reader.next.is_multiple_of(2) {
+            let mut place = [0; RECORD_WORDS_MAX];
+            match (subscriber.take_into(&mut place), expected) {
+                (Taken::Record { position, words }, Expected::Record(expected)) => {
+                    assert_eq!(position, expected);
+                    assert_eq!(place[..words], self.reference.records[&position]);
+                }
+                (Taken::Lost(slots), Expected::Lost(expected)) => assert_eq!(slots, expected),
+                (Taken::Empty, Expected::Empty) => {}
+                (Taken::Closed(found), Expected::Empty) => assert_eq!(Some(found), self.closed),
+                (found, expected) => panic!("{found:?} instead of {expected:?}"),
+            }
+            assert_eq!(subscriber.position(), reader.next);
+            return expected;
+        }
         match (subscriber.poll_or_state(), expected) {
             (Poll::Record(found), Expected::Record(position)) => {
                 assert_eq!(found.position, position);

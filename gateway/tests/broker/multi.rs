@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use gateway_client::{Client, Closed, Event, MultiSubscriber, Record, Subscription, WaitStrategy};
-use gateway_queue::Ending;
+use gateway_client::{
+    Client, Closed, Event, MultiSubscriber, Record, Subscription, Taken, WaitStrategy,
+};
+use gateway_queue::{Ending, RECORD_WORDS_MAX};
 
 use crate::rig::{Running, eventually, oldest, queue, record, run, start};
 
@@ -130,5 +132,50 @@ fn losses_and_ends_are_each_queues_own_and_an_end_is_told_once() {
     queues.get_mut(0).unwrap().reattach().unwrap();
     assert!(!queues.is_over());
     assert_eq!(next(&mut queues), Some((0, 7)));
+    gateway.stop();
+}
+
+#[test]
+fn records_come_to_a_place_of_the_callers() {
+    let (mut a, a_handle) = queue("a");
+    let (mut b, b_handle) = queue("b");
+    let gateway = start(vec![a_handle, b_handle], 16);
+    let mut place = [0; RECORD_WORDS_MAX];
+    let taken = |position| Taken::Record { position, words: 7 };
+
+    let mut single = subscribe(&gateway, "a");
+    a.publish(&record(1));
+    assert_eq!(single.take_into(&mut place), taken(0));
+    assert_eq!(place[..7], record(1));
+    assert_eq!(
+        single.wait_into(&mut place, Duration::from_millis(1)),
+        Taken::Empty
+    );
+    a.publish(&record(2));
+    assert_eq!(single.wait_into(&mut place, Duration::MAX), taken(1));
+    assert_eq!(place[..7], record(2));
+
+    let mut queues = MultiSubscriber::new(WaitStrategy::Block);
+    queues.add(subscribe(&gateway, "a"));
+    queues.add(subscribe(&gateway, "b"));
+    b.publish(&record(3));
+    assert_eq!(queues.take_into(&mut place), Some((0, taken(0))));
+    assert_eq!(queues.take_into(&mut place), Some((1, taken(0))));
+    assert_eq!(place[..7], record(3));
+    // More of the one that is at hand.
+    assert_eq!(
+        queues.get_mut(0).map(|of| of.take_into(&mut place)),
+        Some(taken(1))
+    );
+    assert_eq!(queues.take_into(&mut place), None);
+    assert_eq!(queues.wait_into(&mut place, Duration::from_millis(1)), None);
+    a.close(Ending::Closed);
+    let end = Some((0, Taken::Closed(Closed::Stopped)));
+    assert_eq!(queues.wait_into(&mut place, Duration::MAX), end);
+    assert_eq!(queues.take_into(&mut place), None, "told twice");
+    assert_eq!(
+        single.wait_into(&mut place, Duration::MAX),
+        Taken::Closed(Closed::Stopped)
+    );
     gateway.stop();
 }
