@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 const SLEEP_MAX: Duration = Duration::from_millis(20);
 
 /// When messages leave.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pace {
     /// As fast as the sockets take them.
+    #[default]
     Asap,
     /// By the time stamps of the source, `speed` times as fast.
     Capture {

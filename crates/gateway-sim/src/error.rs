@@ -1,7 +1,7 @@
 //! What can stop the simulator.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use gateway_capture::CaptureError;
 use gateway_feed::moldudp64::encode::BuildError;
@@ -71,6 +71,29 @@ pub enum SimError {
         sequence: u64,
         /// How long it is and how much room there is.
         source: BuildError,
+    },
+    /// A server cannot listen.
+    #[error(
+        "{kind} server {name}: cannot listen on {address}: {source}; `ip address` lists the addresses of this network \
+         namespace, `ss -ltun` the ports in use"
+    )]
+    Server {
+        /// Its name.
+        name: String,
+        /// What it is.
+        kind: &'static str,
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A scenario's file cannot be read, or does not say what it must.
+    #[error("{name}: {reason}")]
+    Scenario {
+        /// The file.
+        name: String,
+        /// What is wrong, and what to do about it.
+        reason: String,
     },
     /// The output file cannot be written.
     #[error("{name}: cannot write: {source}; check the path and the space left on the disk")]

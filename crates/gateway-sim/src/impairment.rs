@@ -133,6 +133,11 @@ impl<P: Clone> Impairment<P> {
         }
     }
 
+    /// Does something else to the packets that come from here on.
+    pub fn set_options(&mut self, options: Impairments) {
+        self.options = options;
+    }
+
     /// Takes the next packet at `now_ns`, which never falls, and hands out what leaves by then. Returns whether the
     /// packet will ever leave.
     pub fn offer(

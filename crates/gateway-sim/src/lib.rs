@@ -6,6 +6,9 @@
 //! and sends what is left by a [`transmit::Transmit`]: UDP multicast, or a capture file. The [`report::Report`] says
 //! exactly what was sent and what was not. [`inject::inject`] puts captured frames back onto a wire as they were.
 //!
+//! Beside the lines, [`recovery::Servers`] answers re-requests and serves snapshots out of the [`venue::Venue`]'s memory. A
+//! [`scenario::Scenario`] puts all of it into one file: what is published, what goes wrong, and when.
+//!
 //! Everything but sockets and files is deterministic: the same seed and options give the same packets.
 
 pub mod capture_source;
@@ -19,8 +22,11 @@ pub mod packetiser;
 pub mod publisher;
 mod random;
 pub mod ranges;
+pub mod recovery;
 pub mod report;
+pub mod scenario;
 pub mod source;
 pub mod transmit;
+pub mod venue;
 
 pub use error::SimError;

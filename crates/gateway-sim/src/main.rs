@@ -4,6 +4,8 @@
 mod arguments;
 #[path = "main/output.rs"]
 mod output;
+#[path = "main/play.rs"]
+mod play;
 #[path = "main/summary.rs"]
 mod summary;
 
@@ -15,27 +17,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use arguments::{Arguments, Command, Generate, Publish, Replay};
+use arguments::{Arguments, Command, Generate, Publish, Replay, ServerArguments};
 use clap::Parser;
 use clap::error::ErrorKind;
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
 use gateway_feed::moldudp64::Session;
+use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
-use gateway_sim::clock::{Pace, RealClock, VirtualClock};
+use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::PackOptions;
-use gateway_sim::publisher::{Line, Progress, PublishOptions, publish};
+use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
+use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
+use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
+use gateway_sim::recovery::{Servers, Switch};
 use gateway_sim::report::Report;
+use gateway_sim::scenario;
 use gateway_sim::source::{ItchFileSource, Source};
 use gateway_sim::transmit::{BATCH_MAX, Egress, PacketSocket, PcapFile, Transmit, UdpLine};
+use gateway_sim::venue::Venue;
 use output::{print, print_line, tell};
 use summary::{InjectSummary, Summary};
 
 const SESSION_DEFAULT: Session = Session(*b"GWSIM00001");
 /// At pace `capture`, messages of one packet came within this time, as an exchange's own packets do.
 const PACKET_WINDOW_NS: u64 = 50_000;
+/// IPv4 and UDP headers in front of an answer to a re-request.
+const IP_UDP_BYTES: usize = 28;
 /// Captures that are written start on 2019-12-30 at 09:30 New York time, the day that the message mix is from.
 const PCAP_START_NS: u64 = 1_577_716_200_000_000_000;
 
@@ -46,6 +56,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) if replay.raw => run_raw(replay, arguments.json, &stop),
         Command::Replay(replay) => run_replay(replay, arguments.json, &stop),
         Command::Generate(generate) => run_generate(generate, arguments.json, &stop),
+        Command::Scenario(play) => play::run(play, arguments.json, &stop),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +75,7 @@ fn main() -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<SimError>() {
         Some(SimError::UnicastRefused { .. }) => 2,
+        Some(SimError::Scenario { .. }) => 3,
         Some(SimError::Interface { .. }) => 4,
         Some(SimError::Privilege { .. }) => 5,
         Some(SimError::Source(_) | SimError::NothingToReplay { .. }) => 9,
@@ -199,12 +211,7 @@ fn run_publish<S: Source>(
         ("A", Some(line_a), arguments.impairments_a()),
         ("B", arguments.line_b, arguments.impairments_b()),
     ];
-    let egress = Egress {
-        interface: arguments.interface.clone(),
-        source: arguments.source,
-        ttl: arguments.ttl,
-        allow_unicast: arguments.allow_unicast,
-    };
+    let egress = arguments.egress.egress();
     let pcap = match &arguments.output_pcap {
         Some(path) => {
             let failed = |source| SimError::Output {
@@ -236,7 +243,8 @@ fn run_publish<S: Source>(
         lines.push(line);
     }
     let pace = arguments.pace();
-    let options = PublishOptions {
+    let servers = serve(arguments, json)?;
+    let plan = SessionPlan {
         pack: PackOptions {
             session: arguments.session.unwrap_or(start.0),
             first_sequence: arguments.first_sequence.unwrap_or(start.1),
@@ -244,12 +252,17 @@ fn run_publish<S: Source>(
             mtu: arguments.mtu as usize,
             window_ns: matches!(pace, Pace::Capture { .. }).then_some(PACKET_WINDOW_NS),
         },
-        pace,
         heartbeat_ns: (arguments.heartbeat_ms > 0).then_some(arguments.heartbeat_ms * 1_000_000),
-        end_of_session: arguments.end_of_session,
-        seed: arguments.seed,
-        batch: if pcap.is_some() { 1 } else { BATCH_MAX },
+        linger_ns: servers
+            .as_ref()
+            .map_or(0, |_| arguments.servers.linger_ms * 1_000_000),
+        end_of_session_ns: arguments.end_of_session.then_some(0),
+        parts: vec![Part {
+            pace,
+            ..Part::default()
+        }],
     };
+    let batch = if pcap.is_some() { 1 } else { BATCH_MAX };
     let live = !json && io::stderr().is_terminal();
     let mut progress = |progress: Progress| {
         if live {
@@ -260,23 +273,22 @@ fn run_publish<S: Source>(
             ));
         }
     };
-    let (mut report, error) = if pcap.is_some() {
-        publish(
-            source,
-            lines,
-            options,
-            &mut VirtualClock::new(stop),
-            &mut progress,
-        )
-    } else {
-        publish(
-            source,
-            lines,
-            options,
-            &mut RealClock::new(stop),
-            &mut progress,
-        )
+    let venue = servers.as_ref().map(|servers| Arc::clone(servers.venue()));
+    let publish = |clock: &mut dyn Clock| {
+        let mut publisher =
+            Publisher::new(lines, arguments.seed, batch, venue, clock, &mut progress);
+        let error = publisher.session(source, &plan).err();
+        publisher.finish(error)
     };
+    let (mut reports, error) = if pcap.is_some() {
+        publish(&mut VirtualClock::new(stop))
+    } else {
+        publish(&mut RealClock::new(stop))
+    };
+    let mut report = reports.pop().unwrap_or_default();
+    if let Some(servers) = servers {
+        report.recovery = servers.finish();
+    }
     if live {
         tell("\r\x1b[K");
     }
@@ -293,6 +305,49 @@ fn run_publish<S: Source>(
         })?;
     }
     error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Starts the servers, where there are to be any.
+fn serve(arguments: &Publish, json: bool) -> anyhow::Result<Option<Servers>> {
+    let ServerArguments {
+        rerequest,
+        glimpse,
+        history_messages,
+        ..
+    } = &arguments.servers;
+    if !arguments.servers.are_any() {
+        return Ok(None);
+    }
+    let seed = arguments.seed;
+    let mut servers = Servers::new(Arc::new(Venue::new(*history_messages as usize)));
+    for (number, address) in (0..).zip(rerequest) {
+        let options = RerequestOptions {
+            history_messages: u64::from(*history_messages),
+            packet_bytes_max: (arguments.mtu as usize).saturating_sub(IP_UDP_BYTES),
+            faults: RerequestFaults::default(),
+            seed,
+            number,
+        };
+        let name = format!("R{}", number + 1);
+        servers.add_rerequest(&name, *address, options, &Switch::default())?;
+    }
+    for (number, address) in (0..).zip(glimpse) {
+        let options = GlimpseOptions {
+            credentials: Credentials::new(scenario::USERNAME, scenario::PASSWORD)?,
+            session: None,
+            faults: GlimpseFaults::default(),
+            seed,
+            number,
+        };
+        let name = format!("G{}", number + 1);
+        servers.add_glimpse(&name, *address, options, &Switch::default())?;
+    }
+    if !json {
+        for (name, kind, port) in servers.listening() {
+            print_line(format_args!("{kind} server {name} on port {port}"))?;
+        }
+    }
+    Ok(Some(servers))
 }
 
 /// What is going to happen on a line.
@@ -326,7 +381,7 @@ fn announcement(line: &Line, arguments: &Publish, egress: &Egress) -> String {
 }
 
 fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-    let Some(interface) = &replay.publish.interface else {
+    let Some(interface) = &replay.publish.egress.interface else {
         usage("--raw needs --interface NAME");
     };
     let mut reader = CaptureReader::open(&replay.file).map_err(SimError::from)?;
@@ -343,7 +398,7 @@ fn run_raw(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<()>
         &mut reader,
         &mut socket,
         publish.pace(),
-        publish.allow_unicast,
+        publish.egress.allow_unicast,
         &mut clock,
     );
     if json {

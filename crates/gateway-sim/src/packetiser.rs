@@ -27,6 +27,19 @@ pub struct PackOptions {
     pub window_ns: Option<u64>,
 }
 
+impl Default for PackOptions {
+    /// A nameless session from 1 on, in packets that fit an Ethernet frame.
+    fn default() -> Self {
+        Self {
+            session: Session([b' '; 10]),
+            first_sequence: 1,
+            messages_max: 12,
+            mtu: 1_500,
+            window_ns: None,
+        }
+    }
+}
+
 /// A packet, ready to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataPacket {

@@ -1,27 +1,32 @@
-//! Publishes messages as a MoldUDP64 session on one or more lines.
+//! Publishes messages as MoldUDP64 sessions on one or more lines.
 //!
 //! One packet is offered to every line; each line's impairments decide what becomes of it, whether it carries messages
 //! or not. Lines with a delay keep their packets until they are due. A heartbeat before the data tells the first
 //! sequence number, one behind it the last: a receiver thus learns of a loss at either end. These two and the end of
 //! the session are repeated until each line has let one through, as venues repeat them for as long as it matters.
+//!
+//! Sessions follow each other on the same lines: a line that is late still brings the old one when others are in the new
+//! one. Within a session, [`Part`]s differ in pace and in what goes wrong.
 
 mod outlet;
+mod plan;
 
 use std::cell::Cell;
-use std::net::SocketAddrV4;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gateway_feed::moldudp64::{Packet as MoldPacket, PacketBuilder};
 use outlet::{Data, Kind, Outlet, Packet};
 
+pub use plan::{Line, Part, PublishOptions, SessionPlan};
+
 use crate::SimError;
 use crate::clock::{Clock, Pace};
-use crate::impairment::Impairments;
 use crate::packetiser::{DataPacket, PackOptions, Packetiser};
 use crate::ranges::Ranges;
 use crate::report::{Report, TypeCounts};
 use crate::source::Source;
-use crate::transmit::Transmit;
+use crate::venue::Venue;
 
 /// End-of-session packets on each line, at least.
 const END_OF_SESSION_PACKETS: u64 = 3;
@@ -33,38 +38,8 @@ const OUTBOX_PACKETS_MAX: usize = 8_192;
 /// Time between two reports of progress.
 const PROGRESS_NS: u64 = 250_000_000;
 
-/// How a session is published.
-#[derive(Clone, Copy, Debug)]
-pub struct PublishOptions {
-    /// Session and packing.
-    pub pack: PackOptions,
-    /// When messages leave.
-    pub pace: Pace,
-    /// Idle time after which a heartbeat is sent, in nanoseconds; `None` for no heartbeats at all.
-    pub heartbeat_ns: Option<u64>,
-    /// Whether the session is ended in the end.
-    pub end_of_session: bool,
-    /// Decides the impairments.
-    pub seed: u64,
-    /// Packets handed to a line at once where there is no time to wait for,
-    /// 1..=[`BATCH_MAX`](crate::transmit::BATCH_MAX).
-    pub batch: usize,
-}
-
-/// A line to publish on.
-pub struct Line {
-    /// Its name in reports: `A`, `B`.
-    pub name: String,
-    /// Where it goes.
-    pub destination: SocketAddrV4,
-    /// What it does to its packets.
-    pub impairments: Impairments,
-    /// Sends its packets.
-    pub transmit: Box<dyn Transmit>,
-}
-
 /// How far publishing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Messages published.
     pub messages: u64,
@@ -74,7 +49,8 @@ pub struct Progress {
     pub elapsed_ns: u64,
 }
 
-/// Publishes all that `source` gives, or until `clock` says stop; `progress` is told how far it is now and then.
+/// Publishes all that `source` gives as one session, or until `clock` says stop; `progress` is told how far it is now
+/// and then.
 ///
 /// The report is complete in either case; the error says why the end was not reached.
 pub fn publish(
@@ -84,66 +60,190 @@ pub fn publish(
     clock: &mut impl Clock,
     progress: &mut dyn FnMut(Progress),
 ) -> (Report, Option<SimError>) {
-    let mut publisher = Publisher::new(lines, options, clock, progress);
-    let error = publisher.run(source).err();
-    publisher.report(error)
+    let mut publisher = Publisher::new(lines, options.seed, options.batch, None, clock, progress);
+    let session = SessionPlan {
+        pack: options.pack,
+        heartbeat_ns: options.heartbeat_ns,
+        linger_ns: 0,
+        end_of_session_ns: options.end_of_session.then_some(0),
+        parts: vec![Part {
+            pace: options.pace,
+            ..Part::default()
+        }],
+    };
+    let error = publisher.session(source, &session).err();
+    let (mut reports, error) = publisher.finish(error);
+    (reports.pop().unwrap_or_default(), error)
 }
 
-struct Publisher<'a, C> {
-    options: PublishOptions,
+/// Publishes sessions, one after the other.
+pub struct Publisher<'a, C: ?Sized> {
+    seed: u64,
+    batch: usize,
+    venue: Option<Arc<Venue>>,
     clock: &'a mut C,
     progress: &'a mut dyn FnMut(Progress),
     lines: Vec<Outlet>,
+    start_ns: u64,
+    progress_due_ns: u64,
+    /// Of the sessions so far.
+    progressed: Progress,
+    ended: Vec<Report>,
+    session: Ongoing,
+}
+
+/// The session that goes on.
+struct Ongoing {
+    pack: PackOptions,
     packetiser: Packetiser,
     types: TypeCounts,
     report: Report,
     start_ns: u64,
+    heartbeat_ns: Option<u64>,
+    heartbeat_due_ns: u64,
     /// The sequence number behind the last packet that was offered to the lines.
     next_sequence: u64,
-    /// Of the first message, by the source's clock, and of the packet that carried it, by ours.
+    /// Whether a heartbeat has told the first number.
+    announced: bool,
+    pace: Pace,
+    silent: bool,
+    /// Messages of the part so far.
+    messages: u64,
+    /// Of the part's first message, by the source's clock, and of the packet that carried it, by ours.
     origin: Option<(u64, u64)>,
-    heartbeat_due_ns: u64,
-    progress_due_ns: u64,
 }
 
-impl<'a, C: Clock> Publisher<'a, C> {
-    fn new(
+impl Ongoing {
+    fn new(plan: &SessionPlan, start_ns: u64) -> Self {
+        Self {
+            pack: plan.pack,
+            packetiser: Packetiser::new(plan.pack),
+            types: TypeCounts::default(),
+            report: Report {
+                session: String::from_utf8_lossy(plan.pack.session.0.trim_ascii_end()).into_owned(),
+                first_sequence: plan.pack.first_sequence,
+                ..Report::default()
+            },
+            start_ns,
+            heartbeat_ns: plan.heartbeat_ns,
+            heartbeat_due_ns: u64::MAX,
+            next_sequence: plan.pack.first_sequence,
+            announced: false,
+            pace: Pace::Asap,
+            silent: false,
+            messages: 0,
+            origin: None,
+        }
+    }
+}
+
+impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
+    /// On `lines`; what is published is written down in `venue`, where there is one.
+    ///
+    /// `seed` decides the impairments; `batch` packets, 1..=[`BATCH_MAX`](crate::transmit::BATCH_MAX), are handed to a
+    /// line at once where there is no time to wait for.
+    pub fn new(
         lines: Vec<Line>,
-        options: PublishOptions,
+        seed: u64,
+        batch: usize,
+        venue: Option<Arc<Venue>>,
         clock: &'a mut C,
         progress: &'a mut dyn FnMut(Progress),
     ) -> Self {
         let lines = (0..)
             .zip(lines)
-            .map(|(number, line)| Outlet::new(line, options.seed, number));
-        let report = Report {
-            session: String::from_utf8_lossy(options.pack.session.0.trim_ascii_end()).into_owned(),
-            first_sequence: options.pack.first_sequence,
-            seed: options.seed,
-            ..Report::default()
-        };
+            .map(|(number, line)| Outlet::new(line, seed, number));
         let start_ns = clock.now_ns();
+        let nothing = SessionPlan {
+            pack: PackOptions::default(),
+            heartbeat_ns: None,
+            linger_ns: 0,
+            end_of_session_ns: None,
+            parts: Vec::new(),
+        };
         Self {
+            seed,
+            batch,
+            venue,
             lines: lines.collect(),
-            packetiser: Packetiser::new(options.pack),
-            types: TypeCounts::default(),
-            report,
             start_ns,
-            next_sequence: options.pack.first_sequence,
-            origin: None,
-            heartbeat_due_ns: u64::MAX,
             progress_due_ns: start_ns + PROGRESS_NS,
-            options,
+            progressed: Progress::default(),
+            ended: Vec::new(),
+            session: Ongoing::new(&nothing, start_ns),
             clock,
             progress,
         }
     }
 
-    fn run(&mut self, source: &mut impl Source) -> Result<(), SimError> {
-        self.announce();
-        self.flush(self.clock.now_ns())?;
+    /// Publishes a session: what `source` gives, as far as the plan's parts take it.
+    ///
+    /// # Errors
+    /// The source is damaged, a message too long, or a line does not take packets; what can still be done of the session
+    /// was done, and no other should follow.
+    pub fn session(
+        &mut self,
+        source: &mut impl Source,
+        plan: &SessionPlan,
+    ) -> Result<(), SimError> {
+        self.session = Ongoing::new(plan, self.clock.now_ns());
+        for line in &mut self.lines {
+            line.begin_session();
+        }
+        if let Some(venue) = &self.venue {
+            venue
+                .lock()
+                .begin(plan.pack.session, plan.pack.first_sequence);
+        }
         let mut ended_by = None;
-        while !self.clock.stopped() {
+        for part in &plan.parts {
+            if self.clock.stopped() || ended_by.is_some() {
+                break;
+            }
+            self.enter(part)?;
+            ended_by = self.part(source, part)?;
+        }
+        self.session.report.interrupted = self.clock.stopped();
+        self.end_session(plan)?;
+        ended_by.map_or(Ok(()), Err)
+    }
+
+    /// Whether somebody asked to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.clock.stopped()
+    }
+
+    /// Waits for a part to begin, and makes it what it is.
+    fn enter(&mut self, part: &Part) -> Result<(), SimError> {
+        for (line, impairments) in self.lines.iter_mut().zip(&part.impairments) {
+            line.set_impairments(*impairments);
+        }
+        for (switch, down) in &part.switches {
+            switch.set_down(*down);
+        }
+        let session = &mut self.session;
+        session.pace = part.pace;
+        session.silent = part.silent;
+        (session.messages, session.origin) = (0, None);
+        if !part.silent && !session.announced {
+            session.announced = true;
+            self.announce();
+            self.flush(self.clock.now_ns())?;
+        }
+        let begin_ns = self.clock.now_ns().saturating_add(part.pause_ns);
+        self.wait_until(begin_ns)
+    }
+
+    /// Publishes a part. Returns why the source gives no more, if it should.
+    fn part(
+        &mut self,
+        source: &mut impl Source,
+        part: &Part,
+    ) -> Result<Option<SimError>, SimError> {
+        let mut ended_by = None;
+        let mut taken = 0;
+        while !self.clock.stopped() && part.messages.is_none_or(|messages| taken < messages) {
             let message = match source.next() {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
@@ -152,10 +252,11 @@ impl<'a, C: Clock> Publisher<'a, C> {
                     break;
                 }
             };
-            let complete = match self.packetiser.push(&message) {
+            taken += 1;
+            let complete = match self.session.packetiser.push(&message) {
                 Ok(complete) => complete,
                 Err(source) => {
-                    let next = self.packetiser.next_sequence();
+                    let next = self.session.packetiser.next_sequence();
                     ended_by = Some(SimError::Pack {
                         sequence: next.wrapping_add(message.missing),
                         source,
@@ -163,50 +264,56 @@ impl<'a, C: Clock> Publisher<'a, C> {
                     break;
                 }
             };
-            if self.origin.is_none() {
-                self.origin = Some((message.time_ns, self.clock.now_ns()));
+            if self.session.origin.is_none() {
+                self.session.origin = Some((message.time_ns, self.clock.now_ns()));
             }
             if let Some(packet) = complete {
-                self.publish(packet)?;
+                self.take(packet)?;
             }
         }
-        self.report.interrupted = self.clock.stopped();
-        if let Some(packet) = self.packetiser.finish() {
-            self.publish(packet)?;
+        if let Some(packet) = self.session.packetiser.finish() {
+            self.take(packet)?;
         }
-        self.finish()?;
-        ended_by.map_or(Ok(()), Err)
+        Ok(ended_by)
+    }
+
+    /// Publishes a packet, or only writes it down.
+    fn take(&mut self, packet: DataPacket) -> Result<(), SimError> {
+        if !self.session.silent {
+            return self.publish(packet);
+        }
+        self.write_down(&packet, false);
+        self.session
+            .report
+            .silent
+            .add(packet.first, packet.messages);
+        self.session.next_sequence = packet.first.wrapping_add(packet.messages);
+        Ok(())
     }
 
     /// Offers a packet to all lines when it is due.
     fn publish(&mut self, packet: DataPacket) -> Result<(), SimError> {
-        let (source_start_ns, start_ns) = self.origin.unwrap_or((packet.time_ns, self.start_ns));
+        let session = &mut self.session;
+        let (source_start_ns, start_ns) = session.origin.unwrap_or((packet.time_ns, self.start_ns));
         let due_ns = start_ns
-            + self
-                .options
+            + session
                 .pace
-                .due_ns(self.report.messages, packet.time_ns - source_start_ns);
+                .due_ns(session.messages, packet.time_ns - source_start_ns);
         self.wait_until(due_ns)?;
         let now_ns = self.clock.now_ns();
-        if self.options.pace != Pace::Asap {
-            self.report.late_max_us = self
-                .report
+        if self.session.pace != Pace::Asap {
+            let report = &mut self.session.report;
+            report.late_max_us = report
                 .late_max_us
                 .max(now_ns.saturating_sub(due_ns) / 1_000);
         }
-
+        self.write_down(&packet, true);
         let DataPacket {
             payload,
             first,
             messages,
             ..
         } = packet;
-        for message in MoldPacket::parse(&payload)
-            .iter()
-            .flat_map(MoldPacket::messages)
-        {
-            self.types.add(message.bytes);
-        }
         let data = Data {
             first,
             messages,
@@ -214,38 +321,32 @@ impl<'a, C: Clock> Publisher<'a, C> {
         };
         let packet = Packet {
             payload,
+            session: self.ended.len(),
             kind: Kind::Data(data),
         };
         let mut lost = true;
         for line in &mut self.lines {
             lost &= !line.offer(now_ns, &packet);
         }
+        let session = &mut self.session;
         if lost {
-            self.report.lost_on_both.add(first, messages);
+            session.report.lost_on_both.add(first, messages);
         }
-        self.report.packets += 1;
-        self.report.messages += messages;
-        self.next_sequence = first.wrapping_add(messages);
-        self.heartbeat_due_ns = self
-            .options
+        session.report.packets += 1;
+        session.report.messages += messages;
+        session.messages += messages;
+        session.next_sequence = first.wrapping_add(messages);
+        session.heartbeat_due_ns = session
             .heartbeat_ns
             .map_or(u64::MAX, |interval| now_ns + interval);
+        self.progressed.messages += messages;
+        self.progressed.packets += 1;
         if now_ns >= self.progress_due_ns {
             self.progress_due_ns = now_ns + PROGRESS_NS;
-            let Report {
-                messages, packets, ..
-            } = self.report;
-            (self.progress)(Progress {
-                messages,
-                packets,
-                elapsed_ns: now_ns - self.start_ns,
-            });
+            self.progressed.elapsed_ns = now_ns - self.start_ns;
+            (self.progress)(self.progressed);
         }
-        if self
-            .lines
-            .iter()
-            .any(|line| line.waiting() >= self.options.batch)
-        {
+        if self.lines.iter().any(|line| line.waiting() >= self.batch) {
             self.flush(now_ns)?;
         }
         while let Some(front_ns) = self.overfull() {
@@ -257,6 +358,21 @@ impl<'a, C: Clock> Publisher<'a, C> {
             })?;
         }
         Ok(())
+    }
+
+    /// Counts the messages of a packet by type, if they are to be counted, and tells the venue of them.
+    fn write_down(&mut self, packet: &DataPacket, count: bool) {
+        let mut ledger = self.venue.as_ref().map(|venue| venue.lock());
+        let parsed = MoldPacket::parse(&packet.payload);
+        let messages = parsed.iter().flat_map(MoldPacket::messages);
+        for (sequence, message) in (packet.first..=u64::MAX).zip(messages) {
+            if count {
+                self.session.types.add(message.bytes);
+            }
+            if let Some(ledger) = &mut ledger {
+                ledger.add(sequence, message.bytes);
+            }
+        }
     }
 
     /// When the first packet of a line that holds too many is due.
@@ -275,7 +391,7 @@ impl<'a, C: Clock> Publisher<'a, C> {
             if now_ns >= due_ns || self.clock.stopped() {
                 return Ok(());
             }
-            if now_ns >= self.heartbeat_due_ns {
+            if now_ns >= self.session.heartbeat_due_ns {
                 self.heartbeat();
             }
             for line in &mut self.lines {
@@ -286,7 +402,7 @@ impl<'a, C: Clock> Publisher<'a, C> {
                 .lines
                 .iter()
                 .filter_map(Outlet::due_ns)
-                .fold(due_ns.min(self.heartbeat_due_ns), u64::min);
+                .fold(due_ns.min(self.session.heartbeat_due_ns), u64::min);
             self.clock.wait(until_ns);
         }
     }
@@ -310,23 +426,24 @@ impl<'a, C: Clock> Publisher<'a, C> {
     fn heartbeat(&mut self) {
         if let Some(heartbeat) = self.next_heartbeat() {
             self.broadcast(&heartbeat);
-            self.report.heartbeats += 1;
+            self.session.report.heartbeats += 1;
         }
     }
 
     /// Makes sure that each line tells of the next sequence number, before anything else that is offered to it.
     fn announce(&mut self) {
         if let Some(heartbeat) = self.next_heartbeat() {
-            self.report.heartbeats += self.broadcast_until_through(&heartbeat, 1);
+            self.session.report.heartbeats += self.broadcast_until_through(&heartbeat, 1);
         }
     }
 
     fn next_heartbeat(&mut self) -> Option<Packet> {
-        let interval_ns = self.options.heartbeat_ns?;
-        self.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
-        let builder = PacketBuilder::new(self.options.pack.session, self.next_sequence, 0);
+        let interval_ns = self.session.heartbeat_ns?;
+        self.session.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
+        let builder = PacketBuilder::new(self.session.pack.session, self.session.next_sequence, 0);
         Some(Packet {
             payload: Rc::from(builder.heartbeat().as_slice()),
+            session: self.ended.len(),
             kind: Kind::Heartbeat,
         })
     }
@@ -354,41 +471,86 @@ impl<'a, C: Clock> Publisher<'a, C> {
         times
     }
 
-    fn finish(&mut self) -> Result<(), SimError> {
+    /// Ends the session that goes on, behind its last message.
+    fn end_session(&mut self, plan: &SessionPlan) -> Result<(), SimError> {
         self.release_all();
         self.announce();
-        if self.options.end_of_session {
+        if plan.linger_ns > 0 {
+            self.wait_until(self.clock.now_ns().saturating_add(plan.linger_ns))?;
+        }
+        self.session.heartbeat_due_ns = u64::MAX;
+        if let Some(repeat_ns) = plan.end_of_session_ns {
             let end = Packet {
-                payload: Rc::from(self.packetiser.end_of_session().as_slice()),
+                payload: Rc::from(self.session.packetiser.end_of_session().as_slice()),
+                session: self.ended.len(),
                 kind: Kind::EndOfSession,
             };
-            self.report.end_of_session = self.broadcast_until_through(&end, END_OF_SESSION_PACKETS);
+            self.session.report.end_of_session =
+                self.broadcast_until_through(&end, END_OF_SESSION_PACKETS);
+            let until_ns = self.clock.now_ns().saturating_add(repeat_ns);
+            let interval_ns = plan.heartbeat_ns.unwrap_or(repeat_ns).max(1);
+            while repeat_ns > 0 && self.clock.now_ns() < until_ns && !self.clock.stopped() {
+                let next_ns = self.clock.now_ns().saturating_add(interval_ns);
+                self.wait_until(next_ns.min(until_ns))?;
+                self.broadcast(&end);
+                self.session.report.end_of_session += 1;
+            }
         }
-        self.heartbeat_due_ns = u64::MAX;
-        let last_ns = self.lines.iter().filter_map(Outlet::last_ns).max();
-        self.wait_until(last_ns.unwrap_or(0))?;
-        self.flush(u64::MAX)
+        self.close_report();
+        Ok(())
     }
 
-    fn report(self, error: Option<SimError>) -> (Report, Option<SimError>) {
-        let mut report = self.report;
-        report.elapsed_s = (self.clock.now_ns() - self.start_ns) as f64 / 1e9;
-        report.last_sequence = self.next_sequence.wrapping_sub(1);
-        report.by_type = self.types.by_name();
-        report.interrupted |= error.is_some();
+    /// Puts the report of the session that goes on to those of the ones before.
+    fn close_report(&mut self) {
+        let session = &mut self.session;
+        let mut report = std::mem::take(&mut session.report);
+        report.seed = self.seed;
+        report.elapsed_s = (self.clock.now_ns() - session.start_ns) as f64 / 1e9;
+        report.last_sequence = session.next_sequence.wrapping_sub(1);
+        report.by_type = session.types.by_name();
+        self.ended.push(report);
+    }
+
+    /// Sends what lines still hold back, and tells what became of each session. `error` is why the last one did not reach
+    /// its end.
+    pub fn finish(mut self, error: Option<SimError>) -> (Vec<Report>, Option<SimError>) {
+        // Where a line does not take packets any more there is no use in trying.
+        let broken = matches!(error, Some(SimError::Send { .. }));
+        let last = if broken { Ok(()) } else { self.send_last() };
+        let error = error.or(last.err());
+        // A session that an error cut short has no report yet.
+        if self.ended.len() < self.lines.first().map_or(0, Outlet::sessions) {
+            self.close_report();
+        }
+        let mut reports = self.ended;
+        if let Some(last) = reports.last_mut() {
+            last.elapsed_s = (self.clock.now_ns() - self.session.start_ns) as f64 / 1e9;
+            last.interrupted |= error.is_some();
+        }
         let mut nowhere = Vec::new();
         for line in self.lines {
-            let (name, line, unsent) = line.finish();
-            report.lines.insert(name, line);
-            nowhere.extend(unsent.iter().map(|data| (data.first, data.messages)));
+            let (name, accounts, unsent) = line.finish();
+            for (report, line) in reports.iter_mut().zip(accounts) {
+                report.lines.insert(name.clone(), line);
+            }
+            nowhere.extend(unsent);
         }
         nowhere.sort_unstable();
         nowhere.dedup();
-        let mut unsent = Ranges::default();
-        for (first, messages) in nowhere {
-            unsent.add(first, messages);
+        for (index, report) in reports.iter_mut().enumerate() {
+            let mut unsent = Ranges::default();
+            for (_, first, messages) in nowhere.iter().filter(|(session, ..)| *session == index) {
+                unsent.add(*first, *messages);
+            }
+            report.lost_on_both = report.lost_on_both.merged(&unsent);
         }
-        report.lost_on_both = report.lost_on_both.merged(&unsent);
-        (report, error)
+        (reports, error)
+    }
+
+    fn send_last(&mut self) -> Result<(), SimError> {
+        self.session.heartbeat_due_ns = u64::MAX;
+        let last_ns = self.lines.iter().filter_map(Outlet::last_ns).max();
+        self.wait_until(last_ns.unwrap_or(0))?;
+        self.flush(u64::MAX)
     }
 }

@@ -8,12 +8,13 @@ use serde::Serialize;
 use crate::capture_source::CaptureCounts;
 use crate::counts::LineCounts;
 use crate::ranges::Ranges;
+use crate::recovery::counts::RecoveryReport;
 
 /// The account of one published session.
 ///
 /// The counts of each line add up to what was published, see [`LineCounts`], and each heartbeat and end of session
 /// counts there as sent or dropped, unless an error ended the session. A receiver of all lines misses exactly
-/// `lost_on_both`, and `source.missing` where a capture with holes was replayed.
+/// `lost_on_both`, and `source.missing` where a capture with holes was replayed. `silent` came before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The session's name, without the padding behind it.
@@ -35,6 +36,9 @@ pub struct Report {
     pub by_type: BTreeMap<String, u64>,
     /// Each line, by its name.
     pub lines: BTreeMap<String, LineReport>,
+    /// Messages before anybody listened: on no line on purpose, and not among those published. They can be had from
+    /// re-request servers, and their effect from Glimpse servers.
+    pub silent: Ranges,
     /// What no line has sent: dropped on every line, or not sent any more when an error ended the session.
     pub lost_on_both: Ranges,
     /// How long it took, in seconds, from the first heartbeat on.
@@ -48,6 +52,9 @@ pub struct Report {
     /// What was found in the capture that was replayed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<CaptureCounts>,
+    /// What became of what came to the servers, where there were any.
+    #[serde(flatten)]
+    pub recovery: RecoveryReport,
 }
 
 /// One line's part.

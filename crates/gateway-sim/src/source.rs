@@ -27,6 +27,12 @@ pub trait Source {
     fn next(&mut self) -> Result<Option<SourceMessage<'_>>, CaptureError>;
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn next(&mut self) -> Result<Option<SourceMessage<'_>>, CaptureError> {
+        (**self).next()
+    }
+}
+
 impl Source for OrderFlow {
     fn next(&mut self) -> Result<Option<SourceMessage<'_>>, CaptureError> {
         let message = Self::next(self);

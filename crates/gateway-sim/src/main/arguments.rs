@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -8,6 +8,8 @@ use gateway_feed::moldudp64::Session;
 use gateway_sim::clock::Pace;
 use gateway_sim::flow::SYMBOLS_MAX;
 use gateway_sim::impairment::Impairments;
+use gateway_sim::scenario::HISTORY_MESSAGES;
+use gateway_sim::transmit::Egress;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -16,13 +18,14 @@ Examples:
   gateway-sim generate --messages 1000000 --output day.itch
   gateway-sim replay 12302019.NASDAQ_ITCH50.gz --line-a 239.1.1.1:5001 --pace capture --speed 10
   gateway-sim replay lines.pcap --raw --interface veth1
+  gateway-sim scenario both_lines_gap --interface veth1 --listen 10.1.1.1 --speed 5
 
 Nothing leaves this machine by accident: without --interface or --source, multicast goes out of
 the loopback interface; the time to live is 1; other destinations than groups and loopback need
 --allow-unicast.
 
-Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 sending or writing failed; 2 usage;
-4 interface missing; 5 no privilege; 9 input file unreadable or damaged (what comes before the
+Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 sending, writing or listening failed;
+2 usage; 3 mistake in a scenario; 4 interface missing; 5 no privilege; 9 input file unreadable or damaged (what comes before the
 damage is published and reported).";
 
 /// A simulated exchange: publishes ITCH 5.0 as MoldUDP64 on lines A and B, and does to them what networks do.
@@ -46,6 +49,88 @@ pub(crate) enum Command {
     Replay(Box<Replay>),
     /// Generate a trading day: a consistent order flow in a real day's mix of messages, fixed by the seed.
     Generate(Box<Generate>),
+    /// Rehearse a scenario: what is published, what goes wrong with lines and servers, and when, out of one file.
+    ///
+    /// docs/scenarios.md explains the files; those that come with the program are in config/scenarios.
+    Scenario(Box<Play>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    /// A scenario's file, or the name of one that comes with the program.
+    #[arg(required_unless_present = "list")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// List the scenarios that come with the program.
+    #[arg(long, conflicts_with_all = ["scenario", "print"])]
+    pub(crate) list: bool,
+    /// Print the scenario's file instead.
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// So many times as fast: paces, pauses and heartbeats, but not what lines and servers take, nor the time at the end.
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Decides all that is drawn [default: the file's].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Send a line somewhere else than the file says.
+    #[arg(long = "line", value_name = "NAME=GROUP:PORT", value_parser = line)]
+    pub(crate) lines: Vec<(String, SocketAddrV4)>,
+    /// Address on which the servers listen.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    #[command(flatten)]
+    pub(crate) egress: EgressArguments,
+}
+
+/// Where packets leave the machine.
+#[derive(Debug, Args)]
+pub(crate) struct EgressArguments {
+    /// Interface that packets leave by [default: that of --source, else lo].
+    #[arg(long, value_name = "NAME", help_heading = "Lines")]
+    pub(crate) interface: Option<String>,
+    /// Source address of the packets.
+    #[arg(long, value_name = "IP", help_heading = "Lines")]
+    pub(crate) source: Option<Ipv4Addr>,
+    /// Time to live: 1 keeps packets on the local network.
+    #[arg(long, default_value_t = 1, help_heading = "Lines")]
+    pub(crate) ttl: u8,
+    /// Allow destinations other than multicast groups and loopback.
+    #[arg(long, help_heading = "Lines")]
+    pub(crate) allow_unicast: bool,
+}
+
+impl EgressArguments {
+    pub(crate) fn egress(&self) -> Egress {
+        Egress {
+            interface: self.interface.clone(),
+            source: self.source,
+            ttl: self.ttl,
+            allow_unicast: self.allow_unicast,
+        }
+    }
+}
+
+/// Servers beside the lines.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Answer re-requests at this UDP address; may be given several times.
+    #[arg(long, value_name = "IP:PORT", help_heading = "Servers", conflicts_with_all = ["raw", "output", "output_pcap"])]
+    pub(crate) rerequest: Vec<SocketAddr>,
+    /// Serve Glimpse snapshots at this TCP address (username glimps, password glimpse); may be given several times.
+    #[arg(long, value_name = "IP:PORT", help_heading = "Servers", conflicts_with_all = ["raw", "output", "output_pcap"])]
+    pub(crate) glimpse: Vec<SocketAddr>,
+    /// Messages that can be had by re-requests, the last ones.
+    #[arg(long, value_name = "N", default_value_t = HISTORY_MESSAGES, help_heading = "Servers")]
+    pub(crate) history_messages: u32,
+    /// With servers: for how long they and the heartbeats go on behind the last message.
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(..=86_400_000), help_heading = "Servers")]
+    pub(crate) linger_ms: u64,
+}
+
+impl ServerArguments {
+    pub(crate) fn are_any(&self) -> bool {
+        !(self.rerequest.is_empty() && self.glimpse.is_empty())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -100,18 +185,8 @@ pub(crate) struct Publish {
         help_heading = "Lines"
     )]
     pub(crate) line_b: Option<SocketAddrV4>,
-    /// Interface that packets leave by [default: that of --source, else lo].
-    #[arg(long, value_name = "NAME", help_heading = "Lines")]
-    pub(crate) interface: Option<String>,
-    /// Source address of the packets.
-    #[arg(long, value_name = "IP", help_heading = "Lines")]
-    pub(crate) source: Option<Ipv4Addr>,
-    /// Time to live: 1 keeps packets on the local network.
-    #[arg(long, default_value_t = 1, help_heading = "Lines")]
-    pub(crate) ttl: u8,
-    /// Allow destinations other than multicast groups and loopback.
-    #[arg(long, help_heading = "Lines")]
-    pub(crate) allow_unicast: bool,
+    #[command(flatten)]
+    pub(crate) egress: EgressArguments,
     /// Write the lines' packets to a capture file instead of sending them, in no time.
     #[arg(long, value_name = "FILE", requires = "line_a", help_heading = "Lines")]
     pub(crate) output_pcap: Option<PathBuf>,
@@ -154,6 +229,9 @@ pub(crate) struct Publish {
     /// Further delay of each packet of line B, evenly from 0 to so many microseconds; packets keep their order.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = delay(), help_heading = "Impairments")]
     pub(crate) jitter_b_us: u64,
+    #[command(flatten)]
+    pub(crate) servers: ServerArguments,
+
     /// Decides the impairments and the generated flow: the same seed gives the same packets.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -260,6 +338,12 @@ fn positive(text: &str) -> Option<f64> {
         .filter(|number| (1e-6..=1e12).contains(number))
 }
 
+fn line(text: &str) -> Result<(String, SocketAddrV4), String> {
+    text.split_once('=')
+        .and_then(|(name, to)| Some((name.to_owned(), to.parse().ok()?)))
+        .ok_or_else(|| "a line's name and where it goes, such as A=239.1.1.1:5001".to_owned())
+}
+
 fn session(text: &str) -> Result<Session, String> {
     let graphic = !text.is_empty()
         && text
@@ -315,6 +399,9 @@ mod tests {
         parse("gateway-sim generate --line-a 239.1.1.1:5001 --loss-a 1 --pace rate=0.5").unwrap();
         parse("gateway-sim replay f --raw --interface veth1 --pace capture --speed 2 --json")
             .unwrap();
+        parse("gateway-sim scenario --list --json").unwrap();
+        parse("gateway-sim scenario x --line A=239.1.1.1:1 --line B=239.1.1.2:1 --speed 2")
+            .unwrap();
         for line in [
             "gateway-sim generate --loss-a 1.1",
             "gateway-sim generate --loss-a nan",
@@ -331,6 +418,12 @@ mod tests {
             "gateway-sim replay f --raw --interface veth1 --loss-a 0.1",
             "gateway-sim replay f --raw --interface veth1 --jitter-b-us 5",
             "gateway-sim replay",
+            "gateway-sim generate --output f --rerequest 127.0.0.1:1",
+            "gateway-sim replay f --raw --interface veth1 --glimpse 127.0.0.1:1",
+            "gateway-sim scenario",
+            "gateway-sim scenario x --list",
+            "gateway-sim scenario x --line A",
+            "gateway-sim scenario x --speed 0",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

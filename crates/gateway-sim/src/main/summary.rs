@@ -5,7 +5,10 @@ use std::fmt::{self, Display};
 use gateway_sim::counts::ControlCounts;
 use gateway_sim::inject::InjectReport;
 use gateway_sim::ranges::Ranges;
+use gateway_sim::recovery::counts::RecoveryReport;
 use gateway_sim::report::Report;
+use gateway_sim::scenario::ScenarioReport;
+use serde::Serialize;
 
 /// How many runs of lost messages are printed.
 const RUNS_SHOWN: usize = 10;
@@ -74,6 +77,10 @@ impl Display for Summary<'_> {
             )?;
         }
         writeln!(f, "on no line     {}", Runs(&report.lost_on_both))?;
+        if report.silent.messages() > 0 {
+            writeln!(f, "before the start {}", Runs(&report.silent))?;
+        }
+        write!(f, "{}", ServersSummary(&report.recovery))?;
         if let Some(source) = &report.source {
             writeln!(
                 f,
@@ -90,6 +97,48 @@ impl Display for Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// What was rehearsed, as a table.
+pub(crate) struct ScenarioSummary<'a>(pub(crate) &'a ScenarioReport);
+
+impl Display for ScenarioSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for session in &self.0.sessions {
+            write!(f, "{}", Summary(session))?;
+        }
+        write!(f, "{}", ServersSummary(&self.0.recovery))
+    }
+}
+
+/// What became of what came to the servers: whatever is not zero.
+struct ServersSummary<'a>(&'a RecoveryReport);
+
+impl Display for ServersSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for server in &self.0.rerequest {
+            write!(f, "re-request {:<4}", server.name)?;
+            counts(f, &server.counts)?;
+        }
+        for server in &self.0.glimpse {
+            write!(f, "Glimpse {:<7}", server.name)?;
+            counts(f, &server.counts)?;
+        }
+        Ok(())
+    }
+}
+
+/// The counts by their names, those that are zero left out.
+fn counts(f: &mut fmt::Formatter<'_>, counts: &impl Serialize) -> fmt::Result {
+    let object = serde_json::to_value(counts).unwrap_or_default();
+    let fields = object.as_object().into_iter().flatten();
+    let mut any = false;
+    for (name, count) in fields.filter(|(_, count)| count.as_u64() != Some(0)) {
+        let separator = if any { "," } else { "" };
+        any = true;
+        write!(f, "{separator} {} {count}", name.replace('_', " "))?;
+    }
+    writeln!(f, "{}", if any { "" } else { " nobody came" })
 }
 
 struct Control<'a>(&'a ControlCounts);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::Line;
 use crate::SimError;
 use crate::counts::{ControlCounts, LineCounts};
-use crate::impairment::{Class, Departure, Impairment};
+use crate::impairment::{Class, Departure, Impairment, Impairments};
 use crate::report::LineReport;
 use crate::transmit::{BATCH_MAX, Outgoing};
 
@@ -15,6 +15,8 @@ use crate::transmit::{BATCH_MAX, Outgoing};
 #[derive(Clone)]
 pub(super) struct Packet {
     pub(super) payload: Rc<[u8]>,
+    /// Number of the session that it belongs to, from 0.
+    pub(super) session: usize,
     pub(super) kind: Kind,
 }
 
@@ -38,7 +40,8 @@ pub(super) struct Outlet {
     line: Line,
     impairment: Impairment<Packet>,
     outbox: VecDeque<Departure<Packet>>,
-    counts: LineCounts,
+    /// Of each session.
+    counts: Vec<LineCounts>,
 }
 
 impl Outlet {
@@ -47,8 +50,24 @@ impl Outlet {
             impairment: Impairment::new(line.impairments, seed, number),
             line,
             outbox: VecDeque::new(),
-            counts: LineCounts::default(),
+            counts: Vec::new(),
         }
+    }
+
+    /// A session begins.
+    pub(super) fn begin_session(&mut self) {
+        self.counts.push(LineCounts::default());
+    }
+
+    /// Sessions that have begun.
+    pub(super) fn sessions(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The line does something else to its packets from here on.
+    pub(super) fn set_impairments(&mut self, impairments: Impairments) {
+        self.line.impairments = impairments;
+        self.impairment.set_options(impairments);
     }
 
     /// Takes a packet; `false` if the line drops it.
@@ -63,15 +82,15 @@ impl Outlet {
             .offer(now_ns, class, packet.clone(), |departure| {
                 outbox.push_back(departure);
             });
-        if !leaves {
+        if let (false, Some(counts)) = (leaves, self.counts.get_mut(packet.session)) {
             match &packet.kind {
                 Kind::Data(data) => {
-                    self.counts.packets_dropped += 1;
-                    self.counts.messages_dropped += data.messages;
-                    self.counts.dropped.add(data.first, data.messages);
+                    counts.packets_dropped += 1;
+                    counts.messages_dropped += data.messages;
+                    counts.dropped.add(data.first, data.messages);
                 }
-                Kind::Heartbeat => self.counts.heartbeats.dropped += 1,
-                Kind::EndOfSession => self.counts.end_of_session.dropped += 1,
+                Kind::Heartbeat => counts.heartbeats.dropped += 1,
+                Kind::EndOfSession => counts.end_of_session.dropped += 1,
             }
         }
         leaves
@@ -135,7 +154,9 @@ impl Outlet {
             }
             let (sent, result) = self.line.transmit.send(&batch);
             for departure in self.outbox.drain(..sent) {
-                count_sent(&mut self.counts, &departure);
+                if let Some(counts) = self.counts.get_mut(departure.packet.session) {
+                    count_sent(counts, &departure);
+                }
             }
             result.map_err(|source| SimError::Send {
                 line: self.line.name.clone(),
@@ -144,9 +165,10 @@ impl Outlet {
         }
     }
 
-    /// The line's name and account, and the data packets among those it did not send that no line has sent.
-    pub(super) fn finish(self) -> (String, LineReport, Vec<Data>) {
-        let mut counts = self.counts;
+    /// The line's name and its account of each session; and the data packets among those it did not send that no line
+    /// has sent, as session, first number and messages.
+    pub(super) fn finish(self) -> (String, Vec<LineReport>, Vec<(usize, u64, u64)>) {
+        let mut accounts = self.counts;
         let mut nowhere = Vec::new();
         let waiting = self
             .outbox
@@ -154,19 +176,22 @@ impl Outlet {
             .filter(|departure| !departure.is_copy);
         let unsent = waiting.map(|departure| departure.packet);
         for packet in unsent.chain(self.impairment.into_held()) {
-            if let Kind::Data(data) = packet.kind {
-                counts.packets_unsent += 1;
-                counts.messages_unsent += data.messages;
-                if !data.carried.get() {
-                    nowhere.push(data);
-                }
+            let (Kind::Data(data), Some(counts)) = (packet.kind, accounts.get_mut(packet.session))
+            else {
+                continue;
+            };
+            counts.packets_unsent += 1;
+            counts.messages_unsent += data.messages;
+            if !data.carried.get() {
+                nowhere.push((packet.session, data.first, data.messages));
             }
         }
-        let report = LineReport {
-            destination: self.line.destination,
+        let destination = self.line.destination;
+        let reports = accounts.into_iter().map(|counts| LineReport {
+            destination,
             counts,
-        };
-        (self.line.name, report, nowhere)
+        });
+        (self.line.name, reports.collect(), nowhere)
     }
 }
 

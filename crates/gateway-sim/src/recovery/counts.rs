@@ -1,0 +1,157 @@
+//! What became of each request and each connection.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+/// The account of a re-request server.
+///
+/// `requests` is the sum of all that can become of one: `malformed`, `while_down`, `lost`, `other_session`, `too_old`,
+/// `not_yet`, `missing`, `answered`, and the wrong answers `sent_other_session`, `sent_other_range`, `sent_cut`,
+/// `sent_garbage`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RerequestCounts {
+    /// Datagrams that came.
+    pub requests: u64,
+    /// Messages asked for in those that are requests.
+    pub messages_requested: u64,
+    /// Were no request, or one for no message; not answered.
+    pub malformed: u64,
+    /// Came while the server was down; not answered.
+    pub while_down: u64,
+    /// Not answered on purpose.
+    pub lost: u64,
+    /// Named another session; not answered.
+    pub other_session: u64,
+    /// Began with a message that is not kept any longer; not answered.
+    pub too_old: u64,
+    /// Began with a message that was not sent yet; not answered.
+    pub not_yet: u64,
+    /// Began with a message that nobody has; not answered.
+    pub missing: u64,
+    /// Answered with the messages asked for, or as many of them as fit.
+    pub answered: u64,
+    /// Messages in these answers; those sent again are not counted again.
+    pub messages_answered: u64,
+    /// Of the answers of every kind, those sent twice.
+    pub duplicated: u64,
+    /// Answered in another session's name.
+    pub sent_other_session: u64,
+    /// Answered with messages that were not asked for.
+    pub sent_other_range: u64,
+    /// Answered with a packet that ends within a message.
+    pub sent_cut: u64,
+    /// Answered with random bytes.
+    pub sent_garbage: u64,
+    /// Answers that were not sent any more because the simulator ended, or that the network did not take.
+    pub unsent: u64,
+}
+
+/// The account of a Glimpse server.
+///
+/// `connections` is the sum of all that can become of one: `while_down`, `too_many`, `silent`, `no_login`, `refused`,
+/// `not_authorized`, `session_not_available` and `accepted`; and `accepted` of `complete`, `dropped`, `stalled`,
+/// `sent_garbage`, `sent_wrong_end` and `given_up`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GlimpseCounts {
+    /// Connections that were made.
+    pub connections: u64,
+    /// Came while the server was down, or were made then: closed at once.
+    pub while_down: u64,
+    /// Came when the server had as many as it takes: closed at once.
+    pub too_many: u64,
+    /// Never got an answer, on purpose.
+    pub silent: u64,
+    /// Ended before a login.
+    pub no_login: u64,
+    /// Refused on purpose.
+    pub refused: u64,
+    /// Refused for their username or password (reason `A`).
+    pub not_authorized: u64,
+    /// Refused for the session that they wanted (reason `S`).
+    pub session_not_available: u64,
+    /// Let in.
+    pub accepted: u64,
+    /// Got a whole snapshot.
+    pub complete: u64,
+    /// Closed within the snapshot, on purpose.
+    pub dropped: u64,
+    /// Left without a word within the snapshot, on purpose.
+    pub stalled: u64,
+    /// Got bytes within the snapshot that are no packet.
+    pub sent_garbage: u64,
+    /// Got a snapshot that ends with a wrong sequence number.
+    pub sent_wrong_end: u64,
+    /// Left, went silent or broke the protocol before the snapshot was whole.
+    pub given_up: u64,
+    /// Messages sent in snapshots, whole or not, the last one of each included.
+    pub messages: u64,
+}
+
+/// A server and its account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerReport<C> {
+    /// Its name.
+    pub name: String,
+    /// Where it listened.
+    pub address: SocketAddr,
+    /// What became of what came.
+    #[serde(flatten)]
+    pub counts: C,
+}
+
+/// The accounts of all servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RecoveryReport {
+    /// Re-request servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rerequest: Vec<ServerReport<RerequestCounts>>,
+    /// Glimpse servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub glimpse: Vec<ServerReport<GlimpseCounts>>,
+}
+
+impl RerequestCounts {
+    /// The sum of all that became of requests.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        self.malformed
+            + self.while_down
+            + self.lost
+            + self.other_session
+            + self.too_old
+            + self.not_yet
+            + self.missing
+            + self.answered
+            + self.sent_other_session
+            + self.sent_other_range
+            + self.sent_cut
+            + self.sent_garbage
+    }
+}
+
+impl GlimpseCounts {
+    /// The sum of all that became of connections that are over.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        self.while_down
+            + self.too_many
+            + self.silent
+            + self.no_login
+            + self.refused
+            + self.not_authorized
+            + self.session_not_available
+            + self.accepted
+    }
+
+    /// The sum of all that became of connections that were let in.
+    #[must_use]
+    pub fn accepted_accounted(&self) -> u64 {
+        self.complete
+            + self.dropped
+            + self.stalled
+            + self.sent_garbage
+            + self.sent_wrong_end
+            + self.given_up
+    }
+}
