@@ -11,6 +11,7 @@ use crate::arbitration::{
 use crate::decoder::{Decoder, Discontinuity};
 use crate::moldudp64::MoldUdp64;
 use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
+use crate::recovery::{Demand, Snapshot, Supply, SupplyError, SupplyItem};
 use crate::sink::{MessageContext, Nanos, RecordSink};
 use crate::transport::{Frame, FrameError, SessionId, Transport, Walked};
 
@@ -31,8 +32,19 @@ pub struct ChannelConfig {
     pub hold_bytes_max: usize,
     /// What to do about a hole.
     pub on_gap: OnGap,
+    /// See [`ArbiterConfig::recover_timeout_ns`].
+    pub recover_timeout_ns: Nanos,
+    /// See [`ArbiterConfig::recover_packets_max`].
+    pub recover_packets_max: usize,
+    /// See [`ArbiterConfig::recover_bytes_max`].
+    pub recover_bytes_max: usize,
+    /// See [`ArbiterConfig::snapshots`].
+    pub snapshots: bool,
     /// See [`ArbiterConfig::expect_first_sequence`].
     pub expect_first_sequence: Option<u64>,
+    /// A line that is silent for longer than this, in nanoseconds, is stale, and so is the channel when all its lines
+    /// are; 0: never. Some of the venue's heartbeat intervals.
+    pub stale_after_ns: Nanos,
 }
 
 impl Default for ChannelConfig {
@@ -46,7 +58,12 @@ impl Default for ChannelConfig {
             hold_packets_max: arbiter.hold_packets_max,
             hold_bytes_max: arbiter.hold_bytes_max,
             on_gap: arbiter.on_gap,
+            recover_timeout_ns: arbiter.recover_timeout_ns,
+            recover_packets_max: arbiter.recover_packets_max,
+            recover_bytes_max: arbiter.recover_bytes_max,
+            snapshots: arbiter.snapshots,
             expect_first_sequence: arbiter.expect_first_sequence,
+            stale_after_ns: 0,
         }
     }
 }
@@ -58,6 +75,7 @@ pub struct Channel<D, T = MoldUdp64> {
     decoder: D,
     stamp: Stamp,
     lines: usize,
+    stale_after_ns: Nanos,
     transport: PhantomData<fn() -> T>,
 }
 
@@ -70,6 +88,10 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             hold_packets_max: config.hold_packets_max,
             hold_bytes_max: config.hold_bytes_max,
             on_gap: config.on_gap,
+            recover_timeout_ns: config.recover_timeout_ns,
+            recover_packets_max: config.recover_packets_max,
+            recover_bytes_max: config.recover_bytes_max,
+            snapshots: config.snapshots,
             expect_first_sequence: config.expect_first_sequence,
             session_first_sequence: T::FIRST_SEQUENCE,
         });
@@ -77,12 +99,14 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             channel_id: config.channel_id,
             publisher_id: config.publisher_id,
             session: SessionId::default(),
+            taking: None,
         };
         Self {
             arbiter,
             decoder,
             stamp,
             lines: config.lines.min(LINES_MAX),
+            stale_after_ns: config.stale_after_ns,
             transport: PhantomData,
         }
     }
@@ -133,6 +157,89 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             let (arbiter, mut out) = self.split(sink);
             arbiter.on_time(now, &mut out);
         }
+    }
+
+    /// Takes what was had from elsewhere than the lines at `now`. What of it is in order is handed to `sink`; a
+    /// snapshot is taken in parts, by [`on_time`](Self::on_time).
+    ///
+    /// # Errors
+    /// [`SupplyError`] says why it was of no use. That is counted, too, and [`tell_demand`](Self::tell_demand) goes on to
+    /// tell what is wanted.
+    #[cold]
+    pub fn supply<S: RecordSink>(
+        &mut self,
+        now: Nanos,
+        supply: &Supply,
+        sink: &mut S,
+    ) -> Result<(), SupplyError> {
+        let (arbiter, mut out) = self.split(sink);
+        let meant_for = (supply.epoch, supply.serial);
+        let mut result = arbiter.begin_supply(now, meant_for, &mut out);
+        if result.is_ok() {
+            result = match &supply.item {
+                SupplyItem::Answer(packet) => match T::frame(packet) {
+                    Ok(frame) => arbiter.on_answer(now, &frame, &mut out),
+                    Err(_) => Err(SupplyError::NoMessages),
+                },
+                SupplyItem::GiveUp { before } => {
+                    arbiter.give_up(now, *before, &mut out);
+                    Ok(())
+                }
+                SupplyItem::Snapshot(snapshot) => {
+                    let place = (snapshot.sequence(), snapshot.count());
+                    let begun = arbiter.begin_snapshot(now, snapshot.session(), place, &mut out);
+                    if begun.is_ok() {
+                        self.stamp.taking = Some((snapshot.clone(), 0));
+                    }
+                    begun
+                }
+            };
+        }
+        let (arbiter, mut out) = self.split(sink);
+        arbiter.end_supply(now, &result, &mut out);
+        result
+    }
+
+    /// Hands what the channel wants from elsewhere to `take`, if that changed since it was told last; `take` says whether
+    /// it took it, and is asked again if not. While there is something to tell, [`next_deadline`](Self::next_deadline) is
+    /// 0: so a worker that wakes the channel then need not ask at any other time.
+    pub fn tell_demand(&mut self, take: impl FnOnce(&Demand) -> bool) {
+        self.arbiter.tell_demand(take);
+    }
+
+    /// Whether a snapshot is being taken: until it is through, the channel holds on to its bytes.
+    #[must_use]
+    pub const fn takes_snapshot(&self) -> bool {
+        self.stamp.taking.is_some()
+    }
+
+    /// Looks whether lines have fallen silent, or speak again. To be called now and then, say once a millisecond.
+    pub fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        if self.stale_after_ns == 0 {
+            return;
+        }
+        let counters = self.arbiter.counters_mut();
+        let mut alive = false;
+        for line in counters.lines.iter_mut().take(self.lines) {
+            // A line that never spoke is not watched: it may be one that is not there yet.
+            let silent = line.last_packet_ns > 0
+                && now.saturating_sub(line.last_packet_ns) > self.stale_after_ns;
+            alive |= !silent && line.last_packet_ns > 0;
+            line.silences += u64::from(silent && line.silent == 0);
+            line.silent = u64::from(silent);
+        }
+        let heard = counters.lines.iter().any(|line| line.last_packet_ns > 0);
+        let stale = heard && !alive;
+        if !self.arbiter.note_stale(stale) {
+            return;
+        }
+        let kind = if stale {
+            ControlKind::Stale
+        } else {
+            ControlKind::Live
+        };
+        let sequence = self.arbiter.counters().next_sequence;
+        sink.control(&self.stamp.control(kind, now, sequence, 0));
     }
 
     /// Lets go everything that waits, because no more packets will come.
@@ -197,12 +304,33 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
     }
 }
 
-/// What each control record of a channel has in common.
+/// What each control record of a channel has in common, and what is not needed for a packet in order.
 #[derive(Debug)]
 struct Stamp {
     channel_id: u8,
     publisher_id: u16,
     session: SessionId,
+    /// The snapshot that is being taken, and how many of its bytes are.
+    taking: Option<(Snapshot, usize)>,
+}
+
+impl Stamp {
+    fn control(&self, kind: ControlKind, now: Nanos, sequence: u64, count: u64) -> ControlRecord {
+        ControlRecord {
+            length: (size_of::<ControlRecord>() / 4) as u8,
+            rtype: RTYPE_CONTROL,
+            publisher_id: self.publisher_id,
+            instrument_id: 0,
+            ts_event: now,
+            kind: kind as u16,
+            channel_id: self.channel_id,
+            reserved: [0; 5],
+            sequence,
+            count,
+            ts_recv: now,
+            session: self.session.head(),
+        }
+    }
 }
 
 /// The way from the arbiter through the decoder to the sink.
@@ -245,21 +373,21 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
             Event::SessionEnd { sequence } => (ControlKind::SessionEnd, sequence, 0),
             Event::Reset { sequence } => (ControlKind::Reset, sequence, 0),
             Event::Gap { first, count } => (ControlKind::Gap, first, count),
+            Event::Recovering { first, count } => (ControlKind::Recovering, first, count),
+            Event::Recovered { sequence } => (ControlKind::Recovered, sequence, 0),
+            Event::SnapshotBegin { sequence, messages } => {
+                (ControlKind::SnapshotBegin, sequence, messages)
+            }
+            Event::SnapshotEnd { sequence, replayed } => {
+                self.decoder.snapshot(false);
+                (ControlKind::SnapshotEnd, sequence, replayed)
+            }
         };
-        self.sink.control(&ControlRecord {
-            length: (size_of::<ControlRecord>() / 4) as u8,
-            rtype: RTYPE_CONTROL,
-            publisher_id: self.stamp.publisher_id,
-            instrument_id: 0,
-            ts_event: now,
-            kind: kind as u16,
-            channel_id: self.stamp.channel_id,
-            reserved: [0; 5],
-            sequence,
-            count,
-            ts_recv: now,
-            session: self.stamp.session.head(),
-        });
+        self.sink
+            .control(&self.stamp.control(kind, now, sequence, count));
+        if matches!(event, Event::SnapshotBegin { .. }) {
+            self.decoder.snapshot(true);
+        }
         let context = MessageContext {
             sequence,
             ts_recv: now,
@@ -275,8 +403,32 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
                 }
             }
             Event::Gap { .. } => break_off(Discontinuity::Lost),
-            Event::Reset { .. } => break_off(Discontinuity::Restarted),
-            Event::SessionEnd { .. } => {}
+            Event::Reset { .. } | Event::SnapshotBegin { .. } => {
+                break_off(Discontinuity::Restarted);
+            }
+            Event::SessionEnd { .. }
+            | Event::Recovering { .. }
+            | Event::Recovered { .. }
+            | Event::SnapshotEnd { .. } => {}
         }
+    }
+
+    fn snapshot(&mut self, now: Nanos, sequence: u64, messages_max: usize) -> bool {
+        let Some((snapshot, taken)) = &mut self.stamp.taking else {
+            return true;
+        };
+        // The number of the last message that is contained in it.
+        let context = MessageContext {
+            sequence: sequence.saturating_sub(1),
+            ts_recv: now,
+        };
+        for _ in 0..messages_max {
+            let Some(message) = snapshot.message_at(taken) else {
+                self.stamp.taking = None;
+                return true;
+            };
+            self.decoder.message(&context, message, self.sink);
+        }
+        false
     }
 }

@@ -23,6 +23,10 @@ pub trait Decoder {
         sink: &mut S,
     );
 
+    /// Until it is called with `false`, what comes describes what there is already: records that can say so are flagged
+    /// [`F_SNAPSHOT`](dbn::flags::SNAPSHOT).
+    fn snapshot(&mut self, begins: bool);
+
     /// Whether [`prefetch`](Self::prefetch) is worth a walk over a packet of several messages before they are decoded.
     #[inline(always)]
     fn prefetches(&self) -> bool {
@@ -45,7 +49,8 @@ pub enum Discontinuity {
     /// Messages are missing: lost for good, or sent before the channel began to listen. What was derived from the
     /// messages before (an order book) may be wrong from here on.
     Lost,
-    /// The numbers restarted within the session: no order rests any more; what instruments there are is still known.
+    /// The numbers restarted within the session, or a snapshot follows: no order rests any more; what instruments there
+    /// are is still known.
     Restarted,
     /// The session is another one than before: what is valid for a session only (an instrument's id, an order's, the
     /// date) is forgotten. Not told about a channel's very first session.

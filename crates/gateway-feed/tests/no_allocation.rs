@@ -24,6 +24,8 @@ impl Decoder for Count {
 
     fn discontinuity<S: RecordSink>(&mut self, _: Discontinuity, _: &MessageContext, _: &mut S) {}
 
+    fn snapshot(&mut self, _: bool) {}
+
     fn counters(&self) -> &DecoderCounters {
         &self.0
     }

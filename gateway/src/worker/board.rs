@@ -5,7 +5,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gateway_feed::arbitration::{ChannelCounters, FrameErrorCounters, LINES_MAX, LineCounters};
+use gateway_feed::arbitration::{
+    ChannelCounters, FrameErrorCounters, LineCounters, RecoveryCounters, SOURCES_MAX,
+};
 use gateway_feed::decoder::{DecoderCounters, OrderCounters};
 
 use gateway_wire::shared::Verdict;
@@ -58,8 +60,8 @@ mirror! {
     /// [`LineCounters`] on show.
     LineBoard of LineCounters {
         packets, bytes, last_packet_ns, heartbeats, ends_of_session, wins, messages, delivered, duplicates, late,
-        before_start, stale, implausible, truncated, holding, out_of_order, gaps, gap_messages, skew_packets, skew_sum_ns,
-        skew_max_ns, trailing_bytes,
+        before_start, stale, implausible, refused, truncated, holding, out_of_order, gaps, gap_messages, skew_packets, skew_sum_ns,
+        skew_max_ns, trailing_bytes, silent, silences,
     }
 }
 
@@ -76,7 +78,17 @@ mirror! {
         next_sequence, messages, unsequenced, gaps, gap_messages, heartbeats, sessions, session_changes,
         session_ends, resets, held, holding, holding_max, hold_overflows, hold_oversized, implausible,
         sessions_refused,
-    } skip { lines, frame_errors }
+    } skip { lines, frame_errors, recovery }
+}
+
+mirror! {
+    /// [`RecoveryCounters`] on show.
+    RecoveryBoard of RecoveryCounters {
+        state, holes_open, missing, holes, hole_messages, holes_closed, holes_lost, timeouts, recoveries,
+        duration_sum_ns, duration_max_ns, demands_delayed, supplies, refused_epoch, refused_session,
+        refused_no_messages, refused_not_wanted, refused_no_room, refused_too_old, snapshots, snapshot_messages,
+        replayed, stales, retained, retained_lost,
+    }
 }
 
 /// [`DecoderCounters`] on show.
@@ -172,8 +184,9 @@ impl DecoderBoard {
 #[derive(Debug, Default)]
 pub struct ChannelBoard {
     totals: TotalsBoard,
-    lines: [LineBoard; LINES_MAX],
+    lines: [LineBoard; SOURCES_MAX],
     frame_errors: FrameErrorBoard,
+    recovery: RecoveryBoard,
     decoder: DecoderBoard,
     unresolved: AtomicU64,
 }
@@ -190,6 +203,7 @@ impl ChannelBoard {
             board.show(line);
         }
         self.frame_errors.show(&counters.frame_errors);
+        self.recovery.show(&counters.recovery);
         self.decoder.show(decoder);
         self.unresolved.store(unresolved, Ordering::Relaxed);
     }
@@ -202,6 +216,7 @@ impl ChannelBoard {
             *line = board.read();
         }
         counters.frame_errors = self.frame_errors.read();
+        counters.recovery = self.recovery.read();
         counters
     }
 

@@ -3,21 +3,23 @@
 use super::counters::ChannelCounters;
 use super::doubt::Doubt;
 use super::epoch::{Pending, Place};
-use super::hold::{Hold, bytes_for};
+use super::hold::{Hold, PACKET_BYTES_MAX, bytes_for};
 use super::line::Line;
 use super::recent::{Passed, Recent, fingerprint};
+use super::recovery::Recovery;
 use super::waiting::Overdue;
 use super::{Defect, Event, LEAP_MESSAGES, LINES_MAX, LineId, Outlet};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId, Walked};
 
-/// What to do about a hole whose hold time is over. More ways may come.
+/// What to do about a hole whose hold time is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OnGap {
     /// Announce it and go on with what is there.
     #[default]
     Continue,
+    /// Ask for it, and let everything behind it wait.
+    Recover,
 }
 
 /// How an [`Arbiter`] works.
@@ -33,6 +35,16 @@ pub struct ArbiterConfig {
     pub hold_bytes_max: usize,
     /// What to do about a hole.
     pub on_gap: OnGap,
+    /// How long a hole that is asked for is waited for, in nanoseconds; then it is a gap and what waits flows on.
+    pub recover_timeout_ns: Nanos,
+    /// How many packets may wait behind holes that are asked for, and be retained until a snapshot comes. With
+    /// [`OnGap::Recover`] these rule instead of those of the hold: more packets than `hold_packets_max` only mean that
+    /// the lowest hole is asked for at once. Beyond this, the lowest hole is a gap.
+    pub recover_packets_max: usize,
+    /// How many bytes those packets may have together; see `hold_bytes_max`. Memory that is never used is never touched.
+    pub recover_bytes_max: usize,
+    /// Whether snapshots can be had. While one is wanted, what is delivered is copied.
+    pub snapshots: bool,
     /// The number to begin with; what lies between it and the first packet is a gap. `None`: whatever comes first.
     pub expect_first_sequence: Option<u64>,
     /// The number of a session's first message, from which a session is expected that was seen to begin.
@@ -46,6 +58,10 @@ impl Default for ArbiterConfig {
             hold_packets_max: 1024,
             hold_bytes_max: Self::hold_bytes_for(1024),
             on_gap: OnGap::Continue,
+            recover_timeout_ns: 500_000_000,
+            recover_packets_max: 32_768,
+            recover_bytes_max: Self::hold_bytes_for(32_768),
+            snapshots: false,
             expect_first_sequence: None,
             session_first_sequence: 1,
         }
@@ -95,13 +111,27 @@ pub struct Arbiter {
     pub(super) overdue: Option<Overdue>,
     pub(super) doubt: Option<Doubt>,
     pub(super) recent: Recent,
+    pub(super) recovery: Recovery,
     pub(super) config: ArbiterConfig,
 }
 
 impl Arbiter {
-    /// Allocates all that it will ever need: `hold_bytes_max`, some 150 bytes a packet that may wait, and some 90 KiB.
+    /// Allocates all that it will ever need: `hold_bytes_max`, some 150 bytes a packet that may wait, and some 90 KiB;
+    /// as much by the bounds of recovery where holes are asked for, and once more where snapshots can be had.
     #[must_use]
     pub fn new(config: ArbiterConfig) -> Self {
+        let (mut packets_max, mut bytes_max) = (config.hold_packets_max, config.hold_bytes_max);
+        if config.on_gap == OnGap::Recover {
+            packets_max = packets_max.max(config.recover_packets_max);
+            bytes_max = bytes_max.max(config.recover_bytes_max);
+        }
+        let recovery = if config.snapshots {
+            // The packet in which a snapshot's sequence lies has to have room.
+            let packets_max = config.recover_packets_max.max(1);
+            Recovery::new(packets_max, config.recover_bytes_max.max(PACKET_BYTES_MAX))
+        } else {
+            Recovery::new(0, 0)
+        };
         Self {
             next: 0,
             session: SessionId::default(),
@@ -117,10 +147,11 @@ impl Arbiter {
             ended: false,
             pending: None,
             previous: None,
-            hold: Hold::new(config.hold_packets_max, config.hold_bytes_max),
+            hold: Hold::new(packets_max, bytes_max),
             overdue: None,
             doubt: None,
             recent: Recent::new(),
+            recovery,
             config,
         }
     }
@@ -144,7 +175,8 @@ impl Arbiter {
         (self.epoch > 0).then_some(self.session)
     }
 
-    /// When [`on_time`](Self::on_time) has something to do; `None` while nothing waits.
+    /// When [`on_time`](Self::on_time) has something to do; `None` while nothing waits. At once, while a demand is to be
+    /// taken or a snapshot goes on.
     #[must_use]
     #[inline(always)]
     pub const fn next_deadline(&self) -> Option<Nanos> {
@@ -207,6 +239,9 @@ impl Arbiter {
             self.rebase(now);
         }
         self.latest = now;
+        if self.recovery.pauses() {
+            self.go_on_with_snapshot(now, out);
+        }
         self.expire(now, out);
         self.settle(now, out);
     }
@@ -225,6 +260,7 @@ impl Arbiter {
         if let Some(doubt) = &mut self.doubt {
             doubt.rebase(now, window);
         }
+        self.recovery.rebase(now);
     }
 
     /// Lets go everything that waits: no more input will come.
@@ -280,6 +316,7 @@ impl Arbiter {
 
     /// Messages without a number: nothing to compare with, so they go on at once.
     fn unsequenced<O: Outlet>(&mut self, line: LineId, now: Nanos, frame: &Frame<'_>, out: &mut O) {
+        self.finish_snapshot(now, out);
         let walked = out.deliver(line, now, frame, 0);
         self.note(line, frame, walked);
         let whole = u64::from(walked.whole);
@@ -315,11 +352,12 @@ impl Arbiter {
         self.show(line, now, frame.first, frame.end());
         match frame.kind {
             FrameKind::Data if frame.end() <= self.next => self.copy(line, now, frame),
-            FrameKind::Data if frame.first <= self.next => {
+            FrameKind::Data if frame.first <= self.next && !self.recovery.pauses() => {
                 let skip = (self.next - frame.first) as u32;
                 self.pass_by(line, frame.first, skip);
                 let walked = out.deliver(line, now, frame, skip);
                 self.note(line, frame, walked);
+                self.retain(line, now, frame, skip, walked.whole);
                 let handed = Handed {
                     skip,
                     whole: walked.whole,
@@ -330,7 +368,9 @@ impl Arbiter {
             FrameKind::Data => self.hold_back(self.epoch, line, now, frame, false, out),
             FrameKind::Heartbeat if frame.first <= self.next => {}
             FrameKind::EndOfSession if frame.first < self.next => {}
-            FrameKind::EndOfSession if frame.first == self.next => self.end_session(now, out),
+            FrameKind::EndOfSession if frame.first == self.next && !self.recovery.pauses() => {
+                self.end_session(now, out)
+            }
             FrameKind::Heartbeat | FrameKind::EndOfSession => {
                 self.hold_back(self.epoch, line, now, frame, false, out)
             }

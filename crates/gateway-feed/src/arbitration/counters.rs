@@ -1,6 +1,6 @@
 //! What a channel counts. Plain numbers with a single writer: the worker mirrors them for others to read.
 
-use super::LINES_MAX;
+use super::SOURCES_MAX;
 use crate::sink::Nanos;
 
 /// What one line brought. Counts messages unless a field says otherwise.
@@ -36,6 +36,9 @@ pub struct LineCounters {
     pub stale: u64,
     /// Numbered far ahead of a stream that went on where it was; see the [module](super).
     pub implausible: u64,
+    /// Brought by a re-request server, and neither missing nor delivered before; or missing, and there was no room until
+    /// their turn. Of [`RECOVERY`](super::RECOVERY) only.
+    pub refused: u64,
     /// Announced, but not whole in their packet.
     pub truncated: u64,
     /// Held at this moment.
@@ -54,6 +57,10 @@ pub struct LineCounters {
     pub skew_max_ns: u64,
     /// Bytes behind the last message of a packet.
     pub trailing_bytes: u64,
+    /// Whether it is silent for longer than it may be: 1 or 0.
+    pub silent: u64,
+    /// How often it fell silent.
+    pub silences: u64,
 }
 
 impl LineCounters {
@@ -66,6 +73,7 @@ impl LineCounters {
             + self.before_start
             + self.stale
             + self.implausible
+            + self.refused
             + self.truncated
             + self.holding
     }
@@ -89,8 +97,8 @@ pub struct FrameErrorCounters {
 /// What one channel did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChannelCounters {
-    /// By line, in the order of the configuration.
-    pub lines: [LineCounters; LINES_MAX],
+    /// By line, in the order of the configuration; the last is [`RECOVERY`](super::RECOVERY).
+    pub lines: [LineCounters; SOURCES_MAX],
     /// The next number expected; 0 before the first packet.
     pub next_sequence: u64,
     /// Messages delivered to the decoder.
@@ -127,4 +135,104 @@ pub struct ChannelCounters {
     pub sessions_refused: u64,
     /// Packets with a defect.
     pub frame_errors: FrameErrorCounters,
+    /// Holes that were asked for, and snapshots.
+    pub recovery: RecoveryCounters,
+}
+
+/// What a channel does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
+pub enum ChannelState {
+    /// Nothing waits.
+    #[default]
+    Live = 0,
+    /// Packets wait for another line.
+    Holding = 1,
+    /// Packets wait for what was asked for.
+    Recovering = 2,
+    /// A snapshot is wanted or being taken.
+    Snapshot = 3,
+    /// No line brought anything for longer than the venue is ever silent.
+    Stale = 4,
+}
+
+impl ChannelState {
+    /// The state of that number; one that is not known is [`Live`](Self::Live).
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        match number {
+            1 => Self::Holding,
+            2 => Self::Recovering,
+            3 => Self::Snapshot,
+            4 => Self::Stale,
+            _ => Self::Live,
+        }
+    }
+
+    /// Its name, for metrics and status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Holding => "holding",
+            Self::Recovering => "recovering",
+            Self::Snapshot => "snapshot",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// What a channel asked for beyond its lines, and what it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryCounters {
+    /// A [`ChannelState`] as its number.
+    pub state: u64,
+    /// Holes asked for at this moment, as far as a demand names them.
+    pub holes_open: u64,
+    /// Messages missing in them.
+    pub missing: u64,
+    /// Holes asked for.
+    pub holes: u64,
+    /// Messages in them when they were asked for first.
+    pub hole_messages: u64,
+    /// Holes that were closed without loss.
+    pub holes_closed: u64,
+    /// Holes of which something was lost for good.
+    pub holes_lost: u64,
+    /// Holes given up because `recover_timeout_ns` was over.
+    pub timeouts: u64,
+    /// Times that all waited for what was asked for, however many holes there were.
+    pub recoveries: u64,
+    /// How long they took together, in nanoseconds.
+    pub duration_sum_ns: u64,
+    /// The longest.
+    pub duration_max_ns: u64,
+    /// Demands that nobody could take at once.
+    pub demands_delayed: u64,
+    /// What the channel was given: answers, snapshots, and words that something cannot be had.
+    pub supplies: u64,
+    /// Of these, of a numbering that the channel has left.
+    pub refused_epoch: u64,
+    /// Of another session.
+    pub refused_session: u64,
+    /// No packet with messages.
+    pub refused_no_messages: u64,
+    /// With nothing that is missing.
+    pub refused_not_wanted: u64,
+    /// For which there was no room.
+    pub refused_no_room: u64,
+    /// Snapshots from before what is retained.
+    pub refused_too_old: u64,
+    /// Snapshots taken.
+    pub snapshots: u64,
+    /// Messages in them.
+    pub snapshot_messages: u64,
+    /// Messages told again on top of a snapshot.
+    pub replayed: u64,
+    /// How often all lines were silent for longer than they may be.
+    pub stales: u64,
+    /// Packets retained at this moment, because a snapshot is wanted.
+    pub retained: u64,
+    /// Packets that were retained and went for newer ones.
+    pub retained_lost: u64,
 }

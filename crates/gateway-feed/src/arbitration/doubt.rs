@@ -190,7 +190,7 @@ impl Arbiter {
     }
 
     /// Whether what was far ahead when it came, or of another session, still is.
-    fn is_doubtful(&self, held: &Held) -> bool {
+    pub(super) fn is_doubtful(&self, held: &Held) -> bool {
         let near =
             held.epoch == self.epoch && held.first.saturating_sub(self.next) <= LEAP_MESSAGES;
         held.doubtful && !near

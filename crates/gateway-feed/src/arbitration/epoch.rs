@@ -94,6 +94,7 @@ impl Arbiter {
         self.session = frame.session;
         self.expect(self.config.expect_first_sequence.unwrap_or(frame.first));
         self.counters.sessions += 1;
+        self.doubt_start();
         out.event(
             now,
             Event::SessionStart {
@@ -208,6 +209,7 @@ impl Arbiter {
         self.epoch += 1;
         self.ended = false;
         self.recent.clear();
+        self.recovery.leave();
         self.expect(pending.start);
         if pending.restarts {
             self.counters.resets += 1;
@@ -224,6 +226,7 @@ impl Arbiter {
         self.session_epoch = self.epoch;
         self.counters.sessions += 1;
         self.counters.session_changes += 1;
+        self.doubt_start();
         out.event(
             now,
             Event::SessionStart {
@@ -232,6 +235,13 @@ impl Arbiter {
                 changed: true,
             },
         );
+    }
+
+    /// A session that is taken up in its middle has books that are not known.
+    fn doubt_start(&mut self) {
+        if self.next > self.config.session_first_sequence {
+            self.doubt_books();
+        }
     }
 
     fn expect(&mut self, sequence: u64) {

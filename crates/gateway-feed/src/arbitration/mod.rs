@@ -17,8 +17,9 @@
 //!
 //! A heartbeat or an end of session announces the next number, and so reveals a loss at the tail: it is held like a
 //! frame without messages. Where the hold's time is over, the hole before the frame becomes a [`Event::Gap`] and the
-//! frame is delivered. Where the hold is full (or a frame longer than all of it), the lowest hole is given up
-//! early: no message that was received is thrown away to make room.
+//! frame is delivered ([`OnGap::Continue`]), or the hole is asked for from the venue's servers while all behind it goes
+//! on waiting ([`OnGap::Recover`]). Where the hold is full (or a frame longer than all of it), the lowest hole is given
+//! up early: no message that was received is thrown away to make room.
 //!
 //! # What would give up the place where the stream stands
 //!
@@ -62,18 +63,28 @@ mod epoch;
 mod hold;
 mod line;
 mod recent;
+mod recovery;
+mod retained;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 pub use arbiter::{Arbiter, ArbiterConfig, OnGap};
-pub use counters::{ChannelCounters, FrameErrorCounters, LineCounters};
+pub use counters::{
+    ChannelCounters, ChannelState, FrameErrorCounters, LineCounters, RecoveryCounters,
+};
 
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameError, SessionId, Walked};
 
 /// The most lines that a channel can have.
 pub const LINES_MAX: usize = 4;
+
+/// What messages can come from: the lines, and behind them the venue's re-request servers.
+pub const SOURCES_MAX: usize = LINES_MAX + 1;
+
+/// What re-request servers brought is counted as a line of its own.
+pub const RECOVERY: LineId = LineId(LINES_MAX as u8);
 
 /// For how long the current session must have been silent until the one before it may come back. Three times the
 /// second that heartbeats are usually apart.
@@ -124,6 +135,32 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// The numbers `first .. first + count` are missing and asked for; what follows waits.
+    Recovering {
+        /// The first one.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
+    /// Nothing is waited for any longer.
+    Recovered {
+        /// The next number expected.
+        sequence: u64,
+    },
+    /// A snapshot follows.
+    SnapshotBegin {
+        /// The number of the first message that is not in it.
+        sequence: u64,
+        /// How many messages it has.
+        messages: u64,
+    },
+    /// The snapshot is through.
+    SnapshotEnd {
+        /// The next number expected.
+        sequence: u64,
+        /// How many messages were told again on top of it.
+        replayed: u64,
+    },
 }
 
 /// Takes what the [`Arbiter`] lets out, in order.
@@ -136,6 +173,9 @@ pub trait Outlet {
 
     /// Learns what happened, at `now`, between the messages before and those after.
     fn event(&mut self, now: Nanos, event: Event);
+
+    /// Takes up to `messages_max` messages of the snapshot that is valid at `sequence`; whether that were the last ones.
+    fn snapshot(&mut self, now: Nanos, sequence: u64, messages_max: usize) -> bool;
 }
 
 /// What was wrong with a packet, of which what could be used was used.

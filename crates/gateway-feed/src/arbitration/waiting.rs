@@ -4,7 +4,8 @@ use super::arbiter::{Arbiter, Handed, NO_EPOCH, OnGap};
 use super::doubt::Verdict;
 use super::hold::{Held, Key};
 use super::recent::fingerprint;
-use super::{Event, LEAP_MESSAGES, LineId, Outlet};
+use super::retained::Kept;
+use super::{LEAP_MESSAGES, LineId, Outlet};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId};
 
@@ -20,9 +21,14 @@ pub(super) struct Overdue {
 }
 
 impl Overdue {
+    /// The highest of all.
+    pub(super) fn highest(&self) -> Option<Key> {
+        self.plain.max(self.doubtful)
+    }
+
     /// Whether there are any from `front`, the lowest frame held, on.
     fn reaches(&self, front: Option<&Held>) -> bool {
-        front.is_some_and(|front| self.plain.max(self.doubtful) >= Some(front.key()))
+        front.is_some_and(|front| self.highest() >= Some(front.key()))
     }
 }
 
@@ -77,7 +83,9 @@ impl Arbiter {
             self.counters.hold_oversized += 1;
         }
         while !self.hold.fits(body.len()) {
-            if self.refuse_for_room() {
+            if self.recovery.pauses() {
+                self.finish_snapshot(now, out);
+            } else if self.refuse_for_room() {
                 if held.epoch > self.epoch && self.pending.is_none() {
                     // It belongs to what was refused.
                     self.counters.lines[held.line.index()].stale += u64::from(held.count);
@@ -85,13 +93,13 @@ impl Arbiter {
                     return;
                 }
                 continue;
-            }
-            match self.hold.front() {
-                Some(front) if front.key() <= held.key() => self.release_lowest(now, out),
-                _ => {
-                    self.reach(held, now, out);
-                    let handed = hand_over(self.session, self.next, held, body, out);
-                    return self.after(held, handed, now, out);
+            } else {
+                match self.hold.front() {
+                    Some(front) if front.key() <= held.key() => self.release_lowest(now, out),
+                    _ => {
+                        self.reach(held, now, out);
+                        return self.pass_on(held, body, now, out);
+                    }
                 }
             }
             self.drain(now, out);
@@ -101,23 +109,36 @@ impl Arbiter {
                 return;
             }
             if held.epoch == self.epoch && held.first <= self.next {
-                let handed = hand_over(self.session, self.next, held, body, out);
-                return self.after(held, handed, now, out);
+                return self.pass_on(held, body, now, out);
             }
         }
         self.counters.held += 1;
         self.counters.lines[held.line.index()].holding += u64::from(held.count);
         self.hold.insert(*held, body, now);
         self.counters.holding_max = self.counters.holding_max.max(self.hold.len() as u64);
-        if self.hold.deadline(self.config.hold_timeout_ns) <= now {
+        if held.epoch == self.epoch && !held.doubtful {
+            self.recovery.note_held(self.next, held);
+        }
+        if self.hold.deadline(self.config.hold_timeout_ns) <= now || self.is_crowded() {
             self.expire(now, out);
         }
     }
 
     /// Decides about what has waited longer than it may: the place where a hole's time in the hold is over.
     pub(super) fn expire<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        if self.recovery.pauses() {
+            return;
+        }
         let before = self.overdue.take().unwrap_or_default();
-        let (plain, doubtful) = self.hold.overdue(now, self.config.hold_timeout_ns);
+        let (mut plain, doubtful) = self.hold.overdue(now, self.config.hold_timeout_ns);
+        if self.is_crowded() {
+            plain = plain.max(
+                self.hold
+                    .front()
+                    .filter(|front| !front.doubtful)
+                    .map(Held::key),
+            );
+        }
         let mut overdue = Overdue {
             plain: plain.max(before.plain),
             doubtful: doubtful.max(before.doubtful),
@@ -138,6 +159,12 @@ impl Arbiter {
                     self.doubt = None;
                     match self.config.on_gap {
                         OnGap::Continue => self.release_lowest(now, out),
+                        OnGap::Recover => {
+                            if let Some(until) = self.await_recovery(&front, now, out) {
+                                overdue.until = until;
+                                break;
+                            }
+                        }
                     }
                 }
             }
@@ -149,6 +176,7 @@ impl Arbiter {
 
     /// Lets everything go, but for what is in doubt and alone or refuted.
     pub(super) fn let_go<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        self.finish_snapshot(now, out);
         while let Some(front) = self.hold.front() {
             if self.is_weak(front) {
                 self.refuse_lowest();
@@ -167,8 +195,10 @@ impl Arbiter {
     }
 
     /// Lets go what is in order now.
-    fn drain<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        while let Some(front) = self.hold.front() {
+    pub(super) fn drain<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
+        while let Some(front) = self.hold.front()
+            && !self.recovery.pauses()
+        {
             let in_order = front.epoch == self.epoch && front.first <= self.next;
             // A session that ended in order has nothing more to wait for.
             let successor = front.epoch != self.epoch
@@ -188,20 +218,35 @@ impl Arbiter {
     /// Lets go what is in order now, and sets what the next frame and the next look at the clock go by.
     pub(super) fn settle<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
         self.drain(now, out);
-        self.counters.holding = self.hold.len() as u64;
-        self.deadline = self.hold.deadline(self.config.hold_timeout_ns);
-        if let Some(overdue) = self.overdue {
-            if overdue.reaches(self.hold.front()) {
-                self.deadline = self.deadline.min(overdue.until);
-            } else {
-                self.overdue = None;
-                self.doubt = None;
+        if self.has_closed() && !self.recovery.pauses() {
+            // The next hole is asked for, too, if its time in the hold is over.
+            self.expire(now, out);
+            self.drain(now, out);
+            if self.has_closed() {
+                self.recovered(now, out);
             }
         }
-        self.short_way = if self.hold.is_empty() && self.pending.is_none() {
-            self.epoch
+        self.counters.holding = self.hold.len() as u64;
+        if let Some(overdue) = self.overdue
+            && !overdue.reaches(self.hold.front())
+        {
+            self.overdue = None;
+            self.doubt = None;
+        }
+        self.note_progress();
+        self.note_state();
+        self.set_deadline();
+        let clear = self.hold.is_empty() && self.pending.is_none() && !self.recovery.is_busy();
+        self.short_way = if clear { self.epoch } else { NO_EPOCH };
+    }
+
+    /// Sets what the next look at the clock goes by.
+    pub(super) fn set_deadline(&mut self) {
+        let overdue = self.overdue.map_or(Nanos::MAX, |overdue| overdue.until);
+        self.deadline = if self.recovery.is_due() {
+            0
         } else {
-            NO_EPOCH
+            self.hold.deadline(self.config.hold_timeout_ns).min(overdue)
         };
     }
 
@@ -211,19 +256,7 @@ impl Arbiter {
             self.switch(now, out);
         }
         if held.first > self.next {
-            let count = held.first - self.next;
-            self.counters.gaps += 1;
-            self.counters.gap_messages = self.counters.gap_messages.saturating_add(count);
-            self.recent.push_gap(self.next, held.first);
-            out.event(
-                now,
-                Event::Gap {
-                    first: self.next,
-                    count,
-                },
-            );
-            self.next = held.first;
-            self.counters.next_sequence = self.next;
+            self.lose(held.first, now, out);
         }
     }
 
@@ -233,8 +266,22 @@ impl Arbiter {
             return;
         };
         let handed = hand_over(self.session, self.next, &held, body, out);
+        if handed.whole > handed.skip {
+            let kept = kept(&held, handed);
+            self.counters.recovery.retained_lost += self.recovery.retain(kept, body);
+        }
         self.counters.lines[held.line.index()].holding -= u64::from(held.count);
         self.after(&held, handed, now, out);
+    }
+
+    /// Hands over a frame that never was in the hold, because it has no room for it.
+    fn pass_on<O: Outlet>(&mut self, held: &Held, body: &[u8], now: Nanos, out: &mut O) {
+        let handed = hand_over(self.session, self.next, held, body, out);
+        if handed.whole > handed.skip {
+            let kept = kept(held, handed);
+            self.counters.recovery.retained_lost += self.recovery.retain(kept, body);
+        }
+        self.after(held, handed, now, out);
     }
 
     /// Accounts for a held frame that was let go.
@@ -252,6 +299,17 @@ impl Arbiter {
             self.end_session(now, out);
         }
     }
+}
+
+/// What is retained of a frame that was handed over.
+const fn kept(held: &Held, handed: Handed) -> Kept {
+    Kept::new(
+        held.first,
+        handed.whole,
+        handed.skip,
+        held.line,
+        held.received,
+    )
 }
 
 /// Hands over what is new in a frame that was held.

@@ -8,6 +8,7 @@ mod properties;
 
 pub use bytes::{channel, moldudp64};
 
+use crate::arbitration::OnGap;
 use crate::channel::{Channel, ChannelConfig};
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::record::{ControlKind, ControlRecord};
@@ -32,6 +33,25 @@ pub enum Item {
     Reset(u64),
     /// Numbers did not come: the first one, and how many.
     Gap(u64, u64),
+    /// Numbers are asked for: the first one, and how many.
+    Recovering(u64, u64),
+    /// Nothing is asked for any more.
+    Recovered(u64),
+    /// A snapshot begins: where it is valid, and how many messages it has.
+    SnapshotBegin(u64, u64),
+    /// A message of a snapshot, or one told again on top of it.
+    InSnapshot {
+        /// Its number; of the snapshot's own messages, that of the last one it contains.
+        sequence: u64,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// A snapshot ends: where the stream goes on, and how many messages were told again.
+    SnapshotEnd(u64, u64),
+    /// All lines are silent.
+    Stale(u64),
+    /// One is not any longer.
+    Live(u64),
 }
 
 /// A sink that keeps everything, in order. It allocates.
@@ -39,6 +59,7 @@ pub enum Item {
 pub struct Log {
     /// What came.
     pub items: Vec<Item>,
+    in_snapshot: bool,
 }
 
 impl Log {
@@ -93,22 +114,35 @@ impl RecordSink for Log {
         };
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(*length as usize);
-        self.items.push(Item::Message {
-            sequence: *sequence,
-            bytes,
+        let sequence = *sequence;
+        self.items.push(if self.in_snapshot {
+            Item::InSnapshot { sequence, bytes }
+        } else {
+            Item::Message { sequence, bytes }
         });
     }
 
     fn control(&mut self, record: &ControlRecord) {
-        let is = |kind: ControlKind| record.kind == kind as u16;
-        self.items.push(if is(ControlKind::Gap) {
-            Item::Gap(record.sequence, record.count)
-        } else if is(ControlKind::Reset) {
-            Item::Reset(record.sequence)
-        } else if is(ControlKind::SessionStart) {
-            Item::SessionStart(record.sequence)
-        } else {
-            Item::SessionEnd(record.sequence)
+        let (sequence, count) = (record.sequence, record.count);
+        let Some(kind) = ControlKind::from_number(record.kind) else {
+            return;
+        };
+        self.in_snapshot = match kind {
+            ControlKind::SnapshotBegin => true,
+            ControlKind::SnapshotEnd => false,
+            _ => self.in_snapshot,
+        };
+        self.items.push(match kind {
+            ControlKind::Gap => Item::Gap(sequence, count),
+            ControlKind::Reset => Item::Reset(sequence),
+            ControlKind::SessionStart => Item::SessionStart(sequence),
+            ControlKind::SessionEnd => Item::SessionEnd(sequence),
+            ControlKind::Recovering => Item::Recovering(sequence, count),
+            ControlKind::Recovered => Item::Recovered(sequence),
+            ControlKind::SnapshotBegin => Item::SnapshotBegin(sequence, count),
+            ControlKind::SnapshotEnd => Item::SnapshotEnd(sequence, count),
+            ControlKind::Stale => Item::Stale(sequence),
+            ControlKind::Live => Item::Live(sequence),
         });
     }
 
@@ -142,9 +176,18 @@ impl Decoder for Echo {
         self.sessions_changed += u64::from(kind == Discontinuity::SessionChanged);
     }
 
+    fn snapshot(&mut self, _: bool) {}
+
     fn counters(&self) -> &DecoderCounters {
         &self.counters
     }
+}
+
+/// A snapshot that is being taken, as it should come.
+struct Taken {
+    sequence: u64,
+    left: u64,
+    next: u64,
 }
 
 /// Panics unless the channel kept its promises so far: what left it is in order, each number at most once, every hole
@@ -155,6 +198,9 @@ pub fn check<T: Transport>(channel: &Channel<Echo, T>, config: &ChannelConfig, l
     let mut next = None;
     let mut lost = 0_u64;
     let mut seen = [0_u64; 5];
+    let mut snapshot: Option<Taken> = None;
+    let mut recovering = false;
+    let mut in_snapshots = 0_u64;
     for (at, item) in log.items.iter().enumerate() {
         let before = &log.items[at.saturating_sub(8)..=at];
         match *item {
@@ -178,6 +224,43 @@ pub fn check<T: Transport>(channel: &Channel<Echo, T>, config: &ChannelConfig, l
                 seen[1] += 1;
                 lost = lost.saturating_add(count);
                 next = Some(first + count);
+            }
+            Item::Recovering(first, count) => {
+                assert_eq!((Some(first), recovering), (next, false), "{before:?}");
+                assert!(count > 0, "nothing is asked for");
+                recovering = true;
+            }
+            Item::Recovered(sequence) => {
+                assert_eq!((Some(sequence), recovering), (next, true), "{before:?}");
+                recovering = false;
+            }
+            Item::SnapshotBegin(sequence, messages) => {
+                assert!(snapshot.is_none() && Some(sequence) <= next, "{before:?}");
+                snapshot = Some(Taken {
+                    sequence,
+                    left: messages,
+                    next: sequence,
+                });
+            }
+            Item::InSnapshot { sequence, .. } => {
+                let taken = snapshot.as_mut().expect("within a snapshot");
+                if taken.left > 0 {
+                    assert_eq!(sequence, taken.sequence.saturating_sub(1), "{before:?}");
+                    taken.left -= 1;
+                } else {
+                    assert_eq!(sequence, taken.next, "told again out of order: {before:?}");
+                    taken.next += 1;
+                }
+                in_snapshots += 1;
+            }
+            Item::SnapshotEnd(sequence, replayed) => {
+                let taken = snapshot.take().expect("a snapshot ends that began");
+                assert_eq!((Some(sequence), taken.left), (next, 0), "{before:?}");
+                assert_eq!(taken.next, sequence, "{before:?}");
+                assert_eq!(replayed, sequence - taken.sequence, "{before:?}");
+            }
+            Item::Stale(sequence) | Item::Live(sequence) => {
+                assert_eq!(sequence, next.unwrap_or(0), "{before:?}");
             }
             Item::SessionStart(sequence) => {
                 seen[2] += 1;
@@ -219,7 +302,15 @@ pub fn check<T: Transport>(channel: &Channel<Echo, T>, config: &ChannelConfig, l
     );
     assert_eq!(
         counters.messages,
-        channel.decoder().counters().messages() + channel.decoder().counters().empty
+        channel.decoder().counters().messages() + channel.decoder().counters().empty - in_snapshots
+    );
+    let recovery = &counters.recovery;
+    if snapshot.is_none() {
+        assert_eq!(recovery.snapshot_messages + recovery.replayed, in_snapshots);
+    }
+    assert!(
+        recovery.holes >= recovery.holes_closed + recovery.holes_lost,
+        "more holes were closed than asked for"
     );
     assert_eq!(counters.session_changes, channel.decoder().sessions_changed);
     for (index, line) in counters.lines.iter().enumerate() {
@@ -234,11 +325,18 @@ pub fn check<T: Transport>(channel: &Channel<Echo, T>, config: &ChannelConfig, l
         counters.implausible > 0 || implausible.sum::<u64>() == 0,
         "messages were refused in no packet"
     );
+    let holds_max = match config.on_gap {
+        OnGap::Continue => config.hold_packets_max,
+        OnGap::Recover => config.hold_packets_max.max(config.recover_packets_max),
+    };
     assert!(
-        counters.holding_max <= config.hold_packets_max as u64,
+        counters.holding_max <= holds_max as u64,
         "the hold grew past its bound"
     );
-    assert_eq!(channel.next_deadline().is_some(), counters.holding > 0);
+    assert!(recovery.retained <= config.recover_packets_max.max(1) as u64);
+    if channel.next_deadline() != Some(0) {
+        assert_eq!(channel.next_deadline().is_some(), counters.holding > 0);
+    }
     if counters.holding == 0 {
         assert!(counters.lines.iter().all(|line| line.holding == 0));
     }

@@ -10,7 +10,7 @@
 //! [`PUBLISHER_SPECIFIC`](dbn::flags::PUBLISHER_SPECIFIC). `full` records are completed from an index of the resting
 //! orders (`full`).
 
-use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC};
+use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::directory::Directory;
@@ -343,6 +343,15 @@ impl Decoder for ItchDecoder {
             // The date is computed again with the session's first message.
             self.midnight = MIDNIGHT_UNKNOWN;
             self.directory.forget(&mut self.counters, sink);
+        }
+    }
+
+    fn snapshot(&mut self, begins: bool) {
+        let flag = MboEvent::flags(SNAPSHOT);
+        if begins {
+            self.mbo_channel |= flag;
+        } else {
+            self.mbo_channel &= !flag;
         }
     }
 

@@ -52,6 +52,20 @@ pub struct Demand {
 }
 
 impl Demand {
+    /// One that wants nothing.
+    #[must_use]
+    pub const fn new(epoch: u64, session: SessionId, next: u64, supplied: u64) -> Self {
+        Self {
+            epoch,
+            session,
+            next,
+            supplied,
+            holes: [Hole { first: 0, count: 0 }; HOLES_MAX],
+            holes_count: 0,
+            snapshot_from: None,
+        }
+    }
+
     /// What is missing and waited for, lowest first; the holes do not touch.
     #[must_use]
     pub fn holes(&self) -> &[Hole] {
@@ -78,14 +92,69 @@ impl Demand {
 /// The state of all books between two messages of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The session that `sequence` counts in.
-    pub session: SessionId,
-    /// The number of the first message of the stream that is not contained in it: where the stream goes on.
-    pub sequence: u64,
+    session: SessionId,
+    sequence: u64,
+    count: u32,
+    messages: Bytes,
+}
+
+impl Snapshot {
+    /// The length in front of each message.
+    const LENGTH_BYTES: usize = 2;
+
+    /// A snapshot valid before message `sequence` of `session`, where the stream goes on. `messages` are behind each
+    /// other, each behind its length in two bytes, big-endian, as in a MoldUDP64 packet.
+    ///
+    /// # Errors
+    /// [`SupplyError::Damaged`] where `messages` does not end with a message.
+    pub fn new(session: SessionId, sequence: u64, messages: Bytes) -> Result<Self, SupplyError> {
+        let mut snapshot = Self {
+            session,
+            sequence,
+            count: 0,
+            messages,
+        };
+        let mut at = 0;
+        while snapshot.message_at(&mut at).is_some() {
+            snapshot.count = snapshot.count.saturating_add(1);
+        }
+        if at == snapshot.messages.len() {
+            Ok(snapshot)
+        } else {
+            Err(SupplyError::Damaged {
+                whole: snapshot.count,
+                left: snapshot.messages.len() - at,
+            })
+        }
+    }
+
+    /// The session that [`sequence`](Self::sequence) counts in.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The number of the first message of the stream that is not contained in it.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// How many messages it has.
-    pub count: u32,
-    /// The messages, each behind its length in two bytes, big-endian, as in a MoldUDP64 packet.
-    pub messages: Bytes,
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The message that begins at byte `at`, which is then behind it; `None` at the end.
+    #[must_use]
+    pub fn message_at(&self, at: &mut usize) -> Option<&[u8]> {
+        let rest = self.messages.get(*at..)?;
+        let (length, rest) = rest.split_first_chunk::<{ Self::LENGTH_BYTES }>()?;
+        let message = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        *at += Self::LENGTH_BYTES + message.len();
+        Some(message)
+    }
 }
 
 /// Something that a channel is given.
@@ -157,13 +226,13 @@ pub enum SupplyError {
         /// Where it would have to be.
         needed: u64,
     },
-    /// The snapshot's messages do not fill its bytes exactly, or are not as many as it says.
-    #[error("the snapshot is damaged: it says {announced} messages and has {whole} whole ones")]
+    /// The snapshot's bytes do not end with a message.
+    #[error("the snapshot is damaged: {left} bytes behind its {whole} messages are no message")]
     Damaged {
-        /// How many it says.
-        announced: u32,
-        /// How many it has.
+        /// Messages that are whole.
         whole: u32,
+        /// Bytes behind them.
+        left: usize,
     },
     /// The books are right, or another snapshot is being taken.
     #[error("no snapshot is wanted now")]

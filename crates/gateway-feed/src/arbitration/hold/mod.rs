@@ -6,7 +6,7 @@
 
 mod arrivals;
 mod order;
-mod store;
+pub(super) mod store;
 
 use arrivals::Arrivals;
 pub(super) use order::Key;
@@ -18,7 +18,7 @@ use crate::sink::Nanos;
 use crate::transport::FrameKind;
 
 /// No UDP payload is longer.
-const PACKET_BYTES_MAX: usize = 65_536;
+pub(super) const PACKET_BYTES_MAX: usize = 65_536;
 
 /// The bytes that hold as many full Ethernet payloads as packets may be held, and the longest UDP payload at least.
 pub(super) const fn bytes_for(packets_max: usize) -> usize {
@@ -70,7 +70,7 @@ impl Held {
             next_before: 0,
             doubtful: false,
             vouched: false,
-            bytes: Chain::default(),
+            bytes: Chain::NONE,
         }
     }
 
@@ -133,6 +133,12 @@ impl Hold {
 
     pub(super) fn front(&self) -> Option<&Held> {
         self.frames.get(self.order.front()? as usize)
+    }
+
+    /// The frames, lowest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
+        let slots = std::iter::successors(self.order.front(), |slot| self.order.behind(*slot));
+        slots.filter_map(|slot| self.frames.get(slot as usize))
     }
 
     /// Whether a frame of `length` bytes can be stored now.

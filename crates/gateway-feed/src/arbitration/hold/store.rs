@@ -1,29 +1,28 @@
 //! The bytes of what is held: blocks of one size, chained, so that a short packet takes little and a long one fits.
 
 /// How long a block is. A full Ethernet payload takes six, the shortest packets one.
-pub(super) const BLOCK_BYTES: usize = 256;
+pub(in crate::arbitration) const BLOCK_BYTES: usize = 256;
 /// No block.
 const NONE: u32 = u32::MAX;
 
 /// Where a packet's bytes begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(in crate::arbitration) struct Chain {
     first: u32,
     length: u32,
 }
 
-impl Default for Chain {
-    fn default() -> Self {
-        Self {
-            first: NONE,
-            length: 0,
-        }
-    }
+impl Chain {
+    /// Of no bytes.
+    pub(in crate::arbitration) const NONE: Self = Self {
+        first: NONE,
+        length: 0,
+    };
 }
 
 /// Preallocated blocks and the list of those that are free.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(in crate::arbitration) struct Store {
     bytes: Box<[u8]>,
     /// By block: the one behind it, of its packet or among the free ones.
     next: Box<[u32]>,
@@ -33,7 +32,7 @@ pub(super) struct Store {
 
 impl Store {
     /// At least `bytes` bytes, in whole blocks.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(in crate::arbitration) fn new(bytes: usize) -> Self {
         let blocks = bytes.div_ceil(BLOCK_BYTES).min(NONE as usize);
         let behind = |block: usize| {
             if block + 1 < blocks {
@@ -51,23 +50,23 @@ impl Store {
     }
 
     /// Whether `length` bytes could be stored if nothing else were.
-    pub(super) fn holds(&self, length: usize) -> bool {
+    pub(in crate::arbitration) fn holds(&self, length: usize) -> bool {
         length.div_ceil(BLOCK_BYTES) <= self.next.len()
     }
 
     /// Whether `length` bytes can be stored now.
-    pub(super) fn fits(&self, length: usize) -> bool {
+    pub(in crate::arbitration) fn fits(&self, length: usize) -> bool {
         length.div_ceil(BLOCK_BYTES) <= self.free_count
     }
 
     /// Stores `body`; `None` where it does not [fit](Self::fits).
-    pub(super) fn put(&mut self, body: &[u8]) -> Option<Chain> {
+    pub(in crate::arbitration) fn put(&mut self, body: &[u8]) -> Option<Chain> {
         if !self.fits(body.len()) {
             return None;
         }
         let length = body.len() as u32;
         if body.is_empty() {
-            return Some(Chain::default());
+            return Some(Chain::NONE);
         }
         let first = self.free;
         let mut last = first;
@@ -84,7 +83,11 @@ impl Store {
 
     /// Copies the packet's bytes to the front of `into`, which is long enough for all that the store can hold of one
     /// packet, and frees its blocks.
-    pub(super) fn take<'a>(&mut self, chain: Chain, into: &'a mut [u8]) -> &'a [u8] {
+    pub(in crate::arbitration) fn take<'a>(
+        &mut self,
+        chain: Chain,
+        into: &'a mut [u8],
+    ) -> &'a [u8] {
         let length = chain.length as usize;
         let mut block = chain.first;
         for part in into[..length].chunks_mut(BLOCK_BYTES) {
@@ -97,7 +100,7 @@ impl Store {
     }
 
     /// Frees the packet's blocks.
-    pub(super) fn discard(&mut self, chain: Chain) {
+    pub(in crate::arbitration) fn discard(&mut self, chain: Chain) {
         let mut block = chain.first;
         for _ in 0..(chain.length as usize).div_ceil(BLOCK_BYTES) {
             let behind = self.next[block as usize];

@@ -6,14 +6,20 @@ mod doubts;
 mod hold;
 mod order;
 mod packets;
+mod recover;
 mod resets;
 mod sessions;
+mod snapshots;
+mod stale;
 
 use super::{ArbiterConfig, Defect, LineId, SESSION_RETURN_QUIET_NS};
 use crate::channel::{Channel, ChannelConfig};
-use crate::harness::Item::{self, Gap, Reset, SessionEnd, SessionStart};
+use crate::harness::Item::{
+    self, Gap, Recovered, Recovering, Reset, SessionEnd, SessionStart, SnapshotBegin, SnapshotEnd,
+};
 use crate::harness::{Echo, Log, check};
 use crate::moldudp64::{PacketBuilder, Session};
+use crate::recovery::{Demand, Snapshot, Supply, SupplyError, SupplyItem};
 use crate::transport::FrameError;
 
 const A: LineId = LineId(0);
@@ -29,6 +35,8 @@ struct Bench {
     taken: usize,
     now: u64,
     session: &'static str,
+    demand: Demand,
+    supplied: u64,
 }
 
 impl Bench {
@@ -49,18 +57,68 @@ impl Bench {
             taken: 0,
             now: 1_700_000_000_000_000_000,
             session: "ONE",
+            demand: Demand::default(),
+            supplied: 0,
         }
+    }
+
+    /// What the channel wants now: its holes as (first, count), and the lowest snapshot.
+    fn demand(&mut self) -> (Vec<(u64, u64)>, Option<u64>) {
+        let taken = &mut self.demand;
+        self.channel.tell_demand(|demand| {
+            *taken = *demand;
+            true
+        });
+        let holes = taken.holes().iter().map(|hole| (hole.first, hole.count));
+        (holes.collect(), taken.snapshot_from)
+    }
+
+    /// Gives the channel something, in answer to the demand that it told last.
+    fn supply(&mut self, item: SupplyItem) -> Result<(), SupplyError> {
+        self.demand();
+        self.now += 1;
+        self.supplied += 1;
+        let supply = Supply {
+            epoch: self.demand.epoch,
+            serial: self.supplied,
+            item,
+        };
+        self.channel.supply(self.now, &supply, &mut self.log)
+    }
+
+    fn answer(&mut self, first: u64, last: u64) -> Result<(), SupplyError> {
+        let packet = self.packet(first, last);
+        self.supply(SupplyItem::Answer(packet.into()))
+    }
+
+    fn give_up(&mut self, before: u64) -> &mut Self {
+        assert_eq!(self.supply(SupplyItem::GiveUp { before }), Ok(()));
+        self
+    }
+
+    /// A snapshot of `count` messages that is valid at `sequence`.
+    fn snapshot(&mut self, sequence: u64, count: u16) -> Result<(), SupplyError> {
+        let mut bytes = Vec::new();
+        for number in 0..count {
+            bytes.extend_from_slice(&[0, 4, b'S', 0]);
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        let session = Session::from_name(self.session).unwrap().id();
+        let snapshot = Snapshot::new(session, sequence, bytes.into()).unwrap();
+        self.supply(SupplyItem::Snapshot(snapshot))
     }
 
     /// Lets time pass, a deadline at a time.
     fn pass(&mut self, time: u64) -> &mut Self {
         let until = self.now + time;
-        while let Some(deadline) = self
-            .channel
-            .next_deadline()
-            .filter(|deadline| *deadline <= until)
-        {
-            self.channel.on_time(deadline, &mut self.log);
+        loop {
+            self.demand();
+            let Some(deadline) = self.channel.next_deadline().filter(|due| *due <= until) else {
+                break;
+            };
+            let now = deadline.max(self.now);
+            self.channel.on_time(now, &mut self.log);
+            self.now = now;
         }
         self.now = until;
         self
@@ -126,6 +184,8 @@ impl Bench {
                 (_, Item::Message { sequence, .. }) => {
                     left.push(Left::Messages(*sequence, *sequence))
                 }
+                (Some(Left::InSnapshot(count)), Item::InSnapshot { .. }) => *count += 1,
+                (_, Item::InSnapshot { .. }) => left.push(Left::InSnapshot(1)),
                 (_, event) => left.push(Left::Event(event.clone())),
             }
         }
@@ -141,7 +201,9 @@ impl Bench {
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
     Messages(u64, u64),
+    /// So many messages of a snapshot, those told again on top of it included.
+    InSnapshot(u64),
     Event(Item),
 }
 
-use Left::{Event, Messages};
+use Left::{Event, InSnapshot, Messages};

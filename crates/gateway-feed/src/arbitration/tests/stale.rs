@@ -1,0 +1,34 @@
+//! Lines that fall silent.
+
+use super::*;
+use crate::harness::Item::{Live, Stale};
+
+#[test]
+fn a_line_is_stale_once_and_the_channel_when_all_are() {
+    let mut bench = Bench::with(ChannelConfig {
+        stale_after_ns: 3_000 * MS,
+        ..ChannelConfig::default()
+    });
+    let watch = |bench: &mut Bench, time: u64| {
+        bench.now += time;
+        bench.channel.watch(bench.now, &mut bench.log);
+        bench.left()
+    };
+    assert_eq!(watch(&mut bench, 9_000 * MS), []);
+    bench.data(A, 1, 1).data(B, 1, 1);
+    bench.left();
+    bench.now += 2_000 * MS;
+    bench.heartbeat(A, 2);
+    assert_eq!(watch(&mut bench, 2_000 * MS), []);
+    assert_eq!(watch(&mut bench, 100 * MS), []);
+    assert_eq!((bench.line(A).silences, bench.line(B).silences), (0, 1));
+    assert_eq!(bench.line(B).silent, 1);
+    assert_eq!(watch(&mut bench, 2_000 * MS), [Event(Stale(2))]);
+    assert_eq!(watch(&mut bench, 2_000 * MS), []);
+    let counters = bench.channel.counters().recovery;
+    assert_eq!((counters.stales, counters.state), (1, 4));
+    bench.data(B, 2, 2);
+    assert_eq!(watch(&mut bench, 0), [Messages(2, 2), Event(Live(3))]);
+    assert_eq!((bench.line(A).silent, bench.line(B).silent), (1, 0));
+    assert_eq!(bench.channel.counters().recovery.state, 0);
+}
