@@ -16,7 +16,7 @@
 
 // Version of this interface: the major half changes when programs must be compiled again, the minor half when
 // something is added.
-#define GATEWAY_ABI_VERSION 1
+#define GATEWAY_ABI_VERSION 2
 
 // How a call went. Negative ones are errors; `gateway_last_error` has the words.
 typedef enum gateway_status {
@@ -159,6 +159,10 @@ typedef enum gateway_control_kind {
 // A connection to a gateway. Any number of threads may use it at the same time.
 typedef struct gateway_client gateway_client;
 
+// Reads several queues, each in its own order and in no order between them. Fair: after an event of one queue all others
+// are asked before it is asked again. One thread at a time may use it; which one may change.
+typedef struct gateway_multi_subscriber gateway_multi_subscriber;
+
 // The queues that a gateway had when it was asked.
 typedef struct gateway_queues gateway_queues;
 
@@ -185,28 +189,6 @@ typedef struct gateway_queue {
     // What its records are.
     uint64_t schema_id;
 } gateway_queue;
-
-// How to read a queue. Zeros are the defaults; `struct_bytes` must be `sizeof(gateway_subscribe_options)`, by which
-// the library knows the fields that the program knew when it was compiled.
-typedef struct gateway_subscribe_options {
-    // `sizeof(gateway_subscribe_options)`.
-    uint32_t struct_bytes;
-    // A `gateway_start`.
-    uint32_t start;
-    // Position to start at, of `GATEWAY_START_AT`: slots of the queue since the gateway started.
-    uint64_t start_position;
-    // The gateway's run that `start_position` belongs to, of a `gateway_checkpoint`: in any other run the reader begins
-    // with the oldest record. 0 for the present run.
-    uint64_t start_run;
-    // A `gateway_on_lapped`.
-    uint32_t on_lapped;
-    // A `gateway_wait`.
-    uint32_t wait;
-    // Nanoseconds between two polls, of `GATEWAY_WAIT_SLEEP`; 0 stands for 50,000.
-    uint64_t sleep_ns;
-    // What the reader calls itself in the gateway's metrics and status, up to 31 bytes; null for `unnamed`.
-    const char *name;
-} gateway_subscribe_options;
 
 // What each DBN record begins with.
 typedef struct gateway_record_header {
@@ -557,6 +539,28 @@ typedef struct gateway_event {
     uint64_t successor_epoch;
 } gateway_event;
 
+// How to read a queue. Zeros are the defaults; `struct_bytes` must be `sizeof(gateway_subscribe_options)`, by which
+// the library knows the fields that the program knew when it was compiled.
+typedef struct gateway_subscribe_options {
+    // `sizeof(gateway_subscribe_options)`.
+    uint32_t struct_bytes;
+    // A `gateway_start`.
+    uint32_t start;
+    // Position to start at, of `GATEWAY_START_AT`: slots of the queue since the gateway started.
+    uint64_t start_position;
+    // The gateway's run that `start_position` belongs to, of a `gateway_checkpoint`: in any other run the reader begins
+    // with the oldest record. 0 for the present run.
+    uint64_t start_run;
+    // A `gateway_on_lapped`.
+    uint32_t on_lapped;
+    // A `gateway_wait`.
+    uint32_t wait;
+    // Nanoseconds between two polls, of `GATEWAY_WAIT_SLEEP`; 0 stands for 50,000.
+    uint64_t sleep_ns;
+    // What the reader calls itself in the gateway's metrics and status, up to 31 bytes; null for `unnamed`.
+    const char *name;
+} gateway_subscribe_options;
+
 // Where a reader is, in a form that outlives it: a strategy that keeps it goes on there after a restart of its own, by
 // `start_run` and `start_position` of its options.
 typedef struct gateway_checkpoint {
@@ -666,6 +670,81 @@ void gateway_text_free(struct gateway_text *text);
 
 // Words for a `gateway_closed`.
 const char *gateway_closed_text(uint32_t closed);
+
+// Makes one that reads no queue yet. `wait` is a `gateway_wait`, which counts for all its queues, whatever the options of
+// the subscriptions say; `sleep_ns` the nanoseconds between two polls of `GATEWAY_WAIT_SLEEP`, 0 for 50,000.
+// `*queues` is the result, or null after a failure; end it with `gateway_multi_subscriber_close`.
+//
+// Fails with `GATEWAY_ERROR_ARGUMENT`.
+//
+// What the caller must see to:
+// `queues` may be written, or is null, which is refused.
+enum gateway_status gateway_multi_subscriber_open(uint32_t wait,
+                                                  uint64_t sleep_ns,
+                                                  struct gateway_multi_subscriber **queues);
+
+// Ends it and all its subscriptions; null is nothing.
+//
+// What the caller must see to:
+// `queues` is null or an open one, and nobody uses it, a subscription or a record of it any more.
+void gateway_multi_subscriber_close(struct gateway_multi_subscriber *queues);
+
+// Reads one more queue, whose events come under the number `*queue`: 0 for the first, and so on. The subscription is
+// the multi-subscriber's from then on, and the caller's handle is closed; after a failure it is the caller's still.
+//
+// Fails with `GATEWAY_ERROR_ARGUMENT` where a pointer is null; only `queue` may be.
+//
+// What the caller must see to:
+// `queues` and `subscription` are open and nobody else uses them, `subscription` came from `gateway_client_subscribe`,
+// and `queue` is null or may be written.
+enum gateway_status gateway_multi_subscriber_add(struct gateway_multi_subscriber *queues,
+                                                 struct gateway_subscription *subscription,
+                                                 size_t *queue);
+
+// Takes the next event of any queue, and the queue's number, and returns at once. A queue's end is told once.
+//
+// Returns a `gateway_event_kind`, `GATEWAY_EVENT_EMPTY` where no queue has anything, with `*queue` 0; or a negative
+// `gateway_status`, after which `*queue` and `*event` are unchanged.
+//
+// What the caller must see to:
+// `queues` is an open one that no other thread uses meanwhile, `queue` and `event` may be written; each may be null,
+// which is refused.
+int32_t gateway_multi_subscriber_poll(struct gateway_multi_subscriber *queues,
+                                      size_t *queue,
+                                      struct gateway_event *event);
+
+// Waits for the next event of any queue, no longer than `timeout_ns` nanoseconds, after which it is
+// `GATEWAY_EVENT_EMPTY`.
+//
+// Returns as `gateway_multi_subscriber_poll` does.
+//
+// What the caller must see to:
+// As of `gateway_multi_subscriber_poll`.
+int32_t gateway_multi_subscriber_wait(struct gateway_multi_subscriber *queues,
+                                      uint64_t timeout_ns,
+                                      size_t *queue,
+                                      struct gateway_event *event);
+
+// Whether every queue has ended, and every end was told. Without any queue it is; where `queues` is null, too.
+//
+// What the caller must see to:
+// `queues` is null or an open one that no other thread uses meanwhile.
+bool gateway_multi_subscriber_is_over(const struct gateway_multi_subscriber *queues);
+
+// How many queues there are, ended ones too; 0 where `queues` is null.
+//
+// What the caller must see to:
+// `queues` is null or an open one that no other thread uses meanwhile.
+size_t gateway_multi_subscriber_count(const struct gateway_multi_subscriber *queues);
+
+// The subscription of that number: to ask it for its position, losses or checkpoint, and to re-attach it after its end;
+// null behind the last. It is the multi-subscriber's and must not be closed; the pointer is valid until the next
+// `gateway_multi_subscriber_add` or `_close`.
+//
+// What the caller must see to:
+// `queues` is null or an open one that no other thread uses meanwhile.
+struct gateway_subscription *gateway_multi_subscriber_at(struct gateway_multi_subscriber *queues,
+                                                         size_t queue);
 
 // What went wrong in the last call of this thread that failed, with what to do about it; empty before the first.
 //

@@ -75,6 +75,7 @@ inline void check(gateway_status status) {
 struct Close {
     void operator()(gateway_client *client) const noexcept { gateway_client_close(client); }
     void operator()(gateway_subscription *subscription) const noexcept { gateway_subscription_close(subscription); }
+    void operator()(gateway_multi_subscriber *queues) const noexcept { gateway_multi_subscriber_close(queues); }
     void operator()(gateway_queues *queues) const noexcept { gateway_queues_free(queues); }
     void operator()(gateway_text *text) const noexcept { gateway_text_free(text); }
 };
@@ -304,6 +305,8 @@ class Subscription {
     }
     /// The handle, for what only the C interface has. It stays this object's.
     gateway_subscription *handle() const noexcept { return handle_.get(); }
+    /// Gives the handle away; what this object is asked afterwards fails.
+    gateway_subscription *release() noexcept { return handle_.release(); }
 
     /// The end of a range of events.
     struct Sentinel {};
@@ -383,6 +386,144 @@ class Subscription {
 
     detail::Owned<gateway_subscription> handle_;
     std::optional<Closed> closed_;
+};
+
+/// An event of one of several queues.
+struct QueueEvent {
+    /// The queue's number.
+    std::size_t queue;
+    /// A record in it is valid until the multi-subscriber's next call.
+    Event event;
+};
+
+/// Reads several queues, each in its own order and in no order between them. Fair: after an event of one queue all others
+/// are asked before it is asked again. One thread at a time may use it; which one may change.
+class MultiSubscriber {
+  public:
+    /// Reads no queue yet, and waits as `how` says, whatever the options of the subscriptions say.
+    explicit MultiSubscriber(Wait how = {}) {
+        gateway_multi_subscriber *handle = nullptr;
+        detail::check(gateway_multi_subscriber_open(how.how, static_cast<std::uint64_t>(how.pause.count()), &handle));
+        handle_.reset(handle);
+    }
+
+    /// Reads one more queue; returns the number under which its events come: 0 for the first, and so on.
+    std::size_t add(Subscription subscription) {
+        std::size_t queue = 0;
+        detail::check(gateway_multi_subscriber_add(handle_.get(), subscription.handle(), &queue));
+        // The handle went with it.
+        static_cast<void>(subscription.release());
+        return queue;
+    }
+
+    /// Takes the next event of any queue; nothing where there is none. A queue's end is told once.
+    std::optional<QueueEvent> poll() {
+        std::size_t queue = 0;
+        gateway_event event;
+        const std::int32_t result = gateway_multi_subscriber_poll(handle_.get(), &queue, &event);
+        return took(result, queue, event);
+    }
+
+    /// Waits for the next event of any queue, no longer than `timeout`, after which there is none.
+    std::optional<QueueEvent> wait(std::chrono::nanoseconds timeout) {
+        std::size_t queue = 0;
+        gateway_event event;
+        const auto limit = timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
+        const std::int32_t result = gateway_multi_subscriber_wait(handle_.get(), limit, &queue, &event);
+        return took(result, queue, event);
+    }
+
+    /// Whether every queue has ended, and every end was told. Without any queue it is.
+    bool is_over() const noexcept { return gateway_multi_subscriber_is_over(handle_.get()); }
+    /// How many queues there are, ended ones too.
+    std::size_t size() const noexcept { return gateway_multi_subscriber_count(handle_.get()); }
+
+    /// Subscribes to that queue again, after it closed, as Subscription::reattach does.
+    void reattach(std::size_t queue) { detail::check(gateway_subscription_reattach(at(queue))); }
+    /// Position of the next slot of that queue to be read.
+    std::uint64_t position(std::size_t queue) const noexcept { return gateway_subscription_position(at(queue)); }
+    /// Slots of that queue lost so far.
+    std::uint64_t lost_slots(std::size_t queue) const noexcept { return gateway_subscription_lost_slots(at(queue)); }
+    /// Where this reader is in that queue, to begin there again: Start::resuming.
+    gateway_checkpoint checkpoint(std::size_t queue) const {
+        gateway_checkpoint checkpoint;
+        detail::check(gateway_subscription_checkpoint(at(queue), &checkpoint));
+        return checkpoint;
+    }
+    /// Where it began in that queue when it subscribed or last re-attached, and what was possible.
+    gateway_joined joined(std::size_t queue) const {
+        gateway_joined joined;
+        detail::check(gateway_subscription_joined(at(queue), &joined));
+        return joined;
+    }
+    /// That queue's publisher's signs of life.
+    gateway_health health(std::size_t queue) const {
+        gateway_health health;
+        detail::check(gateway_subscription_health(at(queue), &health));
+        return health;
+    }
+    /// The handle, for what only the C interface has. It stays this object's.
+    gateway_multi_subscriber *handle() const noexcept { return handle_.get(); }
+
+    /// Goes through events; an event's record is valid until the iterator moves on.
+    class Iterator {
+      public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = QueueEvent;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const QueueEvent *;
+        using reference = const QueueEvent &;
+
+        explicit Iterator(MultiSubscriber &queues) : queues_(&queues), found_(queues.next()) {}
+
+        reference operator*() const noexcept { return *found_; }
+        pointer operator->() const noexcept { return &*found_; }
+        Iterator &operator++() {
+            found_ = queues_->next();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        friend bool operator==(const Iterator &iterator, Subscription::Sentinel) noexcept {
+            return !iterator.found_.has_value();
+        }
+        friend bool operator!=(const Iterator &iterator, Subscription::Sentinel end) noexcept {
+            return !(iterator == end);
+        }
+
+      private:
+        MultiSubscriber *queues_;
+        std::optional<QueueEvent> found_;
+    };
+
+    /// Events of all queues, waiting for each, until every queue has ended and every end was told.
+    Iterator begin() { return Iterator(*this); }
+    Subscription::Sentinel end() const noexcept { return {}; }
+
+  private:
+    gateway_subscription *at(std::size_t queue) const noexcept {
+        return gateway_multi_subscriber_at(handle_.get(), queue);
+    }
+
+    static std::optional<QueueEvent> took(std::int32_t result, std::size_t queue, const gateway_event &event) {
+        if (result < 0) {
+            detail::fail(static_cast<gateway_status>(result), gateway_last_error());
+        }
+        if (event.kind == GATEWAY_EVENT_EMPTY) {
+            return std::nullopt;
+        }
+        return QueueEvent{queue, Event(event)};
+    }
+
+    std::optional<QueueEvent> next() {
+        std::optional<QueueEvent> found;
+        while (!found && !is_over()) {
+            found = wait(std::chrono::seconds(1));
+        }
+        return found;
+    }
+
+    detail::Owned<gateway_multi_subscriber> handle_;
 };
 
 /// A queue in a list.

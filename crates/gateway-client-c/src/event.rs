@@ -179,21 +179,27 @@ fn pointer(record: &Record<'_>) -> (gateway_record, gateway_record_type) {
 }
 
 impl gateway_event {
+    /// Nothing new, of no queue.
+    pub(crate) const EMPTY: Self = Self {
+        kind: gateway_event_kind::GATEWAY_EVENT_EMPTY,
+        record_type: gateway_record_type::GATEWAY_RECORD_OTHER,
+        record: gateway_record {
+            other: std::ptr::null(),
+        },
+        record_bytes: 0,
+        closed: 0,
+        position: 0,
+        lost_slots: 0,
+        successor_epoch: 0,
+    };
+
     /// The event of a step of `subscription`.
     #[inline(always)]
     pub(crate) fn new(step: Step, subscription: &Subscription) -> Self {
         use gateway_event_kind as kind;
         let event = Self {
-            kind: kind::GATEWAY_EVENT_EMPTY,
-            record_type: gateway_record_type::GATEWAY_RECORD_OTHER,
-            record: gateway_record {
-                other: std::ptr::null(),
-            },
-            record_bytes: 0,
-            closed: 0,
             position: subscription.position(),
-            lost_slots: 0,
-            successor_epoch: 0,
+            ..Self::EMPTY
         };
         match step {
             Step::Empty => event,

@@ -18,6 +18,7 @@ mod connection;
 mod event;
 #[cfg(test)]
 mod header;
+mod multi;
 mod options;
 mod record;
 mod status;
@@ -25,6 +26,7 @@ mod subscription;
 
 pub use connection::*;
 pub use event::*;
+pub use multi::*;
 pub use options::*;
 pub use record::*;
 pub use status::{gateway_last_error, gateway_status};
@@ -32,7 +34,7 @@ pub use subscription::*;
 
 /// Version of this interface: the major half changes when programs must be compiled again, the minor half when
 /// something is added.
-pub const GATEWAY_ABI_VERSION: u32 = 1;
+pub const GATEWAY_ABI_VERSION: u32 = 2;
 
 /// The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 /// program's and its lower 16 bits at least the program's, everything that the program knows is there.

@@ -74,6 +74,24 @@ pub struct gateway_subscribe_options {
 /// How long a sleep is if nobody says.
 const SLEEP_DEFAULT: Duration = Duration::from_micros(50);
 
+/// The strategy of a `gateway_wait` and its nanoseconds.
+pub(crate) fn wait_strategy(wait: u32, sleep_ns: u64) -> Result<WaitStrategy, Failure> {
+    match (wait, sleep_ns) {
+        (0, _) => Ok(WaitStrategy::Spin),
+        (1, _) => Ok(WaitStrategy::Yield),
+        (2, 0) => Ok(WaitStrategy::Sleep(SLEEP_DEFAULT)),
+        (2, nanoseconds) => Ok(WaitStrategy::Sleep(Duration::from_nanos(nanoseconds))),
+        (3, _) => Ok(WaitStrategy::Block),
+        (other, _) => Err(unknown("wait", other)),
+    }
+}
+
+fn unknown(field: &str, value: u32) -> Failure {
+    Failure::argument(format!(
+        "{field} is {value}, which this library does not know"
+    ))
+}
+
 impl gateway_subscribe_options {
     const DEFAULT: Self = Self {
         struct_bytes: size_of::<Self>() as u32,
@@ -121,31 +139,19 @@ impl gateway_subscribe_options {
     /// # Safety
     /// `name` is null or a zero-terminated text.
     unsafe fn checked(self) -> Result<SubscribeOptions, Failure> {
-        let unknown = |field: &str, value: u32| {
-            Err(Failure::argument(format!(
-                "options.{field} is {value}, which this library does not know"
-            )))
-        };
         let start = match self.start {
             0 => Start::Head,
             1 => Start::Oldest,
             2 => Start::At(self.start_position),
-            other => return unknown("start", other),
+            other => return Err(unknown("options.start", other)),
         };
         let on_lapped = match self.on_lapped {
             0 => OnLapped::Oldest,
             1 => OnLapped::Latest,
             2 => OnLapped::Resync,
-            other => return unknown("on_lapped", other),
+            other => return Err(unknown("options.on_lapped", other)),
         };
-        let wait = match (self.wait, self.sleep_ns) {
-            (0, _) => WaitStrategy::Spin,
-            (1, _) => WaitStrategy::Yield,
-            (2, 0) => WaitStrategy::Sleep(SLEEP_DEFAULT),
-            (2, nanoseconds) => WaitStrategy::Sleep(Duration::from_nanos(nanoseconds)),
-            (3, _) => WaitStrategy::Block,
-            (other, _) => return unknown("wait", other),
-        };
+        let wait = wait_strategy(self.wait, self.sleep_ns)?;
         let mut options = SubscribeOptions {
             start,
             run: (self.start_run != 0).then_some(self.start_run),

@@ -13,7 +13,22 @@ use crate::status::{Failure, gateway_status, guard, guarded};
 
 /// A reader of one queue. One thread at a time may use it; which one may change.
 pub struct gateway_subscription {
-    inner: Subscription,
+    pub(crate) inner: Subscription,
+}
+
+// A subscription that another owns is as good as a handle. (`repr(transparent)` would say so, but cbindgen would then
+// name the Rust type in the header.)
+const _: () = {
+    assert!(std::mem::offset_of!(gateway_subscription, inner) == 0);
+    assert!(size_of::<gateway_subscription>() == size_of::<Subscription>());
+    assert!(align_of::<gateway_subscription>() == align_of::<Subscription>());
+};
+
+impl gateway_subscription {
+    /// A handle of a subscription that somebody else owns.
+    pub(crate) fn borrowed(subscription: &mut Subscription) -> *mut Self {
+        std::ptr::from_mut(subscription).cast()
+    }
 }
 
 /// Signs of life of the worker that publishes a queue.

@@ -110,6 +110,46 @@ static void reading(gateway_client *client) {
     gateway_subscription_close(subscription);
 }
 
+static void reading_several(gateway_client *client) {
+    gateway_multi_subscriber *queues = (gateway_multi_subscriber *)&queues;
+    assert(gateway_multi_subscriber_open(99, 0, &queues) == GATEWAY_ERROR_ARGUMENT && queues == NULL);
+    SAYS("wait is 99");
+    assert(gateway_multi_subscriber_open(GATEWAY_WAIT_SPIN, 0, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_multi_subscriber_open(GATEWAY_WAIT_SLEEP, 0, &queues) == GATEWAY_OK);
+    assert(gateway_multi_subscriber_is_over(queues) && gateway_multi_subscriber_count(queues) == 0);
+    assert(gateway_multi_subscriber_is_over(NULL) && gateway_multi_subscriber_count(NULL) == 0);
+    gateway_event event;
+    size_t queue = 9;
+    assert(gateway_multi_subscriber_poll(queues, &queue, &event) == GATEWAY_EVENT_EMPTY);
+    assert(queue == 0 && event.kind == GATEWAY_EVENT_EMPTY && event.record.mbo == NULL && event.position == 0);
+
+    const gateway_subscribe_options options = {
+        .struct_bytes = sizeof options, .start = GATEWAY_START_OLDEST, .name = "abi"};
+    for (size_t number = 0; number < 2; number++) {
+        gateway_subscription *subscription = NULL;
+        assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_OK);
+        /* After a failure it is the caller's still. */
+        assert(gateway_multi_subscriber_add(NULL, subscription, &queue) == GATEWAY_ERROR_ARGUMENT);
+        assert(gateway_subscription_position(subscription) == 0);
+        assert(gateway_multi_subscriber_add(queues, subscription, number == 0 ? NULL : &queue) == GATEWAY_OK);
+    }
+    assert(queue == 1 && gateway_multi_subscriber_count(queues) == 2);
+    assert(gateway_multi_subscriber_add(queues, NULL, &queue) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_multi_subscriber_poll(NULL, &queue, &event) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_multi_subscriber_poll(queues, NULL, &event) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_multi_subscriber_poll(queues, &queue, NULL) == GATEWAY_ERROR_ARGUMENT);
+    for (size_t number = 0; number < 2; number++) {
+        assert(gateway_multi_subscriber_wait(queues, 1000000000, &queue, &event) == GATEWAY_EVENT_RECORD);
+        assert(queue == number && event.record.mbo->order_id == 42 && event.position == 0);
+        assert(gateway_subscription_position(gateway_multi_subscriber_at(queues, number)) == 1);
+    }
+    assert(gateway_multi_subscriber_wait(queues, 1000000, &queue, &event) == GATEWAY_EVENT_EMPTY && queue == 0);
+    assert(gateway_multi_subscriber_at(queues, 2) == NULL && gateway_multi_subscriber_at(NULL, 0) == NULL);
+    assert(gateway_subscription_reattach(gateway_multi_subscriber_at(queues, 1)) == GATEWAY_OK);
+    assert(!gateway_multi_subscriber_is_over(queues));
+    gateway_multi_subscriber_close(queues);
+}
+
 int main(int argc, char **argv) {
     assert(argc == 2);
     assert(gateway_client_abi_version() == GATEWAY_ABI_VERSION);
@@ -119,10 +159,12 @@ int main(int argc, char **argv) {
     asking(client);
     subscribing(client);
     reading(client);
+    reading_several(client);
     gateway_client_close(client);
     /* Null ends nothing. */
     gateway_client_close(NULL);
     gateway_subscription_close(NULL);
+    gateway_multi_subscriber_close(NULL);
     gateway_queues_free(NULL);
     gateway_text_free(NULL);
     puts("done");

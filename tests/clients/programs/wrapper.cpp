@@ -59,6 +59,31 @@ void ranges(const gateway::Client &client) {
     assert(!subscription.closed() && subscription.health().live);
 }
 
+void several(const gateway::Client &client) {
+    gateway::MultiSubscriber queues(gateway::Wait::yield());
+    assert(queues.is_over() && !queues.poll());
+    for (const auto &start : {gateway::Start::oldest(), gateway::Start::at(1990)}) {
+        gateway::Subscription subscription = client.subscribe("all", {"wrapper", start});
+        const std::size_t queue = queues.add(std::move(subscription));
+        assert(queue + 1 == queues.size());
+    }
+    std::uint64_t next[2] = {queues.position(0), queues.position(1)};
+    assert(next[1] == 1990 && queues.joined(1).head == 2000);
+    std::size_t last = 1;
+    while (const std::optional<gateway::QueueEvent> found = queues.poll()) {
+        // By turns as long as both have something.
+        assert(found->queue != last || next[1 - last] == 2000);
+        last = found->queue;
+        assert(found->event.position() == next[last]++);
+        assert(found->event.mbo()->order_id == 42 + found->event.position());
+    }
+    assert(next[0] == 2000 && next[1] == 2000 && !queues.is_over());
+    assert(queues.checkpoint(0).position == 2000 && queues.lost_slots(1) == 0 && queues.health(1).live);
+    queues.reattach(1);
+    assert(!queues.wait(std::chrono::milliseconds(1)));
+    assert(thrown([&] { queues.reattach(2); }, "`subscription` is null") == GATEWAY_ERROR_ARGUMENT);
+}
+
 // A subscription may move to another thread.
 void threads(const gateway::Client &client) {
     gateway::Subscription subscription = client.subscribe("all", {"wrapper", gateway::Start::oldest()});
@@ -81,6 +106,7 @@ int main(int argc, char **argv) {
     assert(client.status() == "{}" && client.gateway_pid() != 0);
     errors(client);
     ranges(client);
+    several(client);
     threads(client);
     std::puts("done");
     return 0;

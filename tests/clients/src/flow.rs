@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use gateway_client::{Client, ControlKind, Event, Record, Start, SubscribeOptions, WaitStrategy};
+use gateway_client::{
+    Client, ControlKind, Event, Record, Start, SubscribeOptions, Subscription, WaitStrategy,
+};
 use gateway_test_harness::config::{Input, Queue};
 use gateway_test_harness::simulator::{Report, line_arguments};
 use gateway_test_harness::{Binaries, Config, Gateway, Namespace, wait};
@@ -89,12 +91,21 @@ impl Flow {
 
 /// Returns when the queue `all` has the session's end.
 fn await_session_end(socket: &Path) -> Result<()> {
+    read_to_session_end(watch(socket, Start::Oldest)?)
+}
+
+/// Begins to read the queue `all`.
+pub(crate) fn watch(socket: &Path, start: Start) -> Result<Subscription> {
     let options = SubscribeOptions {
-        start: Start::Oldest,
+        start,
         wait: WaitStrategy::Sleep(Duration::from_millis(1)),
-        ..SubscribeOptions::named("await_session_end")
+        ..SubscribeOptions::named("watch")
     };
-    let mut subscription = Client::connect(socket)?.subscribe("all", &options)?;
+    Ok(Client::connect(socket)?.subscribe("all", &options)?)
+}
+
+/// Returns when `subscription` has come to a session's end.
+pub(crate) fn read_to_session_end(mut subscription: Subscription) -> Result<()> {
     wait::until("the session's end", LIMIT, || {
         while let Event::Record(record) = subscription.poll() {
             if let Record::Control(control) = record

@@ -3,6 +3,7 @@
 //! Every language's client runs as a process of its own, as strategies do.
 
 pub mod compilers;
+pub mod conformance;
 pub mod examples;
 pub mod flow;
 pub mod programs;

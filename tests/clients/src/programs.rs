@@ -65,6 +65,20 @@ pub fn rust_example(name: &str) -> Result<PathBuf> {
     Ok(once(&BUILT, build)?.join(name))
 }
 
+/// The conformance script's program in Rust.
+///
+/// # Errors
+/// The compiler's messages.
+pub(crate) fn conformance_in_rust() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || -> Result<PathBuf> {
+        let build = Build::of_this_test()?;
+        build.cargo_build(&["--package", "gateway-test-clients", "--bins"])?;
+        Ok(build.folder.join("conformance"))
+    };
+    Ok(once(&BUILT, build)?.to_owned())
+}
+
 /// What `build` made, the first time that anybody asked in this process.
 pub(crate) fn once(
     cell: &'static OnceLock<Result<PathBuf, String>>,

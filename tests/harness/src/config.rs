@@ -131,6 +131,8 @@ pub struct Config {
     pub hold_timeout_us: u64,
     /// Where metrics are served; empty for nowhere.
     pub metrics_listen: String,
+    /// Further tables of the file, as TOML has them.
+    pub extra: String,
 }
 
 impl Config {
@@ -145,6 +147,7 @@ impl Config {
             // A busy test machine may keep the exchange from its core between two sends.
             hold_timeout_us: 200_000,
             metrics_listen: "127.0.0.1:9464".to_owned(),
+            extra: String::new(),
         }
     }
 
@@ -235,7 +238,7 @@ impl Config {
             )?;
             writeln!(out, "symbols = [{}]", symbols.join(", "))?;
         }
-        Ok(())
+        write!(out, "\n{}", self.extra)
     }
 }
 

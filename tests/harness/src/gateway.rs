@@ -47,9 +47,7 @@ impl Gateway {
         let file = folder.path().join("gateway.toml");
         fs::write(&file, config.to_toml(&folder.path().join("broker.sock")))?;
         let program = binaries.path("gateway");
-        let mut command = namespace.command(&program);
-        command.arg("run").arg("-c").arg(&file);
-        let process = Running::spawn("gateway", &mut command)?;
+        let process = run(namespace, &program, &file)?;
         let metrics = config.metrics_listen.parse().ok();
         Ok(Self {
             process,
@@ -58,6 +56,12 @@ impl Gateway {
             folder,
             metrics,
         })
+    }
+
+    /// Starts it again after its end, with the same file and socket, and waits until it is ready.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.process = run(&self.namespace, &self.program, &self.config_file())?;
+        self.wait_ready()
     }
 
     /// Waits for the log line `ready` and, where metrics are served, for `/readyz` to say so.
@@ -131,4 +135,10 @@ impl Gateway {
         command.arg(subcommand).arg("--socket").arg(self.socket());
         command
     }
+}
+
+fn run(namespace: &Namespace, program: &Path, file: &Path) -> Result<Running> {
+    let mut command = namespace.command(program);
+    command.arg("run").arg("-c").arg(file);
+    Running::spawn("gateway", &mut command)
 }
