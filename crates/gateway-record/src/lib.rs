@@ -251,10 +251,7 @@ impl MboEvent {
         sequence: u64,
     ) -> Self {
         let wide = ts_recv.wrapping_sub(ts_event).cast_signed();
-        let delta = match i32::try_from(wide) {
-            Ok(delta) => delta,
-            Err(_) => saturated(wide),
-        };
+        let delta = wide.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         Self {
             head: head | u64::from(instrument.0) << 32,
             ts_event,
@@ -322,13 +319,6 @@ impl MboEvent {
             self.tail,
         ]
     }
-}
-
-/// A function of its own, so that the usual case stays one branch that always goes the same way: live a delta fits, of
-/// a replayed file none does.
-#[cold]
-const fn saturated(delta: i64) -> i32 {
-    if delta < 0 { i32::MIN } else { i32::MAX }
 }
 
 /// Words of the longest normalised record, the definition.

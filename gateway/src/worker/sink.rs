@@ -45,7 +45,7 @@ pub struct ChannelSink<'a, W> {
 }
 
 impl<W: RecordWriter> ChannelSink<'_, W> {
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, mut queues: u64, words: &[u64]) {
         while queues != 0 {
             let outlet = &mut self.outlets[queues.trailing_zeros() as usize];
@@ -58,12 +58,12 @@ impl<W: RecordWriter> ChannelSink<'_, W> {
 }
 
 impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
-    #[inline]
+    #[inline(always)]
     fn wants(&self, instrument: InstrumentId) -> Outputs {
         self.filter.wants(instrument)
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, output: Output, instrument: InstrumentId, words: &[u64]) {
         self.write(self.filter.queues(output, instrument, words), words);
     }
