@@ -369,6 +369,15 @@ impl Decoder for ItchDecoder {
         }
     }
 
+    #[inline(always)]
+    fn prefetch_next(&self, message: &[u8]) {
+        if let Some(orders) = &self.orders {
+            for reference in shape::order_references(message) {
+                orders.prefetch_next(reference);
+            }
+        }
+    }
+
     fn counters(&self) -> &DecoderCounters {
         &self.counters
     }

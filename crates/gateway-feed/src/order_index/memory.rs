@@ -83,7 +83,12 @@ impl Buckets {
 
     #[inline(always)]
     pub(super) fn prefetch(&self, reference: u64) {
-        let bucket: *const Bucket = self.get(self.home(reference));
+        self.prefetch_bucket(self.home(reference));
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch_bucket(&self, bucket: usize) {
+        let bucket: *const Bucket = self.get(bucket);
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch of an address changes nothing that a program can see.
         unsafe {

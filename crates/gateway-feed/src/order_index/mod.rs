@@ -140,6 +140,17 @@ impl OrderIndex {
         self.buckets.prefetch(reference);
     }
 
+    /// Asks the processor to fetch what an operation on `reference` may look at second. It looks at what
+    /// [`prefetch`](Self::prefetch) fetched: to be called once that had time to arrive.
+    #[inline(always)]
+    pub fn prefetch_next(&self, reference: u64) {
+        let home = self.buckets.home(reference);
+        let bucket = self.buckets.get(home);
+        // Computed rather than branched on: how full a bucket is is chance.
+        let goes_on = (bucket.passed != 0) | bucket.vacant().is_none();
+        self.buckets.prefetch_bucket(home ^ usize::from(goes_on));
+    }
+
     /// The order of that reference.
     #[must_use]
     #[inline]
@@ -149,16 +160,16 @@ impl OrderIndex {
     }
 
     /// Remembers an order.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, reference: u64, order: RestingOrder) -> Insertion {
         let home = self.buckets.home(reference);
         let first = self.buckets.get_mut(home);
         first.renew(self.generation);
         // Most often the bucket has a place, and no order went on from it, so none of this reference is elsewhere.
-        if first.passed == 0
-            && first.find(reference).is_none()
-            && self.live < self.orders_max
-            && let Some(place) = first.vacant()
+        let known = first.find(reference).is_some();
+        let elsewhere = (first.passed != 0) | known | (self.live >= self.orders_max);
+        if let Some(place) = first.vacant()
+            && !elsewhere
         {
             first.put(place, reference, order);
             self.live += 1;
@@ -168,6 +179,7 @@ impl OrderIndex {
     }
 
     /// Looks along the whole way for an order of that reference, and for the first place that is vacant.
+    #[inline(never)]
     fn insert_far(&mut self, home: usize, reference: u64, order: RestingOrder) -> Insertion {
         let mut found = None;
         let mut searching = true;
@@ -202,7 +214,7 @@ impl OrderIndex {
 
     /// Takes `size` off the order of that reference and forgets it where nothing is left. Returns the order as it was
     /// before.
-    #[inline]
+    #[inline(always)]
     pub fn reduce(&mut self, reference: u64, size: u32) -> Option<RestingOrder> {
         let position = self.find(reference)?;
         let bucket = self.buckets.get_mut(position.bucket());
@@ -239,7 +251,23 @@ impl OrderIndex {
     #[inline(always)]
     fn find(&self, reference: u64) -> Option<Position> {
         let home = self.buckets.home(reference);
-        for probe in 0..PROBES_MAX {
+        let bucket = self.buckets.get(home);
+        let current = bucket.generation == self.generation;
+        match bucket.find(reference) {
+            Some(place) if current => Some(Position {
+                home,
+                probe: 0,
+                place,
+            }),
+            _ if current && bucket.passed != 0 => self.find_far(home, reference),
+            _ => None,
+        }
+    }
+
+    /// Looks for an order that found its home full.
+    #[inline(never)]
+    fn find_far(&self, home: usize, reference: u64) -> Option<Position> {
+        for probe in 1..PROBES_MAX {
             let bucket = self.buckets.get(home ^ probe);
             if bucket.generation != self.generation {
                 return None;
