@@ -135,9 +135,18 @@ fn page(status: &Status) -> String {
         ));
     }
     for reader in &status.readers {
+        let last_poll = reader
+            .last_poll_age_s
+            .map_or_else(|| "never".to_owned(), |age| format!("{age:.1} s ago"));
         lines.push(format!(
-            "reader {}  pid {}  queue {}  lag {}  lost {}",
-            reader.name, reader.pid, reader.queue, reader.lag, reader.lost
+            "reader {}  pid {}  uid {}  queue {}  lag {}  lost {}  overruns {}  last poll {last_poll}",
+            reader.name,
+            reader.pid,
+            reader.uid,
+            reader.queue,
+            reader.lag,
+            reader.lost,
+            reader.overruns
         ));
     }
     for what in &status.reloads.waiting {

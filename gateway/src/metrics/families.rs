@@ -379,10 +379,13 @@ fn queues(page: &mut Page, status: &Status) {
     }
     for reader in &status.readers {
         // A process may have several readers of one name: their number tells them apart.
-        let (pid, id) = (reader.pid.to_string(), reader.id.to_string());
+        // There are at most `max_clients` of them.
+        let [pid, uid, id] = [u64::from(reader.pid), u64::from(reader.uid), reader.id]
+            .map(|number| number.to_string());
         let labels = [
             ("consumer", reader.name.as_str()),
             ("pid", pid.as_str()),
+            ("uid", uid.as_str()),
             ("queue", reader.queue.as_str()),
             ("subscription", id.as_str()),
         ];
@@ -405,6 +408,14 @@ fn queues(page: &mut Page, status: &Status) {
             &labels,
             reader.overruns,
         );
+        if let Some(age) = reader.last_poll_age_s {
+            page.gauge(
+                "consumer_last_poll_age_seconds",
+                "Time since the reader's last poll, as the reader says.",
+                &labels,
+                age,
+            );
+        }
     }
 }
 
@@ -527,6 +538,8 @@ mod tests {
                 .map(|id| ReaderStatus {
                     id,
                     name: "a\"b\n".into(),
+                    uid: 1_001,
+                    last_poll_age_s: Some(0.25),
                     ..ReaderStatus::default()
                 })
                 .into(),
@@ -541,6 +554,7 @@ mod tests {
             "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",le=\"0.0000002\"} 1\n",
             "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
             "consumer=\"a\\\"b\\n\"",
+            "gateway_consumer_last_poll_age_seconds{consumer=\"a\\\"b\\n\",pid=\"0\",uid=\"1001\",queue=\"\",subscription=\"1\"} 0.25\n",
             "# TYPE gateway_rx_packets_total counter\n",
             "# TYPE gateway_line_skew_seconds summary\n",
             "gateway_line_skew_seconds_sum{feed=\"\",channel=\"itch\",line=\"B\"} 0.0000025\n",

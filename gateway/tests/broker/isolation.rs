@@ -101,7 +101,7 @@ fn nobody_can_write_to_a_queue() {
     gateway.stop();
 }
 
-fn receive_descriptors(socket: &OwnedFd) -> Vec<OwnedFd> {
+pub(crate) fn receive_descriptors(socket: &OwnedFd) -> Vec<OwnedFd> {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage};
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -10,6 +10,7 @@ mod joining;
 mod multi;
 mod rig;
 mod rotation;
+mod siege;
 mod socket;
 #[path = "../common/users.rs"]
 mod users;
