@@ -59,6 +59,9 @@ fn page(status: &Status) -> String {
             interface.state,
             interface.queues.len()
         ));
+        if let Some(cause) = &interface.waiting_for {
+            lines.push(format!("  not opened yet: {cause}"));
+        }
         for step in &interface.steps {
             lines.push(format!("  not {}: {}", step.tier, step.reason));
         }

@@ -1,5 +1,7 @@
 //! What a provider has seen: plain integers, written by the worker that polls it.
 
+use std::ops::Add;
+
 use gateway_wire::shared::Verdict;
 
 /// Counts since the provider was opened. `packets` plus every "not handed out" field is what reached the provider.
@@ -50,4 +52,46 @@ pub struct KernelDrops {
     pub rx_invalid_descs: u64,
     /// Socket tier: dropped because the receive buffer was full, summed over the provider's sockets.
     pub socket_buffer_full: u64,
+}
+
+impl Add for IngestCounters {
+    type Output = Self;
+
+    /// What two providers have counted that took each other's place.
+    fn add(self, other: Self) -> Self {
+        let mut rejected = self.rejected;
+        for (count, more) in rejected.iter_mut().zip(other.rejected) {
+            *count += more;
+        }
+        Self {
+            packets: self.packets + other.packets,
+            bytes: self.bytes + other.bytes,
+            rejected,
+            unknown_stream: self.unknown_stream + other.unknown_stream,
+            source_filtered: self.source_filtered + other.source_filtered,
+            oversized: self.oversized + other.oversized,
+            bad_descriptors: self.bad_descriptors + other.bad_descriptors,
+            header_checksum_dropped: self.header_checksum_dropped + other.header_checksum_dropped,
+            checksum_dropped: self.checksum_dropped + other.checksum_dropped,
+            checksum_wrong: self.checksum_wrong + other.checksum_wrong,
+            checksum_absent: self.checksum_absent + other.checksum_absent,
+            kicks: self.kicks + other.kicks,
+            kicks_refused: self.kicks_refused + other.kicks_refused,
+            empty_polls: self.empty_polls + other.empty_polls,
+        }
+    }
+}
+
+impl Add for KernelDrops {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            rx_dropped: self.rx_dropped + other.rx_dropped,
+            rx_ring_full: self.rx_ring_full + other.rx_ring_full,
+            fill_ring_empty: self.fill_ring_empty + other.fill_ring_empty,
+            rx_invalid_descs: self.rx_invalid_descs + other.rx_invalid_descs,
+            socket_buffer_full: self.socket_buffer_full + other.socket_buffer_full,
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub enum IngestError {
     },
     /// The interface went away or was taken down for good while in use.
     #[error(
-        "interface `{name}` is gone ({cause}); the gateway must be restarted, or the interface re-created"
+        "interface `{name}` is gone ({cause}); a running gateway opens it again as soon as there is one of this name"
     )]
     InterfaceGone {
         /// The interface.

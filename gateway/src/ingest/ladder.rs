@@ -186,6 +186,17 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
     Err(refused_privilege.unwrap_or_else(|| no_tier(request, steps)))
 }
 
+/// How many providers the interface with this index may have at any tier: one for each receive queue to be polled.
+#[must_use]
+pub fn providers_max(request: &InterfaceRequest, interface_index: u32) -> usize {
+    match &request.queues {
+        _ if request.mode == Mode::Exactly(Tier::Socket) => 1,
+        Queues::Only(queues) => queues.len(),
+        Queues::All => netdev::receive_queues(&request.name, interface_index)
+            .map_or(1, |active| active as usize),
+    }
+}
+
 /// What lasts from one AF_XDP tier to the next.
 struct Walk<'a> {
     request: &'a InterfaceRequest,

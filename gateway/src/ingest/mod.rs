@@ -38,6 +38,7 @@ mod steer;
 mod stream;
 mod tier;
 mod verdicts;
+mod watch;
 mod xsk;
 
 pub use af_xdp::AfXdpIngest;
@@ -57,6 +58,7 @@ pub use socket::SocketIngest;
 pub use stream::{Lookup, Stream, StreamId, StreamTable};
 pub use tier::{Step, Tier};
 pub use verdicts::{VerdictCounts, VerdictReader};
+pub use watch::LinkWatch;
 
 /// The most payloads one [`Ingest::poll`] hands out: larger batches add latency to the packets at their end, smaller
 /// ones pay the ring's and the system call's fixed cost more often.

@@ -159,6 +159,52 @@ fn link(index: u32) -> io::Result<Vec<u8>> {
     Request::new(libc::RTM_GETLINK, &header).ask(libc::NETLINK_ROUTE)
 }
 
+/// Where a link stands, as rtnetlink tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkFacts {
+    /// Its index: another one means another device, whatever its name.
+    pub index: u32,
+    /// Whether it is administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Whether the driver says that the medium is there (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// The bond, bridge or failover device that it belongs to.
+    pub master: Option<u32>,
+}
+
+impl LinkFacts {
+    /// Those of the interface of this name, in the calling thread's network namespace; `None` where there is none.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::parse(&link(index(name)?).ok()?)
+    }
+
+    /// Those of the interface of this index, under whatever name.
+    #[must_use]
+    pub fn of_index(index: u32) -> Option<Self> {
+        Self::parse(&link(index).ok()?)
+    }
+
+    /// Reads `struct ifinfomsg` and the attributes behind it.
+    fn parse(answer: &[u8]) -> Option<Self> {
+        let number = |at: usize| {
+            let bytes = answer.get(at..at + 4)?.first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes))
+        };
+        let flags = number(8)?;
+        let master = attribute(answer.get(IFINFO_BYTES..)?, libc::IFLA_MASTER)
+            .and_then(|value| value.first_chunk().copied())
+            .map(u32::from_ne_bytes)
+            .filter(|&index| index != 0);
+        Some(Self {
+            index: number(4)?,
+            up: flags & libc::IFF_UP as u32 != 0,
+            carrier: flags & libc::IFF_LOWER_UP as u32 != 0,
+            master,
+        })
+    }
+}
+
 /// Whether the interface is administratively up.
 ///
 /// # Errors
@@ -323,6 +369,32 @@ mod tests {
                     "cut after {length} bytes"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_links_facts_are_read_from_the_kernels_answer() {
+        let mut answer = vec![0; 16];
+        answer[4..8].copy_from_slice(&7_u32.to_ne_bytes());
+        let flags = (libc::IFF_UP | libc::IFF_LOWER_UP) as u32;
+        answer[8..12].copy_from_slice(&flags.to_ne_bytes());
+        let alone = LinkFacts {
+            index: 7,
+            up: true,
+            carrier: true,
+            master: None,
+        };
+        assert_eq!(LinkFacts::parse(&answer), Some(alone));
+        answer.extend(8_u16.to_ne_bytes());
+        answer.extend(libc::IFLA_MASTER.to_ne_bytes());
+        answer.extend(3_u32.to_ne_bytes());
+        let enslaved = LinkFacts {
+            master: Some(3),
+            ..alone
+        };
+        assert_eq!(LinkFacts::parse(&answer), Some(enslaved));
+        for length in 0..16 {
+            assert_eq!(LinkFacts::parse(&answer[..length]), None, "{length} bytes");
         }
     }
 

@@ -16,6 +16,30 @@ pub enum Provider {
     Socket(SocketIngest),
     /// A capture file.
     Pcap(PcapIngest),
+    /// Nothing: the interface is gone or down, or has fewer receive queues than it had.
+    Unplugged(Unplugged),
+}
+
+/// A provider that never has packets: what holds the place of an interface that is not there.
+#[derive(Debug, Default)]
+pub struct Unplugged(IngestCounters);
+
+impl Ingest for Unplugged {
+    fn poll<V: FnMut(Datagram<'_>)>(&mut self, _: &mut V) -> Result<usize, IngestError> {
+        Ok(0)
+    }
+
+    fn counters(&self) -> &IngestCounters {
+        &self.0
+    }
+
+    fn tier(&self) -> Tier {
+        Tier::Socket
+    }
+
+    fn finished(&self) -> bool {
+        false
+    }
 }
 
 macro_rules! each {
@@ -24,18 +48,31 @@ macro_rules! each {
             Provider::AfXdp($provider) => $call,
             Provider::Socket($provider) => $call,
             Provider::Pcap($provider) => $call,
+            Provider::Unplugged($provider) => $call,
         }
     };
 }
 
 impl Provider {
+    /// One that never has packets.
+    #[must_use]
+    pub fn unplugged() -> Self {
+        Self::Unplugged(Unplugged::default())
+    }
+
+    /// Whether packets may come from it.
+    #[must_use]
+    pub const fn is_plugged(&self) -> bool {
+        !matches!(self, Self::Unplugged(_))
+    }
+
     /// Reads what the kernel dropped on the way to this provider, from another thread. Nothing for a capture file.
     #[must_use]
     pub fn drop_reader(&self) -> Option<super::KernelDropReader> {
         match self {
             Provider::AfXdp(provider) => Some(provider.drop_reader()),
             Provider::Socket(provider) => Some(provider.drop_reader()),
-            Provider::Pcap(_) => None,
+            Provider::Pcap(_) | Provider::Unplugged(_) => None,
         }
     }
 
@@ -44,7 +81,7 @@ impl Provider {
     pub fn queue(&self) -> Option<u32> {
         match self {
             Provider::AfXdp(provider) => Some(provider.queue()),
-            Provider::Socket(_) | Provider::Pcap(_) => None,
+            Provider::Socket(_) | Provider::Pcap(_) | Provider::Unplugged(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the XDP program counted.
 
 use std::fmt;
+use std::ops::Add;
 use std::sync::Arc;
 
 use aya::maps::{MapData, MapError, PerCpuArray};
@@ -27,6 +28,18 @@ impl VerdictCounts {
     #[must_use]
     pub fn frames(&self) -> u64 {
         Verdict::ALL.iter().map(|verdict| self.get(*verdict)).sum()
+    }
+}
+
+impl Add for VerdictCounts {
+    type Output = Self;
+
+    /// What two programs have counted that took each other's place.
+    fn add(mut self, other: Self) -> Self {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+        self
     }
 }
 

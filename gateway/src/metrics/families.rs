@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::histogram::Snapshot;
 use super::page::Page;
+use crate::service::LinkState;
 use crate::service::status::{ChannelStatus, InterfaceStatus, LineStatus, Status};
 
 /// Every value that `gateway_xdp_mode` can have.
@@ -99,6 +100,20 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
         1.0,
     );
     if interface.tier != "capture" {
+        for state in LinkState::ALL {
+            page.gauge(
+                "link_state",
+                "1 for the state that the interface is in, 0 for the others: absent, down, attaching, live, degraded.",
+                &[name, ("state", state.name())],
+                f64::from(u8::from(state.name() == interface.state)),
+            );
+        }
+        page.counter(
+            "link_reopened_total",
+            "How many times the interface was opened again: the device was made anew, its sockets failed, or a better tier was tried.",
+            &[name],
+            interface.reopened,
+        );
         page.counter(
             "group_rejoins_total",
             "How many times the interface's groups were joined again after the kernel had dropped the memberships.",

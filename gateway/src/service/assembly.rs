@@ -1,7 +1,6 @@
 //! From a configuration to workers that are ready to start.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 
 use gateway_feed::arbitration::{ArbiterConfig, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
@@ -13,11 +12,12 @@ use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueH
 use tracing::{info, warn};
 
 use super::error::ServiceError;
-use super::inputs::{InputSeat, InterfaceState};
+use super::inputs::{InputSeat, InterfaceState, Plugged};
+use super::ports::Fitted;
 use super::state::Seat;
 use crate::config::Config;
 use crate::config::model::{self, Feed, Input, Records};
-use crate::ingest::ladder::{self, Opened};
+use crate::ingest::ladder;
 use crate::ingest::{InterfaceRequest, PcapIngest, Provider, Stream, Tier, UdpChecksum, netdev};
 use crate::worker::feed::FeedChannel;
 use crate::worker::filter::{Filter, Want};
@@ -31,8 +31,8 @@ const SCHEMA_VERSION: u32 = 3;
 pub(super) struct Assembly {
     pub(super) plans: Vec<Plan>,
     pub(super) interfaces: Vec<InterfaceState>,
-    /// What must stay alive while packets come, by interface, with what to ask of it.
-    pub(super) opened: Vec<(InterfaceRequest, Opened)>,
+    /// What must stay alive while packets come.
+    pub(super) fitted: Vec<Fitted>,
     pub(super) channels: Vec<Seat>,
     pub(super) queues: Vec<(Seat, QueueHandle)>,
 }
@@ -54,7 +54,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
     let (queues, queue_bits) = queues(config, &mut plans)?;
     let channels = channels(config, &queue_bits, &mut plans)?;
     let mut interfaces = Vec::new();
-    let mut opened = Vec::new();
+    let mut fitted = Vec::new();
     for (worker, plan) in plans.iter_mut().enumerate() {
         for input in &config.workers[worker].inputs {
             let (streams, routes) = streams(config, *input, &channels);
@@ -63,10 +63,17 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
                     let request = request(&config.interfaces[index], streams);
                     let mut open = ladder::open(&request)?;
                     let providers = std::mem::take(&mut open.providers);
-                    let mut state = interface_state(&request, &open);
-                    seat(&mut state, providers, &routes, worker, plan);
+                    let driver = netdev::driver(&request.name).unwrap_or_default();
+                    let mut state = InterfaceState::opened(&request.name, &open, driver);
+                    let places = ladder::providers_max(&request, open.interface_index);
+                    seat(&mut state, providers, places, &routes, worker, plan);
+                    fitted.push(Fitted {
+                        request,
+                        opened: open,
+                        interface: interfaces.len(),
+                        worker,
+                    });
                     interfaces.push(state);
-                    opened.push((request, open));
                 }
                 Input::Capture(index) => {
                     let capture = &config.captures[index];
@@ -78,7 +85,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
                     )?;
                     let mut state = InterfaceState::new(&capture.name, Tier::Capture);
                     let providers = vec![Provider::Pcap(provider)];
-                    seat(&mut state, providers, &routes, worker, plan);
+                    seat(&mut state, providers, 1, &routes, worker, plan);
                     info!(capture = state.name, file = %capture.file.display(), "capture open");
                     interfaces.push(state);
                 }
@@ -88,44 +95,36 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
     Ok(Assembly {
         plans,
         interfaces,
-        opened,
+        fitted,
         channels,
         queues,
     })
 }
 
-/// Gives an input's providers to its worker and remembers where they are.
+/// Gives an input's providers to its worker and remembers where they are. There are as many `places` as it may ever
+/// have providers: the worker's inputs are made once.
 fn seat(
     state: &mut InterfaceState,
     providers: Vec<Provider>,
+    places: usize,
     routes: &[Route],
     worker: usize,
     plan: &mut Plan,
 ) {
-    for provider in providers {
-        state.inputs.push(InputSeat {
-            seat: Seat {
-                worker,
-                index: plan.inputs.len(),
-            },
-            queue: provider.queue(),
-            huge_pages: provider.huge_pages(),
-            drops: provider.drop_reader(),
-            over: AtomicBool::new(false),
-        });
+    let places = places.max(providers.len());
+    let none = std::iter::repeat_with(Provider::unplugged);
+    for provider in providers.into_iter().chain(none).take(places) {
+        let seat = Seat {
+            worker,
+            index: plan.inputs.len(),
+        };
+        let plugged = provider.is_plugged().then(|| Plugged::of(&provider));
+        state.inputs.push(InputSeat::new(seat, plugged));
         plan.inputs.push(WorkerInput {
             provider,
             routes: routes.to_vec(),
         });
     }
-}
-
-fn interface_state(request: &InterfaceRequest, open: &Opened) -> InterfaceState {
-    let mut state = InterfaceState::new(&request.name, open.tier);
-    state.steps.clone_from(&open.steps);
-    state.driver = netdev::driver(&request.name).unwrap_or_default();
-    state.verdicts = open.program.as_ref().map(|p| p.verdict_reader());
-    state
 }
 
 fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceRequest {

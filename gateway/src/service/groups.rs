@@ -6,7 +6,8 @@ use tracing::{info, warn};
 
 use super::error::ServiceError;
 use super::inputs::InterfaceState;
-use crate::ingest::{IngestError, InterfaceRequest, JoinedGroups, Joins, Opened, Standing};
+use super::ports::Fitted;
+use crate::ingest::{IngestError, JoinedGroups, Joins, Standing};
 
 /// How long after the kernel has refused to join again it is asked the next time.
 const RETRY: Duration = Duration::from_secs(1);
@@ -31,24 +32,30 @@ impl Groups {
     /// # Errors
     /// The kernel refuses a group.
     pub(super) fn join(
-        opened: &[(InterfaceRequest, Opened)],
+        fitted: &[Fitted],
         interfaces: &[InterfaceState],
     ) -> Result<Self, ServiceError> {
-        let mut all = Vec::new();
-        for (request, open) in opened {
-            let joins = open.join(request)?;
-            let named = |interface: &InterfaceState| interface.name == request.name;
-            let Some(interface) = interfaces.iter().position(named) else {
-                continue;
-            };
-            interfaces[interface].membership.set_joined(true);
-            all.push(Held {
-                joins,
-                interface,
-                retry: None,
-            });
+        let mut all = Self(Vec::new());
+        for port in fitted {
+            let joins = port.opened.join(&port.request)?;
+            interfaces[port.interface].membership.set_joined(true);
+            all.add(joins, port.interface);
         }
-        Ok(Self(all))
+        Ok(all)
+    }
+
+    /// Looks after these, too: those of an interface that was opened again.
+    pub(super) fn add(&mut self, joins: Joins, interface: usize) {
+        self.0.push(Held {
+            joins,
+            interface,
+            retry: None,
+        });
+    }
+
+    /// Leaves the groups of an interface, by its index among the service's.
+    pub(super) fn leave(&mut self, interface: usize) {
+        self.0.retain(|held| held.interface != interface);
     }
 
     /// Looks whether all groups are still joined, joins again those that are not, and leaves those of interfaces that
@@ -96,7 +103,7 @@ impl Held {
             Standing::InterfaceGone if news => warn!(
                 interface = on,
                 groups,
-                "the interface is gone, and its memberships with it; they are joined again once there is one of this name"
+                "the memberships went with their interface; they are joined again once there is one of this name"
             ),
             Standing::InterfaceGone => {}
             Standing::Refused(cause) => self.refused(&cause, news),

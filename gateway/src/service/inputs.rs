@@ -1,9 +1,13 @@
 //! Interfaces and captures as the control plane knows them.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::ports::LinkState;
 use super::state::Seat;
-use crate::ingest::{KernelDropReader, Step, Tier, VerdictReader};
+use crate::ingest::{
+    KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts, VerdictReader,
+};
 
 /// An input's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,27 +18,120 @@ pub(crate) enum InputState {
     Failed = 2,
 }
 
-/// One provider as the control plane knows it.
+/// What holds an input's place at this moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plugged {
+    pub(crate) queue: Option<u32>,
+    pub(crate) huge_pages: bool,
+    drops: Option<KernelDropReader>,
+}
+
+impl Plugged {
+    pub(crate) fn of(provider: &Provider) -> Self {
+        Self {
+            queue: provider.queue(),
+            huge_pages: provider.huge_pages(),
+            drops: provider.drop_reader(),
+        }
+    }
+
+    fn drops(&self) -> Option<KernelDrops> {
+        self.drops.as_ref()?.read().ok().flatten()
+    }
+}
+
+/// A place among a worker's inputs, and what is in it.
 #[derive(Debug)]
 pub(crate) struct InputSeat {
     pub(crate) seat: Seat,
-    pub(crate) queue: Option<u32>,
-    pub(crate) huge_pages: bool,
-    pub(crate) drops: Option<KernelDropReader>,
+    /// What is in it, or was last.
+    plugged: Mutex<Option<Plugged>>,
+    /// Whether it is empty: its interface is not there, or has fewer receive queues than it may have.
+    empty: AtomicBool,
+    /// What the kernel dropped on the way to those that were in it before.
+    drops_before: Mutex<KernelDrops>,
     /// Whether its worker polls it no more.
-    pub(crate) over: AtomicBool,
+    over: AtomicBool,
 }
 
-#[cfg(test)]
 impl InputSeat {
-    /// An input that runs, of which nothing else is known.
-    pub(crate) fn for_test(seat: Seat) -> Self {
+    pub(crate) fn new(seat: Seat, plugged: Option<Plugged>) -> Self {
         Self {
             seat,
-            queue: None,
-            huge_pages: false,
-            drops: None,
+            empty: AtomicBool::new(plugged.is_none()),
+            plugged: Mutex::new(plugged),
+            drops_before: Mutex::default(),
             over: AtomicBool::new(false),
+        }
+    }
+
+    /// What is in it, or was last; `None` where there never was anything.
+    pub(crate) fn plugged(&self) -> Option<Plugged> {
+        locked(&self.plugged).clone()
+    }
+
+    pub(crate) fn is_plugged(&self) -> bool {
+        // Relaxed: read by the thread that writes it.
+        !self.empty.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn plug(&self, plugged: Plugged) {
+        *locked(&self.plugged) = Some(plugged);
+        self.empty.store(false, Ordering::Relaxed);
+    }
+
+    fn unplug(&self) {
+        let mut plugged = locked(&self.plugged);
+        if let Some(plugged) = &mut *plugged {
+            let drops = plugged.drops().unwrap_or_default();
+            // Read no more: it is part of what was before.
+            plugged.drops = None;
+            let mut before = locked(&self.drops_before);
+            *before = *before + drops;
+        }
+        self.empty.store(true, Ordering::Relaxed);
+    }
+
+    /// What the kernel dropped on the way to it since the start; `None` for a capture.
+    pub(crate) fn drops(&self) -> Option<KernelDrops> {
+        let before = *locked(&self.drops_before);
+        let now = locked(&self.plugged).as_ref().and_then(Plugged::drops);
+        match now {
+            Some(now) => Some(before + now),
+            None => (before != KernelDrops::default()).then_some(before),
+        }
+    }
+
+    fn receives(&self) -> bool {
+        // Relaxed: read by the thread that writes it.
+        !self.over.load(Ordering::Relaxed) && self.is_plugged()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How an interface is open, or was last.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) tier: Tier,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) driver: String,
+    verdicts: Option<VerdictReader>,
+    /// Frames by verdict of the programs before the present one.
+    verdicts_before: Option<VerdictCounts>,
+    /// Why it is not open.
+    pub(crate) waiting_for: Option<String>,
+}
+
+impl Way {
+    /// Frames by verdict since the start; `None` where there was never a program.
+    pub(crate) fn verdicts(&self) -> Option<VerdictCounts> {
+        let now = self.verdicts.as_ref().and_then(|reader| reader.read().ok());
+        match (now, self.verdicts_before) {
+            (Some(now), Some(before)) => Some(now + before),
+            (one, other) => one.or(other),
         }
     }
 }
@@ -43,27 +140,100 @@ impl InputSeat {
 #[derive(Debug)]
 pub(crate) struct InterfaceState {
     pub(crate) name: String,
-    pub(crate) tier: Tier,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) driver: String,
+    way: Mutex<Way>,
     pub(crate) inputs: Vec<InputSeat>,
-    pub(crate) verdicts: Option<VerdictReader>,
     pub(crate) membership: MembershipState,
+    /// Of a capture: an [`InputState`].
     state: AtomicU8,
+    /// Of an interface: a [`LinkState`].
+    link: AtomicU8,
+    reopened: AtomicU64,
 }
 
 impl InterfaceState {
     pub(crate) fn new(name: &str, tier: Tier) -> Self {
         Self {
             name: name.to_owned(),
-            tier,
-            steps: Vec::new(),
-            driver: String::new(),
+            way: Mutex::new(Way {
+                tier,
+                steps: Vec::new(),
+                driver: String::new(),
+                verdicts: None,
+                verdicts_before: None,
+                waiting_for: None,
+            }),
             inputs: Vec::new(),
-            verdicts: None,
             membership: MembershipState::of(tier),
             state: AtomicU8::new(InputState::Running as u8),
+            link: AtomicU8::new(LinkState::Live as u8),
+            reopened: AtomicU64::new(0),
         }
+    }
+
+    /// One that was just opened.
+    pub(crate) fn opened(name: &str, opened: &Opened, driver: String) -> Self {
+        let state = Self::new(name, opened.tier);
+        state.set_way(opened, driver);
+        state
+    }
+
+    fn set_way(&self, opened: &Opened, driver: String) {
+        let mut way = locked(&self.way);
+        way.tier = opened.tier;
+        way.steps.clone_from(&opened.steps);
+        way.driver = driver;
+        way.verdicts = opened.program.as_ref().map(|p| p.verdict_reader());
+        way.waiting_for = None;
+    }
+
+    /// Takes note that it is open again.
+    pub(super) fn open(&self, opened: &Opened, driver: String) {
+        self.set_way(opened, driver);
+        self.reopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes note that its program is about to go.
+    pub(super) fn close(&self) {
+        let mut way = locked(&self.way);
+        way.verdicts_before = way.verdicts();
+        way.verdicts = None;
+    }
+
+    pub(super) fn set_waiting_for(&self, cause: &str) {
+        locked(&self.way).waiting_for = Some(cause.to_owned());
+    }
+
+    /// How it is open, or was last.
+    pub(crate) fn way(&self) -> Way {
+        locked(&self.way).clone()
+    }
+
+    /// How often it was opened again.
+    pub(crate) fn reopened(&self) -> u64 {
+        self.reopened.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that the worker has given back what was in the place of that index.
+    pub(super) fn unplug(&self, input: usize) {
+        if let Some(seat) = self.inputs.iter().find(|seat| seat.seat.index == input) {
+            seat.unplug();
+        }
+    }
+
+    pub(super) fn set_link(&self, link: LinkState) {
+        // Relaxed: as `set_state`.
+        self.link.store(link as u8, Ordering::Relaxed);
+    }
+
+    /// How the link stands; a capture's is always live.
+    pub(crate) fn link(&self) -> LinkState {
+        let number = usize::from(self.link.load(Ordering::Relaxed));
+        LinkState::ALL.get(number).copied().unwrap_or_default()
+    }
+
+    /// Whether it is a capture file.
+    pub(crate) fn is_capture(&self) -> bool {
+        locked(&self.way).tier == Tier::Capture
     }
 
     fn set_state(&self, state: InputState) {
@@ -89,14 +259,12 @@ impl InterfaceState {
     pub(crate) fn feeds(&self, worker: usize) -> bool {
         self.inputs
             .iter()
-            .any(|seat| seat.seat.worker == worker && !seat.over.load(Ordering::Relaxed))
+            .any(|seat| seat.seat.worker == worker && seat.receives())
     }
 
     /// Whether any worker still polls an input of this interface.
     pub(crate) fn receives(&self) -> bool {
-        self.inputs
-            .iter()
-            .any(|seat| !seat.over.load(Ordering::Relaxed))
+        self.inputs.iter().any(InputSeat::receives)
     }
 
     /// Whether an input of this interface failed.
@@ -105,6 +273,9 @@ impl InterfaceState {
     }
 
     pub(super) fn state_name(&self) -> &'static str {
+        if !self.is_capture() {
+            return self.link().name();
+        }
         match self.state.load(Ordering::Relaxed) {
             0 => "running",
             1 => "finished",

@@ -10,6 +10,7 @@ mod http;
 mod inputs;
 pub mod log;
 mod offer;
+mod ports;
 mod readiness;
 mod reload;
 mod rotation;
@@ -29,14 +30,16 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 pub use error::ServiceError;
-pub use signals::Reload;
+pub use signals::Order;
 
 use crate::broker::{Broker, Offered};
-use crate::config::Config;
-use crate::worker::{self, WorkerEvent, WorkerHandle};
+use crate::config::{Config, ConfigError};
+use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
+pub(crate) use ports::LinkState;
+use ports::Ports;
 use readiness::Readiness;
 use rotation::Rotations;
 use state::{Reloads, State, WorkerState};
@@ -55,8 +58,8 @@ const STOP_MAX: Duration = Duration::from_millis(700);
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
 pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
     in_runtime(async {
-        let (stop, reloads) = signals::watch(path)?;
-        serve(config, stop, reloads).await
+        let (stop, orders) = signals::watch(path)?;
+        serve(config, stop, orders).await
     })
 }
 
@@ -65,21 +68,21 @@ pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
 /// # Errors
 /// As [`run`].
 pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
-    // Without a sender there is never a reload.
-    let (_, reloads) = mpsc::channel(1);
-    in_runtime(serve(config, stop, reloads))
+    // Without a sender there is never an order.
+    let (_, orders) = mpsc::channel(1);
+    in_runtime(serve(config, stop, orders))
 }
 
-/// Runs a gateway until `stop` resolves, and goes on with each configuration that `reloads` brings.
+/// Runs a gateway until `stop` resolves, and does what `orders` brings.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_reloadable(
     config: Config,
     stop: impl Future<Output = ()>,
-    reloads: mpsc::Receiver<Reload>,
+    orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
-    in_runtime(serve(config, stop, reloads))
+    in_runtime(serve(config, stop, orders))
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<(), ServiceError> {
@@ -96,7 +99,7 @@ fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<()
 async fn serve(
     config: Config,
     stop: impl Future<Output = ()>,
-    reloads: mpsc::Receiver<Reload>,
+    orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
     let started = Instant::now();
     // First what says that another gateway is running.
@@ -114,7 +117,7 @@ async fn serve(
     let Assembly {
         plans,
         interfaces,
-        opened,
+        fitted,
         channels,
         queues,
     } = assembly::assemble(&config)?;
@@ -160,7 +163,8 @@ async fn serve(
         spawn_metrics(&mut tasks, listener, &state, ended);
     }
     // Joined last, when packets have somewhere to go.
-    let mut groups = Groups::join(&opened, &state.interfaces)?;
+    let groups = Groups::join(&fitted, &state.interfaces)?;
+    let ports = Ports::new(fitted);
     state.readiness.set_started(true);
     info!(
         name = state.config.gateway.name,
@@ -168,8 +172,16 @@ async fn serve(
         metrics = state.config.gateway.metrics_listen.map(|a| a.to_string()),
         "ready"
     );
-    let result = watch_over(&state, &workers, &mut groups, stop, reloads).await;
+    let mut charge = Charge {
+        state: &state,
+        workers: &workers.0,
+        groups,
+        ports,
+        rotations: Rotations::default(),
+    };
+    let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
+    let Charge { groups, ports, .. } = charge;
     drop(groups);
     workers.stop();
     // Queues are closed: readers that still read get the rest and the reason.
@@ -178,7 +190,7 @@ async fn serve(
         while tasks.join_next().await.is_some() {}
     })
     .await;
-    drop(opened);
+    drop(ports);
     info!("stopped");
     result
 }
@@ -251,59 +263,108 @@ fn spawn_metrics(
     });
 }
 
-/// Watches workers, memberships and clock and takes reloads until told to stop, or until a worker or its last input is
-/// gone.
-async fn watch_over(
-    state: &State,
-    workers: &Workers,
-    groups: &mut Groups,
-    stop: impl Future<Output = ()>,
-    mut reloads: mpsc::Receiver<Reload>,
-) -> Result<(), ServiceError> {
-    let mut rotations = Rotations::default();
-    tokio::pin!(stop);
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut calibrated = Instant::now();
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut stop => {
-                // A reader whose queue has just gone on elsewhere shall find it before everything ends.
-                rotations.finish(state, &workers.0);
-                return Ok(());
+/// What the control plane looks after while the gateway runs.
+struct Charge<'a> {
+    state: &'a State,
+    workers: &'a [WorkerHandle],
+    groups: Groups,
+    ports: Ports,
+    rotations: Rotations,
+}
+
+impl Charge<'_> {
+    /// Watches workers, interfaces, memberships and clock and takes reloads until told to stop, or until a worker or its
+    /// last capture is gone.
+    async fn watch_over(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        mut orders: mpsc::Receiver<Order>,
+    ) -> Result<(), ServiceError> {
+        tokio::pin!(stop);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut calibrated = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => {
+                    // A reader whose queue has just gone on elsewhere shall find it before everything ends.
+                    self.take_back();
+                    return Ok(());
+                }
+                Some(order) = orders.recv() => self.on_order(order),
+                () = self.rotations.step(self.state, self.workers) => {}
+                () = self.ports.changed() => {}
+                _ = tick.tick() => {}
             }
-            Some(reload) = reloads.recv() => {
-                on_reload(state, &mut rotations, reload);
-                continue;
+            self.take_back();
+            for (index, handle) in self.workers.iter().enumerate() {
+                if handle.has_ended() {
+                    self.state.workers[index]
+                        .running
+                        .store(false, Ordering::Relaxed);
+                    let name = handle.name.clone();
+                    return Err(ServiceError::WorkerDied { name });
+                }
+                while let Ok(event) = handle.events.try_recv() {
+                    self.on_event(index, event)?;
+                }
             }
-            () = rotations.step(state, &workers.0) => continue,
-            _ = tick.tick() => {}
+            let interfaces = &self.state.interfaces;
+            self.ports.tend(interfaces, self.workers, &mut self.groups);
+            self.groups.tend(interfaces);
+            if calibrated.elapsed() >= RECALIBRATE {
+                calibrated = Instant::now();
+                let found = Clock::global().recalibrate();
+                if found.stepped {
+                    warn!(by_ns = found.error_ns, "the system's clock was set");
+                }
+            }
         }
-        for (index, handle) in workers.0.iter().enumerate() {
-            if handle.has_ended() {
-                state.workers[index].running.store(false, Ordering::Relaxed);
-                let name = handle.name.clone();
-                return Err(ServiceError::WorkerDied { name });
-            }
-            while let Ok(event) = handle.events.try_recv() {
-                on_event(&state.interfaces, index, event)?;
+    }
+
+    /// Takes what workers are done with.
+    fn take_back(&mut self) {
+        for (worker, handle) in self.workers.iter().enumerate() {
+            while let Ok(retired) = handle.retired.try_recv() {
+                match retired {
+                    Retired::Queue { queue, publisher } => {
+                        self.rotations
+                            .take_back(self.state, worker, queue, publisher);
+                    }
+                    Retired::Input { input, provider } => {
+                        let interfaces = &self.state.interfaces;
+                        self.ports.take_back(worker, input, provider, interfaces);
+                    }
+                }
             }
         }
-        groups.tend(&state.interfaces);
-        if calibrated.elapsed() >= RECALIBRATE {
-            calibrated = Instant::now();
-            let found = Clock::global().recalibrate();
-            if found.stepped {
-                warn!(by_ns = found.error_ns, "the system's clock was set");
-            }
+        self.rotations.look(self.state);
+    }
+
+    fn on_order(&mut self, order: Order) {
+        match order {
+            Order::Reload(read) => on_reload(self.state, &mut self.rotations, read),
+            Order::StepUp => self.ports.step_up(&self.state.interfaces, &mut self.groups),
         }
+    }
+
+    fn on_event(&mut self, worker: usize, event: WorkerEvent) -> Result<(), ServiceError> {
+        let interfaces = &self.state.interfaces;
+        if let WorkerEvent::InputFailed { input, error } = &event
+            && self
+                .ports
+                .lost(worker, *input, error, interfaces, &mut self.groups)
+        {
+            return Ok(());
+        }
+        on_capture(interfaces, worker, event)
     }
 }
 
 /// Goes on with a new configuration, or with the present one where the new one has mistakes.
-fn on_reload(state: &State, rotations: &mut Rotations, reload: Reload) {
-    let new = match reload {
+fn on_reload(state: &State, rotations: &mut Rotations, read: Result<Config, ConfigError>) {
+    let new = match read {
         Ok(new) => new,
         Err(error) => {
             error!(%error, "nothing is reloaded: the running configuration stays");
@@ -328,7 +389,8 @@ fn on_reload(state: &State, rotations: &mut Rotations, reload: Reload) {
     }
 }
 
-fn on_event(
+/// Takes note of what became of a capture.
+fn on_capture(
     interfaces: &[InterfaceState],
     worker: usize,
     event: WorkerEvent,
@@ -346,7 +408,7 @@ fn on_event(
         WorkerEvent::InputFailed { input, error } => {
             let name = end(input, InputState::Failed);
             if interfaces.iter().any(|interface| interface.feeds(worker)) {
-                // The other line may well come by another interface.
+                // The other line may well come from another capture.
                 error!(input = name, cause = %error, "input failed; its worker goes on with the others");
                 return Ok(());
             }
@@ -391,16 +453,17 @@ impl Drop for Workers {
 
 #[cfg(test)]
 mod tests {
-    use super::inputs::InputSeat;
+    use super::inputs::{InputSeat, Plugged};
     use super::state::Seat;
     use super::*;
     use crate::ingest::{IngestError, Tier};
 
     fn interface(name: &str, worker: usize, index: usize) -> InterfaceState {
         let mut state = InterfaceState::new(name, Tier::Socket);
-        state
-            .inputs
-            .push(InputSeat::for_test(Seat { worker, index }));
+        state.inputs.push(InputSeat::new(
+            Seat { worker, index },
+            Some(Plugged::default()),
+        ));
         state
     }
 
@@ -414,7 +477,7 @@ mod tests {
         let failed = |input| {
             let name = "a".to_owned();
             let error = IngestError::InterfaceMissing { name };
-            on_event(&interfaces, 0, WorkerEvent::InputFailed { input, error })
+            on_capture(&interfaces, 0, WorkerEvent::InputFailed { input, error })
         };
         assert!(failed(0).is_ok());
         let lost = failed(1);

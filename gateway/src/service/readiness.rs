@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::inputs::InterfaceState;
+use super::ports::LinkState;
 
 /// What is up, beside workers and interfaces.
 ///
@@ -50,6 +51,14 @@ impl Readiness {
             if interface.has_failed() {
                 return Some(format!("input \"{}\" has failed", interface.name));
             }
+            let link = interface.link();
+            if !interface.is_capture() && !matches!(link, LinkState::Live | LinkState::Degraded) {
+                return Some(format!(
+                    "interface \"{}\" is {}",
+                    interface.name,
+                    link.name()
+                ));
+            }
             if !interface.membership.is_joined() {
                 return Some(format!(
                     "the groups of \"{}\" are not joined",
@@ -69,17 +78,20 @@ impl Readiness {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inputs::{InputSeat, InputState};
+    use super::super::inputs::{InputSeat, InputState, Plugged};
     use super::super::state::Seat;
     use super::*;
     use crate::ingest::Tier;
 
     fn interface(name: &str, tier: Tier) -> InterfaceState {
         let mut state = InterfaceState::new(name, tier);
-        state.inputs.push(InputSeat::for_test(Seat {
-            worker: 0,
-            index: 0,
-        }));
+        state.inputs.push(InputSeat::new(
+            Seat {
+                worker: 0,
+                index: 0,
+            },
+            Some(Plugged::default()),
+        ));
         state
     }
 

@@ -17,7 +17,7 @@ use super::assembly;
 use super::error::ServiceError;
 use super::state::State;
 use crate::broker::Offered;
-use crate::worker::{Retired, WorkerHandle};
+use crate::worker::WorkerHandle;
 
 /// How often a worker's answer is looked for: its readers wait meanwhile.
 const LOOK: Duration = Duration::from_millis(1);
@@ -72,7 +72,8 @@ impl Rotations {
                     self.switch(state, workers, queue, made);
                 }
             }
-            () = sleep(LOOK), if !self.switching.is_empty() => self.finish(state, workers),
+            // The caller looks at what workers gave back whenever this returns.
+            () = sleep(LOOK), if !self.switching.is_empty() => {}
             () = sleep_until(retry_at), if self.retry_at.is_some() => {
                 self.retry_at = None;
                 for queue in std::mem::take(&mut self.owed) {
@@ -120,20 +121,26 @@ impl Rotations {
         }
     }
 
-    /// Takes what workers gave back.
-    pub(super) fn finish(&mut self, state: &State, workers: &[WorkerHandle]) {
-        for (index, worker) in workers.iter().enumerate() {
-            while let Ok(retired) = worker.retired.try_recv() {
-                let position = self.switching.iter().position(|switching| {
-                    let seat = state.queues[switching.queue];
-                    (seat.worker, seat.index) == (index, retired.queue)
-                });
-                // A worker gives back no queue but those it was sent a successor for, in their order.
-                if let Some(position) = position {
-                    supersede(state, self.switching.remove(position), retired);
-                }
-            }
+    /// Takes a queue's old end that a worker gave back.
+    pub(super) fn take_back(
+        &mut self,
+        state: &State,
+        worker: usize,
+        queue: usize,
+        publisher: Publisher,
+    ) {
+        let position = self.switching.iter().position(|switching| {
+            let seat = state.queues[switching.queue];
+            (seat.worker, seat.index) == (worker, queue)
+        });
+        // A worker gives back no queue but those it was sent a successor for, in their order.
+        if let Some(position) = position {
+            supersede(state, self.switching.remove(position), publisher);
         }
+    }
+
+    /// Tells of workers that take too long.
+    pub(super) fn look(&mut self, state: &State) {
         for switching in &mut self.switching {
             if !switching.told && switching.since.elapsed() > SWITCH_MAX {
                 switching.told = true;
@@ -148,7 +155,7 @@ impl Rotations {
 }
 
 /// Offers the successor, then ends the old queue.
-fn supersede(state: &State, switching: Switching, retired: Retired) {
+fn supersede(state: &State, switching: Switching, old: Publisher) {
     let Switching {
         queue, successor, ..
     } = switching;
@@ -156,11 +163,11 @@ fn supersede(state: &State, switching: Switching, retired: Retired) {
     state.catalogue.change(|offer| {
         let now = &mut offer.queues[queue];
         *now = Offered {
-            base: now.base + retired.publisher.head(),
+            base: now.base + old.head(),
             handle: successor,
         };
     });
-    retired.publisher.close(Ending::Superseded {
+    old.close(Ending::Superseded {
         successor_epoch: epoch,
     });
     // A statistic: no order needed.

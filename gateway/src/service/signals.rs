@@ -1,4 +1,5 @@
-//! Signals: SIGTERM and SIGINT stop the gateway, SIGHUP has it read its configuration again.
+//! Signals: SIGTERM and SIGINT stop the gateway, SIGHUP has it read its configuration again, SIGUSR1 has it try better
+//! tiers again.
 //!
 //! SIGHUP is also what a process gets whose terminal hangs up. A gateway that was started from a terminal stops when
 //! that is gone: it cannot be reached by Ctrl-C any more. One whose starter ignores SIGHUP (`nohup`) goes on.
@@ -14,18 +15,24 @@ use tracing::info;
 use super::ServiceError;
 use crate::config::{self, Config, ConfigError};
 
-/// A configuration to go on with, or why there is none.
-pub type Reload = Result<Config, ConfigError>;
+/// What an operator wants of a running gateway.
+#[derive(Debug)]
+pub enum Order {
+    /// A configuration to go on with, or why there is none.
+    Reload(Result<Config, ConfigError>),
+    /// Open every interface again that stands below the best tier that its configuration allows.
+    StepUp,
+}
 
 /// The kernel sends the signal a moment before it takes the terminal away.
 const HANG_UP_SETTLES: Duration = Duration::from_millis(100);
-/// Reloads that may wait; each reads the file as it is by then.
-const RELOADS_MAX: usize = 4;
+/// Orders that may wait; a reload reads the file as it is by then.
+const ORDERS_MAX: usize = 4;
 
-/// What resolves when the gateway is to stop, and the configurations read anew from `path`.
+/// What resolves when the gateway is to stop, and the operator's orders; configurations are read anew from `path`.
 pub(super) fn watch(
     path: &Path,
-) -> Result<(impl Future<Output = ()>, mpsc::Receiver<Reload>), ServiceError> {
+) -> Result<(impl Future<Output = ()>, mpsc::Receiver<Order>), ServiceError> {
     let on = |kind| {
         signal(kind).map_err(|source| ServiceError::System {
             action: "cannot handle signals",
@@ -36,7 +43,9 @@ pub(super) fn watch(
     let ends_with_terminal = has_terminal() && !hang_up_is_ignored();
     let (mut term, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let hang_ups = on(SignalKind::hangup())?;
-    let (sender, reloads) = mpsc::channel(RELOADS_MAX);
+    let step_ups = on(SignalKind::user_defined1())?;
+    let (sender, orders) = mpsc::channel(ORDERS_MAX);
+    tokio::spawn(step_up(step_ups, sender.clone()));
     let terminal_gone = Arc::new(Notify::new());
     tokio::spawn(reload(
         hang_ups,
@@ -53,14 +62,22 @@ pub(super) fn watch(
         };
         info!(signal = name, "stopping");
     };
-    Ok((stop, reloads))
+    Ok((stop, orders))
+}
+
+async fn step_up(mut signals: Signal, orders: mpsc::Sender<Order>) {
+    while signals.recv().await.is_some() {
+        if orders.send(Order::StepUp).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn reload(
     mut hang_ups: Signal,
     path: PathBuf,
     ends_with_terminal: bool,
-    reloads: mpsc::Sender<Reload>,
+    orders: mpsc::Sender<Order>,
     terminal_gone: Arc<Notify>,
 ) {
     while hang_ups.recv().await.is_some() {
@@ -75,7 +92,7 @@ async fn reload(
         // Users and groups are looked up, in a directory on the network perhaps.
         let read = tokio::task::spawn_blocking(move || config::load(&path)).await;
         let Ok(read) = read else { return };
-        if reloads.send(read).await.is_err() {
+        if orders.send(Order::Reload(read)).await.is_err() {
             return;
         }
     }

@@ -134,27 +134,24 @@ impl State {
     }
 
     fn interface(&self, interface: &InterfaceState) -> InterfaceStatus {
-        let verdicts = interface
-            .verdicts
-            .as_ref()
-            .and_then(|reader| reader.read().ok())
-            .map_or_else(Vec::new, |counts| {
-                Verdict::ALL
-                    .into_iter()
-                    .map(|verdict| VerdictStatus {
-                        reason: verdict.name().to_owned(),
-                        verdict: match verdict {
-                            Verdict::Redirected => "redirect".to_owned(),
-                            _ => "pass".to_owned(),
-                        },
-                        frames: counts.get(verdict),
-                    })
-                    .collect()
-            });
+        let way = interface.way();
+        let verdicts = way.verdicts().map_or_else(Vec::new, |counts| {
+            Verdict::ALL
+                .into_iter()
+                .map(|verdict| VerdictStatus {
+                    reason: verdict.name().to_owned(),
+                    verdict: match verdict {
+                        Verdict::Redirected => "redirect".to_owned(),
+                        _ => "pass".to_owned(),
+                    },
+                    frames: counts.get(verdict),
+                })
+                .collect()
+        });
         InterfaceStatus {
             name: interface.name.clone(),
-            tier: interface.tier.name().to_owned(),
-            steps: interface
+            tier: way.tier.name().to_owned(),
+            steps: way
                 .steps
                 .iter()
                 .map(|step| StepStatus {
@@ -162,21 +159,25 @@ impl State {
                     reason: step.reason.clone(),
                 })
                 .collect(),
-            driver: interface.driver.clone(),
+            driver: way.driver,
             state: interface.state_name().to_owned(),
+            waiting_for: way.waiting_for,
             rejoins: interface.membership.rejoins(),
-            queues: interface.inputs.iter().map(|i| self.input(i)).collect(),
+            reopened: interface.reopened(),
+            queues: interface
+                .inputs
+                .iter()
+                .filter_map(|i| self.input(i))
+                .collect(),
             verdicts,
         }
     }
 
-    fn input(&self, input: &InputSeat) -> InputStatus {
+    /// Of an input that is there, or was.
+    fn input(&self, input: &InputSeat) -> Option<InputStatus> {
         let counters = self.workers[input.seat.worker].board.inputs[input.seat.index].read();
-        let drops = input
-            .drops
-            .as_ref()
-            .and_then(|reader| reader.read().ok().flatten());
-        let kernel_drops = drops.map_or_else(Vec::new, |drops| {
+        let plugged = input.plugged()?;
+        let kernel_drops = input.drops().map_or_else(Vec::new, |drops| {
             vec![
                 Count::new("rx_dropped", drops.rx_dropped),
                 Count::new("rx_ring_full", drops.rx_ring_full),
@@ -185,18 +186,18 @@ impl State {
                 Count::new("socket_buffer_full", drops.socket_buffer_full),
             ]
         });
-        InputStatus {
-            queue: input
+        Some(InputStatus {
+            queue: plugged
                 .queue
                 .map_or_else(|| "all".to_owned(), |queue| queue.to_string()),
-            huge_pages: input.huge_pages,
+            huge_pages: plugged.huge_pages,
             packets: counters.packets,
             bytes: counters.bytes,
             refused: refused(&counters),
             checksum_wrong: counters.checksum_wrong,
             kicks: counters.kicks,
             kernel_drops,
-        }
+        })
     }
 
     fn workers_status(&self, now_ns: u64) -> Vec<WorkerStatus> {

@@ -88,10 +88,15 @@ pub struct InterfaceStatus {
     pub steps: Vec<StepStatus>,
     /// The driver, where there is one.
     pub driver: String,
-    /// `running`, `finished` (a capture at its end) or `failed`.
+    /// Of an interface: `absent`, `down`, `attaching`, `live` or `degraded` (at a lower tier than at the start). Of a
+    /// capture: `running`, `finished` (at its end) or `failed`.
     pub state: String,
+    /// Why it is not open, where it could not be opened again.
+    pub waiting_for: Option<String>,
     /// How many times its groups were joined again, after the kernel had dropped the memberships.
     pub rejoins: u64,
+    /// How many times it was opened again: the device was made anew, its sockets failed, or a better tier was tried.
+    pub reopened: u64,
     /// By provider: one for each receive queue.
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.

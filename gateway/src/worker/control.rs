@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use gateway_queue::Publisher;
 
+use crate::ingest::Provider;
+
 /// Commands that may wait; a worker reads them within a burst.
 pub(super) const COMMANDS_MAX: usize = 64;
 
@@ -24,15 +26,32 @@ pub enum Command {
         /// What takes its place, ready to be written.
         successor: Publisher,
     },
+    /// Poll this provider instead of the input's present one, and give that back.
+    Swap {
+        /// Index among the worker's inputs.
+        input: usize,
+        /// What takes its place; [`Provider::unplugged`] for nothing. The old one comes back in the same box.
+        provider: Box<Provider>,
+    },
 }
 
-/// A queue's old end, given back by the worker, which never frees anything.
+/// What a worker is done with, given back because it never frees anything.
 #[derive(Debug)]
-pub struct Retired {
-    /// Index among the worker's queues.
-    pub queue: usize,
-    /// The end that nothing more is written to. It is not closed yet: its readers wait.
-    pub publisher: Publisher,
+pub enum Retired {
+    /// A queue's old end.
+    Queue {
+        /// Index among the worker's queues.
+        queue: usize,
+        /// The end that nothing more is written to. It is not closed yet: its readers wait.
+        publisher: Publisher,
+    },
+    /// An input's old provider.
+    Input {
+        /// Index among the worker's inputs.
+        input: usize,
+        /// What is not polled any more. What it has counted is kept by the worker.
+        provider: Box<Provider>,
+    },
 }
 
 /// Why a command was not taken.
@@ -95,6 +114,13 @@ impl Controls {
         // in; a worker that sees the ring late only looks late.
         self.doorbell.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+impl Controls {
+    /// Whether another command would be taken now. Nobody else gives commands meanwhile: the control plane has one thread.
+    pub(super) fn has_room(&self) -> bool {
+        !self.commands.is_full()
     }
 }
 

@@ -23,6 +23,7 @@ pub use pin::{PinError, pin};
 pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
 
 use crate::config::model::Wait;
+use crate::ingest::Provider;
 use board::WorkerBoard;
 use control::{COMMANDS_MAX, Command, CommandError, Controls};
 use poll::{Lane, Source, Worker};
@@ -98,7 +99,8 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         plan.queues.len(),
     ));
     let (controls, inbox) = control::line();
-    // An input has one event in its life, so none ever finds the line full.
+    // A provider has one event in its life, and another takes its place only when that was read: none ever finds the line
+    // full.
     let (events_in, events) = bounded(plan.inputs.len().max(1));
     let (retired_in, retired) = bounded(COMMANDS_MAX);
     let (ready_in, ready) = bounded(1);
@@ -167,6 +169,20 @@ impl WorkerHandle {
         self.controls.send(Command::Rotate { queue, successor })
     }
 
+    /// Whether it would take another command now.
+    #[must_use]
+    pub fn can_take_commands(&self) -> bool {
+        self.controls.has_room()
+    }
+
+    /// Has it poll `provider` in place of its input of that index. The old one comes back by [`Self::retired`].
+    ///
+    /// # Errors
+    /// It does not read its commands, or has ended.
+    pub fn swap(&self, input: usize, provider: Box<Provider>) -> Result<(), CommandError> {
+        self.controls.send(Command::Swap { input, provider })
+    }
+
     /// Waits until it has ended; `false` if it panicked.
     #[must_use]
     pub fn join(self) -> bool {
@@ -184,7 +200,7 @@ mod tests {
     use gateway_capture::{LinkType, PcapWriter};
 
     use super::*;
-    use crate::ingest::{Pace, PcapIngest, Provider, UdpChecksum};
+    use crate::ingest::{Pace, PcapIngest, UdpChecksum};
 
     #[test]
     fn every_input_tells_its_end_however_many_there_are() {

@@ -18,7 +18,7 @@ use super::feed::FeedChannel;
 use super::filter::Filter;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
 use crate::config::model::Wait;
-use crate::ingest::{Datagram, Ingest, IngestError, Provider, Tier};
+use crate::ingest::{Datagram, Ingest, IngestCounters, IngestError, Provider, Tier};
 
 /// Counters are copied to the board once in so long, busy or not: hundreds of stores are too many for each of the
 /// moments in which a feed pauses, and a counter on show is never older than this.
@@ -57,7 +57,7 @@ pub struct WorkerChannel {
     pub filter: Filter,
 }
 
-/// What a worker tells the control plane, once each.
+/// What a worker tells the control plane, once in the life of each provider.
 #[derive(Debug)]
 pub enum WorkerEvent {
     /// A capture is at its end, and what was held of it is out.
@@ -98,6 +98,8 @@ pub(super) struct Worker {
 #[derive(Debug)]
 pub(super) struct Source {
     input: WorkerInput,
+    /// What the providers before the present one have counted.
+    before: IngestCounters,
     /// Whether packets may still come. What is over stays where it is: the worker frees nothing.
     live: bool,
     /// Whether it is a capture, whose packets carry its own time.
@@ -108,10 +110,16 @@ impl Source {
     pub(super) fn new(input: WorkerInput) -> Self {
         let capture = input.provider.tier() == Tier::Capture;
         Self {
+            live: input.provider.is_plugged(),
             input,
-            live: true,
+            before: IngestCounters::default(),
             capture,
         }
+    }
+
+    /// What all its providers have counted.
+    fn counters(&self) -> IngestCounters {
+        self.before + *self.input.provider.counters()
     }
 }
 
@@ -227,6 +235,9 @@ impl Worker {
                 Some(Command::Rotate { queue, successor }) => {
                     self.rotate(queue, successor, clock.now());
                 }
+                Some(Command::Swap { input, provider }) => {
+                    self.swap(input, provider, clock.now());
+                }
             }
             let mut handled = 0;
             for index in 0..self.inputs.len() {
@@ -336,13 +347,29 @@ impl Worker {
         };
         let publisher = std::mem::replace(&mut outlet.writer, successor);
         // There is room for as many as commands may wait. Where the control plane is gone the old queue ends here.
-        let _ = self.retired.try_send(Retired { queue, publisher });
+        let _ = self.retired.try_send(Retired::Queue { queue, publisher });
+    }
+
+    /// Puts another provider in an input's place. What it counts comes on top of what the old one has counted.
+    #[cold]
+    fn swap(&mut self, index: usize, mut provider: Box<Provider>, now: Nanos) {
+        if let Some(source) = self.inputs.get_mut(index) {
+            source.before = source.counters();
+            std::mem::swap(&mut source.input.provider, &mut *provider);
+            source.live = source.input.provider.is_plugged();
+            // Whoever gets the old one back finds counters that are final.
+            self.show(now);
+        }
+        // As for a queue. Where the control plane is gone the old provider ends here.
+        let _ = self.retired.try_send(Retired::Input {
+            input: index,
+            provider,
+        });
     }
 
     fn show(&mut self, now: Nanos) {
         for (index, source) in self.inputs.iter().enumerate() {
-            let counters = source.input.provider.counters();
-            self.board.show_input(index, counters);
+            self.board.show_input(index, &source.counters());
         }
         for (lane, board) in self.lanes.iter_mut().zip(&self.board.channels) {
             if std::mem::take(&mut lane.dirty) {

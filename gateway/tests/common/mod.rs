@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gateway::config::Config;
-use gateway::service::{self, Reload, ServiceError};
+use gateway::service::{self, Order, ServiceError};
 use gateway_capture::{LinkType, PcapWriter};
 use gateway_client::Client;
 use gateway_feed::moldudp64::{PacketBuilder, Session};
@@ -172,7 +172,7 @@ records = "native"
 pub struct Running {
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), ServiceError>>>,
-    reloads: tokio::sync::mpsc::Sender<Reload>,
+    orders: tokio::sync::mpsc::Sender<Order>,
     pub socket: PathBuf,
 }
 
@@ -180,17 +180,17 @@ impl Running {
     pub fn start(config: Config) -> Self {
         let socket = config.gateway.broker_socket.clone();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (reloads, reloads_out) = tokio::sync::mpsc::channel(4);
+        let (orders, orders_out) = tokio::sync::mpsc::channel(4);
         let thread = std::thread::spawn(move || {
             let stop = async {
                 let _ = stopped.await;
             };
-            service::run_reloadable(config, stop, reloads_out)
+            service::run_reloadable(config, stop, orders_out)
         });
         Self {
             stop: Some(stop),
             thread: Some(thread),
-            reloads,
+            orders,
             socket,
         }
     }
@@ -204,7 +204,8 @@ impl Running {
 
     /// Gives the gateway another configuration.
     pub fn reload(&self, config: Config) {
-        self.reloads.blocking_send(Ok(config)).unwrap();
+        let order = Order::Reload(Ok(config));
+        self.orders.blocking_send(order).unwrap();
     }
 
     pub fn stop(&mut self) -> Result<(), ServiceError> {

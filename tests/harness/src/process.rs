@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process, set_parent_process_death_signal};
 
 use crate::wait;
 

@@ -1,0 +1,423 @@
+//! Interfaces while the gateway runs: taken away, brought back, replaced; never a reason to restart.
+//!
+//! A port is an interface with its sockets, its program and its memberships. The kernel tells when a link changes
+//! ([`LinkWatch`]), the [`machine`] says what to do about it, and the port does it: it has the worker give back what it
+//! polls, drops sockets and program (on a thread of its own: drivers take their time), opens the interface again from
+//! the top of the ladder of tiers, joins, and hands the new sockets to the worker. What was counted before stays
+//! counted, and the feed's own numbers tell what was missed meanwhile.
+
+mod machine;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+pub(crate) use machine::LinkState;
+use machine::{Machine, Todo, Told};
+
+use super::groups::Groups;
+use super::inputs::{InterfaceState, Plugged};
+use crate::ingest::netdev::{self, LinkFacts};
+use crate::ingest::{
+    IngestError, InterfaceRequest, LinkWatch, Mode, Opened, Provider, Tier, ladder,
+};
+use crate::worker::WorkerHandle;
+
+/// How often what was sent to a worker or a thread is looked for.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// An interface that was opened at the start.
+#[derive(Debug)]
+pub(super) struct Fitted {
+    /// What the configuration asks of it.
+    pub(super) request: InterfaceRequest,
+    /// What keeps packets coming; its providers are with the worker.
+    pub(super) opened: Opened,
+    /// Index among the service's interfaces.
+    pub(super) interface: usize,
+    /// The worker that polls it.
+    pub(super) worker: usize,
+}
+
+/// All interfaces.
+#[derive(Debug)]
+pub(super) struct Ports {
+    ports: Vec<Port>,
+    /// None where the kernel refuses to tell: links are then looked at many times a second instead.
+    watch: Option<LinkWatch>,
+    started: Instant,
+}
+
+#[derive(Debug)]
+struct Port {
+    request: InterfaceRequest,
+    interface: usize,
+    worker: usize,
+    opened: Option<Opened>,
+    /// The tier at the start.
+    first_tier: Tier,
+    /// The device that the sockets are on, or were last.
+    index: u32,
+    machine: Machine,
+    work: Work,
+    /// Providers on their way to the worker, by position among the interface's inputs.
+    outbox: VecDeque<(usize, Box<Provider>)>,
+    /// What was told last: each change is told once.
+    told_state: LinkState,
+    told_cause: String,
+}
+
+/// What a port is busy with.
+#[derive(Debug)]
+enum Work {
+    Idle,
+    /// The worker gives back what it polls.
+    Unplugging {
+        back: Vec<Box<Provider>>,
+        awaited: usize,
+    },
+    /// Sockets and program are closed.
+    Dropping(JoinHandle<()>),
+    /// The ladder is walked.
+    Opening(JoinHandle<Result<Opened, IngestError>>),
+}
+
+impl Ports {
+    /// Watches over interfaces that are open. To be called within a tokio runtime.
+    pub(super) fn new(fitted: Vec<Fitted>) -> Self {
+        let watch = match LinkWatch::open() {
+            Ok(watch) => Some(watch),
+            Err(cause) => {
+                warn!(%cause, "the kernel does not tell of changes of links; they are looked at 20 times a second");
+                None
+            }
+        };
+        Self {
+            ports: fitted.into_iter().map(Port::new).collect(),
+            watch,
+            started: Instant::now(),
+        }
+    }
+
+    /// Waits until there may be something to do. May be dropped at any time.
+    pub(super) async fn changed(&self) {
+        let busy = self.ports.iter().any(Port::is_busy);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK), if busy => {}
+            () = async {
+                match &self.watch {
+                    Some(watch) => watch.changed().await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+
+    /// Does what is to be done about every interface.
+    pub(super) fn tend(
+        &mut self,
+        interfaces: &[InterfaceState],
+        workers: &[WorkerHandle],
+        groups: &mut Groups,
+    ) {
+        let now = self.started.elapsed();
+        for port in &mut self.ports {
+            let interface = &interfaces[port.interface];
+            port.send(interface, &workers[port.worker]);
+            port.work_on(now, interface, groups);
+            let facts = port.facts();
+            port.tell(now, Told::Facts(facts), interface, groups);
+            port.show(interface);
+        }
+    }
+
+    /// Takes note that an input of `worker` is of no use any more; `false` where it belongs to no interface.
+    pub(super) fn lost(
+        &mut self,
+        worker: usize,
+        input: usize,
+        cause: &IngestError,
+        interfaces: &[InterfaceState],
+        groups: &mut Groups,
+    ) -> bool {
+        let now = self.started.elapsed();
+        let Some(port) = self.of(worker, input, interfaces) else {
+            return false;
+        };
+        let interface = &interfaces[port.interface];
+        warn!(interface = interface.name, %cause, "an input is lost; the interface is opened again as soon as it is there");
+        port.tell(now, Told::Lost, interface, groups);
+        port.show(interface);
+        true
+    }
+
+    /// Takes a provider that a worker gave back.
+    pub(super) fn take_back(
+        &mut self,
+        worker: usize,
+        input: usize,
+        provider: Box<Provider>,
+        interfaces: &[InterfaceState],
+    ) {
+        if let Some(port) = self.of(worker, input, interfaces) {
+            let interface = &interfaces[port.interface];
+            if let Work::Unplugging { back, awaited } = &mut port.work {
+                interface.unplug(input);
+                *awaited -= 1;
+                back.push(provider);
+            }
+        }
+    }
+
+    /// Opens every interface again that stands below the best tier that its configuration allows.
+    pub(super) fn step_up(&mut self, interfaces: &[InterfaceState], groups: &mut Groups) {
+        let now = self.started.elapsed();
+        for port in &mut self.ports {
+            let interface = &interfaces[port.interface];
+            let below = port
+                .opened
+                .as_ref()
+                .is_some_and(|open| !open.steps.is_empty());
+            if below {
+                info!(
+                    interface = interface.name,
+                    "opened again, to see whether a better tier works now"
+                );
+                port.tell(now, Told::StepUp, interface, groups);
+            }
+        }
+    }
+
+    fn of(
+        &mut self,
+        worker: usize,
+        input: usize,
+        interfaces: &[InterfaceState],
+    ) -> Option<&mut Port> {
+        self.ports.iter_mut().find(|port| {
+            port.worker == worker
+                && interfaces[port.interface]
+                    .inputs
+                    .iter()
+                    .any(|seat| seat.seat.index == input)
+        })
+    }
+}
+
+impl Port {
+    fn new(fitted: Fitted) -> Self {
+        let Fitted {
+            request,
+            opened,
+            interface,
+            worker,
+        } = fitted;
+        let keeps = request.mode == Mode::Exactly(Tier::Socket);
+        let index = opened.interface_index;
+        Self {
+            machine: Machine::new(index, LinkFacts::of(&request.name), keeps),
+            first_tier: opened.tier,
+            opened: Some(opened),
+            index,
+            request,
+            interface,
+            worker,
+            work: Work::Idle,
+            outbox: VecDeque::new(),
+            told_state: LinkState::Live,
+            told_cause: String::new(),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        !matches!(self.work, Work::Idle) || !self.outbox.is_empty()
+    }
+
+    /// By name, because the configuration means the name; a device that was only renamed is still the one.
+    fn facts(&self) -> Option<LinkFacts> {
+        LinkFacts::of(&self.request.name).or_else(|| LinkFacts::of_index(self.index))
+    }
+
+    fn tell(&mut self, now: Duration, told: Told, interface: &InterfaceState, groups: &mut Groups) {
+        match self.machine.tell(now, told) {
+            Todo::Nothing => {}
+            Todo::Close => self.close(interface, groups),
+            Todo::Open => {
+                let request = self.request.clone();
+                self.work =
+                    Work::Opening(tokio::task::spawn_blocking(move || ladder::open(&request)));
+            }
+        }
+    }
+
+    /// Begins to give everything up: memberships first, then what the worker polls.
+    fn close(&mut self, interface: &InterfaceState, groups: &mut Groups) {
+        groups.leave(self.interface);
+        interface.membership.set_joined(false);
+        self.outbox.clear();
+        let plugged = interface.inputs.iter().enumerate();
+        self.outbox.extend(
+            plugged
+                .filter(|(_, seat)| seat.is_plugged())
+                .map(|(position, _)| (position, Box::new(Provider::unplugged()))),
+        );
+        self.work = Work::Unplugging {
+            back: Vec::new(),
+            awaited: self.outbox.len(),
+        };
+    }
+
+    /// Sends the worker what it shall poll. What it does not take now it is sent again at the next look.
+    fn send(&mut self, interface: &InterfaceState, worker: &WorkerHandle) {
+        while let Some((position, provider)) = self.outbox.pop_front() {
+            let input = interface.inputs[position].seat.index;
+            if !worker.can_take_commands() {
+                self.outbox.push_front((position, provider));
+                return;
+            }
+            if let Err(cause) = worker.swap(input, provider) {
+                error!(interface = interface.name, %cause, "an input did not reach its worker");
+            }
+        }
+    }
+
+    /// Looks what has become of the work that others do.
+    fn work_on(&mut self, now: Duration, interface: &InterfaceState, groups: &mut Groups) {
+        match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::Idle => {}
+            Work::Unplugging { back, awaited: 0 } => {
+                interface.close();
+                let opened = self.opened.take();
+                self.work = Work::Dropping(tokio::task::spawn_blocking(move || {
+                    // The program before its sockets: what it passes to the kernel is not lost in between.
+                    drop(opened);
+                    drop(back);
+                }));
+            }
+            Work::Dropping(thread) if thread.is_finished() => {
+                self.tell(now, Told::Closed, interface, groups);
+            }
+            Work::Opening(thread) if thread.is_finished() => {
+                let told = match finished(thread) {
+                    Some(Ok(opened)) => self.fit(opened, interface, groups),
+                    Some(Err(error)) => Err(error.to_string()),
+                    None => Err(
+                        "the thread that opens it panicked; this is a defect, please report it"
+                            .to_owned(),
+                    ),
+                };
+                let told = told.unwrap_or_else(|cause| {
+                    self.tell_cause(interface, cause);
+                    Told::Failed
+                });
+                self.tell(now, told, interface, groups);
+            }
+            busy => self.work = busy,
+        }
+    }
+
+    /// Joins and hands out what was opened.
+    fn fit(
+        &mut self,
+        mut opened: Opened,
+        interface: &InterfaceState,
+        groups: &mut Groups,
+    ) -> Result<Told, String> {
+        let seats = &interface.inputs;
+        if opened.providers.len() > seats.len() {
+            return Err(format!(
+                "it has {} receive queues now, and had {} when the gateway started; restart the gateway, or `ethtool -L {} \
+                 combined {}`",
+                opened.providers.len(),
+                seats.len(),
+                self.request.name,
+                seats.len(),
+            ));
+        }
+        let joins = opened
+            .join(&self.request)
+            .map_err(|error| error.to_string())?;
+        let driver = netdev::driver(&self.request.name).unwrap_or_default();
+        interface.open(&opened, driver);
+        let providers = std::mem::take(&mut opened.providers);
+        for (position, (seat, provider)) in seats.iter().zip(providers).enumerate() {
+            seat.plug(Plugged::of(&provider));
+            self.outbox.push_back((position, Box::new(provider)));
+        }
+        groups.add(joins, self.interface);
+        interface.membership.set_joined(true);
+        let lower = opened.tier < self.first_tier;
+        self.index = opened.interface_index;
+        info!(
+            interface = interface.name,
+            tier = %opened.tier,
+            index = self.index,
+            "receiving again"
+        );
+        self.told_cause.clear();
+        self.opened = Some(opened);
+        Ok(Told::Opened {
+            index: self.index,
+            lower,
+        })
+    }
+
+    fn tell_cause(&mut self, interface: &InterfaceState, cause: String) {
+        interface.set_waiting_for(&cause);
+        if self.told_cause != cause {
+            warn!(
+                interface = interface.name,
+                cause, "not opened yet; tried again until it is"
+            );
+            self.told_cause = cause;
+        }
+    }
+
+    /// Shows the state, and tells of it where it is news.
+    fn show(&mut self, interface: &InterfaceState) {
+        let state = self.machine.state();
+        interface.set_link(state);
+        if state == self.told_state {
+            return;
+        }
+        let (name, before) = (&interface.name, self.told_state.name());
+        let state_name = state.name();
+        match state {
+            LinkState::Absent => warn!(
+                interface = name,
+                state = state_name,
+                before,
+                "the interface is gone; it is opened again as soon as there is one of this name"
+            ),
+            LinkState::Down => warn!(
+                interface = name,
+                state = state_name,
+                before,
+                "the link is down or without carrier; `ip link show dev {name}` says which"
+            ),
+            LinkState::Degraded => warn!(
+                interface = name,
+                state = state_name,
+                before,
+                "receiving at a lower tier than at the start; `gateway status` says why, SIGUSR1 tries again"
+            ),
+            LinkState::Attaching | LinkState::Live => {
+                info!(interface = name, state = state_name, before, "link");
+            }
+        }
+        self.told_state = state;
+    }
+}
+
+/// The result of a thread that has ended; `None` where it panicked.
+fn finished<T>(thread: JoinHandle<T>) -> Option<T> {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    match pin!(thread).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(result)) => Some(result),
+        _ => None,
+    }
+}
