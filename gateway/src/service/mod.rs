@@ -344,7 +344,7 @@ impl Charge<'_> {
 
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Reload(read) => on_reload(self.state, &mut self.rotations, read),
+            Order::Reload(read) => on_reload(self.state, &mut self.rotations, *read),
             Order::StepUp => self.ports.step_up(&self.state.interfaces, &mut self.groups),
         }
     }

@@ -19,7 +19,7 @@ use crate::config::{self, Config, ConfigError};
 #[derive(Debug)]
 pub enum Order {
     /// A configuration to go on with, or why there is none.
-    Reload(Result<Config, ConfigError>),
+    Reload(Box<Result<Config, ConfigError>>),
     /// Open every interface again that stands below the best tier that its configuration allows.
     StepUp,
 }
@@ -92,7 +92,7 @@ async fn reload(
         // Users and groups are looked up, in a directory on the network perhaps.
         let read = tokio::task::spawn_blocking(move || config::load(&path)).await;
         let Ok(read) = read else { return };
-        if orders.send(Order::Reload(read)).await.is_err() {
+        if orders.send(Order::Reload(Box::new(read))).await.is_err() {
             return;
         }
     }

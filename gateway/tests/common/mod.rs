@@ -204,7 +204,7 @@ impl Running {
 
     /// Gives the gateway another configuration.
     pub fn reload(&self, config: Config) {
-        let order = Order::Reload(Ok(config));
+        let order = Order::Reload(Box::new(Ok(config)));
         self.orders.blocking_send(order).unwrap();
     }
 

@@ -75,7 +75,7 @@ enum Work {
     Idle,
     /// The worker gives back what it polls.
     Unplugging {
-        back: Vec<Box<Provider>>,
+        back: Vec<Provider>,
         awaited: usize,
     },
     /// Sockets and program are closed.
@@ -166,7 +166,7 @@ impl Ports {
             if let Work::Unplugging { back, awaited } = &mut port.work {
                 interface.unplug(input);
                 *awaited -= 1;
-                back.push(provider);
+                back.push(*provider);
             }
         }
     }
