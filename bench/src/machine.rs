@@ -19,12 +19,16 @@ pub(crate) fn describe() -> String {
     format!("{model}, {cores} cores, Linux {}, {place}", kernel.trim())
 }
 
+/// The cores that the calling thread may use.
+pub(crate) fn allowed() -> Vec<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    let cores = 0..rustix::thread::CpuSet::MAX_CPU;
+    cores.filter(|core| allowed.is_set(*core)).collect()
+}
+
 /// Pins the calling thread to the last core that it may use, so that the runs share a cache; says which.
 pub(crate) fn pin() -> Option<usize> {
-    let allowed = rustix::thread::sched_getaffinity(None).ok()?;
-    let core = (0..rustix::thread::CpuSet::MAX_CPU)
-        .rev()
-        .find(|core| allowed.is_set(*core))?;
+    let core = allowed().pop()?;
     let mut one = rustix::thread::CpuSet::new();
     one.set(core);
     rustix::thread::sched_setaffinity(None, &one)

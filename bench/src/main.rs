@@ -12,6 +12,7 @@ mod machine;
 mod memory;
 mod orders;
 mod pipeline;
+mod queue;
 mod queues;
 mod report;
 mod rivals;
@@ -30,7 +31,7 @@ struct Arguments {
     /// Print one JSON object a row instead of a table.
     #[arg(long)]
     json: bool,
-    /// How many interleaved runs the medians are over.
+    /// How many interleaved runs the medians are over; `queue` takes no fewer than 15.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(3..))]
     runs: u16,
 }
@@ -46,12 +47,20 @@ enum Name {
     Pipeline,
     /// The same into 1, 2, 4 and 8 queues, and into queues that choose by symbol or class.
     Queues,
+    /// The queue beside other queues, two processes on two cores: latency, throughput, cost of publishing.
+    Queue,
     /// Resident memory of a running gateway.
     Memory,
 }
 
+/// The machine as it was before this program pinned itself.
+struct Machine {
+    description: String,
+    cores: Vec<usize>,
+}
+
 impl Name {
-    fn run(self, runs: usize) -> Result<Vec<Row>> {
+    fn run(self, runs: usize, machine: &Machine) -> Result<Vec<Row>> {
         match self {
             Self::Decode => {
                 let mut rows = decode::run(runs)?;
@@ -61,6 +70,7 @@ impl Name {
             Self::Orders => orders::run(runs),
             Self::Pipeline => pipeline::run(runs),
             Self::Queues => queues::run(runs),
+            Self::Queue => queue::run(runs, &machine.cores, &machine.description),
             Self::Memory => memory::run(runs),
         }
     }
@@ -74,15 +84,18 @@ fn main() -> Result<()> {
         &arguments.names
     };
     // Described before pinning, which hides the other cores.
-    let machine = machine::describe();
+    let machine = Machine {
+        description: machine::describe(),
+        cores: machine::allowed(),
+    };
     let core = machine::pin().map_or_else(
         || "not pinned".to_owned(),
         |core| format!("pinned to core {core}"),
     );
-    eprintln!("machine: {machine}; {core}");
+    eprintln!("machine: {}; {core}", machine.description);
     let mut rows = Vec::new();
     for name in names {
-        rows.extend(name.run(usize::from(arguments.runs))?);
+        rows.extend(name.run(usize::from(arguments.runs), &machine)?);
     }
     if arguments.json {
         report::print_json(&rows)?;

@@ -13,6 +13,8 @@ pub(crate) enum Goal {
     ValueAtLeast(f64),
     /// The ratio to the baseline is at most this.
     RatioAtMost(f64),
+    /// The ratio to the baseline is at least this.
+    RatioAtLeast(f64),
 }
 
 /// One measured quantity.
@@ -22,7 +24,7 @@ pub(crate) struct Row {
     pub(crate) bench: &'static str,
     /// What was measured.
     pub(crate) case: String,
-    /// Median over the runs, in `unit`.
+    /// Median over the runs, in `unit`. NaN, which is JSON's null, where it could not be measured: `case` says why.
     pub(crate) value: f64,
     /// Unit of `value`.
     pub(crate) unit: &'static str,
@@ -70,45 +72,70 @@ impl Row {
         baseline: Option<&Samples>,
         goal: Option<Goal>,
     ) -> Self {
-        let value = median(&samples.values);
-        let ratio = baseline.map(|baseline| {
-            let ratios: Vec<f64> = samples
-                .values
-                .iter()
-                .zip(&baseline.values)
-                .map(|(ours, theirs)| ours / theirs)
-                .collect();
-            median(&ratios)
+        let baseline = baseline.map(|baseline| {
+            let pairs = samples.values.iter().zip(&baseline.values);
+            let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
+            (baseline.case.clone(), ratios)
         });
-        let met = match goal {
-            Some(Goal::ValueAtMost(bound)) => Some(value <= bound),
-            Some(Goal::ValueAtLeast(bound)) => Some(value >= bound),
-            Some(Goal::RatioAtMost(bound)) => ratio.map(|ratio| ratio <= bound),
-            None => None,
-        };
+        Self::with_ratios(bench, samples, baseline, goal)
+    }
+
+    /// The row of `samples`, whose ratios to a baseline, which is named, were taken already.
+    pub(crate) fn with_ratios(
+        bench: &'static str,
+        samples: &Samples,
+        baseline: Option<(String, Vec<f64>)>,
+        goal: Option<Goal>,
+    ) -> Self {
+        let value = median(&samples.values);
+        let (baseline, ratio) = baseline
+            .map(|(case, ratios)| (case, median(&ratios)))
+            .unzip();
+        let ratio = ratio.filter(|ratio| ratio.is_finite());
+        let met = goal.and_then(|goal| {
+            let (measured, met) = match goal {
+                Goal::ValueAtMost(bound) => (Some(value), value <= bound),
+                Goal::ValueAtLeast(bound) => (Some(value), value >= bound),
+                Goal::RatioAtMost(bound) => (ratio, ratio <= Some(bound)),
+                Goal::RatioAtLeast(bound) => (ratio, ratio >= Some(bound)),
+            };
+            // Where nothing was measured, nothing is met and nothing missed.
+            measured.filter(|value| value.is_finite()).map(|_| met)
+        });
         Self {
             bench,
             case: samples.case.clone(),
             value,
             unit: samples.unit,
-            baseline: baseline.map(|baseline| baseline.case.clone()),
+            baseline,
             ratio,
             goal: goal.map(|goal| match goal {
                 Goal::ValueAtMost(bound) => format!("<= {bound} {}", samples.unit),
                 Goal::ValueAtLeast(bound) => format!(">= {bound} {}", samples.unit),
                 Goal::RatioAtMost(bound) => format!("ratio <= {bound}"),
+                Goal::RatioAtLeast(bound) => format!("ratio >= {bound}"),
             }),
             met,
             runs: samples.values.len(),
             spread: spread(&samples.values),
         }
     }
+
+    /// The row of something that cannot be measured here, for the reason in `case`.
+    pub(crate) fn not_measured(bench: &'static str, case: String, unit: &'static str) -> Self {
+        let nothing = Samples {
+            case,
+            unit,
+            values: Vec::new(),
+        };
+        Self::with_ratios(bench, &nothing, None, None)
+    }
 }
 
 /// Prints `rows` as one JSON object a line.
 ///
 /// # Errors
-/// When a row cannot be expressed as JSON (a value that is not finite).
+/// When a row cannot be expressed as JSON.
 pub(crate) fn print_json(rows: &[Row]) -> serde_json::Result<()> {
     for row in rows {
         println!("{}", serde_json::to_string(row)?);
@@ -156,7 +183,7 @@ fn cells(row: &Row) -> [String; 10] {
     [
         row.bench.to_owned(),
         row.case.clone(),
-        format!("{:.2}", row.value),
+        number(row.value, |value| format!("{value:.2}")),
         row.unit.to_owned(),
         row.ratio.map_or_else(dash, |ratio| format!("{ratio:.2}")),
         row.baseline.clone().unwrap_or_else(dash),
@@ -164,8 +191,16 @@ fn cells(row: &Row) -> [String; 10] {
         row.met
             .map_or_else(dash, |met| if met { "yes" } else { "NO" }.to_owned()),
         row.runs.to_string(),
-        format!("{:.0} %", row.spread * 100.0),
+        number(row.spread, |spread| format!("{:.0} %", spread * 100.0)),
     ]
+}
+
+fn number(value: f64, format: impl Fn(f64) -> String) -> String {
+    if value.is_finite() {
+        format(value)
+    } else {
+        "-".to_owned()
+    }
 }
 
 /// The median; NaN for no values.
@@ -173,8 +208,11 @@ fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// Interquartile range ÷ median.
+/// Interquartile range ÷ median; nothing where both are 0.
 fn spread(values: &[f64]) -> f64 {
+    if values.iter().all(|value| *value == 0.0) && !values.is_empty() {
+        return 0.0;
+    }
     (quantile(values, 0.75) - quantile(values, 0.25)) / median(values)
 }
 
@@ -220,6 +258,31 @@ mod tests {
         let theirs = samples("theirs", &[20.0, 40.0, 80.0]);
         let row = Row::new("b", &ours, Some(&theirs), Some(Goal::RatioAtMost(0.5)));
         assert_eq!((row.ratio, row.met), (Some(0.5), Some(true)));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_null_and_neither_met_nor_missed() {
+        let mut row = Row::not_measured("b", "c: needs three cores".into(), "ns");
+        assert_eq!((row.met, row.runs), (None, 0));
+        let json = serde_json::to_value(&row).expect("a row is JSON");
+        assert!(
+            json["value"].is_null() && json["spread"].is_null(),
+            "{json}"
+        );
+        row = Row::new(
+            "b",
+            &samples("c", &[]),
+            Some(&samples("d", &[1.0])),
+            Some(Goal::RatioAtLeast(2.0)),
+        );
+        assert_eq!(row.met, None);
+    }
+
+    #[test]
+    fn a_ratio_may_have_to_be_large() {
+        let (ours, theirs) = (samples("ours", &[30.0]), samples("theirs", &[20.0]));
+        let row = |bound| Row::new("b", &ours, Some(&theirs), Some(Goal::RatioAtLeast(bound)));
+        assert_eq!((row(1.5).met, row(1.6).met), (Some(true), Some(false)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const LINES_SHOWN: usize = 120;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, clients, e2e).
+    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients, e2e).
     steps: Vec<String>,
 }
 
@@ -180,6 +180,11 @@ fn steps() -> Vec<Step> {
             loom(cargo),
         ),
         tests(
+            "rivals",
+            "the harness that measures the queue beside others, without the others",
+            rivals(cargo),
+        ),
+        tests(
             "clients",
             "the clients as programs of their own, in every language",
             cargo(&[
@@ -206,6 +211,16 @@ fn steps() -> Vec<Step> {
             ]),
         ),
     ]
+}
+
+/// The harness is a workspace of its own.
+fn rivals(cargo: impl Fn(&[&str]) -> Command) -> Command {
+    let mut command = cargo(&["test", "--locked", "--manifest-path"]);
+    command
+        .arg(workspace::root().join("bench/rivals/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(workspace::target().join("rivals"));
+    command
 }
 
 /// The loom run has a target folder of its own, because its flag would rebuild everything else. It tries millions of
