@@ -42,7 +42,7 @@ pub enum CaptureError {
     /// The file ends inside a record; all before it was delivered. The capture was cut or its copying was.
     #[error(
         "{name}: ends inside the record at offset {offset}: it needs {needed} bytes, {available} are there; what comes \
-         before it was read; the file was cut, fetch it again to have the rest"
+         before it was read; the file was cut (fetch it again to have the rest), or it is of another format"
     )]
     Truncated {
         /// The file.

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gateway_capture::CaptureError;
 use gateway_feed::itch50::OrderIndexConfig;
 use gateway_feed::order_index::ORDERS_MAX;
 use gateway_feed::session_time::SessionDate;
@@ -242,8 +243,13 @@ impl Decode {
             result,
             Err(DecodeError::WrongKind { .. } | DecodeError::Date(_) | DecodeError::Orders(_))
         );
+        // A table of zeros would only bury the one message that says why.
+        let not_opened = matches!(
+            result,
+            Err(DecodeError::File(CaptureError::Open { .. })) if !self.json
+        );
         // Lines of JSON tell all there is.
-        if nothing_read || (self.format == Format::Json && self.fills_stdout()) {
+        if nothing_read || not_opened || (self.format == Format::Json && self.fills_stdout()) {
             return Ok(());
         }
         let text = if self.json {
