@@ -45,7 +45,7 @@ impl ItchDecoder {
         match order.message_type() {
             OrderDelete::TYPE => {
                 let Some(resting) = self.take_off(locate, reference, u32::MAX) else {
-                    return self.unknown_order(context, order, sink);
+                    return self.unknown_order(context, *order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, resting.size, LAST);
@@ -54,7 +54,7 @@ impl ItchDecoder {
             OrderCancel::TYPE => {
                 let shares = order.shares();
                 let Some(resting) = self.take_off(locate, reference, shares) else {
-                    return self.unknown_order(context, order, sink);
+                    return self.unknown_order(context, *order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, shares, LAST);
@@ -63,7 +63,7 @@ impl ItchDecoder {
             OrderReplace::TYPE => {
                 let resting = self.take_off(locate, reference, u32::MAX);
                 let (Some(resting), Some(new)) = (resting, order.replacement()) else {
-                    return self.unknown_order(context, order, sink);
+                    return self.unknown_order(context, *order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, resting.size, 0);
@@ -187,12 +187,14 @@ impl ItchDecoder {
     }
 
     /// Publishes what the message says alone. The new order of a replacement is remembered without its side.
+    ///
+    /// Takes the order by value: a reference would have every message's order stored for the sake of these few.
     #[cold]
     #[inline(never)]
     fn unknown_order<S: RecordSink>(
         &mut self,
         context: &MessageContext,
-        order: &CommonOrder<'_>,
+        order: CommonOrder<'_>,
         sink: &mut S,
     ) {
         self.counters.orders.unknown += 1;
@@ -208,7 +210,7 @@ impl ItchDecoder {
             self.remember(new.new_order_reference(), replacement);
         }
         let event = self.event(context, locate, order.timestamp());
-        self.plain_order(Output::Full, &event, order, sink);
+        self.plain_order(Output::Full, &event, &order, sink);
     }
 
     #[cold]
