@@ -114,10 +114,20 @@ impl EgressArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// Answer re-requests at this UDP address; may be given several times.
-    #[arg(long, value_name = "IP:PORT", help_heading = "Servers", conflicts_with_all = ["raw", "output", "output_pcap"])]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        help_heading = "Servers",
+        conflicts_with = "output_pcap"
+    )]
     pub(crate) rerequest: Vec<SocketAddr>,
     /// Serve Glimpse snapshots at this TCP address (username glimps, password glimpse); may be given several times.
-    #[arg(long, value_name = "IP:PORT", help_heading = "Servers", conflicts_with_all = ["raw", "output", "output_pcap"])]
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        help_heading = "Servers",
+        conflicts_with = "output_pcap"
+    )]
     pub(crate) glimpse: Vec<SocketAddr>,
     /// Messages that can be had by re-requests, the last ones.
     #[arg(long, value_name = "N", default_value_t = HISTORY_MESSAGES, help_heading = "Servers")]
@@ -146,7 +156,7 @@ pub(crate) struct Replay {
         conflicts_with_all = [
             "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
             "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
-            "output_pcap",
+            "output_pcap", "rerequest", "glimpse", "history_messages", "linger_ms",
         ]
     )]
     pub(crate) raw: bool,
@@ -166,7 +176,7 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) orders_max: u32,
     /// Write a raw ITCH file (each message behind its 2-byte big-endian length) instead of sending.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap", "rerequest", "glimpse"])]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) publish: Publish,
