@@ -8,7 +8,16 @@
 //! lost or late does no harm as long as another follows, and nothing need ever be cancelled. A supply says which
 //! numbering it is meant for ([`Demand::epoch`]), so that an answer that comes late cannot be taken for another one.
 
+mod pieces;
+pub mod planner;
+mod servers;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
+
+pub use planner::{Action, Ask, Planner, PlannerConfig, PlannerCounters};
+pub use servers::Backoff;
 
 use crate::transport::SessionId;
 
