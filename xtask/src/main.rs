@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod ebpf;
+mod lab;
 mod setup;
 mod shell;
 mod test;
@@ -48,6 +49,11 @@ enum Task {
     /// of one's own, with the socket tier. At the end a table reconciles what was sent with what was delivered and
     /// lost. Nothing stays behind.
     Demo(demo::Arguments),
+    /// Run the gateway in QEMU guests with an SR-IOV network card: zero-copy, foreign drivers, hot-plug, failover.
+    ///
+    /// Needs root and Debian's archive among apt's sources; installs nothing. QEMU and the guests' kernels are downloaded
+    /// once and kept under target/lab, as are the guests' logs. Ends with `N passed, N failed, N skipped`.
+    Lab(lab::Arguments),
     /// Run the benchmarks; every argument goes to the bench binary (try `cargo xtask bench --help`).
     #[command(disable_help_flag = true)]
     Bench {
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
         Task::Ebpf => ebpf::run(),
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Lab(arguments) => lab::run(&arguments),
         Task::Bench { arguments } => bench::run(&arguments),
     };
     match result {

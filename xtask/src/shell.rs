@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -79,6 +79,30 @@ pub(crate) fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> 
             limit.as_secs()
         ),
     }
+}
+
+/// Runs `command` with its stdout shown and kept, its stderr shown; what it printed.
+pub(crate) fn run_kept(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", display(command)))?;
+    let mut kept = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        let mut bytes = [0; 4096];
+        let mut all = Vec::new();
+        let mut stdout = stdout;
+        // As it comes, not line by line: a test's name stands there while it runs.
+        while let Ok(length @ 1..) = stdout.read(&mut bytes) {
+            all.extend(&bytes[..length]);
+            io::stdout().write_all(&bytes[..length])?;
+            io::stdout().flush()?;
+        }
+        kept = String::from_utf8_lossy(&all).into_owned();
+    }
+    let status = child.wait().context("cannot wait for a child")?;
+    Ok((status, kept))
 }
 
 /// Waits for `child`, which leads a process group; `None` when it had to be killed after `limit`.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that the project has, each a named and timed step.
 
-mod summary;
+pub(crate) mod summary;
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use summary::Summary;
 
-use crate::{setup, shell, workspace};
+use crate::{lab, setup, shell, workspace};
 
 /// Longest time a step may take, builds included: two slow cores need minutes, a hang is never hours.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -20,7 +20,8 @@ const LINES_SHOWN: usize = 120;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients, e2e).
+    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients,
+    /// e2e, lab).
     steps: Vec<String>,
 }
 
@@ -161,6 +162,8 @@ fn steps() -> Vec<Step> {
                 "gateway-e2e",
                 "--exclude",
                 "gateway-test-clients",
+                "--exclude",
+                "gateway-lab",
                 "--no-fail-fast",
                 "--lib",
                 "--bins",
@@ -209,6 +212,11 @@ fn steps() -> Vec<Step> {
                 "--show-output",
                 "--test-threads=1",
             ]),
+        ),
+        tests(
+            "lab",
+            "the gateway in a VM, on a virtual function that grants zero-copy",
+            lab::command("short", lab::KERNELS),
         ),
     ]
 }

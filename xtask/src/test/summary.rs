@@ -19,6 +19,8 @@ impl Summary {
         // Sections of the form `---- name stdout ----` follow `successes:` or `failures:`.
         let mut in_successes = false;
         let mut counted_in_section = false;
+        // Tests that passed to their harness, but said that they were skipped.
+        let mut said = 0;
         for line in output.lines() {
             match line {
                 "successes:" => in_successes = true,
@@ -33,6 +35,17 @@ impl Summary {
                 .filter(|_| in_successes && !counted_in_section)
             {
                 counted_in_section = true;
+                said += 1;
+                *summary
+                    .skip_reasons
+                    .entry(reason.trim().to_owned())
+                    .or_default() += 1;
+            }
+            // What a harness counts as ignored itself, with a reason.
+            if let Some((_, reason)) = line
+                .split_once(" ... ignored, ")
+                .filter(|_| line.starts_with("test "))
+            {
                 *summary
                     .skip_reasons
                     .entry(reason.trim().to_owned())
@@ -45,9 +58,8 @@ impl Summary {
                 summary.skipped += count(result, "ignored");
             }
         }
-        let by_reason: u64 = summary.skip_reasons.values().sum();
-        summary.passed = summary.passed.saturating_sub(by_reason);
-        summary.skipped += by_reason;
+        summary.passed = summary.passed.saturating_sub(said);
+        summary.skipped += said;
         summary
     }
 
@@ -133,6 +145,18 @@ test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; 
         assert_eq!(
             summary.skip_reasons,
             BTreeMap::from([("no data".to_owned(), 2)])
+        );
+    }
+
+    #[test]
+    fn a_harness_that_ignores_with_a_reason_is_believed() {
+        let output = "test the VM lab ... ignored, no root\n\n\
+                      test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        let summary = Summary::of(output);
+        assert_eq!(summary.counts(), "0 passed, 0 failed, 1 skipped");
+        assert_eq!(
+            summary.skip_reasons,
+            BTreeMap::from([("no root".to_owned(), 1)])
         );
     }
 
