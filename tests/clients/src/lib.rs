@@ -7,5 +7,6 @@ pub mod conformance;
 pub mod examples;
 pub mod flow;
 pub mod programs;
+pub mod python;
 pub mod sanitizer;
 pub mod stage;

@@ -37,6 +37,10 @@ impl Build {
         &self.folder
     }
 
+    pub(crate) fn profile(&self) -> &str {
+        &self.profile
+    }
+
     pub(crate) fn cargo_build(&self, arguments: &[&str]) -> Result<()> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let target = self.folder.parent().context("no target folder")?;

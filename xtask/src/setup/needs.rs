@@ -105,7 +105,7 @@ fn python() -> Need {
     };
     Need {
         name: "python3-venv",
-        purpose: "cargo xtask test, which reads DBN files with Databento's Python library",
+        purpose: "cargo xtask test, which builds the Python client and reads DBN files with Databento's Python library",
         found,
         remedy: Remedy::Packages(&["python3", "python3-venv"]),
         only_to_test: true,

@@ -1,0 +1,141 @@
+"""Records of a gateway on this host, read from shared memory.
+
+    import gateway_client as gateway
+
+    client = gateway.connect("/run/gateway/broker.sock")
+    subscription = client.subscribe("all", name="my-strategy")
+    for event in subscription:
+        match event:
+            case gateway.MBOMsg():
+                print(event.pretty_price, event.size)
+            case gateway.Lost(slots):
+                print(f"too slow: {slots} slots lost")
+    print(subscription.closed)
+
+``for array in subscription.batches()`` brings many records at once, as NumPy structured arrays. Fields have the names of
+Databento's library. Prices are in units of 1e-9, times in nanoseconds since the Unix epoch.
+"""
+
+from typing import Union
+
+from ._errors import (
+    BrokenError,
+    BusyError,
+    ConnectError,
+    GatewayError,
+    NotEntitledError,
+    ProtocolError,
+    QueueError,
+    RefusedError,
+    UnknownQueueError,
+)
+from ._native import (
+    Batches,
+    Client,
+    ControlMsg,
+    ImbalanceMsg,
+    InstrumentDefMsg,
+    MBOMsg,
+    MultiSubscriber,
+    NativeMsg,
+    OtherMsg,
+    StatMsg,
+    StatusMsg,
+    Subscription,
+    TradeMsg,
+    clock_now_ns,
+    connect,
+)
+from ._types import (
+    Checkpoint,
+    Closed,
+    CloseReason,
+    ControlKind,
+    Health,
+    Joined,
+    JoinOutcome,
+    Lost,
+    QueueInfo,
+)
+
+FIXED_PRICE_SCALE = 1_000_000_000
+"""Prices are in units of one divided by this."""
+UNDEF_PRICE = 9_223_372_036_854_775_807
+"""The price of a record that has none."""
+UNDEF_ORDER_SIZE = 4_294_967_295
+"""The size of a record that has none."""
+UNDEF_TIMESTAMP = 18_446_744_073_709_551_615
+"""The time of a record that has none."""
+
+F_LAST = 128
+"""Flag: the last record of its message: books are consistent after it."""
+F_TOB = 64
+"""Flag: a top-of-book record, not an order."""
+F_SNAPSHOT = 32
+"""Flag: part of a snapshot; it did not happen now."""
+F_MBP = 16
+"""Flag: an aggregated price level, not an order."""
+F_BAD_TS_RECV = 8
+"""Flag: ``ts_recv`` is not to be trusted."""
+F_MAYBE_BAD_BOOK = 4
+"""Flag: messages of this instrument were lost, and its book may be wrong."""
+
+Record = Union[
+    MBOMsg,
+    TradeMsg,
+    InstrumentDefMsg,
+    StatusMsg,
+    ImbalanceMsg,
+    StatMsg,
+    ControlMsg,
+    NativeMsg,
+    OtherMsg,
+]
+"""A record of any type."""
+
+__all__ = [
+    "F_BAD_TS_RECV",
+    "F_LAST",
+    "F_MAYBE_BAD_BOOK",
+    "F_MBP",
+    "F_SNAPSHOT",
+    "F_TOB",
+    "FIXED_PRICE_SCALE",
+    "UNDEF_ORDER_SIZE",
+    "UNDEF_PRICE",
+    "UNDEF_TIMESTAMP",
+    "Batches",
+    "BrokenError",
+    "BusyError",
+    "Checkpoint",
+    "Client",
+    "CloseReason",
+    "Closed",
+    "ConnectError",
+    "ControlKind",
+    "ControlMsg",
+    "GatewayError",
+    "Health",
+    "ImbalanceMsg",
+    "InstrumentDefMsg",
+    "JoinOutcome",
+    "Joined",
+    "Lost",
+    "MBOMsg",
+    "MultiSubscriber",
+    "NativeMsg",
+    "NotEntitledError",
+    "OtherMsg",
+    "ProtocolError",
+    "QueueError",
+    "QueueInfo",
+    "Record",
+    "RefusedError",
+    "StatMsg",
+    "StatusMsg",
+    "Subscription",
+    "TradeMsg",
+    "UnknownQueueError",
+    "clock_now_ns",
+    "connect",
+]

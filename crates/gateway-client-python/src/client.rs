@@ -1,0 +1,139 @@
+//! The connection that asks.
+
+use std::path::PathBuf;
+
+use gateway_client::SubscribeOptions;
+use pyo3::prelude::*;
+
+use crate::errors::{closed, raised};
+use crate::options::{self, SLEEP_US_DEFAULT};
+use crate::subscription::Subscription;
+use crate::values;
+
+/// A client of one gateway.
+#[pyclass(frozen, module = "gateway_client")]
+pub(crate) struct Client {
+    inner: std::sync::RwLock<Option<std::sync::Arc<gateway_client::Client>>>,
+    path: PathBuf,
+}
+
+/// Connects to the broker's socket and sees that a gateway answers.
+#[pyfunction]
+pub(crate) fn connect(py: Python<'_>, path: PathBuf) -> PyResult<Client> {
+    let client = py.detach(|| gateway_client::Client::connect(&path));
+    let client = client.map_err(|error| raised(py, &error))?;
+    Ok(Client {
+        inner: std::sync::RwLock::new(Some(std::sync::Arc::new(client))),
+        path,
+    })
+}
+
+impl Client {
+    fn get(&self) -> PyResult<std::sync::Arc<gateway_client::Client>> {
+        let inner = self
+            .inner
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        inner.clone().ok_or_else(|| closed("client"))
+    }
+}
+
+#[pymethods]
+impl Client {
+    /// The gateway's process id, in its own namespace.
+    #[getter]
+    fn gateway_pid(&self) -> PyResult<u32> {
+        Ok(self.get()?.gateway_pid())
+    }
+
+    /// The queues there are.
+    fn queues(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        let client = self.get()?;
+        let queues = py
+            .detach(|| client.queues())
+            .map_err(|error| raised(py, &error))?;
+        queues
+            .iter()
+            .map(|queue| values::queue_info(py, &queue.name, queue.slots, queue.epoch))
+            .collect()
+    }
+
+    /// The gateway's status, as `gateway status --json` has it.
+    fn status(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let client = self.get()?;
+        let status = py
+            .detach(|| client.status())
+            .map_err(|error| raised(py, &error))?;
+        Ok(py
+            .import("json")?
+            .getattr("loads")?
+            .call1((status,))?
+            .unbind())
+    }
+
+    /// Begins to read a queue.
+    #[pyo3(signature = (
+        queue, *, name = "unnamed", start = None, run = None, resume = None, on_lapped = "oldest", wait = "block",
+        sleep_us = SLEEP_US_DEFAULT
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        queue: &str,
+        name: &str,
+        start: Option<&Bound<'_, PyAny>>,
+        run: Option<u64>,
+        resume: Option<&Bound<'_, PyAny>>,
+        on_lapped: &str,
+        wait: &str,
+        sleep_us: f64,
+    ) -> PyResult<Subscription> {
+        let client = self.get()?;
+        let mut options = SubscribeOptions {
+            run,
+            on_lapped: options::on_lapped(on_lapped)?,
+            wait: options::wait_strategy(wait, sleep_us)?,
+            ..SubscribeOptions::named(name)
+        };
+        if let Some(start) = start {
+            options.start = options::start(start)?;
+        }
+        if let Some(checkpoint) = resume {
+            if start.is_some() || run.is_some() {
+                return Err(pyo3::exceptions::PyTypeError::new_err(
+                    "resume says where to begin: leave start and run out",
+                ));
+            }
+            options = options::resuming(options, checkpoint)?;
+        }
+        let subscription = py.detach(|| client.subscribe(queue, &options));
+        let subscription = subscription.map_err(|error| raised(py, &error))?;
+        Ok(Subscription::new(
+            subscription,
+            queue.to_owned(),
+            name.to_owned(),
+        ))
+    }
+
+    /// Closes the connection; its subscriptions go on.
+    fn close(&self) {
+        self.inner
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, pyo3::types::PyTuple>) {
+        self.close();
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Client({:?})", self.path)
+    }
+}

@@ -1,0 +1,103 @@
+"""What the wheel's arrays and records hold, beside what Databento's library makes of the same bytes: ``arrays SOCKET``.
+
+Prints one JSON object. Fails with the first difference.
+"""
+
+import json
+import sys
+
+import databento_dbn as dbn
+import gateway_client as gateway
+import numpy as np
+import pandas as pd
+
+# Classes of the same records here and there.
+PAIRS = {
+    "mbo": (gateway.MBOMsg, dbn.MBOMsg),
+    "trades": (gateway.TradeMsg, dbn.TradeMsg),
+    "definition": (gateway.InstrumentDefMsg, dbn.InstrumentDefMsg),
+    "status": (gateway.StatusMsg, dbn.StatusMsg),
+    "imbalance": (gateway.ImbalanceMsg, dbn.ImbalanceMsg),
+    "statistics": (gateway.StatMsg, dbn.StatMsg),
+}
+
+
+def decoded(records):
+    """The same records, as Databento's decoder reads their bytes."""
+    metadata = dbn.Metadata(
+        dataset="XNAS.ITCH",
+        start=0,
+        stype_in=dbn.SType.RAW_SYMBOL,
+        stype_out=dbn.SType.INSTRUMENT_ID,
+        schema=dbn.Schema.MBO,
+        version=3,
+    )
+    decoder = dbn.DBNDecoder()
+    decoder.write(metadata.encode())
+    for record in records:
+        decoder.write(bytes(record))
+    return [record for record in decoder.decode() if not isinstance(record, dbn.Metadata)]
+
+
+def plain(value):
+    """A value as it compares: enums and characters by what they stand for."""
+    value = getattr(value, "value", value)
+    value = value.decode() if isinstance(value, bytes) else value
+    return value.rstrip("\0") if isinstance(value, str) else value
+
+
+def compare(ours, theirs):
+    """Every field of a record that NumPy's type has."""
+    for name in type(ours).dtype.names:
+        if name.startswith("_") or name == "length":
+            continue
+        here, there = plain(getattr(ours, name)), plain(getattr(theirs, name))
+        # What stands for "not available" on the wire is None there.
+        there = "~" if there is None else there
+        assert str(here) == str(there), f"{type(ours).__name__}.{name}: {here!r}, not {there!r}"
+
+
+def main():
+    for name, (ours, theirs) in PAIRS.items():
+        wanted = [(field, np.dtype(code)) for field, code in theirs._dtypes]
+        names = [field for field, _ in wanted]
+        assert list(ours.dtype.names) == names, f"{name}: {ours.dtype.names}, not {names}"
+        for field, code in wanted:
+            assert ours.dtype[field] == code, f"{name}.{field}: {ours.dtype[field]}, not {code}"
+        assert ours.dtype.itemsize == sum(code.itemsize for _, code in wanted), name
+
+    client = gateway.connect(sys.argv[1])
+    one_by_one = client.subscribe("all", name="records", start="oldest")
+    records, by_class = [], {}
+    for event in one_by_one:
+        assert not isinstance(event, gateway.Lost), event
+        records.append(event)
+        by_class.setdefault(type(event), []).append(event)
+    assert one_by_one.closed.reason == "stopped"
+    market = [record for record in records if not isinstance(record, gateway.ControlMsg)]
+    theirs = decoded(market)
+    assert len(theirs) == len(market)
+    for ours, other in zip(market, theirs):
+        compare(ours, other)
+
+    print(json.dumps({"records": len(records), "orders": len(by_class[gateway.MBOMsg]), "compared": len(theirs)}))
+
+
+def arrays():
+    client = gateway.connect(sys.argv[1])
+    subscription = client.subscribe("all", name="arrays", start="oldest")
+    print("subscribed", flush=True)
+    sizes, orders, changes = 0, [], 0
+    for array in subscription.batches():
+        assert isinstance(array, np.ndarray), array
+        sizes += len(array)
+        if array.dtype == gateway.MBOMsg.dtype:
+            orders.append(array)
+        else:
+            changes += 1
+    frame = pd.DataFrame(np.concatenate(orders))
+    by_action = {key.decode(): int(count) for key, count in frame.groupby("action").size().items()}
+    print(json.dumps({"records": sizes, "orders": len(frame), "by_action": by_action, "size": int(frame["size"].sum())}))
+
+
+arrays() if sys.argv[2:] == ["arrays"] else main()
