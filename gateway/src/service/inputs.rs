@@ -192,8 +192,12 @@ impl InterfaceState {
         self.reopened.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes note that its program is about to go.
+    /// Takes note that its program and its sockets, which the worker has given back, are about to go.
     pub(super) fn close(&self) {
+        self.inputs
+            .iter()
+            .filter(|seat| seat.is_plugged())
+            .for_each(InputSeat::unplug);
         let mut way = locked(&self.way);
         way.verdicts_before = way.verdicts();
         way.verdicts = None;
@@ -211,13 +215,6 @@ impl InterfaceState {
     /// How often it was opened again.
     pub(crate) fn reopened(&self) -> u64 {
         self.reopened.load(Ordering::Relaxed)
-    }
-
-    /// Takes note that the worker has given back what was in the place of that index.
-    pub(super) fn unplug(&self, input: usize) {
-        if let Some(seat) = self.inputs.iter().find(|seat| seat.seat.index == input) {
-            seat.unplug();
-        }
     }
 
     pub(super) fn set_link(&self, link: LinkState) {

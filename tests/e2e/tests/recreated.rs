@@ -160,6 +160,35 @@ fn on_an_af_xdp_tier_a_device_that_is_taken_away_and_brought_back_is_opened_agai
     assert_eq!(log.matches("receiving again").count(), 3, "{log}");
 }
 
+/// Whatever the gateway is busy with, closing or opening, the next change finds it.
+#[test]
+fn devices_that_come_and_go_faster_than_they_are_opened_leave_it_on_the_last_one() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let config = Config::new(Input::tier("copy"));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "all").unwrap();
+    for round in 0..12_u64 {
+        lab.network.disconnect().unwrap();
+        std::thread::sleep(Duration::from_millis(3 * (round % 4)));
+        lab.network.connect().unwrap();
+        std::thread::sleep(Duration::from_millis(7 * (round % 5)));
+    }
+    wait_for_groups(&gateway, 1.0);
+    wait_for_link(&gateway, "live");
+    let flow = "generate --messages 2000 --pace rate=20000 --end-of-session";
+    let simulator = lab.simulator(&config, flow).unwrap();
+    let report = simulator.finish(LIMIT).unwrap();
+    observer
+        .wait_for("every message", LIMIT, |seen| {
+            seen.messages == report.messages
+        })
+        .unwrap();
+    let (status, _) = gateway.process.terminate(Duration::from_secs(5)).unwrap();
+    assert!(status.success(), "{}", gateway.process.output());
+}
+
 #[test]
 fn a_link_that_goes_down_and_comes_up_needs_no_new_sockets() {
     let Some(lab) = Lab::open().unwrap() else {

@@ -64,6 +64,8 @@ struct Port {
     work: Work,
     /// Providers on their way to the worker, by position among the interface's inputs.
     outbox: VecDeque<(usize, Box<Provider>)>,
+    /// Sent to the worker, which has not yet given back what they took the place of.
+    in_flight: usize,
     /// What was told last: each change is told once.
     told_state: LinkState,
     told_cause: String,
@@ -76,7 +78,6 @@ enum Work {
     /// The worker gives back what it polls.
     Unplugging {
         back: Vec<Provider>,
-        awaited: usize,
     },
     /// Sockets and program are closed.
     Dropping(JoinHandle<()>),
@@ -162,10 +163,8 @@ impl Ports {
         interfaces: &[InterfaceState],
     ) {
         if let Some(port) = self.of(worker, input, interfaces) {
-            let interface = &interfaces[port.interface];
-            if let Work::Unplugging { back, awaited } = &mut port.work {
-                interface.unplug(input);
-                *awaited -= 1;
+            port.in_flight = port.in_flight.saturating_sub(1);
+            if let Work::Unplugging { back } = &mut port.work {
                 back.push(*provider);
             }
         }
@@ -226,13 +225,14 @@ impl Port {
             worker,
             work: Work::Idle,
             outbox: VecDeque::new(),
+            in_flight: 0,
             told_state: LinkState::Live,
             told_cause: String::new(),
         }
     }
 
     fn is_busy(&self) -> bool {
-        !matches!(self.work, Work::Idle) || !self.outbox.is_empty()
+        !matches!(self.work, Work::Idle) || !self.outbox.is_empty() || self.in_flight > 0
     }
 
     /// By name, because the configuration means the name; a device that was only renamed is still the one.
@@ -256,6 +256,7 @@ impl Port {
     fn close(&mut self, interface: &InterfaceState, groups: &mut Groups) {
         groups.leave(self.interface);
         interface.membership.set_joined(false);
+        // What was opened and did not reach the worker yet is given up unseen.
         self.outbox.clear();
         let plugged = interface.inputs.iter().enumerate();
         self.outbox.extend(
@@ -263,10 +264,7 @@ impl Port {
                 .filter(|(_, seat)| seat.is_plugged())
                 .map(|(position, _)| (position, Box::new(Provider::unplugged()))),
         );
-        self.work = Work::Unplugging {
-            back: Vec::new(),
-            awaited: self.outbox.len(),
-        };
+        self.work = Work::Unplugging { back: Vec::new() };
     }
 
     /// Sends the worker what it shall poll. What it does not take now it is sent again at the next look.
@@ -277,8 +275,11 @@ impl Port {
                 self.outbox.push_front((position, provider));
                 return;
             }
-            if let Err(cause) = worker.swap(input, provider) {
-                error!(interface = interface.name, %cause, "an input did not reach its worker");
+            match worker.swap(input, provider) {
+                Ok(()) => self.in_flight += 1,
+                Err(cause) => {
+                    error!(interface = interface.name, %cause, "an input did not reach its worker");
+                }
             }
         }
     }
@@ -287,7 +288,8 @@ impl Port {
     fn work_on(&mut self, now: Duration, interface: &InterfaceState, groups: &mut Groups) {
         match std::mem::replace(&mut self.work, Work::Idle) {
             Work::Idle => {}
-            Work::Unplugging { back, awaited: 0 } => {
+            // The worker does things in order: with the last answer it has nothing of this interface any more.
+            Work::Unplugging { back } if self.outbox.is_empty() && self.in_flight == 0 => {
                 interface.close();
                 let opened = self.opened.take();
                 self.work = Work::Dropping(tokio::task::spawn_blocking(move || {
