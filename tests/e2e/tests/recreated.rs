@@ -205,6 +205,7 @@ fn a_link_that_goes_down_and_comes_up_needs_no_new_sockets() {
         namespace.ip(&format!("link set {interface} down")).unwrap();
         wait_for_link(&gateway, "down");
         namespace.ip(&format!("link set {interface} up")).unwrap();
+        lab.network.wait_until_it_carries().unwrap();
         wait_for_link(&gateway, "live");
     }
     wait_for_groups(&gateway, 1.0);

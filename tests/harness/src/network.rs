@@ -1,11 +1,15 @@
 //! Two namespaces and the link between them.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::namespace::Namespace;
+use crate::wait;
 
+/// How long the kernel may take to notice a carrier.
+const CARRIER_MAX: Duration = Duration::from_secs(10);
 /// The interface on the exchange's side.
 pub const EXCHANGE_INTERFACE: &str = "exch0";
 /// The interface on the gateway's side.
@@ -56,6 +60,21 @@ impl Network {
         // Replayed captures keep their sources: without a route back the kernel's own sockets would not see them.
         self.gateway
             .ip(&format!("route add default dev {GATEWAY_INTERFACE}"))?;
+        self.wait_until_it_carries()
+    }
+
+    /// Waits until both ends carry frames. An end that is up does so only once the kernel has noticed its carrier, which
+    /// on a busy machine takes up to a second: what is sent before is dropped without a word.
+    pub fn wait_until_it_carries(&self) -> Result<()> {
+        for (namespace, interface) in [
+            (&self.exchange, EXCHANGE_INTERFACE),
+            (&self.gateway, GATEWAY_INTERFACE),
+        ] {
+            wait::until(&format!("{interface} to carry"), CARRIER_MAX, || {
+                let shown = namespace.ip(&format!("link show {interface}"))?;
+                Ok(shown.contains("state UP").then_some(()))
+            })?;
+        }
         Ok(())
     }
 }
