@@ -8,6 +8,8 @@
 //! Sessions follow each other on the same lines: a line that is late still brings the old one when others are in the new
 //! one. Within a session, [`Part`]s differ in pace and in what goes wrong.
 
+mod control;
+mod ongoing;
 mod outlet;
 mod plan;
 
@@ -15,24 +17,20 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_feed::moldudp64::{Packet as MoldPacket, PacketBuilder};
+use gateway_feed::moldudp64::Packet as MoldPacket;
+use ongoing::Ongoing;
 use outlet::{Data, Kind, Outlet, Packet};
 
 pub use plan::{Line, Part, PublishOptions, SessionPlan};
 
 use crate::SimError;
 use crate::clock::{Clock, Pace};
-use crate::packetiser::{DataPacket, PackOptions, Packetiser};
+use crate::packetiser::{DataPacket, PackOptions};
 use crate::ranges::Ranges;
-use crate::report::{Report, TypeCounts};
+use crate::report::Report;
 use crate::source::Source;
 use crate::venue::Venue;
 
-/// End-of-session packets on each line, at least.
-const END_OF_SESSION_PACKETS: u64 = 3;
-/// The most repetitions of a packet that should come through: of a thousand, a line that loses 99 % of its packets
-/// loses all once in 20,000 sessions.
-const REPETITIONS_MAX: u64 = 1_000;
 /// The most packets that wait for their time on a line; beyond it the publisher waits with them.
 const OUTBOX_PACKETS_MAX: usize = 8_192;
 /// Time between two reports of progress.
@@ -90,51 +88,6 @@ pub struct Publisher<'a, C: ?Sized> {
     progressed: Progress,
     ended: Vec<Report>,
     session: Ongoing,
-}
-
-/// The session that goes on.
-struct Ongoing {
-    pack: PackOptions,
-    packetiser: Packetiser,
-    types: TypeCounts,
-    report: Report,
-    start_ns: u64,
-    heartbeat_ns: Option<u64>,
-    heartbeat_due_ns: u64,
-    /// The sequence number behind the last packet that was offered to the lines.
-    next_sequence: u64,
-    /// Whether a heartbeat has told the first number.
-    announced: bool,
-    pace: Pace,
-    silent: bool,
-    /// Messages of the part so far.
-    messages: u64,
-    /// Of the part's first message, by the source's clock, and of the packet that carried it, by ours.
-    origin: Option<(u64, u64)>,
-}
-
-impl Ongoing {
-    fn new(plan: &SessionPlan, start_ns: u64) -> Self {
-        Self {
-            pack: plan.pack,
-            packetiser: Packetiser::new(plan.pack),
-            types: TypeCounts::default(),
-            report: Report {
-                session: String::from_utf8_lossy(plan.pack.session.0.trim_ascii_end()).into_owned(),
-                first_sequence: plan.pack.first_sequence,
-                ..Report::default()
-            },
-            start_ns,
-            heartbeat_ns: plan.heartbeat_ns,
-            heartbeat_due_ns: u64::MAX,
-            next_sequence: plan.pack.first_sequence,
-            announced: false,
-            pace: Pace::Asap,
-            silent: false,
-            messages: 0,
-            origin: None,
-        }
-    }
 }
 
 impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
@@ -420,84 +373,6 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
         for line in &mut self.lines {
             line.release_all(now_ns);
         }
-    }
-
-    /// Puts a heartbeat behind everything offered so far, if there are heartbeats.
-    fn heartbeat(&mut self) {
-        if let Some(heartbeat) = self.next_heartbeat() {
-            self.broadcast(&heartbeat);
-            self.session.report.heartbeats += 1;
-        }
-    }
-
-    /// Makes sure that each line tells of the next sequence number, before anything else that is offered to it.
-    fn announce(&mut self) {
-        if let Some(heartbeat) = self.next_heartbeat() {
-            self.session.report.heartbeats += self.broadcast_until_through(&heartbeat, 1);
-        }
-    }
-
-    fn next_heartbeat(&mut self) -> Option<Packet> {
-        let interval_ns = self.session.heartbeat_ns?;
-        self.session.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
-        let builder = PacketBuilder::new(self.session.pack.session, self.session.next_sequence, 0);
-        Some(Packet {
-            payload: Rc::from(builder.heartbeat().as_slice()),
-            session: self.ended.len(),
-            kind: Kind::Heartbeat,
-        })
-    }
-
-    fn broadcast(&mut self, packet: &Packet) {
-        let now_ns = self.clock.now_ns();
-        for line in &mut self.lines {
-            line.offer(now_ns, packet);
-        }
-    }
-
-    /// Offers `packet` to all lines, `times_min` times or more: until each line but the dead ones has let one through.
-    /// Returns how often. Nothing that is offered later overtakes it.
-    fn broadcast_until_through(&mut self, packet: &Packet, times_min: u64) -> u64 {
-        let now_ns = self.clock.now_ns();
-        let mut through: Vec<bool> = self.lines.iter().map(Outlet::is_dead).collect();
-        let mut times = 0;
-        while times < times_min || (times < REPETITIONS_MAX && through.contains(&false)) {
-            for (line, through) in self.lines.iter_mut().zip(&mut through) {
-                *through |= line.offer(now_ns, packet);
-            }
-            times += 1;
-        }
-        self.release_all();
-        times
-    }
-
-    /// Ends the session that goes on, behind its last message.
-    fn end_session(&mut self, plan: &SessionPlan) -> Result<(), SimError> {
-        self.release_all();
-        self.announce();
-        if plan.linger_ns > 0 {
-            self.wait_until(self.clock.now_ns().saturating_add(plan.linger_ns))?;
-        }
-        self.session.heartbeat_due_ns = u64::MAX;
-        if let Some(repeat_ns) = plan.end_of_session_ns {
-            let end = Packet {
-                payload: Rc::from(self.session.packetiser.end_of_session().as_slice()),
-                session: self.ended.len(),
-                kind: Kind::EndOfSession,
-            };
-            self.session.report.end_of_session =
-                self.broadcast_until_through(&end, END_OF_SESSION_PACKETS);
-            let until_ns = self.clock.now_ns().saturating_add(repeat_ns);
-            let interval_ns = plan.heartbeat_ns.unwrap_or(repeat_ns).max(1);
-            while repeat_ns > 0 && self.clock.now_ns() < until_ns && !self.clock.stopped() {
-                let next_ns = self.clock.now_ns().saturating_add(interval_ns);
-                self.wait_until(next_ns.min(until_ns))?;
-                self.broadcast(&end);
-                self.session.report.end_of_session += 1;
-            }
-        }
-        self.close_report();
-        Ok(())
     }
 
     /// Puts the report of the session that goes on to those of the ones before.

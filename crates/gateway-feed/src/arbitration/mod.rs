@@ -57,6 +57,7 @@
 //! if that is the old one.
 
 mod arbiter;
+mod config;
 mod counters;
 mod doubt;
 mod epoch;
@@ -69,7 +70,8 @@ mod retained;
 mod tests;
 mod waiting;
 
-pub use arbiter::{Arbiter, ArbiterConfig, OnGap};
+pub use arbiter::Arbiter;
+pub use config::{ArbiterConfig, OnGap};
 pub use counters::{
     ChannelCounters, ChannelState, FrameErrorCounters, LineCounters, RecoveryCounters,
 };

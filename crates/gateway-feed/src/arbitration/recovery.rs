@@ -9,20 +9,18 @@
 //! in small parts between the lines' packets, which are held meanwhile: the snapshot, what was retained from its
 //! sequence on, what is held. So the stream goes on behind it without a hole and without a repeat that is not marked.
 
-use super::arbiter::{Arbiter, Handed, OnGap};
-use super::hold::{Held, Key};
-use super::recent::fingerprint;
-use super::retained::{Kept, Retained};
-use super::waiting::Overdue;
-use super::{ChannelState, Event, LineId, Outlet, RECOVERY};
-use crate::recovery::{Demand, Hole, SupplyError};
-use crate::sink::Nanos;
-use crate::transport::{Frame, FrameKind, SessionId};
+mod demand;
+mod snapshot;
+mod supply;
 
-/// Messages of a snapshot that are taken at once: some tens of microseconds of work.
-const PART_MESSAGES: usize = 512;
-/// Retained packets that are told again at once.
-const PART_PACKETS: usize = 16;
+use super::arbiter::Arbiter;
+use super::config::OnGap;
+use super::hold::{Held, Key};
+use super::retained::{Kept, Retained};
+use super::{ChannelState, Event, LineId, Outlet};
+use crate::recovery::{Demand, Hole};
+use crate::sink::Nanos;
+use crate::transport::Frame;
 
 /// The lowest hole that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -278,212 +276,6 @@ impl Arbiter {
         self.recovery.demand_due = true;
     }
 
-    /// What the channel wants now.
-    fn demand(&mut self) -> Demand {
-        let recovery = &self.recovery;
-        let mut demand = Demand::new(self.epoch, self.session, self.next, recovery.supplied);
-        if recovery.in_doubt && recovery.splice.is_none() {
-            demand.snapshot_from = Some(recovery.retained.from());
-        }
-        let mut missing = 0;
-        if recovery.recovering.is_some() {
-            let top = self.overdue.as_ref().and_then(Overdue::highest);
-            let mut cursor = self.next;
-            for held in self.hold.iter() {
-                let asked = held.epoch == self.epoch && Some(held.key()) <= top;
-                if !asked || self.is_doubtful(held) {
-                    break;
-                }
-                if held.first > cursor {
-                    let count = held.first - cursor;
-                    if !demand.push(Hole {
-                        first: cursor,
-                        count,
-                    }) {
-                        break;
-                    }
-                    missing += count;
-                }
-                cursor = cursor.max(held.end());
-                if held.first >= recovery.hole_top {
-                    break;
-                }
-            }
-        }
-        self.counters.recovery.holes_open = demand.holes().len() as u64;
-        self.counters.recovery.missing = missing;
-        demand
-    }
-
-    /// Hands what the channel wants to `take`, if that has changed; `take` says whether it could take it, and is asked
-    /// again if not.
-    pub(crate) fn tell_demand(&mut self, take: impl FnOnce(&Demand) -> bool) {
-        if !self.recovery.demand_due {
-            return;
-        }
-        let demand = self.demand();
-        if demand != self.recovery.demanded {
-            if !take(&demand) {
-                self.counters.recovery.demands_delayed += 1;
-                return;
-            }
-            self.recovery.demanded = demand;
-        }
-        self.recovery.demanded_top = self.overdue.as_ref().and_then(Overdue::highest);
-        self.recovery.demand_due = false;
-        self.set_deadline();
-    }
-
-    /// Looks whether the holes are others than were demanded: the lowest was filled in part, or there are more.
-    pub(super) fn note_progress(&mut self) {
-        let recovery = &mut self.recovery;
-        if recovery.recovering.is_none() {
-            return;
-        }
-        let top = self.overdue.as_ref().and_then(Overdue::highest);
-        let more = top > recovery.demanded_top
-            && Some((self.epoch, recovery.hole_top)) > recovery.demanded_top;
-        recovery.demand_due |= more || recovery.demanded.next != self.next;
-    }
-
-    /// Begins to deal with something that the channel is given.
-    pub(crate) fn begin_supply<O: Outlet>(
-        &mut self,
-        now: Nanos,
-        (epoch, serial): (u64, u64),
-        out: &mut O,
-    ) -> Result<(), SupplyError> {
-        if now < self.latest || now >= self.deadline {
-            self.on_time(now, out);
-        }
-        self.latest = now;
-        self.recovery.supplied = self.recovery.supplied.max(serial);
-        self.recovery.demand_due = true;
-        self.counters.recovery.supplies += 1;
-        let current = self.epoch;
-        if epoch != current || current == 0 {
-            return Err(SupplyError::Epoch { epoch, current });
-        }
-        Ok(())
-    }
-
-    /// Ends it.
-    pub(crate) fn end_supply<O: Outlet>(
-        &mut self,
-        now: Nanos,
-        result: &Result<(), SupplyError>,
-        out: &mut O,
-    ) {
-        let counters = &mut self.counters.recovery;
-        match result {
-            Ok(()) => {}
-            Err(SupplyError::Epoch { .. }) => counters.refused_epoch += 1,
-            Err(SupplyError::Session { .. }) => counters.refused_session += 1,
-            Err(SupplyError::NoMessages | SupplyError::Damaged { .. }) => {
-                counters.refused_no_messages += 1;
-            }
-            Err(SupplyError::NotWanted { .. } | SupplyError::NoSnapshotWanted) => {
-                counters.refused_not_wanted += 1;
-            }
-            Err(SupplyError::NoRoom) => counters.refused_no_room += 1,
-            Err(SupplyError::TooOld { .. }) => counters.refused_too_old += 1,
-        }
-        self.settle(now, out);
-    }
-
-    /// Takes what is missing out of a packet of a re-request server.
-    pub(crate) fn on_answer<O: Outlet>(
-        &mut self,
-        now: Nanos,
-        frame: &Frame<'_>,
-        out: &mut O,
-    ) -> Result<(), SupplyError> {
-        if frame.kind != FrameKind::Data || frame.first == 0 || frame.count == 0 {
-            return Err(SupplyError::NoMessages);
-        }
-        let announced = u64::from(frame.count);
-        let of_servers = &mut self.counters.lines[RECOVERY.index()];
-        of_servers.messages += announced;
-        if frame.session != self.session {
-            of_servers.stale += announced;
-            let session = frame.session;
-            return Err(SupplyError::Session { session });
-        }
-        let whole = out.measure(frame).whole.min(frame.count);
-        of_servers.truncated += u64::from(frame.count - whole);
-        if whole == 0 {
-            return Err(SupplyError::NoMessages);
-        }
-        let end = frame.first.saturating_add(u64::from(whole));
-        let (mut cursor, mut taken, mut no_room) = (frame.first, false, false);
-        while cursor < end {
-            let passed = self.next.min(end).saturating_sub(cursor);
-            if passed > 0 {
-                self.pass_by(RECOVERY, cursor, passed as u32);
-                cursor += passed;
-                continue;
-            }
-            let held = self.hold.last_up_to((self.epoch, cursor));
-            if let Some(held) = held.filter(|held| held.epoch == self.epoch && held.end() > cursor)
-            {
-                let known = held.end().min(end) - cursor;
-                self.counters.lines[RECOVERY.index()].duplicates += known;
-                cursor += known;
-                continue;
-            }
-            let behind = self.hold.first_from((self.epoch, cursor.saturating_add(1)));
-            let Some(behind) = behind.filter(|behind| {
-                behind.epoch == self.epoch && behind.first > cursor && !self.is_doubtful(behind)
-            }) else {
-                break;
-            };
-            let to = behind.first.min(end);
-            let count = (to - cursor) as u32;
-            let part = part_of(frame, (cursor - frame.first) as u32, count, out);
-            if self.take_answer(now, &part, out) {
-                taken = true;
-            } else {
-                self.counters.lines[RECOVERY.index()].refused += u64::from(count);
-                no_room = true;
-            }
-            cursor = to;
-        }
-        self.counters.lines[RECOVERY.index()].refused += end - cursor;
-        match (taken, no_room) {
-            (true, _) => Ok(()),
-            (false, true) => Err(SupplyError::NoRoom),
-            (false, false) => Err(SupplyError::NotWanted {
-                first: frame.first,
-                last: end - 1,
-            }),
-        }
-    }
-
-    /// Delivers, or holds, messages that are missing; `false` where there is no room.
-    fn take_answer<O: Outlet>(&mut self, now: Nanos, part: &Frame<'_>, out: &mut O) -> bool {
-        if part.first == self.next && !self.recovery.pauses() {
-            let walked = out.deliver(RECOVERY, now, part, 0);
-            self.retain(RECOVERY, now, part, 0, walked.whole);
-            let handed = Handed {
-                skip: 0,
-                whole: walked.whole,
-                fingerprint: fingerprint(part.body),
-            };
-            self.passed(RECOVERY, now, part.count, handed);
-            self.drain(now, out);
-            return true;
-        }
-        if !self.hold.fits(part.body.len()) {
-            return false;
-        }
-        let held = Held::new(self.epoch, part.first, part.count, part.kind, RECOVERY, now);
-        self.counters.held += 1;
-        self.counters.lines[RECOVERY.index()].holding += u64::from(part.count);
-        self.hold.insert(held, part.body, now);
-        self.counters.holding_max = self.counters.holding_max.max(self.hold.len() as u64);
-        true
-    }
-
     /// Keeps what was delivered of a frame, where the books are in doubt.
     #[inline]
     pub(super) fn retain(
@@ -497,121 +289,6 @@ impl Arbiter {
         if whole > skip {
             let kept = Kept::new(frame.first, whole, skip, line, received);
             self.counters.recovery.retained_lost += self.recovery.retain(kept, frame.body);
-        }
-    }
-
-    /// Gives up what is missing below `before`.
-    pub(crate) fn give_up<O: Outlet>(&mut self, now: Nanos, before: u64, out: &mut O) {
-        while let Some(front) = self.hold.front()
-            && self.recovery.recovering.is_some()
-            && front.epoch == self.epoch
-            && front.first > self.next
-            && before > self.next
-            && !self.is_doubtful(front)
-        {
-            let to = front.first.min(before);
-            self.lose(to, now, out);
-            self.drain(now, out);
-        }
-    }
-
-    /// Begins to take a snapshot that is valid at `sequence`; the outlet has its messages.
-    pub(crate) fn begin_snapshot<O: Outlet>(
-        &mut self,
-        now: Nanos,
-        session: SessionId,
-        (sequence, count): (u64, u32),
-        out: &mut O,
-    ) -> Result<(), SupplyError> {
-        let wanted = self.recovery.in_doubt || self.recovery.recovering.is_some();
-        if !self.config.snapshots || self.recovery.pauses() || !wanted {
-            return Err(SupplyError::NoSnapshotWanted);
-        }
-        if session != self.session {
-            return Err(SupplyError::Session { session });
-        }
-        let needed = if self.recovery.in_doubt {
-            self.recovery.retained.from()
-        } else {
-            self.next
-        };
-        if sequence < needed {
-            return Err(SupplyError::TooOld { sequence, needed });
-        }
-        if !self.recovery.in_doubt {
-            self.recovery.in_doubt = true;
-            self.recovery.retained.restart(self.next);
-        }
-        while let Some(front) = self.hold.front()
-            && front.epoch == self.epoch
-            && front.first < sequence
-            && !self.is_doubtful(front)
-        {
-            self.release_lowest(now, out);
-        }
-        if self.next < sequence {
-            self.lose(sequence, now, out);
-        }
-        self.recovery.splice = Some(Splice {
-            sequence,
-            told: false,
-            replayed: 0,
-        });
-        let messages = u64::from(count);
-        self.counters.recovery.snapshots += 1;
-        self.counters.recovery.snapshot_messages += messages;
-        out.event(now, Event::SnapshotBegin { sequence, messages });
-        Ok(())
-    }
-
-    /// Goes on with the snapshot, a part at a time.
-    pub(super) fn go_on_with_snapshot<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        let Some(splice) = &mut self.recovery.splice else {
-            return;
-        };
-        if !splice.told {
-            splice.told = out.snapshot(now, splice.sequence, PART_MESSAGES);
-            return;
-        }
-        for _ in 0..PART_PACKETS {
-            let Some((kept, body)) = self.recovery.retained.pop() else {
-                return self.end_snapshot(now, out);
-            };
-            let frame = Frame {
-                session: self.session,
-                first: kept.first,
-                count: kept.count,
-                kind: FrameKind::Data,
-                body,
-            };
-            let before = splice.sequence.saturating_sub(kept.first);
-            let skip = before.max(u64::from(kept.skip));
-            if skip < u64::from(kept.count) {
-                out.deliver(kept.line, kept.received, &frame, skip as u32);
-                let told = u64::from(kept.count) - skip;
-                splice.replayed += told;
-                self.counters.recovery.replayed += told;
-            }
-        }
-    }
-
-    /// The snapshot is through: the lines' messages go on.
-    fn end_snapshot<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        let Some(splice) = self.recovery.splice.take() else {
-            return;
-        };
-        let (sequence, replayed) = (self.next, splice.replayed);
-        out.event(now, Event::SnapshotEnd { sequence, replayed });
-        self.recovery.in_doubt = false;
-        self.recovery.demand_due = true;
-        self.recovery.retained.restart(self.next);
-        self.drain(now, out);
-    }
-
-    /// Takes all that is left of a snapshot at once, because the lines' messages cannot wait any longer.
-    pub(super) fn finish_snapshot<O: Outlet>(&mut self, now: Nanos, out: &mut O) {
-        while self.recovery.pauses() {
-            self.go_on_with_snapshot(now, out);
         }
     }
 
@@ -644,21 +321,5 @@ impl Arbiter {
         };
         self.counters.recovery.state = state as u64;
         self.counters.recovery.retained = recovery.retained.len() as u64;
-    }
-}
-
-/// The `count` messages of a frame behind its first `skip`, as a frame of their own.
-fn part_of<'a, O: Outlet>(frame: &Frame<'a>, skip: u32, count: u32, out: &O) -> Frame<'a> {
-    let bytes_of = |count: u32| {
-        let walked = out.measure(&Frame { count, ..*frame });
-        frame.body.len() - walked.trailing_bytes
-    };
-    let begin = if skip == 0 { 0 } else { bytes_of(skip) };
-    let end = bytes_of(skip + count).max(begin);
-    Frame {
-        first: frame.first + u64::from(skip),
-        count,
-        body: &frame.body[begin..end],
-        ..*frame
     }
 }

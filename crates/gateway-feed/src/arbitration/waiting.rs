@@ -1,6 +1,7 @@
 //! What waits for its turn: in, through the hold, and out.
 
-use super::arbiter::{Arbiter, Handed, NO_EPOCH, OnGap};
+use super::arbiter::{Arbiter, Handed, NO_EPOCH};
+use super::config::OnGap;
 use super::doubt::Verdict;
 use super::hold::{Held, Key};
 use super::recent::fingerprint;

@@ -14,84 +14,22 @@
 //!   `hole_messages_max`, are *spent*: a snapshot has to close the hole, and where none is to be had they are given up.
 //! - A snapshot is handed over only once nothing below its sequence can be had any more.
 
+mod config;
+mod counters;
+mod requests;
+mod snapshots;
+
 use bytes::Bytes;
 
-use super::pieces::{Asked, Piece, Pieces};
-use super::servers::{Backoff, Rate, Server};
+pub use config::{Ask, PlannerConfig, SERVERS_MAX};
+pub use counters::PlannerCounters;
+
+use super::pieces::Pieces;
+use super::servers::{Rate, Server};
 use super::{Demand, Snapshot, Supply, SupplyItem};
-use crate::moldudp64::{MESSAGE_COUNT_MAX, MoldUdp64, Request, Session};
+use crate::moldudp64::{MoldUdp64, Request};
 use crate::sink::Nanos;
 use crate::transport::{FrameKind, Transport};
-
-/// The most re-request servers.
-pub const SERVERS_MAX: usize = 16;
-
-/// In which order servers are asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
-    /// One after the other, beginning with the one that answered last.
-    #[default]
-    InTurn,
-    /// All at once: the first answer counts. It costs as many requests as there are servers.
-    All,
-}
-
-/// How a [`Planner`] works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlannerConfig {
-    /// Re-request servers, 0..=[`SERVERS_MAX`].
-    pub servers: usize,
-    /// In which order they are asked.
-    pub ask: Ask,
-    /// The most messages of one request, 1..=65,534.
-    pub request_messages_max: u16,
-    /// Requests that may wait for their answers at a time.
-    pub requests_outstanding_max: usize,
-    /// How long an answer is waited for, in nanoseconds.
-    pub answer_timeout_ns: Nanos,
-    /// Requests in a row that bring nothing, after which numbers are spent.
-    pub attempts_max: u32,
-    /// A longer hole is spent at once.
-    pub hole_messages_max: u64,
-    /// Requests a second, to all servers together.
-    pub requests_per_second: u32,
-    /// How many of them may go at once after a pause.
-    pub requests_burst: u32,
-    /// How long a server rests that does not answer.
-    pub backoff: Backoff,
-    /// Snapshot servers.
-    pub snapshot_servers: usize,
-    /// Attempts in a row at a snapshot after which holes that wait for it are given up.
-    pub snapshot_attempts_max: u32,
-    /// The pause between attempts.
-    pub snapshot_backoff: Backoff,
-}
-
-impl Default for PlannerConfig {
-    fn default() -> Self {
-        Self {
-            servers: 0,
-            ask: Ask::InTurn,
-            request_messages_max: 1_000,
-            requests_outstanding_max: 8,
-            answer_timeout_ns: 20_000_000,
-            attempts_max: 6,
-            hole_messages_max: 100_000,
-            requests_per_second: 1_000,
-            requests_burst: 100,
-            backoff: Backoff {
-                min_ns: 10_000_000,
-                max_ns: 1_000_000_000,
-            },
-            snapshot_servers: 0,
-            snapshot_attempts_max: 3,
-            snapshot_backoff: Backoff {
-                min_ns: 100_000_000,
-                max_ns: 10_000_000_000,
-            },
-        }
-    }
-}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,43 +50,6 @@ pub enum Action {
     },
     /// The snapshot that is being fetched is not wanted any more.
     AbandonSnapshot,
-}
-
-/// What a planner did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlannerCounters {
-    /// Requests sent.
-    pub requests: u64,
-    /// Requests that nobody answered in time.
-    pub timeouts: u64,
-    /// Packets of servers.
-    pub packets: u64,
-    /// Of these, answers with something that was missing.
-    pub answers: u64,
-    /// Messages in them that were missing.
-    pub messages: u64,
-    /// Packets of another session.
-    pub other_session: u64,
-    /// Packets with nothing that is missing: others were faster, or nobody asked.
-    pub not_missing: u64,
-    /// Packets without a message, or that are no packets.
-    pub no_messages: u64,
-    /// Requests that waited for their turn because of the rate.
-    pub rate_limited: u64,
-    /// Messages that no server could be had of.
-    pub spent_messages: u64,
-    /// Times that the channel was told that something cannot be had.
-    pub given_up: u64,
-    /// Attempts at a snapshot.
-    pub snapshot_attempts: u64,
-    /// Of these, ones that failed.
-    pub snapshot_failures: u64,
-    /// Snapshots that were from before what was needed.
-    pub snapshots_too_old: u64,
-    /// Snapshots handed over.
-    pub snapshots: u64,
-    /// What the channel's worker could not take.
-    pub supplies_lost: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -429,34 +330,6 @@ impl Planner {
         self.latest = now;
     }
 
-    /// Learns from an answer that leaves a rest how much fits one.
-    fn learn(&mut self, first: u64, end: u64) {
-        let left_a_rest =
-            |piece: &Piece| piece.asked.is_some() && piece.first == first && end < piece.end;
-        if self.pieces.iter().any(left_a_rest) {
-            self.fits = u16::try_from(end - first).ok();
-        }
-    }
-
-    /// A server sent something else than what is missing. Where only one request to it runs, that was the answer.
-    fn without_answer(&mut self, server: usize) {
-        let bit = 1_u32.checked_shl(server as u32).unwrap_or(0);
-        let is_asked =
-            |piece: &&mut Piece| piece.asked.is_some_and(|asked| asked.servers & bit != 0);
-        let mut asked = self.pieces.iter_mut().filter(is_asked);
-        let (Some(piece), None) = (asked.next(), asked.next()) else {
-            return;
-        };
-        if let Some(asked) = &mut piece.asked {
-            asked.servers &= !bit;
-            if asked.servers == 0 {
-                piece.asked = None;
-                piece.attempts += 1;
-                self.preferred = server + 1;
-            }
-        }
-    }
-
     fn supply(&mut self, item: SupplyItem, act: &mut impl FnMut(Action)) -> u64 {
         self.serial += 1;
         act(Action::Supply(Supply {
@@ -467,173 +340,10 @@ impl Planner {
         self.serial
     }
 
-    /// No server is asked for `first .. end` any more.
-    fn spend(&mut self, first: u64, end: u64) {
-        for piece in self.pieces.iter_mut() {
-            if piece.first < end && first < piece.end && !piece.spent {
-                piece.spent = true;
-                piece.asked = None;
-                let messages = piece.end - piece.first;
-                self.counters.spent_messages =
-                    self.counters.spent_messages.saturating_add(messages);
-            }
-        }
-    }
-
     /// Does all that can be done now.
     fn plan(&mut self, now: Nanos, act: &mut impl FnMut(Action)) {
         self.request(now, act);
         self.fetch(now, act);
         self.give(act);
-    }
-
-    fn request(&mut self, now: Nanos, act: &mut impl FnMut(Action)) {
-        let mut running = self
-            .pieces
-            .iter()
-            .filter(|piece| piece.asked.is_some())
-            .count();
-        let mut index = 0;
-        while let Some(piece) = self.pieces.get(index) {
-            index += 1;
-            if piece.spent || piece.asked.is_some() {
-                continue;
-            }
-            if piece.attempts >= self.config.attempts_max || self.servers.is_empty() {
-                self.spend(piece.first, piece.end);
-                continue;
-            }
-            let servers = self.choose(now);
-            if servers == 0 || running >= self.config.requests_outstanding_max.max(1) {
-                continue;
-            }
-            if self.rate.free_at(now) > now {
-                self.counters.rate_limited += u64::from(!self.limited);
-                self.limited = true;
-                return;
-            }
-            self.limited = false;
-            let most = self.config.request_messages_max.clamp(1, MESSAGE_COUNT_MAX);
-            let most = self
-                .fits
-                .filter(|_| piece.attempts == 0)
-                .unwrap_or(most)
-                .min(most);
-            let count = (piece.end - piece.first).min(u64::from(most)) as u16;
-            self.pieces.split(index - 1, piece.first + u64::from(count));
-            if let Some(piece) = self.pieces.get_mut(index - 1) {
-                let until = now.saturating_add(self.config.answer_timeout_ns);
-                piece.asked = Some(Asked { servers, until });
-            }
-            running += 1;
-            let [a, b, c, d, e, f, g, h, i, j, ..] = self.demand.session.bytes();
-            let request = Request {
-                session: Session([a, b, c, d, e, f, g, h, i, j]),
-                sequence: piece.first,
-                count,
-            };
-            for server in (0..self.servers.len()).filter(|index| servers & (1 << index) != 0) {
-                self.rate.take(now);
-                self.counters.requests += 1;
-                act(Action::Request { server, request });
-            }
-        }
-    }
-
-    /// The servers to ask now, by bit.
-    fn choose(&self, now: Nanos) -> u32 {
-        let count = self.servers.len();
-        let order = (0..count).map(|step| (self.preferred + step) % count);
-        let mut able = order.filter(|index| self.servers[*index].rests_until <= now);
-        match self.config.ask {
-            Ask::InTurn => able.next().map_or(0, |index| 1 << index),
-            Ask::All => able.map(|index| 1 << index).sum(),
-        }
-    }
-
-    /// The number behind the lowest missing numbers that only a snapshot can replace.
-    fn spent_before(&self) -> Option<u64> {
-        let first = self.pieces.get(0).filter(|piece| piece.spent)?;
-        let run = self.pieces.iter().take_while(|piece| piece.spent);
-        Some(run.map(|piece| piece.end).last().unwrap_or(first.end))
-    }
-
-    fn has_snapshot_server(&self) -> bool {
-        self.config.snapshot_servers > 0
-    }
-
-    fn wants_snapshot(&self) -> bool {
-        let spent = self.spent_before().is_some() && !self.has_given_up();
-        self.has_snapshot_server() && (self.demand.snapshot_from.is_some() || spent)
-    }
-
-    /// Whether the channel has been told that something cannot be had, and has not said yet that it knows.
-    fn has_given_up(&self) -> bool {
-        self.gave_up > self.demand.supplied
-    }
-
-    /// The lowest sequence that a snapshot must have.
-    fn snapshot_needed(&self) -> u64 {
-        let spent = self.spent_before().unwrap_or(0);
-        self.demand.snapshot_from.unwrap_or(0).max(spent)
-    }
-
-    fn fetch(&mut self, now: Nanos, act: &mut impl FnMut(Action)) {
-        if !self.wants_snapshot() {
-            if !matches!(self.fetch, Fetch::Given { .. }) {
-                self.leave_snapshot(act);
-            }
-            return;
-        }
-        if matches!(self.fetch, Fetch::Idle) && now >= self.fetch_at {
-            let server = self.next_snapshot_server % self.config.snapshot_servers;
-            self.fetch = Fetch::Running;
-            self.counters.snapshot_attempts += 1;
-            act(Action::FetchSnapshot { server });
-        }
-    }
-
-    fn leave_snapshot(&mut self, act: &mut impl FnMut(Action)) {
-        if matches!(self.fetch, Fetch::Running) {
-            act(Action::AbandonSnapshot);
-        }
-        self.fetch = Fetch::Idle;
-    }
-
-    /// Another server is tried, after a pause.
-    fn fetch_failed(&mut self, now: Nanos) {
-        self.fetch_failures = self.fetch_failures.saturating_add(1);
-        self.next_snapshot_server = self.next_snapshot_server.wrapping_add(1);
-        let pause = self.config.snapshot_backoff.after(self.fetch_failures);
-        self.fetch_at = now.saturating_add(pause);
-    }
-
-    /// Hands over a snapshot that is here, or gives up what none can close.
-    fn give(&mut self, act: &mut impl FnMut(Action)) {
-        if let Fetch::Here(snapshot) = &self.fetch {
-            let sequence = snapshot.sequence();
-            let open = |piece: &Piece| !piece.spent && piece.first < sequence;
-            if sequence < self.snapshot_needed() {
-                self.counters.snapshots_too_old += 1;
-                self.fetch = Fetch::Idle;
-                self.fetch_failed(self.latest);
-            } else if !self.pieces.iter().any(open) {
-                let snapshot = snapshot.clone();
-                let serial = self.supply(SupplyItem::Snapshot(snapshot.clone()), act);
-                self.counters.snapshots += 1;
-                self.fetch = Fetch::Given { serial, snapshot };
-            }
-            return;
-        }
-        let tries =
-            self.has_snapshot_server() && self.fetch_failures < self.config.snapshot_attempts_max;
-        if let Some(before) = self.spent_before()
-            && !tries
-            && !matches!(self.fetch, Fetch::Given { .. })
-            && !self.has_given_up()
-        {
-            self.counters.given_up += 1;
-            self.gave_up = self.supply(SupplyItem::GiveUp { before }, act);
-        }
     }
 }

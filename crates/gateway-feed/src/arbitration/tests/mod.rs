@@ -17,7 +17,7 @@ use crate::channel::{Channel, ChannelConfig};
 use crate::harness::Item::{
     self, Gap, Recovered, Recovering, Reset, SessionEnd, SessionStart, SnapshotBegin, SnapshotEnd,
 };
-use crate::harness::{Echo, Log, check};
+use crate::harness::{Echo, Log, Witness, check};
 use crate::moldudp64::{PacketBuilder, Session};
 use crate::recovery::{Demand, Snapshot, Supply, SupplyError, SupplyItem};
 use crate::transport::FrameError;

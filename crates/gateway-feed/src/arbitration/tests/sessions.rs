@@ -18,7 +18,7 @@ fn a_slower_line_finishes_the_old_session_before_the_new_one_begins() {
     bench.data(B, 1, 3).data(B, 4, 4);
     assert_eq!(bench.left(), [Messages(4, 4)]);
     assert_eq!((bench.line(B).stale, bench.line(B).duplicates), (1, 5));
-    assert_eq!(bench.channel.decoder().sessions_changed, 1);
+    assert_eq!(bench.channel.decoder().sessions_changed(), 1);
 }
 
 #[test]

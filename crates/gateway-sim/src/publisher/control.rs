@@ -1,0 +1,96 @@
+//! Packets without messages: heartbeats, and the end of a session.
+
+use std::rc::Rc;
+
+use gateway_feed::moldudp64::PacketBuilder;
+
+use super::outlet::{Kind, Outlet, Packet};
+use super::{Publisher, SessionPlan};
+use crate::SimError;
+use crate::clock::Clock;
+
+/// End-of-session packets on each line, at least.
+const END_OF_SESSION_PACKETS: u64 = 3;
+/// The most repetitions of a packet that should come through: of a thousand, a line that loses 99 % of its packets
+/// loses all once in 20,000 sessions.
+const REPETITIONS_MAX: u64 = 1_000;
+
+impl<C: Clock + ?Sized> Publisher<'_, C> {
+    /// Puts a heartbeat behind everything offered so far, if there are heartbeats.
+    pub(super) fn heartbeat(&mut self) {
+        if let Some(heartbeat) = self.next_heartbeat() {
+            self.broadcast(&heartbeat);
+            self.session.report.heartbeats += 1;
+        }
+    }
+
+    /// Makes sure that each line tells of the next sequence number, before anything else that is offered to it.
+    pub(super) fn announce(&mut self) {
+        if let Some(heartbeat) = self.next_heartbeat() {
+            self.session.report.heartbeats += self.broadcast_until_through(&heartbeat, 1);
+        }
+    }
+
+    fn next_heartbeat(&mut self) -> Option<Packet> {
+        let interval_ns = self.session.heartbeat_ns?;
+        self.session.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
+        let builder = PacketBuilder::new(self.session.pack.session, self.session.next_sequence, 0);
+        Some(Packet {
+            payload: Rc::from(builder.heartbeat().as_slice()),
+            session: self.ended.len(),
+            kind: Kind::Heartbeat,
+        })
+    }
+
+    fn broadcast(&mut self, packet: &Packet) {
+        let now_ns = self.clock.now_ns();
+        for line in &mut self.lines {
+            line.offer(now_ns, packet);
+        }
+    }
+
+    /// Offers `packet` to all lines, `times_min` times or more: until each line but the dead ones has let one through.
+    /// Returns how often. Nothing that is offered later overtakes it.
+    fn broadcast_until_through(&mut self, packet: &Packet, times_min: u64) -> u64 {
+        let now_ns = self.clock.now_ns();
+        let mut through: Vec<bool> = self.lines.iter().map(Outlet::is_dead).collect();
+        let mut times = 0;
+        while times < times_min || (times < REPETITIONS_MAX && through.contains(&false)) {
+            for (line, through) in self.lines.iter_mut().zip(&mut through) {
+                *through |= line.offer(now_ns, packet);
+            }
+            times += 1;
+        }
+        self.release_all();
+        times
+    }
+
+    /// Ends the session that goes on, behind its last message.
+    pub(super) fn end_session(&mut self, plan: &SessionPlan) -> Result<(), SimError> {
+        self.release_all();
+        self.announce();
+        if plan.linger_ns > 0 {
+            self.wait_until(self.clock.now_ns().saturating_add(plan.linger_ns))?;
+        }
+        self.session.heartbeat_due_ns = u64::MAX;
+        if let Some(repeat_ns) = plan.end_of_session_ns {
+            let end = Packet {
+                payload: Rc::from(self.session.packetiser.end_of_session().as_slice()),
+                session: self.ended.len(),
+                kind: Kind::EndOfSession,
+            };
+            self.session.report.end_of_session =
+                self.broadcast_until_through(&end, END_OF_SESSION_PACKETS);
+            let until_ns = self.clock.now_ns().saturating_add(repeat_ns);
+            let interval_ns = plan.heartbeat_ns.unwrap_or(repeat_ns).max(1);
+            while repeat_ns > 0 && self.clock.now_ns() < until_ns && !self.clock.stopped() {
+                let next_ns = self.clock.now_ns().saturating_add(interval_ns);
+                self.wait_until(next_ns.min(until_ns))?;
+                self.broadcast(&end);
+                self.session.report.end_of_session += 1;
+            }
+        }
+        self.close_report();
+        Ok(())
+    }
+}
