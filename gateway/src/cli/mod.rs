@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 pub mod exit;
+mod explain;
 mod interrupt;
 mod output;
 mod record;
@@ -36,6 +37,7 @@ First steps:
   gateway check -c config/gateway.toml     is this configuration right?
   gateway run -c config/gateway.toml       run it
   gateway status                           what is it doing?
+  gateway explain                          why this tier, and what would raise it?
   gateway tail all --count 10              what does a strategy see?
   gateway decode day.pcap --protocol moldudp64-itch50     what is in this file?";
 
@@ -62,6 +64,11 @@ enum Command {
     Tail(tail::Tail),
     /// Tell what the running gateway is doing: tier, lines, channels, queues, readers, counters
     Status(status::ShowStatus),
+    /// Tell why an interface receives at its tier, and what would raise it
+    ///
+    /// Asks the running gateway what it tried and what the kernel answered. Where none runs, or with --probe, it looks at
+    /// driver, kernel, features, rights, memory and queues without attaching anything, and says what is to be expected.
+    Explain(explain::Explain),
 }
 
 /// `-c FILE`, wherever a command needs the configuration.
@@ -91,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Tail(tail) => tail.run(),
         Command::Status(status) => status.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
     };
     match result {

@@ -28,14 +28,18 @@ impl ShowStatus {
         if self.json {
             return print_line(text);
         }
-        let status: Status = serde_json::from_str(&text).map_err(|error| {
-            Failure::new(
-                Exit::Internal,
-                format!("the gateway's status makes no sense ({error}): use a gateway and a command of the same version"),
-            )
-        })?;
-        print(page(&status))
+        print(page(&parse(&text)?))
     }
+}
+
+/// Reads what a gateway shows of itself.
+pub(super) fn parse(text: &str) -> Result<Status, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        Failure::new(
+            Exit::Internal,
+            format!("the gateway's status makes no sense ({error}): use a gateway and a command of the same version"),
+        )
+    })
 }
 
 fn page(status: &Status) -> String {

@@ -98,7 +98,7 @@ pub enum IngestError {
     },
     /// The exact tier asked for does not work here.
     #[error(
-        "tier `{tier}` does not work on `{name}`: {reason}; use `mode = \"auto\"`, or `gateway check` for what would raise it"
+        "tier `{tier}` does not work on `{name}`: {reason}; {remedy}, or use `mode = \"auto\"` (`gateway explain {name}` tells more)"
     )]
     TierUnavailable {
         /// The interface.
@@ -107,9 +107,11 @@ pub enum IngestError {
         tier: Tier,
         /// Why not.
         reason: String,
+        /// What would change that.
+        remedy: String,
     },
     /// Walking down the ladder ended without a tier that works.
-    #[error("no tier down to `{lowest}` works on `{name}`:{}; lower `lowest_tier`, or remove the causes", list(.steps))]
+    #[error("no tier down to `{lowest}` works on `{name}`:{}; lower `lowest_tier`, or remove the causes (`gateway explain {name}` tells how)", list(.steps))]
     NoTier {
         /// The interface.
         name: String,
@@ -119,7 +121,7 @@ pub enum IngestError {
         steps: Vec<Step>,
     },
     /// No tier as high as the required one works.
-    #[error("`{name}` does not reach `require = \"{required}\"`:{}; remove the causes, or lower `require`", list(.steps))]
+    #[error("`{name}` does not reach `require = \"{required}\"`:{}; remove the causes (`gateway explain {name}` tells how), or lower `require`", list(.steps))]
     BelowRequired {
         /// The interface.
         name: String,

@@ -5,7 +5,6 @@
 //! go. Attaching comes before binding because drivers make their XDP queues then, and because attaching resets some
 //! NICs for seconds: the program stays attached when zero-copy is refused and copying takes its place.
 
-use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
@@ -14,13 +13,16 @@ use tracing::{info, warn};
 use super::af_xdp::AfXdpIngest;
 use super::allow::{self, Platform};
 use super::link::AttachMode;
-use super::netdev::{self, KernelVersion};
+use super::netdev::{self, KernelVersion, XdpFeatures};
 use super::plan::{self, Candidate};
 use super::program::SteeringProgram;
+use super::range;
 use super::refusal::Refusal;
 use super::socket::{SocketIngest, StreamJoins};
 use super::xsk::{SetupError, SetupStep};
-use super::{IngestError, InterfaceRequest, Joins, Mode, Provider, Queues, Step, Stream, Tier};
+use super::{
+    Facts, IngestError, InterfaceRequest, Joins, Mode, Obstacle, Provider, Queues, Step, Tier,
+};
 
 /// An open interface: its providers go to workers, the rest stays with the control plane.
 ///
@@ -35,6 +37,8 @@ pub struct Opened {
     pub steps: Vec<Step>,
     /// The steering program, attached as long as this lives; none in the socket tier.
     pub program: Option<SteeringProgram>,
+    /// What the kernel said of interface and process before.
+    pub facts: Facts,
     /// Index of the receiving interface.
     pub interface_index: u32,
     joining: Joining,
@@ -76,7 +80,7 @@ impl Opened {
 /// The interface is missing, down or held by somebody else; privilege is missing and no tier below may be used; no tier
 /// that the request allows works; a value of the request is out of range.
 pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
-    check_range(request)?;
+    range::check(request)?;
     let index_of = |name: &str| {
         netdev::index(name).ok_or_else(|| IngestError::InterfaceMissing {
             name: name.to_owned(),
@@ -89,22 +93,18 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
         index: index_of(joining_name)?,
     };
 
-    if !netdev::is_up(interface_index)
-        .map_err(|error| system(request, "read the link's state", &error))?
-    {
+    let facts = Facts::gather(request, interface_index)
+        .map_err(|(action, cause)| of_device(request, action, cause))?;
+    if !facts.up {
         return Err(IngestError::InterfaceDown {
             name: request.name.clone(),
         });
     }
-
-    let driver = netdev::driver(&request.name).unwrap_or_default();
-    let kernel = KernelVersion::running().unwrap_or(KernelVersion::new(0, 0));
-    let features = netdev::xdp_features(interface_index)
-        .map_err(|error| system(request, "read XDP features", &error))?;
+    let kernel = facts.kernel_version();
     let platform = Platform {
-        driver: &driver,
+        driver: &facts.driver,
         kernel,
-        features,
+        features: facts.features.map(XdpFeatures::from),
     };
     let candidates = plan::candidates(
         request.mode,
@@ -130,33 +130,38 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
     } in candidates
     {
         if request.require.is_some_and(|required| tier < required) {
-            let reason = format!("`mode` allows no more than {tier}");
-            steps.push(Step { tier, reason });
+            steps.push(Step::new(
+                tier,
+                Obstacle::new(
+                    format!("`mode` allows no more than {tier}"),
+                    "set `mode = \"auto\"`",
+                ),
+            ));
             continue;
         }
-        if let Some(reason) = forced {
+        if let Some(obstacle) = forced {
             warn!(
-                interface = request.name, %tier, reason, "tried because of `force`, against what is known; watch for lost packets"
+                interface = request.name, %tier, reason = obstacle.reason, "tried because of `force`, against what is known; watch for lost packets"
             );
         }
         let outcome = match ruled_out {
-            Some(reason) => Err(Refusal::Step(reason)),
+            Some(obstacle) => Err(Refusal::Step(obstacle)),
             // Without the rights for one AF_XDP tier there are none for the others.
-            None if tier != Tier::Socket && refused_privilege.is_some() => {
-                Err(Refusal::Step("needs the same privilege".to_owned()))
-            }
+            None if tier != Tier::Socket && refused_privilege.is_some() => Err(Refusal::Step(
+                Obstacle::new("needs the same privilege", allow::PRIVILEGE_REMEDY),
+            )),
             None if tier == Tier::Socket => {
                 walk.program = None;
                 socket_tier(request, &joining)
             }
             None => walk.af_xdp_tier(tier),
         };
-        let reason = match outcome {
+        let obstacle = match outcome {
             Ok(providers) => {
                 let huge_pages =
                     !providers.is_empty() && providers.iter().all(Provider::huge_pages);
                 info!(
-                    interface = request.name, %tier, driver, providers = providers.len(), huge_pages, "interface open"
+                    interface = request.name, %tier, driver = facts.driver, providers = providers.len(), huge_pages, "interface open"
                 );
                 let stream_joins = providers.iter().find_map(|provider| match provider {
                     Provider::Socket(sockets) => Some(sockets.joins(&request.streams)),
@@ -167,21 +172,28 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                     tier,
                     steps,
                     program: walk.program,
+                    facts,
                     interface_index,
                     joining,
                     stream_joins,
                 });
             }
-            Err(Refusal::Step(reason)) => reason,
+            Err(Refusal::Step(obstacle)) => obstacle,
             Err(Refusal::Privilege(error)) => {
-                let reason = error.to_string();
+                let reason = match &error {
+                    IngestError::Privilege { action, cause, .. } => {
+                        format!("no permission to {action} ({cause})")
+                    }
+                    other => other.to_string(),
+                };
+                let obstacle = Obstacle::new(reason, allow::PRIVILEGE_REMEDY);
                 refused_privilege = Some(error);
-                reason
+                obstacle
             }
             Err(Refusal::Fatal(error)) => return Err(error),
         };
-        warn!(interface = request.name, %tier, reason, "tier not used");
-        steps.push(Step { tier, reason });
+        warn!(interface = request.name, %tier, reason = obstacle.reason, "tier not used");
+        steps.push(Step::new(tier, obstacle));
     }
     Err(refused_privilege.unwrap_or_else(|| no_tier(request, steps)))
 }
@@ -210,7 +222,7 @@ impl Walk<'_> {
     fn af_xdp_tier(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
         let request = self.request;
         let active = netdev::receive_queues(&request.name, self.interface_index)
-            .map_err(|error| Refusal::Fatal(system(request, "count receive queues", &error)))?;
+            .map_err(|cause| Refusal::Fatal(of_device(request, "count receive queues", cause)))?;
         let queues = queues(request, active)?;
         let mode = if tier == Tier::Skb {
             AttachMode::Skb
@@ -350,155 +362,29 @@ fn no_tier(request: &InterfaceRequest, steps: Vec<Step>) -> IngestError {
             steps,
         },
         Mode::Exactly(tier) => {
-            let reason = steps
-                .into_iter()
-                .map(|step| step.reason)
-                .collect::<Vec<_>>()
-                .join("; ");
-            IngestError::TierUnavailable { name, tier, reason }
-        }
-    }
-}
-
-fn system(request: &InterfaceRequest, action: &'static str, cause: &io::Error) -> IngestError {
-    IngestError::System {
-        name: request.name.clone(),
-        action,
-        cause: cause.to_string(),
-    }
-}
-
-fn check_range(request: &InterfaceRequest) -> Result<(), IngestError> {
-    let bad = |key, value: String, expected| {
-        Err(IngestError::BadRequest {
-            name: request.name.clone(),
-            key,
-            value,
-            expected,
-        })
-    };
-    if !request.rx_ring.is_power_of_two() || !(64..=32768).contains(&request.rx_ring) {
-        return bad(
-            "rx_ring",
-            request.rx_ring.to_string(),
-            "a power of two from 64 to 32768",
-        );
-    }
-    if request.streams.is_empty() {
-        return bad("streams", "empty".to_owned(), "at least one group and port");
-    }
-    let mut seen = HashSet::new();
-    for Stream { group, port, .. } in &request.streams {
-        if *port == 0 || !seen.insert((group, port)) {
-            return bad(
-                "streams",
-                format!("{group}:{port}"),
-                "each group and port once, and no port 0",
-            );
-        }
-    }
-    if let Queues::Only(queues) = &request.queues {
-        let different: HashSet<_> = queues.iter().collect();
-        if queues.is_empty() || different.len() != queues.len() {
-            return bad(
-                "queues",
-                format!("{queues:?}"),
-                "at least one receive queue, each once",
-            );
-        }
-    }
-    if let Mode::Exactly(Tier::Capture) = request.mode {
-        return bad(
-            "mode",
-            Tier::Capture.to_string(),
-            "auto, zero-copy, copy, skb or socket",
-        );
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ingest::ErrorKind;
-
-    #[test]
-    fn requests_out_of_range_are_refused_with_key_and_value() {
-        let stream = |port| Stream {
-            group: [239, 0, 0, 1].into(),
-            port,
-            sources: vec![],
-        };
-        let good = InterfaceRequest::new("no-such-interface", vec![stream(1), stream(2)]);
-        assert!(matches!(
-            open(&good),
-            Err(IngestError::InterfaceMissing { .. })
-        ));
-        for (request, key) in [
-            (
-                InterfaceRequest {
-                    rx_ring: 1000,
-                    ..good.clone()
-                },
-                "`rx_ring`",
-            ),
-            (
-                InterfaceRequest {
-                    rx_ring: 32,
-                    ..good.clone()
-                },
-                "`rx_ring`",
-            ),
-            (
-                InterfaceRequest {
-                    streams: vec![],
-                    ..good.clone()
-                },
-                "`streams`",
-            ),
-            (
-                InterfaceRequest {
-                    streams: vec![stream(0)],
-                    ..good.clone()
-                },
-                "`streams`",
-            ),
-            (
-                InterfaceRequest {
-                    streams: vec![stream(1), stream(1)],
-                    ..good.clone()
-                },
-                "239.0.0.1:1",
-            ),
-            (
-                InterfaceRequest {
-                    queues: Queues::Only(vec![]),
-                    ..good.clone()
-                },
-                "`queues`",
-            ),
-            (
-                InterfaceRequest {
-                    queues: Queues::Only(vec![1, 1]),
-                    ..good.clone()
-                },
-                "[1, 1]",
-            ),
-            (
-                InterfaceRequest {
-                    mode: Mode::Exactly(Tier::Capture),
-                    ..good.clone()
-                },
-                "`mode`",
-            ),
-        ] {
-            match open(&request) {
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::InterfaceUnusable);
-                    assert!(error.to_string().contains(key), "{error}");
-                }
-                Ok(_) => panic!("{key} accepted"),
+            let all = |part: fn(&Step) -> &str| {
+                let parts: Vec<_> = steps.iter().map(part).collect();
+                parts.join("; ")
+            };
+            IngestError::TierUnavailable {
+                reason: all(|step| &step.reason),
+                remedy: all(|step| &step.remedy),
+                name,
+                tier,
             }
         }
+    }
+}
+
+/// What it means that the kernel does not answer about an interface that was there a moment ago.
+fn of_device(request: &InterfaceRequest, action: &'static str, cause: io::Error) -> IngestError {
+    let name = request.name.clone();
+    match cause.raw_os_error() {
+        Some(libc::ENODEV | libc::ENXIO) => IngestError::InterfaceGone { name, cause },
+        _ => IngestError::System {
+            name,
+            action,
+            cause: cause.to_string(),
+        },
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libxdp_sys::{bpf_link_create, bpf_link_create_opts, bpf_xdp_query, bpf_xdp_query_opts};
 
-use super::{IngestError, Tier, netdev};
+use super::{IngestError, Obstacle, Tier, mtu, netdev};
 
 /// Where in the kernel the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,38 +98,72 @@ pub(super) fn attach(
         },
         // The kernel answers EINVAL for an index that no interface has.
         _ if !netdev::exists(index.unsigned_abs()) => missing(),
-        code => IngestError::TierUnavailable {
-            name: name.to_owned(),
-            tier: mode.tier(),
-            reason: refusal(code, &cause, mode),
-        },
+        code => {
+            let driver = netdev::driver(name).unwrap_or_default();
+            let link = netdev::mtu(index.unsigned_abs()).ok();
+            let too_long = link.and_then(|bytes| mtu::too_long(name, &driver, bytes));
+            let Obstacle { reason, remedy } = refusal(name, code, &cause, mode, too_long);
+            IngestError::TierUnavailable {
+                name: name.to_owned(),
+                tier: mode.tier(),
+                reason,
+                remedy,
+            }
+        }
     })
 }
 
-/// What an errno of the attachment means, in words.
-fn refusal(code: Option<i32>, cause: &io::Error, mode: AttachMode) -> String {
+/// What an errno of the attachment means, in words. A link says nothing but its errno, so an MTU that the driver is known
+/// not to take (`too_long`) is named where the errno fits.
+fn refusal(
+    name: &str,
+    code: Option<i32>,
+    cause: &io::Error,
+    mode: AttachMode,
+    too_long: Option<Obstacle>,
+) -> Obstacle {
+    let refused = matches!(code, Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE));
+    if let (AttachMode::Native, true, Some(Obstacle { reason, remedy })) = (mode, refused, too_long)
+    {
+        return Obstacle::new(
+            format!("the driver refuses XDP ({cause}): {reason}"),
+            remedy,
+        );
+    }
+    let merging_off = format!(
+        "switch LRO and hardware GRO off (`ethtool -K {name} lro off rx-gro-hw off`); `dmesg` may say what else it minds"
+    );
     match (code, mode) {
-        (Some(libc::EOPNOTSUPP), AttachMode::Native) => {
-            format!("the driver has no native XDP in its present settings ({cause})")
-        }
-        (Some(libc::EINVAL | libc::ERANGE), AttachMode::Native) => format!(
-            "the driver refuses XDP ({cause}): the MTU may be too large for it, LRO or hardware GRO may be on, or the \
-             kernel is older than 5.9 and knows no XDP links"
+        (Some(libc::EOPNOTSUPP), AttachMode::Native) => Obstacle::new(
+            format!("the driver has no native XDP in its present settings ({cause})"),
+            merging_off,
         ),
-        (Some(libc::ENOMEM | libc::ENOSPC), AttachMode::Native) => {
+        (Some(libc::EINVAL | libc::ERANGE), AttachMode::Native) => Obstacle::new(
             format!(
-                "the driver has no queues or memory left for XDP ({cause}): `ethtool -L` with fewer channels may help"
-            )
-        }
-        (Some(libc::EINVAL), AttachMode::Skb) => {
-            format!("the kernel refuses an XDP link ({cause}): it may be older than 5.9")
-        }
-        _ => format!("the kernel refuses to attach the XDP program ({cause})"),
+                "the driver refuses XDP ({cause}): the MTU may be too large for it, LRO or hardware GRO may be on, or the \
+                 kernel is older than 5.9 and knows no XDP links"
+            ),
+            format!("set the MTU to 1500 (`ip link set dev {name} mtu 1500`); {merging_off}"),
+        ),
+        (Some(libc::ENOMEM | libc::ENOSPC), AttachMode::Native) => Obstacle::new(
+            format!("the driver has no queues or memory left for XDP ({cause})"),
+            format!(
+                "use fewer channels: `ethtool -L {name} combined N`, at most half of what `ethtool -l {name}` shows"
+            ),
+        ),
+        (Some(libc::EINVAL), AttachMode::Skb) => Obstacle::new(
+            format!("the kernel refuses an XDP link ({cause}): it may be older than 5.9"),
+            "boot Linux 5.15 or newer",
+        ),
+        _ => Obstacle::new(
+            format!("the kernel refuses to attach the XDP program ({cause})"),
+            "`dmesg` may say why",
+        ),
     }
 }
 
 /// Which XDP program the interface runs, in words; nothing if it runs none or the kernel does not tell.
-fn attached(index: i32) -> Option<String> {
+pub(super) fn attached(index: i32) -> Option<String> {
     let mut options = bpf_xdp_query_opts {
         // Up to the feature flags: those would be asked for by a second netlink family.
         sz: std::mem::offset_of!(bpf_xdp_query_opts, feature_flags),

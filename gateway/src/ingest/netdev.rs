@@ -71,6 +71,21 @@ impl XdpFeatures {
         }
     }
 
+    /// Features one by one.
+    #[must_use]
+    pub const fn of(native: bool, redirect: bool, zero_copy: bool, nic_timestamp: bool) -> Self {
+        Self {
+            bits: if native { Self::BASIC } else { 0 }
+                | if redirect { Self::REDIRECT } else { 0 }
+                | if zero_copy { Self::XSK_ZEROCOPY } else { 0 },
+            metadata_bits: if nic_timestamp {
+                Self::METADATA_TIMESTAMP
+            } else {
+                0
+            },
+        }
+    }
+
     /// The driver runs XDP programs itself and honours their simple verdicts.
     #[must_use]
     pub const fn native(self) -> bool {
@@ -120,6 +135,12 @@ const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;
 const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 const NETDEV_A_DEV_XDP_RX_METADATA_FEATURES: u16 = 5;
+const NETDEV_CMD_QUEUE_GET: u8 = 10;
+const NETDEV_A_QUEUE_ID: u16 = 1;
+const NETDEV_A_QUEUE_IFINDEX: u16 = 2;
+const NETDEV_A_QUEUE_TYPE: u16 = 3;
+const NETDEV_A_QUEUE_NAPI_ID: u16 = 4;
+const NETDEV_QUEUE_TYPE_RX: u32 = 0;
 
 /// The XDP features of an interface by the kernel's `netdev` family; `None` where the kernel has none (before 6.3).
 ///
@@ -127,6 +148,39 @@ const NETDEV_A_DEV_XDP_RX_METADATA_FEATURES: u16 = 5;
 ///
 /// The kernel's: `ENODEV` when the interface is gone.
 pub fn xdp_features(index: u32) -> io::Result<Option<XdpFeatures>> {
+    let Some(family) = netdev_family()? else {
+        return Ok(None);
+    };
+    let answer = Request::new(family, &[NETDEV_CMD_DEV_GET, 1, 0, 0])
+        .attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes())
+        .ask(libc::NETLINK_GENERIC)?;
+    Ok(XdpFeatures::parse(&answer))
+}
+
+/// The NAPI instance of a receive queue, by which the kernel busy-polls it; `None` where the driver names none.
+///
+/// # Errors
+///
+/// The kernel's: `EOPNOTSUPP` where it does not tell (before 6.8), `ENODEV` when the interface is gone.
+pub fn queue_napi(index: u32, queue: u32) -> io::Result<Option<u32>> {
+    let family = netdev_family()?.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?;
+    let answer = Request::new(family, &[NETDEV_CMD_QUEUE_GET, 1, 0, 0])
+        .attribute(NETDEV_A_QUEUE_IFINDEX, &index.to_ne_bytes())
+        .attribute(NETDEV_A_QUEUE_TYPE, &NETDEV_QUEUE_TYPE_RX.to_ne_bytes())
+        .attribute(NETDEV_A_QUEUE_ID, &queue.to_ne_bytes())
+        .ask(libc::NETLINK_GENERIC)?;
+    Ok(napi_of(&answer))
+}
+
+/// From the content of an answer to `NETDEV_CMD_QUEUE_GET`.
+fn napi_of(answer: &[u8]) -> Option<u32> {
+    let attributes = answer.get(GENL_HEADER_BYTES..)?;
+    let id = attribute(attributes, NETDEV_A_QUEUE_NAPI_ID)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*id)).filter(|&id| id != 0)
+}
+
+/// The number of the `netdev` family; `None` where the kernel has none (before 6.3).
+fn netdev_family() -> io::Result<Option<u16>> {
     let family = Request::new(GENL_ID_CTRL, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
         .attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0")
         .ask(libc::NETLINK_GENERIC);
@@ -144,10 +198,7 @@ pub fn xdp_features(index: u32) -> io::Result<Option<XdpFeatures>> {
         })
         .map(u16::from_ne_bytes)
         .ok_or(io::ErrorKind::InvalidData)?;
-    let answer = Request::new(id, &[NETDEV_CMD_DEV_GET, 1, 0, 0])
-        .attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes())
-        .ask(libc::NETLINK_GENERIC)?;
-    Ok(XdpFeatures::parse(&answer))
+    Ok(Some(id))
 }
 
 const IFINFO_BYTES: usize = 16;
@@ -205,18 +256,22 @@ impl LinkFacts {
     }
 }
 
-/// Whether the interface is administratively up.
+/// The interface's MTU in bytes.
 ///
 /// # Errors
 ///
 /// The kernel's: `ENODEV` when the interface is gone.
-pub fn is_up(index: u32) -> io::Result<bool> {
+pub fn mtu(index: u32) -> io::Result<u32> {
     let answer = link(index)?;
-    let flags = answer
-        .get(8..12)
-        .and_then(|flags| flags.first_chunk())
-        .ok_or(io::ErrorKind::InvalidData)?;
-    Ok(u32::from_ne_bytes(*flags) & libc::IFF_UP as u32 != 0)
+    answer
+        .get(IFINFO_BYTES..)
+        .and_then(|attributes| {
+            attribute(attributes, libc::IFLA_MTU)?
+                .first_chunk()
+                .copied()
+        })
+        .map(u32::from_ne_bytes)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The interface's index, in the calling thread's network namespace.
@@ -228,6 +283,34 @@ pub fn index(name: &str) -> Option<u32> {
         0 => None,
         index => Some(index),
     }
+}
+
+/// The interfaces of the calling thread's network namespace, but for the loopback interface.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: takes nothing; what it returns is freed below, once.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return names;
+    }
+    let mut next = list;
+    loop {
+        // SAFETY: the list is an array that ends with an entry whose name is null, which is not passed.
+        let entry = unsafe { &*next };
+        if entry.if_name.is_null() {
+            break;
+        }
+        // SAFETY: the name of an entry is a C string that lives as long as the list.
+        let name = unsafe { CStr::from_ptr(entry.if_name) };
+        names.push(name.to_string_lossy().into_owned());
+        // SAFETY: this entry was not the last.
+        next = unsafe { next.add(1) };
+    }
+    // SAFETY: it came from `if_nameindex`, and nothing borrows from it any more.
+    unsafe { libc::if_freenameindex(list) };
+    names.retain(|name| name != "lo");
+    names
 }
 
 /// Whether the calling thread's network namespace has an interface of this index, under whatever name.
@@ -373,6 +456,23 @@ mod tests {
     }
 
     #[test]
+    fn a_queues_napi_instance_is_read_from_the_kernels_answer() {
+        #[rustfmt::skip]
+        let answer = [
+            10, 1, 0, 0, // NETDEV_CMD_QUEUE_GET, version 1
+            8, 0, 1, 0, 0, 0, 0, 0, // id
+            8, 0, 3, 0, 0, 0, 0, 0, // type: rx
+            8, 0, 4, 0, 0x01, 0x20, 0, 0, // napi-id
+            8, 0, 2, 0, 2, 0, 0, 0, // ifindex
+        ];
+        if cfg!(target_endian = "little") {
+            assert_eq!(napi_of(&answer), Some(0x2001));
+            assert_eq!(napi_of(&answer[..20]), None, "a driver that names none");
+            assert_eq!(napi_of(&[]), None);
+        }
+    }
+
+    #[test]
     fn a_links_facts_are_read_from_the_kernels_answer() {
         let mut answer = vec![0; 16];
         answer[4..8].copy_from_slice(&7_u32.to_ne_bytes());
@@ -402,10 +502,12 @@ mod tests {
     fn the_loopback_interface_is_known_everywhere() {
         let lo = index("lo").unwrap();
         assert!(receive_queues("lo", lo).unwrap() >= 1);
-        assert!(is_up(lo).unwrap() && exists(lo) && !exists(u32::MAX >> 1));
+        assert!(mtu(lo).unwrap() >= 1500);
+        assert!(LinkFacts::of_index(lo).is_some() && exists(lo) && !exists(u32::MAX >> 1));
         if let Some(features) = xdp_features(lo).unwrap() {
             assert!(!features.redirect(), "lo has no native XDP");
         }
+        assert!(!names().contains(&"lo".to_owned()));
         assert_eq!(index("no-such-iface"), None);
         assert_eq!(
             xdp_features(u32::MAX >> 1)

@@ -1,16 +1,16 @@
 //! Which tiers to try, in which order, and which of them not: a pure function over the request and the platform.
 
 use super::allow::{Platform, ruled_out};
-use super::{Mode, Tier};
+use super::{Mode, Obstacle, Tier};
 
 /// A rung of the ladder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) tier: Tier,
     /// Why it must not be tried.
-    pub(super) ruled_out: Option<String>,
+    pub(super) ruled_out: Option<Obstacle>,
     /// Why it must not be tried, where `force` has it tried all the same.
-    pub(super) forced: Option<String>,
+    pub(super) forced: Option<Obstacle>,
 }
 
 /// The rungs from the highest that `mode` allows to the lowest: `lowest`, or `require` where that is higher. An exact

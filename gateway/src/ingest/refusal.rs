@@ -3,13 +3,13 @@
 use std::io;
 
 use super::xsk::{SetupError, SetupStep, memory_bytes};
-use super::{IngestError, Tier};
+use super::{IngestError, Obstacle, Tier, allow};
 
 /// Why a tier is not used.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// It does not work here; a lower one may.
-    Step(String),
+    Step(Obstacle),
     /// It needs rights that this process does not have.
     Privilege(IngestError),
     /// No other tier would be the answer.
@@ -19,8 +19,17 @@ pub(super) enum Refusal {
 impl From<IngestError> for Refusal {
     fn from(error: IngestError) -> Self {
         match error {
-            IngestError::TierUnavailable { reason, .. } => Refusal::Step(reason),
-            IngestError::KernelFeature { .. } => Refusal::Step(error.to_string()),
+            IngestError::TierUnavailable { reason, remedy, .. } => {
+                Refusal::Step(Obstacle { reason, remedy })
+            }
+            IngestError::KernelFeature {
+                feature,
+                cause,
+                remedy,
+            } => Refusal::Step(Obstacle::new(
+                format!("the kernel lacks {feature} ({cause})"),
+                remedy,
+            )),
             IngestError::Privilege { .. } => Refusal::Privilege(error),
             _ => Refusal::Fatal(error),
         }
@@ -40,9 +49,9 @@ impl Refusal {
         let name = interface.to_owned();
         let said = said(&cause);
         match (step, cause.raw_os_error()) {
-            (SetupStep::Socket, Some(libc::EAFNOSUPPORT)) => Refusal::Step(format!(
-                "the kernel is built without CONFIG_XDP_SOCKETS ({said})"
-            )),
+            (SetupStep::Socket, Some(libc::EAFNOSUPPORT)) => {
+                Refusal::Step(allow::no_sockets(&cause))
+            }
             (_, Some(libc::EPERM | libc::EACCES)) => Refusal::Privilege(IngestError::Privilege {
                 name,
                 action: "open an AF_XDP socket",
@@ -61,17 +70,36 @@ impl Refusal {
             (SetupStep::Bind, Some(libc::ENODEV)) => {
                 Refusal::Fatal(IngestError::InterfaceGone { name, cause })
             }
-            (SetupStep::Bind, Some(libc::EOPNOTSUPP)) if tier == Tier::ZeroCopy => Refusal::Step(
-                format!("the driver does not do zero-copy on queue {queue} ({said})"),
-            ),
-            (SetupStep::Bind, _) => Refusal::Step(format!("cannot bind to queue {queue} ({said})")),
-            (SetupStep::Socket | SetupStep::ReadBack, _) => Refusal::Step(said),
+            (SetupStep::Bind, Some(libc::EOPNOTSUPP)) if tier == Tier::ZeroCopy => {
+                Refusal::Step(Obstacle::new(
+                    format!("the driver does not do zero-copy on queue {queue} ({said})"),
+                    allow::NO_ZERO_COPY_REMEDY,
+                ))
+            }
+            (SetupStep::Bind, Some(libc::ENXIO)) => Refusal::Step(Obstacle::new(
+                format!("cannot bind to queue {queue} ({said})"),
+                "the interface has lost queues, or is another namespace's: count them with `ethtool -l`, and run the \
+                 gateway where `ip -br link` shows the interface",
+            )),
+            (SetupStep::Bind, _) if tier == Tier::ZeroCopy => Refusal::Step(Obstacle::new(
+                format!("cannot bind to queue {queue} ({said})"),
+                "the driver refuses zero-copy in its present settings: `dmesg` may say why; fewer channels (`ethtool -L`), \
+                 smaller rings (`rx_ring`), or LRO and hardware GRO off (`ethtool -K`) help with some",
+            )),
+            (SetupStep::Bind, _) => Refusal::Step(Obstacle::new(
+                format!("cannot bind to queue {queue} ({said})"),
+                "`dmesg` may say why; `ethtool -l` counts the queues that are active",
+            )),
+            (SetupStep::Socket | SetupStep::ReadBack, _) => Refusal::Step(Obstacle::new(
+                said,
+                "nothing that the gateway knows of: please report it with the log",
+            )),
         }
     }
 }
 
 /// The kernel's words and, where known, the name of its error.
-fn said(cause: &io::Error) -> String {
+pub(super) fn said(cause: &io::Error) -> String {
     let name = match cause.raw_os_error() {
         Some(libc::EOPNOTSUPP) => "EOPNOTSUPP: ",
         Some(libc::EINVAL) => "EINVAL: ",
@@ -97,6 +125,7 @@ mod tests {
             (Register, libc::ENOBUFS, "fatal ulimit -l"),
             (Bind, libc::EOPNOTSUPP, "step EOPNOTSUPP"),
             (Bind, libc::EINVAL, "step EINVAL"),
+            (Bind, libc::ENXIO, "step queue 3"),
             (Bind, libc::EBUSY, "fatal ss -a --xdp"),
             (Bind, libc::ENETDOWN, "fatal is down"),
             (Bind, libc::ENODEV, "fatal is gone"),
@@ -107,7 +136,10 @@ mod tests {
                 cause: io::Error::from_raw_os_error(errno),
             };
             let found = match Refusal::of_socket("eth1", 3, Tier::ZeroCopy, 64, error) {
-                Refusal::Step(reason) => format!("step {reason}"),
+                Refusal::Step(Obstacle { reason, remedy }) => {
+                    assert!(!remedy.is_empty(), "{reason}");
+                    format!("step {reason}")
+                }
                 Refusal::Privilege(error) => format!("privilege {error}"),
                 Refusal::Fatal(error) => format!("fatal {error}"),
             };

@@ -57,6 +57,25 @@ impl FromStr for Tier {
     }
 }
 
+/// What keeps a tier from being used, and what would take it away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What it is, in the kernel's words where the kernel refused.
+    pub reason: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Obstacle {
+    /// An obstacle with its remedy.
+    pub fn new(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
 /// One rung that was tried (or ruled out) and why it was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -64,6 +83,21 @@ pub struct Step {
     pub tier: Tier,
     /// Why, in the kernel's words where the kernel refused.
     pub reason: String,
+    /// What would have it used.
+    pub remedy: String,
+}
+
+impl Step {
+    /// A tier that an obstacle keeps from being used.
+    #[must_use]
+    pub fn new(tier: Tier, obstacle: Obstacle) -> Self {
+        let Obstacle { reason, remedy } = obstacle;
+        Self {
+            tier,
+            reason,
+            remedy,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -254,6 +254,11 @@ fn xdp_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Why no AF_XDP socket can be made at all; `None` where one can.
+pub(super) fn socket_refusal() -> Option<io::Error> {
+    xdp_socket().err()
+}
+
 /// The mode that the kernel bound, by `XDP_OPTIONS`.
 fn bound_transfer(fd: RawFd) -> io::Result<Transfer> {
     let flags: u32 = get_option(

@@ -18,7 +18,7 @@ use super::state::Seat;
 use crate::config::Config;
 use crate::config::model::{self, Feed, Input, Records};
 use crate::ingest::ladder;
-use crate::ingest::{InterfaceRequest, PcapIngest, Provider, Stream, Tier, UdpChecksum, netdev};
+use crate::ingest::{InterfaceRequest, PcapIngest, Provider, Stream, Tier, UdpChecksum};
 use crate::worker::feed::FeedChannel;
 use crate::worker::filter::{Filter, Want};
 use crate::worker::{Plan, Route, WorkerChannel, WorkerInput};
@@ -63,8 +63,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
                     let request = request(&config.interfaces[index], streams);
                     let mut open = ladder::open(&request)?;
                     let providers = std::mem::take(&mut open.providers);
-                    let driver = netdev::driver(&request.name).unwrap_or_default();
-                    let mut state = InterfaceState::opened(&request.name, &open, driver);
+                    let mut state = InterfaceState::opened(&request.name, &open);
                     let places = ladder::providers_max(&request, open.interface_index);
                     seat(&mut state, providers, places, &routes, worker, plan);
                     fitted.push(Fitted {

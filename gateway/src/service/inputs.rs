@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::ports::LinkState;
 use super::state::Seat;
 use crate::ingest::{
-    KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts, VerdictReader,
+    Facts, KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts,
+    VerdictReader,
 };
 
 /// An input's life.
@@ -117,7 +118,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Way {
     pub(crate) tier: Tier,
     pub(crate) steps: Vec<Step>,
-    pub(crate) driver: String,
+    /// What the kernel said before it was opened.
+    pub(crate) facts: Facts,
     verdicts: Option<VerdictReader>,
     /// Frames by verdict of the programs before the present one.
     verdicts_before: Option<VerdictCounts>,
@@ -157,7 +159,7 @@ impl InterfaceState {
             way: Mutex::new(Way {
                 tier,
                 steps: Vec::new(),
-                driver: String::new(),
+                facts: Facts::default(),
                 verdicts: None,
                 verdicts_before: None,
                 waiting_for: None,
@@ -171,24 +173,24 @@ impl InterfaceState {
     }
 
     /// One that was just opened.
-    pub(crate) fn opened(name: &str, opened: &Opened, driver: String) -> Self {
+    pub(crate) fn opened(name: &str, opened: &Opened) -> Self {
         let state = Self::new(name, opened.tier);
-        state.set_way(opened, driver);
+        state.set_way(opened);
         state
     }
 
-    fn set_way(&self, opened: &Opened, driver: String) {
+    fn set_way(&self, opened: &Opened) {
         let mut way = locked(&self.way);
         way.tier = opened.tier;
         way.steps.clone_from(&opened.steps);
-        way.driver = driver;
+        way.facts.clone_from(&opened.facts);
         way.verdicts = opened.program.as_ref().map(|p| p.verdict_reader());
         way.waiting_for = None;
     }
 
     /// Takes note that it is open again.
-    pub(super) fn open(&self, opened: &Opened, driver: String) {
-        self.set_way(opened, driver);
+    pub(super) fn open(&self, opened: &Opened) {
+        self.set_way(opened);
         self.reopened.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -21,7 +21,7 @@ use super::status::{
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{Input, Queue, Records};
-use crate::ingest::IngestCounters;
+use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
 use crate::worker::board::WorkerBoard;
 
@@ -157,9 +157,12 @@ impl State {
                 .map(|step| StepStatus {
                     tier: step.tier.name().to_owned(),
                     reason: step.reason.clone(),
+                    remedy: step.remedy.clone(),
                 })
                 .collect(),
-            driver: way.driver,
+            mode: self.mode(&interface.name),
+            driver: way.facts.driver.clone(),
+            facts: way.facts,
             state: interface.state_name().to_owned(),
             waiting_for: way.waiting_for,
             rejoins: interface.membership.rejoins(),
@@ -171,6 +174,15 @@ impl State {
                 .collect(),
             verdicts,
         }
+    }
+
+    /// The mode that the configuration asks of an interface; empty for a capture.
+    fn mode(&self, interface: &str) -> String {
+        let config = self.config.interfaces.iter().find(|i| i.name == interface);
+        config.map_or_else(String::new, |interface| match interface.mode {
+            Mode::Auto => "auto".to_owned(),
+            Mode::Exactly(tier) => tier.name().to_owned(),
+        })
     }
 
     /// Of an input that is there, or was.

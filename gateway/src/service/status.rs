@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::broker::BrokerCounters;
+use crate::ingest::Facts;
 use crate::metrics::histogram::Snapshot;
 
 /// The whole gateway.
@@ -86,8 +87,14 @@ pub struct InterfaceStatus {
     pub tier: String,
     /// Why it is not a better tier.
     pub steps: Vec<StepStatus>,
+    /// The mode that the configuration asks for: `auto` or a tier; empty for a capture.
+    #[serde(default)]
+    pub mode: String,
     /// The driver, where there is one.
     pub driver: String,
+    /// What the kernel said of it before it was opened.
+    #[serde(default)]
+    pub facts: Facts,
     /// Of an interface: `absent`, `down`, `attaching`, `live` or `degraded` (at a lower tier than at the start). Of a
     /// capture: `running`, `finished` (at its end) or `failed`.
     pub state: String,
@@ -110,6 +117,9 @@ pub struct StepStatus {
     pub tier: String,
     /// Why not.
     pub reason: String,
+    /// What would have it used.
+    #[serde(default)]
+    pub remedy: String,
 }
 
 /// Frames with one verdict.

@@ -19,7 +19,7 @@ use machine::{Machine, Todo, Told};
 
 use super::groups::Groups;
 use super::inputs::{InterfaceState, Plugged};
-use crate::ingest::netdev::{self, LinkFacts};
+use crate::ingest::netdev::LinkFacts;
 use crate::ingest::{
     IngestError, InterfaceRequest, LinkWatch, Mode, Opened, Provider, Tier, ladder,
 };
@@ -341,8 +341,7 @@ impl Port {
         let joins = opened
             .join(&self.request)
             .map_err(|error| error.to_string())?;
-        let driver = netdev::driver(&self.request.name).unwrap_or_default();
-        interface.open(&opened, driver);
+        interface.open(&opened);
         let providers = std::mem::take(&mut opened.providers);
         for (position, (seat, provider)) in seats.iter().zip(providers).enumerate() {
             seat.plug(Plugged::of(&provider));

@@ -1,0 +1,223 @@
+//! Facts beside the tier that decide speed and loss.
+
+use super::Finding;
+use crate::ingest::Facts;
+use crate::service::status::InterfaceStatus;
+
+/// What there is to say, in the order in which it is looked into; `shown` is what a running gateway shows.
+pub(super) fn findings(
+    interface: &str,
+    facts: &Facts,
+    shown: Option<&InterfaceStatus>,
+) -> Vec<Finding> {
+    let mut all = vec![driver(facts), link(interface, facts, shown)];
+    all.push(features(facts));
+    all.push(queues(interface, facts));
+    if shown.is_none_or(|shown| shown.tier != "socket") {
+        all.push(rights(facts));
+        all.push(memory(facts));
+        all.push(huge_pages(facts, shown));
+    }
+    all
+}
+
+fn driver(facts: &Facts) -> Finding {
+    let driver = match facts.driver.as_str() {
+        "" => "none to name",
+        driver => driver,
+    };
+    Finding::fine("driver", format!("{driver}, Linux {}", facts.kernel))
+}
+
+fn link(interface: &str, facts: &Facts, shown: Option<&InterfaceStatus>) -> Finding {
+    // A running gateway knows how it is now; the facts are of the moment of opening.
+    let (up, carrier) = match shown.map(|shown| shown.state.as_str()) {
+        None => (facts.up, facts.carrier),
+        Some("absent" | "down") => (false, false),
+        Some(_) => (true, true),
+    };
+    let mtu = format!("MTU {}", facts.mtu);
+    match (up, carrier) {
+        (true, true) => Finding::fine("link", format!("up, {mtu}")),
+        (true, false) => Finding::mind(
+            "link",
+            format!("up without carrier, {mtu}"),
+            "plug the cable, or bring the other end up",
+        ),
+        (false, _) => Finding::mind(
+            "link",
+            "down or gone",
+            format!("`ip link set dev {interface} up`; `ip -br link` lists what exists"),
+        ),
+    }
+}
+
+fn features(facts: &Facts) -> Finding {
+    let Some(features) = facts.features else {
+        return Finding::mind(
+            "XDP features",
+            "this kernel does not report what drivers can (6.3 and newer do)",
+            "boot Linux 6.3 or newer",
+        );
+    };
+    let said: Vec<String> = [
+        ("native XDP", features.native),
+        ("redirect", features.redirect),
+        ("zero-copy", features.zero_copy),
+        ("NIC timestamps", features.nic_timestamp),
+    ]
+    .iter()
+    .map(|(what, has)| format!("{}{what}", if *has { "" } else { "no " }))
+    .collect();
+    Finding::fine("XDP features", said.join(", "))
+}
+
+fn queues(interface: &str, facts: &Facts) -> Finding {
+    let text = match facts.rx_queues {
+        1 => "1 receive queue".to_owned(),
+        many => format!("{many} receive queues, each with a socket that the worker polls"),
+    };
+    if facts.rx_queues > 8 {
+        return Finding::mind(
+            "queues",
+            text,
+            format!(
+                "have fewer: `ethtool -L {interface} combined 1`, or 2; every queue costs each round of the worker a look"
+            ),
+        );
+    }
+    Finding::fine("queues", text)
+}
+
+fn rights(facts: &Facts) -> Finding {
+    if facts.missing_capabilities.is_empty() {
+        return Finding::fine("rights", "all that AF_XDP needs");
+    }
+    Finding::mind(
+        "rights",
+        format!("missing: {}", facts.missing_capabilities.join(", ")),
+        crate::ingest::allow::PRIVILEGE_REMEDY,
+    )
+}
+
+fn memory(facts: &Facts) -> Finding {
+    let wanted = mebibytes(facts.packet_memory_bytes);
+    match facts.memory_lock_bytes {
+        None => Finding::fine("locked memory", format!("no limit; {wanted} needed")),
+        Some(limit) if limit >= facts.packet_memory_bytes => Finding::fine(
+            "locked memory",
+            format!("limit {}; {wanted} needed", mebibytes(limit)),
+        ),
+        Some(limit) => Finding::mind(
+            "locked memory",
+            format!("limit {}; {wanted} needed", mebibytes(limit)),
+            "raise it: `LimitMEMLOCK=infinity` in systemd, `ulimit -l unlimited`",
+        ),
+    }
+}
+
+fn huge_pages(facts: &Facts, shown: Option<&InterfaceStatus>) -> Finding {
+    let used = shown.map(|shown| {
+        let queues = &shown.queues;
+        !queues.is_empty() && queues.iter().all(|queue| queue.huge_pages)
+    });
+    let enough = facts.huge_pages_free_bytes >= facts.packet_memory_bytes;
+    match used {
+        Some(true) => Finding::fine("huge pages", "hold the packet memory"),
+        None if enough => Finding::fine("huge pages", "enough are free for the packet memory"),
+        Some(false) | None => Finding::mind(
+            "huge pages",
+            format!(
+                "{} were free, and the packet memory is {}: ordinary pages hold it",
+                mebibytes(facts.huge_pages_free_bytes),
+                mebibytes(facts.packet_memory_bytes)
+            ),
+            format!(
+                "reserve some before the start: `sysctl -w vm.nr_hugepages={}`",
+                facts.packet_memory_bytes.div_ceil(2 << 20).max(1)
+            ),
+        ),
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::tests::good;
+    use super::*;
+    use crate::service::status::InputStatus;
+
+    fn about<'a>(all: &'a [Finding], subject: &str) -> &'a Finding {
+        all.iter()
+            .find(|finding| finding.subject == subject)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_good_machine_needs_no_attention_and_each_defect_has_its_remedy() {
+        assert!(findings("eth1", &good(), None).iter().all(|f| !f.attention));
+        type Change = fn(&mut Facts);
+        let table: [(Change, &str, &str); 7] = [
+            (|f| f.up = false, "link", "ip link set dev eth1 up"),
+            (|f| f.carrier = false, "link", "cable"),
+            (|f| f.features = None, "XDP features", "6.3"),
+            (|f| f.rx_queues = 63, "queues", "ethtool -L"),
+            (
+                |f| f.missing_capabilities = vec!["CAP_BPF".into()],
+                "rights",
+                "setcap",
+            ),
+            (
+                |f| f.memory_lock_bytes = Some(64 << 10),
+                "locked memory",
+                "LimitMEMLOCK",
+            ),
+            (
+                |f| f.huge_pages_free_bytes = 0,
+                "huge pages",
+                "vm.nr_hugepages=48",
+            ),
+        ];
+        for (change, subject, remedy) in table {
+            let mut facts = good();
+            change(&mut facts);
+            let all = findings("eth1", &facts, None);
+            let found = about(&all, subject);
+            assert!(
+                found.attention && found.remedy.contains(remedy),
+                "{found:?}"
+            );
+            assert_eq!(all.iter().filter(|f| f.attention).count(), 1, "{subject}");
+        }
+    }
+
+    #[test]
+    fn what_a_running_gateway_has_counts_more_than_what_was_free_before() {
+        let mut shown = InterfaceStatus {
+            state: "live".into(),
+            tier: "copy".into(),
+            queues: vec![InputStatus {
+                huge_pages: true,
+                ..InputStatus::default()
+            }],
+            ..InterfaceStatus::default()
+        };
+        let mut facts = good();
+        facts.huge_pages_free_bytes = 0;
+        assert!(!about(&findings("eth1", &facts, Some(&shown)), "huge pages").attention);
+        shown.queues[0].huge_pages = false;
+        assert!(about(&findings("eth1", &facts, Some(&shown)), "huge pages").attention);
+        // Sockets have neither rings nor a need for rights.
+        shown.tier = "socket".into();
+        let all = findings("eth1", &facts, Some(&shown));
+        assert!(
+            all.iter()
+                .all(|f| f.subject != "huge pages" && f.subject != "rights")
+        );
+    }
+}
