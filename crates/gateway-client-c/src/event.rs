@@ -171,6 +171,14 @@ fn pointer(record: &Record<'_>) -> (gateway_record, gateway_record_type) {
             let native = std::ptr::from_ref(header).cast();
             (gateway_record { native }, kind::GATEWAY_RECORD_NATIVE)
         }
+        Record::Mbp1(record) => {
+            let other = std::ptr::from_ref(record).cast();
+            (gateway_record { other }, kind::GATEWAY_RECORD_OTHER)
+        }
+        Record::Mbp10(record) => {
+            let other = std::ptr::from_ref(record).cast();
+            (gateway_record { other }, kind::GATEWAY_RECORD_OTHER)
+        }
         Record::Other(record) => {
             let other = record.words.as_ptr().cast();
             (gateway_record { other }, kind::GATEWAY_RECORD_OTHER)

@@ -63,6 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn received(record: &Record<'_>) -> Option<u64> {
     match record {
         Record::Mbo(order) => Some(order.ts_recv),
+        Record::Mbp1(best) => Some(best.ts_recv),
+        Record::Mbp10(levels) => Some(levels.ts_recv),
         Record::Definition(definition) => Some(definition.ts_recv),
         Record::Status(status) => Some(status.ts_recv),
         Record::Imbalance(imbalance) => Some(imbalance.ts_recv),

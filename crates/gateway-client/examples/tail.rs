@@ -59,6 +59,8 @@ fn print_record(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
             order.flags.raw(),
             order.sequence,
         ),
+        Record::Mbp1(best) => levels(out, best.hd.instrument_id, &best.levels),
+        Record::Mbp10(ten) => levels(out, ten.hd.instrument_id, &ten.levels),
         Record::Definition(definition) => writeln!(
             out,
             "definition {} {}",
@@ -106,6 +108,20 @@ fn print_record(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
         }
         Record::Other(words) => writeln!(out, "other {} bytes", words.words.len() * 8),
     }
+}
+
+/// The levels of a book: bid and ask, each with its size.
+fn levels(
+    out: &mut impl Write,
+    instrument_id: u32,
+    levels: &[gateway_client::dbn::BidAskPair],
+) -> std::io::Result<()> {
+    write!(out, "levels {instrument_id}")?;
+    for level in levels {
+        let (bid, ask) = (price(level.bid_px), price(level.ask_px));
+        write!(out, "  {} x {bid} / {ask} x {}", level.bid_sz, level.ask_sz)?;
+    }
+    writeln!(out)
 }
 
 /// A price as people write it.

@@ -13,7 +13,9 @@ use crate::subscription::Subscription;
 use crate::wait::WaitStrategy;
 use crate::{ClientError, Connection};
 
+use crate::books::{BookTable, OrderSnapshot};
 pub use crate::protocol::QueueEntry as QueueInfo;
+pub use crate::protocol::{BookInfo, OrdersOf};
 
 /// A client of one gateway.
 #[derive(Debug)]
@@ -158,5 +160,51 @@ impl Client {
         options: &SubscribeOptions,
     ) -> Result<Subscription, ClientError> {
         Subscription::open(&self.path, queue, options)
+    }
+
+    /// The books there are that this user may read.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] where the gateway is gone.
+    pub fn book_list(&self) -> Result<Vec<BookInfo>, ClientError> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut books = Vec::new();
+        let (mut reply, _) = connection.ask(&Request::Books)?;
+        loop {
+            let Reply::Books { entries, more } = reply else {
+                return Err(ProtocolError::Answer.into());
+            };
+            books.extend(entries);
+            if !more {
+                return Ok(books);
+            }
+            (reply, _) = connection.answer()?;
+        }
+    }
+
+    /// Begins to read the table of `book`, under the name `reader`.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] where there is no such book or this user may not read it, [`ClientError::Queue`] where
+    /// what came cannot be attached, [`ClientError::Connect`] or [`ClientError::Broken`] where the gateway is gone.
+    pub fn books(&self, book: &str, reader: &str) -> Result<BookTable, ClientError> {
+        BookTable::open(&self.path, book, reader)
+    }
+
+    /// The orders that rest in `book`, at a stated position of its queue.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] where there is no such book or instrument, this user may not read it, it is not valid at
+    /// the moment ([`crate::protocol::ErrorCode::NotValid`]) or too much was asked for lately
+    /// ([`crate::protocol::ErrorCode::Later`]); [`ClientError::Broken`] where the gateway is gone.
+    pub fn orders(&self, book: &str, of: OrdersOf) -> Result<OrderSnapshot, ClientError> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connection.orders(book, of)
     }
 }

@@ -41,7 +41,7 @@ pub enum ClientError {
         /// The reason in words, with the remedy.
         text: String,
     },
-    /// The queue that came cannot be attached.
+    /// The queue or table that came cannot be attached.
     #[error(transparent)]
     Queue(#[from] QueueError),
 }

@@ -94,6 +94,7 @@
 //! The record structs (`dbn`, without its compression and asynchronous parts), system calls (`rustix`) and the queue
 //! itself: no runtime, no thread, no C code.
 
+mod books;
 mod client;
 mod connection;
 mod error;
@@ -104,14 +105,20 @@ mod record;
 mod subscription;
 mod wait;
 
-pub use client::{Client, QueueInfo, SubscribeOptions};
+pub use books::{BookError, BookTable, Instrument, OrderSnapshot};
+pub use client::{BookInfo, Client, OrdersOf, QueueInfo, SubscribeOptions};
 pub use connection::Connection;
 pub use dbn;
 pub use error::ClientError;
 pub use gateway_queue::clock::Clock;
 pub use gateway_queue::layout::{State as QueueState, StaticHeader};
 pub use gateway_queue::{Health, OnLapped, RECORD_WORDS_MAX, RecordRef, Start};
-pub use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
+pub use gateway_record::book::{
+    BookBest, BookEntry, BookState, BookSymbol, LastTrade, Level, TradingStatus,
+};
+pub use gateway_record::v3::{
+    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatusMsg,
+};
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use grant::{Checkpoint, JoinOutcome, Joined};
 pub use multi::MultiSubscriber;

@@ -12,14 +12,16 @@
 //! | 12 | length of the body u32 |
 //!
 //! The envelope is the same in every version. Texts are UTF-8 in zero-padded fields. Descriptors travel by
-//! `SCM_RIGHTS` with [`Reply::Subscribed`]: the queue, read-only, then the reader's position page.
+//! `SCM_RIGHTS` with [`Reply::Subscribed`]: the queue, read-only, then the reader's position page; with
+//! [`Reply::Book`]: the table, read-only; with [`Reply::Orders`]: a
+//! file of records, which the gateway empties after some seconds or with the connection's next request.
 
 mod fields;
 mod reply;
 mod request;
 
-pub use reply::{ErrorCode, QueueEntry, Reply};
-pub use request::Request;
+pub use reply::{BookInfo, ErrorCode, QueueEntry, Reply};
+pub use request::{OrdersOf, Request};
 
 /// First bytes of every message.
 pub const MAGIC: [u8; 4] = *b"GWB1";
@@ -35,6 +37,9 @@ pub const REPLY_BYTES_MAX: usize = 16_384;
 pub const QUEUE_NAME_BYTES: usize = 64;
 /// Bytes of a reader's name, zero-padded.
 pub const READER_NAME_BYTES: usize = 32;
+
+/// Bytes of a symbol, zero-padded.
+pub const SYMBOL_BYTES: usize = 32;
 
 /// Why a message could not be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

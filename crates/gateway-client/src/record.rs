@@ -2,7 +2,7 @@
 
 use dbn::rtype;
 use gateway_queue::RecordRef;
-use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, StatusMsg};
+use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatusMsg};
 use gateway_record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
 
 /// A record, by its type. Valid until the next poll.
@@ -10,6 +10,10 @@ use gateway_record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
 pub enum Record<'a> {
     /// An order message, fill or trade.
     Mbo(&'a MboMsg),
+    /// The best prices of an instrument's book, from a conflated queue.
+    Mbp1(&'a Mbp1Msg),
+    /// The ten best levels of an instrument's book, from a conflated queue.
+    Mbp10(&'a Mbp10Msg),
     /// An instrument.
     Definition(&'a InstrumentDefMsg),
     /// A trading status.
@@ -42,6 +46,8 @@ impl<'a> Record<'a> {
             rtype::MBO => view(words).map(Self::Mbo),
             RTYPE_CONTROL => view(words).map(Self::Control),
             RTYPE_NATIVE => native(words),
+            rtype::MBP_1 => view(words).map(Self::Mbp1),
+            rtype::MBP_10 => view(words).map(Self::Mbp10),
             rtype::INSTRUMENT_DEF => view(words).map(Self::Definition),
             rtype::STATUS => view(words).map(Self::Status),
             rtype::IMBALANCE => view(words).map(Self::Imbalance),
@@ -59,6 +65,10 @@ unsafe trait Plain: Sized {}
 
 // SAFETY: `repr(C)`, integers and arrays of integers only (`FlagSet` is a transparent `u8`), alignment 8.
 unsafe impl Plain for MboMsg {}
+// SAFETY: as above.
+unsafe impl Plain for Mbp1Msg {}
+// SAFETY: as above.
+unsafe impl Plain for Mbp10Msg {}
 // SAFETY: as above.
 unsafe impl Plain for InstrumentDefMsg {}
 // SAFETY: as above.
@@ -141,6 +151,8 @@ mod tests {
                 let view = Record::from_words(record(&words));
                 let sound = match view {
                     Record::Mbo(_) | Record::Control(_) => len == 7,
+                    Record::Mbp1(_) => len == 10,
+                    Record::Mbp10(_) => len == 46,
                     Record::Definition(_) => len == 65,
                     Record::Status(_) => len == 5,
                     Record::Imbalance(_) => len == 14,

@@ -1,4 +1,4 @@
-//! Making a queue: memory, seals, header.
+//! Making shared memory and queues in it: memory, seals, header.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use rustix::fs::SealFlags;
 
 use crate::clock::{Clock, Source};
 use crate::layout::{
-    BLOCKS_PER_RING, FLAG_HUGE_PAGES, HEADER_BYTES, LAYOUT_MINOR, SLOT_BYTES, STATE, STATIC_BYTES,
-    State, StaticHeader,
+    BLOCKS_PER_RING, FLAG_HUGE_PAGES, HEADER_BYTES, LAYOUT_MINOR, SLOT_BYTES, STATE, State,
+    StaticHeader,
 };
 use crate::mapping::{self, HugePages, Mapping, MemoryReport};
 use crate::shared::MappedRing;
@@ -22,47 +22,81 @@ pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::FUTURE_WRITE)
     .union(SealFlags::SEAL);
 
+/// Memory of its own mapping, every page of it present, sealed, and all zeros.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    mapping: Arc<Mapping>,
+    /// What readers get copies of.
+    pub(crate) read_only: OwnedFd,
+    pub(crate) report: MemoryReport,
+}
+
+impl Sealed {
+    /// At least `len` bytes under a `name` that shows in `/proc`.
+    pub(crate) fn create(
+        name: &str,
+        len: usize,
+        huge_pages: bool,
+        lock_memory: bool,
+    ) -> Result<Self, QueueError> {
+        let (fd, mapping, huge_pages) = map_file(name, len, huge_pages)?;
+        let prefaulted = mapping.populate(true).map_err(|error| error.to_string());
+        let locked = lock_memory.then(|| {
+            mapping
+                .lock()
+                .map_err(|error| format!("{error}: raise RLIMIT_MEMLOCK or grant CAP_IPC_LOCK"))
+        });
+        mapping::seal(&fd, SEALS)?;
+        let read_only = mapping::reopen_read_only(&fd)?;
+        // From here on the process has no writable descriptor of the file: only this mapping writes.
+        drop(fd);
+        let report = MemoryReport {
+            bytes: mapping::file_bytes(read_only.as_fd())?,
+            huge_pages,
+            prefaulted,
+            locked,
+        };
+        Ok(Self {
+            mapping: Arc::new(mapping),
+            read_only,
+            report,
+        })
+    }
+
+    pub(crate) fn mapping(&self) -> Arc<Mapping> {
+        Arc::clone(&self.mapping)
+    }
+}
+
 /// A queue that is live and empty, every page of it present, sealed: the ring to write to, and the handle.
 pub(crate) fn create(options: &PublisherOptions) -> Result<(MappedRing, QueueHandle), QueueError> {
     options.validate()?;
     let len = HEADER_BYTES + options.slots as usize * SLOT_BYTES;
-    let (fd, mapping, huge_pages) = map_file(options, len)?;
-    let prefaulted = mapping.populate(true).map_err(|error| error.to_string());
-    let locked = options.lock_memory.then(|| {
-        mapping
-            .lock()
-            .map_err(|error| format!("{error}: raise RLIMIT_MEMLOCK or grant CAP_IPC_LOCK"))
-    });
-    mapping::seal(&fd, SEALS)?;
-    let read_only = mapping::reopen_read_only(&fd)?;
-    // From here on the process has no writable descriptor of the file: only this mapping writes.
-    drop(fd);
-
-    let memory = MemoryReport {
-        bytes: mapping::file_bytes(read_only.as_fd())?,
-        huge_pages,
-        prefaulted,
-        locked,
-    };
-    let header = describe(options, &memory);
-    write_header(&mapping, &header);
-    let mapping = Arc::new(mapping);
+    let memory = Sealed::create(&options.name, len, options.huge_pages, options.lock_memory)?;
+    let header = describe(options, &memory.report);
+    let mapping = memory.mapping();
+    // Ordered before the magic by its Release store.
+    mapping
+        .word(STATE)
+        .store(State::Live as u64, Ordering::Relaxed);
+    store_static_page(&mapping, &header.encode());
     let ring = MappedRing::new(Arc::clone(&mapping), &header);
-    let handle = QueueHandle::new(mapping, read_only, header, memory);
+    let handle = QueueHandle::new(mapping, memory.read_only, header, memory.report);
     Ok((ring, handle))
 }
 
 fn map_file(
-    options: &PublisherOptions,
+    name: &str,
     len: usize,
+    huge_pages: bool,
 ) -> Result<(OwnedFd, Mapping, HugePages), QueueError> {
-    let name = format!("gateway-{}", options.name);
+    let name = format!("gateway-{name}");
     let ordinary = |reason| -> Result<_, QueueError> {
         let (fd, len) = mapping::create_file(&name, len, false)?;
         let mapping = Mapping::new(&fd, len, true)?;
         Ok((fd, mapping, reason))
     };
-    if !options.huge_pages {
+    if !huge_pages {
         return ordinary(HugePages::NotAsked);
     }
     let huge = mapping::create_file(&name, len, true).and_then(|(fd, len)| {
@@ -109,24 +143,18 @@ fn describe(options: &PublisherOptions, memory: &MemoryReport) -> StaticHeader {
     }
 }
 
-/// Stores the static page, its magic last.
-fn write_header(mapping: &Mapping, header: &StaticHeader) {
-    let mut page = [0; STATIC_BYTES / 8];
-    for (word, bytes) in page.iter_mut().zip(header.encode().chunks_exact(8)) {
-        *word = bytes
-            .iter()
-            .rev()
-            .fold(0, |word, &byte| (word << 8) | u64::from(byte));
-    }
-    // Ordered before the magic by its Release store.
-    mapping
-        .word(STATE)
-        .store(State::Live as u64, Ordering::Relaxed);
-    ring::store_page(&page, |index| mapping.word(index * 8));
+/// Stores a static page of whole words, its magic last.
+pub(crate) fn store_static_page<const N: usize>(mapping: &Mapping, page: &[u8; N]) {
+    let (words, _) = page.as_chunks::<8>();
+    let words: Vec<u64> = words
+        .iter()
+        .map(|bytes| u64::from_le_bytes(*bytes))
+        .collect();
+    ring::store_page(&words, |index| mapping.word(index * 8));
 }
 
 /// `now`, or later where another queue of this process has that epoch.
-fn next_epoch(now: u64) -> u64 {
+pub(crate) fn next_epoch(now: u64) -> u64 {
     static LAST: StdAtomicU64 = StdAtomicU64::new(0);
     // A counter: its own modification order is all that matters.
     let last = LAST.fetch_max(now, Ordering::Relaxed);
@@ -137,14 +165,14 @@ fn next_epoch(now: u64) -> u64 {
     }
 }
 
-fn boot_id() -> Option<[u8; 16]> {
+pub(crate) fn boot_id() -> Option<[u8; 16]> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let digits: String = text.trim().chars().filter(|&c| c != '-').collect();
     Some(u128::from_str_radix(&digits, 16).ok()?.to_be_bytes())
 }
 
 /// Field 22 of `/proc/self/stat`: with the process id it names a process for good.
-fn start_ticks() -> Option<u64> {
+pub(crate) fn start_ticks() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_ascii_whitespace().nth(19)?.parse().ok()

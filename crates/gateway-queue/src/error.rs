@@ -23,9 +23,17 @@ pub enum QueueError {
         /// What stands where the magic should.
         magic: u64,
     },
-    /// Another generation of gateway made the queue.
+    /// The descriptor is no table at all.
     #[error(
-        "the queue has layout {major}.{minor}, this client reads layout {supported}.x: \
+        "not a table: its first word is {magic:#018x}; attach a descriptor that the gateway's broker passed"
+    )]
+    NotATable {
+        /// What stands where the magic should.
+        magic: u64,
+    },
+    /// Another generation of gateway made the queue or table.
+    #[error(
+        "the shared memory has layout {major}.{minor}, this client reads layout {supported}.x: \
          use a client and a gateway of the same generation"
     )]
     UnsupportedLayout {
@@ -37,14 +45,16 @@ pub enum QueueError {
         supported: u16,
     },
     /// The header contradicts itself or the file.
-    #[error("the queue's header is damaged: {what}; subscribe again, and report it if it persists")]
+    #[error(
+        "the shared memory's header is damaged: {what}; attach again, and report it if it persists"
+    )]
     Damaged {
         /// Which field, and how.
         what: String,
     },
     /// The file could change under its readers.
     #[error(
-        "the queue's file lacks the seals {missing}: it was not made by a gateway; do not trust it"
+        "the memory file lacks the seals {missing}: it was not made by a gateway; do not trust it"
     )]
     NotSealed {
         /// The seals that are missing.
@@ -77,7 +87,9 @@ fn remedy_for(operation: &str, source: &io::Error) -> &'static str {
         .raw_os_error()
         .map(rustix::io::Errno::from_raw_os_error)
     {
-        Some(rustix::io::Errno::NOMEM) => "; give the machine more memory or the queue fewer slots",
+        Some(rustix::io::Errno::NOMEM) => {
+            "; give the machine more memory or the queue fewer slots, the table fewer entries"
+        }
         Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
             "; raise the limit of open files"
         }

@@ -233,20 +233,21 @@ fn check(sound: bool, what: impl FnOnce() -> String) -> Result<(), QueueError> {
     }
 }
 
-fn bytes_at<const N: usize>(page: &[u8; STATIC_BYTES], at: usize) -> [u8; N] {
+/// The bytes at that place of a static page.
+pub(crate) fn array_at<const N: usize>(page: &[u8], at: usize) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.copy_from_slice(&page[at..at + N]);
     bytes
 }
 
 fn u16_at(page: &[u8; STATIC_BYTES], at: usize) -> u16 {
-    u16::from_le_bytes(bytes_at(page, at))
+    u16::from_le_bytes(array_at(page, at))
 }
 
 fn u32_at(page: &[u8; STATIC_BYTES], at: usize) -> u32 {
-    u32::from_le_bytes(bytes_at(page, at))
+    u32::from_le_bytes(array_at(page, at))
 }
 
 fn u64_at(page: &[u8; STATIC_BYTES], at: usize) -> u64 {
-    u64::from_le_bytes(bytes_at(page, at))
+    u64::from_le_bytes(array_at(page, at))
 }

@@ -8,6 +8,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`ring`] | the protocol itself, over any memory: what loom explores |
+//! | [`table`] | a table of entries that one writer replaces and any number read whole |
 //! | [`layout`] | the header page, its versions and its validation |
 //! | [`clock`] | nanoseconds since the Unix epoch from the processor's counter |
 //! | [`anchors`] | how a clock is corrected while others read it: what loom explores, too |
@@ -27,6 +28,7 @@ compile_error!("the queue's layout is little-endian, and so must be the machine"
 pub mod anchors;
 pub mod ring;
 pub mod sync;
+pub mod table;
 
 #[cfg(not(loom))]
 mod bells;
@@ -56,6 +58,8 @@ mod shared;
 mod sleep;
 #[cfg(not(loom))]
 mod subscriber;
+#[cfg(not(loom))]
+mod words;
 
 #[cfg(not(loom))]
 pub use bells::{BellCounters, Bells, LOOK_INTERVAL, Watch};
@@ -79,6 +83,8 @@ pub use ring::{Closed, Ending, OnLapped};
 pub use sleep::Asleep;
 #[cfg(not(loom))]
 pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber, Taken};
+#[cfg(not(loom))]
+pub use words::{LentWords, read_words};
 
 /// Largest number of 8-byte words of a record: its length is one byte that counts 32-bit words.
 pub const RECORD_WORDS_MAX: usize = 128;

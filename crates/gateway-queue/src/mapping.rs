@@ -69,7 +69,7 @@ pub(crate) fn seal(fd: &OwnedFd, seals: SealFlags) -> Result<(), QueueError> {
 }
 
 /// Opens the file again read-only: a descriptor that cannot be upgraded once the file is sealed.
-pub(crate) fn reopen_read_only(fd: &OwnedFd) -> Result<OwnedFd, QueueError> {
+pub(crate) fn reopen_read_only(fd: &impl AsRawFd) -> Result<OwnedFd, QueueError> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(
         QueueError::system("open a memory file read-only through /proc/self/fd"),
@@ -92,6 +92,27 @@ pub(crate) fn require_seals(fd: BorrowedFd<'_>, wanted: SealFlags) -> Result<(),
 pub(crate) fn file_bytes(fd: BorrowedFd<'_>) -> Result<u64, QueueError> {
     let stat = rustix::fs::fstat(fd).map_err(QueueError::system("look at a memory file"))?;
     Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+/// Maps a sealed memory file of at least `header_bytes` read-only; returns its length, too. For files that others made.
+pub(crate) fn map_sealed(fd: &OwnedFd, header_bytes: usize) -> Result<(Mapping, u64), QueueError> {
+    // Without the seals anybody with a writable descriptor could shrink the file, which kills its readers, or write to
+    // it.
+    require_seals(fd.as_fd(), crate::create::SEALS)?;
+    let flags = rustix::fs::fcntl_getfl(fd)
+        .map_err(QueueError::system("look at a memory file's descriptor"))?;
+    if flags & OFlags::ACCMODE != OFlags::RDONLY {
+        return Err(QueueError::Damaged {
+            what: "its descriptor is writable".into(),
+        });
+    }
+    let bytes = file_bytes(fd.as_fd())?;
+    if bytes < header_bytes as u64 || bytes > isize::MAX as u64 {
+        return Err(QueueError::Damaged {
+            what: format!("a file of {bytes} bytes"),
+        });
+    }
+    Ok((Mapping::new(fd, bytes as usize, false)?, bytes))
 }
 
 /// A shared mapping of a whole memory file, unmapped on drop.
@@ -146,8 +167,21 @@ impl Mapping {
         assert!(offset.is_multiple_of(8) && offset + 8 <= self.len);
         // SAFETY: in bounds and aligned as just checked (mappings begin at a page); the memory lives as long as
         // `self`, and everybody reaches it as 8-byte atomics. Read-only mappings are only loaded from: the callers
-        // that store are `Publisher` and `PositionWriter`, whose mappings are writable.
+        // that store are `Publisher`, `TableWriter` and `PositionWriter`, whose mappings are writable.
         unsafe { &*self.base.as_ptr().add(offset).cast::<AtomicU64>() }
+    }
+
+    /// So many words from byte `offset` on.
+    ///
+    /// # Panics
+    /// As [`Self::word`].
+    #[inline(always)]
+    pub(crate) fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        assert!(offset.is_multiple_of(8) && offset + count * 8 <= self.len);
+        // SAFETY: as for `word`, for each of the words.
+        unsafe {
+            std::slice::from_raw_parts(self.base.as_ptr().add(offset).cast::<AtomicU64>(), count)
+        }
     }
 
     /// The word of 32 bits at byte `offset`: what a futex is. No word of 64 bits contains it.

@@ -46,14 +46,7 @@ impl PublisherOptions {
                 remedy,
             })
         };
-        let name = &self.name;
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-            return refuse(
-                "name",
-                &format!("{name:?}"),
-                format!("use 1 to {NAME_BYTES_MAX} bytes of plain text"),
-            );
-        }
+        check_name("name", &self.name)?;
         if !self.slots.is_power_of_two() || !(SLOTS_MIN..=SLOTS_MAX).contains(&self.slots) {
             let near = self.slots.clamp(SLOTS_MIN, SLOTS_MAX).next_power_of_two();
             return refuse(
@@ -84,4 +77,16 @@ impl PublisherOptions {
         }
         Ok(())
     }
+}
+
+/// Refuses a name that does not fit a header.
+pub(crate) fn check_name(option: &'static str, name: &str) -> Result<(), QueueError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(QueueError::Option {
+            option,
+            value: format!("{name:?}"),
+            remedy: format!("use 1 to {NAME_BYTES_MAX} bytes of plain text"),
+        });
+    }
+    Ok(())
 }

@@ -1,13 +1,10 @@
 //! Reading a queue.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
-
 use crate::clock::Clock;
-use crate::create::SEALS;
 use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, State, StaticHeader};
 use crate::mapping::{self, Mapping};
 use crate::ring::{self, Closed, OnLapped, Reader, Step};
@@ -141,23 +138,7 @@ impl Subscriber {
     /// # Errors
     /// As [`Self::attach`].
     pub fn attach_with(fd: OwnedFd, start: Start, on_lapped: OnLapped) -> Result<Self, QueueError> {
-        // Without the seals anybody with a writable descriptor could shrink the file, which kills its readers, or
-        // write to it.
-        mapping::require_seals(fd.as_fd(), SEALS)?;
-        let flags = rustix::fs::fcntl_getfl(&fd)
-            .map_err(QueueError::system("look at a queue's descriptor"))?;
-        if flags & OFlags::ACCMODE != OFlags::RDONLY {
-            return Err(QueueError::Damaged {
-                what: "its descriptor is writable".into(),
-            });
-        }
-        let bytes = mapping::file_bytes(fd.as_fd())?;
-        if bytes < HEADER_BYTES as u64 || bytes > isize::MAX as u64 {
-            return Err(QueueError::Damaged {
-                what: format!("a file of {bytes} bytes"),
-            });
-        }
-        let mapping = Mapping::new(&fd, bytes as usize, false)?;
+        let (mapping, bytes) = mapping::map_sealed(&fd, HEADER_BYTES)?;
         let header = StaticHeader::decode(&static_page(&mapping), bytes)?;
         // Best effort: a page that is not mapped yet costs its first reader a fault.
         let _ = mapping.populate(false);

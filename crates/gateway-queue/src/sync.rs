@@ -1,6 +1,6 @@
 //! The atomics of what loom models: the machine's, or loom's; and the places where their order matters.
 //!
-//! [`crate::ring`] is modelled, and how a clock is corrected. They name their atomics through this module alone, and
+//! [`crate::ring`] and [`crate::table`] are modelled, and how a clock is corrected. They name their atomics through this module alone, and
 //! each of their fences and orderings by its [`Site`]. In the product a site is a word of documentation: [`ordered`] and [`fence_at`] pass
 //! their ordering on. Under loom one site at a time can be weakened (`weakened`), and a test for each asserts that
 //! a model then fails: an ordering that no model needs is one that the protocol does not need.
@@ -60,11 +60,27 @@ pub enum Site {
     /// Clock, when it is read: an anchor before the second look at its version. Partner:
     /// [`Self::LastVersionThenAnchor`].
     AnchorThenSameVersion,
+    /// Writer of a table: an entry's last version before the words that take its predecessor's place. Partner:
+    /// [`Self::EntryThenSameVersion`].
+    LastVersionThenEntry,
+    /// Writer of a table: an entry's words before their version. Partner: [`Self::VersionThenEntry`].
+    EntryThenVersion,
+    /// Writer of a table: an entry before the directory that counts it. Partner: [`Self::EntryThenSameVersion`].
+    EntryThenDirectory,
+    /// Writer of a table: entries before the position up to which they have everything. Partner:
+    /// [`Self::EntryThenSameVersion`].
+    EntriesThenApplied,
+    /// Reader of a table: an entry's version before its words. Partner: [`Self::EntryThenVersion`].
+    VersionThenEntry,
+    /// Reader of a table: an entry's words, and what was read of directory and applied position before them, before the
+    /// second look at its version. Partners: [`Self::LastVersionThenEntry`], [`Self::EntryThenDirectory`],
+    /// [`Self::EntriesThenApplied`].
+    EntryThenSameVersion,
 }
 
 impl Site {
     /// Every site.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::ReservationThenPayload,
         Self::ReservationThenPayloads,
         Self::PayloadThenSequence,
@@ -85,6 +101,12 @@ impl Site {
         Self::AnchorThenVersion,
         Self::VersionThenAnchor,
         Self::AnchorThenSameVersion,
+        Self::LastVersionThenEntry,
+        Self::EntryThenVersion,
+        Self::EntryThenDirectory,
+        Self::EntriesThenApplied,
+        Self::VersionThenEntry,
+        Self::EntryThenSameVersion,
     ];
 }
 

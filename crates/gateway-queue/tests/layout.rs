@@ -104,7 +104,7 @@ fn a_client_that_meets_another_layout_says_which_it_reads() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the queue has layout {major}.{minor}, this client reads layout 1.x: \
+                "the shared memory has layout {major}.{minor}, this client reads layout 1.x: \
                  use a client and a gateway of the same generation"
             )
         );

@@ -6,6 +6,8 @@
 //!
 //! Feeds compose records, clients read them, and neither knows the other: this crate is all that they share.
 
+pub mod book;
+
 use dbn::{Action, Side};
 
 pub use dbn::v3;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gateway_queue::QueueHandle;
 use tokio::sync::watch;
 
-use super::Entitlements;
+use super::{Entitlements, OfferedBook};
 
 /// A queue, in its present epoch.
 #[derive(Clone, Debug)]
@@ -52,11 +52,13 @@ impl Default for Limits {
     }
 }
 
-/// Queues, entitlements and limits at one moment.
+/// Queues, books, entitlements and limits at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
     /// In the configuration's order.
     pub queues: Vec<Offered>,
+    /// Likewise. A book has a name of its own among queues and books; where it has a conflated queue, that has the same.
+    pub books: Vec<OfferedBook>,
     /// Who may read what.
     pub entitlements: Entitlements,
     /// How many may be connected.
@@ -68,6 +70,12 @@ impl Offer {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Offered> {
         self.queues.iter().find(|queue| queue.handle.name() == name)
+    }
+
+    /// The book of that name.
+    #[must_use]
+    pub fn find_book(&self, name: &str) -> Option<&OfferedBook> {
+        self.books.iter().find(|book| book.name() == name)
     }
 }
 

@@ -30,11 +30,17 @@ counters! {
     clients,
     /// Subscriptions given.
     subscriptions,
+    /// Book tables given.
+    tables,
+    /// Answers to requests for orders.
+    snapshots,
+    /// Requests for orders refused: no such instrument, its book not valid, or too much asked for.
+    refused_snapshots,
     /// Connections refused because there were `max_clients`.
     refused_busy,
     /// Connections refused because their user had `max_clients_per_user`.
     refused_user_busy,
-    /// Subscriptions refused: no such queue, or a second one on a connection.
+    /// Subscriptions refused: no such queue or book, or a second one on a connection.
     refused_subscriptions,
     /// Subscriptions refused because no rule is about the queue.
     refused_no_rule,
@@ -63,11 +69,12 @@ counters! {
 impl BrokerCounters {
     /// What was refused to clients, by reason; the reasons never change.
     #[must_use]
-    pub const fn refusals(&self) -> [(&'static str, u64); 11] {
+    pub const fn refusals(&self) -> [(&'static str, u64); 12] {
         [
             ("max_clients", self.refused_busy),
             ("max_clients_per_user", self.refused_user_busy),
             ("subscription", self.refused_subscriptions),
+            ("snapshot", self.refused_snapshots),
             ("no_rule", self.refused_no_rule),
             ("not_named", self.refused_not_named),
             ("foreign_user", self.refused_foreign_user),

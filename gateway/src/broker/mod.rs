@@ -9,6 +9,9 @@
 //! that a reader passes on to another process keeps working there: memory once given cannot be taken back, so where an
 //! entitlement is, the control plane rotates the queue ([`Catalogue`]).
 //!
+//! Books are given out under the same rules: their tables, read-only, and the orders that rest in them, on request
+//! ([`Desk`]).
+//!
 //! Readers may sleep in the kernel ([`gateway_client::WaitStrategy::Block`]). A thread of the broker's wakes them; while
 //! nobody sleeps it does so itself.
 //!
@@ -18,6 +21,7 @@
 //! once a second.
 
 mod bells;
+mod books;
 mod catalogue;
 mod counters;
 mod credentials;
@@ -37,6 +41,7 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
+pub use books::{Desk, OfferedBook, Orders, OrdersRefusal, OrdersRequest};
 pub use catalogue::{Catalogue, Limits, Offer, Offered};
 pub use counters::BrokerCounters;
 pub use credentials::PeerCredentials;

@@ -10,6 +10,7 @@ use gateway_queue::clock::Clock;
 use gateway_queue::{BellCounters, Bells, PositionPage, Watch};
 use serde::Serialize;
 
+use super::books::Purse;
 use super::catalogue::{Catalogue, Offered};
 use super::counters::{BrokerCounters, Counters, count};
 use super::entitlement::{Reason, Refusal};
@@ -66,6 +67,7 @@ pub struct Registry {
     pub(super) admissions: Arc<Admissions>,
     pub(super) counters: Counters,
     pub(super) bells: Bells,
+    pub(super) purse: Purse,
     log: LogGate,
     reader_log: LogGate,
 }
@@ -79,6 +81,7 @@ impl Registry {
             admissions: Arc::default(),
             counters: Counters::default(),
             bells: Bells::new(),
+            purse: Purse::default(),
             log: LogGate::new(COMPLAINTS_AT_ONCE),
             reader_log: LogGate::new(READER_LINES_AT_ONCE),
         }
@@ -123,6 +126,13 @@ impl Registry {
         }
         self.lock().insert(id, reader);
         id
+    }
+
+    /// Says that a client reads a book's table.
+    pub(super) fn table_given(&self, reader: &str, book: &str, peer: Option<&PeerCredentials>) {
+        if let Some(held_back) = self.reader_log.pass() {
+            tracing::info!(reader, book, peer = %Peer(peer), held_back, "reader attached to a book table");
+        }
     }
 
     pub(super) fn remove(&self, id: u64) {

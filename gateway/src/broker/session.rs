@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use gateway_client::protocol::request_number;
 use gateway_client::protocol::{
-    ErrorCode, ProtocolError, QueueEntry, REQUEST_BYTES_MAX, Reply, Request, VERSION,
+    ErrorCode, OrdersOf, ProtocolError, QueueEntry, REQUEST_BYTES_MAX, Reply, Request, VERSION,
 };
-use gateway_queue::PositionPage;
 use gateway_queue::clock::Clock;
+use gateway_queue::{LentWords, PositionPage, QueueError};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::unix::AsyncFd;
 
+use super::books::{LENT_MAX, Loan, Orders, OrdersRefusal, TableReaderGuard};
 use super::catalogue::{Catalogue, Offered};
 use super::counters::count;
 use super::limit::{Admission, Full, Pace};
 use super::readers::{Reader, Registry};
-use super::{Offer, PeerCredentials};
+use super::{Offer, OfferedBook, PeerCredentials};
 
 /// A client that says nothing after connecting is let go after this time.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,6 +70,8 @@ struct Session {
     socket: AsyncFd<OwnedFd>,
     peer: Option<PeerCredentials>,
     subscription: Option<Subscription>,
+    book: Option<OpenBook>,
+    loan: Option<(Loan, Instant)>,
     _admission: Admission,
 }
 
@@ -80,12 +83,21 @@ struct Subscription {
     epoch: u64,
 }
 
+/// The table that this client reads.
+struct OpenBook {
+    book: String,
+    epoch: u64,
+    _reader: TableReaderGuard,
+}
+
 /// Why a session goes on.
 enum Woken {
     /// A message of that length came.
     Message(usize),
     /// The catalogue changed.
     Changed,
+    /// The client had time enough to read what it was lent.
+    Due,
 }
 
 impl Drop for Session {
@@ -116,6 +128,8 @@ pub(super) async fn serve(
         socket,
         peer,
         subscription: None,
+        book: None,
+        loan: None,
         _admission: admission,
     };
     // Either end is the client's; nothing is left to do about it.
@@ -155,15 +169,19 @@ impl Session {
                 count(&self.service.registry.counters.throttled);
                 tokio::time::sleep(wait).await;
             }
+            self.loan = None;
             self.answer(&buffer[..len]).await?;
             len = loop {
+                let due = self.loan.as_ref().map(|(_, since)| *since + LENT_MAX);
                 let woken = tokio::select! {
                     received = self.receive(&mut buffer) => Woken::Message(received?),
                     Ok(()) = changes.changed() => Woken::Changed,
+                    () = until(due), if due.is_some() => Woken::Due,
                 };
                 match woken {
                     Woken::Message(len) => break len,
                     Woken::Changed => self.reconsider().await?,
+                    Woken::Due => self.loan = None,
                 }
             };
         }
@@ -171,13 +189,13 @@ impl Session {
 
     /// Lets a reader go whose entitlement was taken back.
     async fn reconsider(&mut self) -> Result<(), End> {
-        let Some(subscription) = &self.subscription else {
-            return Ok(());
-        };
         let offer = self.service.catalogue.now();
-        let decision = offer
-            .entitlements
-            .decide(&subscription.queue, self.peer.as_ref());
+        let queue = self.subscription.as_ref().map(|s| s.queue.as_str());
+        let book = self.book.as_ref().map(|open| open.book.as_str());
+        let decision = queue.into_iter().chain(book).try_for_each(|name| {
+            let peer = self.peer.as_ref();
+            offer.entitlements.decide(name, peer)
+        });
         let Err(refusal) = decision else {
             return Ok(());
         };
@@ -215,6 +233,146 @@ impl Session {
                 self.reply_all(number, &Reply::status(&text)).await
             }
             Request::Subscribe { queue, reader } => self.subscribe(number, &queue, &reader).await,
+            Request::Books => {
+                let offer = self.service.catalogue.now();
+                let may_read = |name: &str| {
+                    let decision = offer.entitlements.decide(name, self.peer.as_ref());
+                    decision.is_ok()
+                };
+                let books = offer.books.iter().filter(|book| may_read(book.name()));
+                let entries: Vec<_> = books.map(|book| book.info()).collect();
+                self.reply_all(number, &Reply::books(&entries)).await
+            }
+            Request::Book { book, reader } => self.open_book(number, &book, &reader).await,
+            Request::Orders { book, of } => self.orders(number, &book, of).await,
+        }
+    }
+
+    async fn open_book(&mut self, number: u32, name: &str, reader: &str) -> Result<(), End> {
+        let offer = self.service.catalogue.now();
+        let book = match self.find_book(&offer, name) {
+            Ok(book) => book,
+            Err(error) => return self.reply(number, &error, &[]).await,
+        };
+        let epoch = book.table.epoch();
+        let follows = |open: &OpenBook| open.book == name && open.epoch != epoch;
+        if self.book.as_ref().is_some_and(|open| !follows(open)) {
+            let text = "this connection reads a table: open another".to_owned();
+            let registry = &self.service.registry;
+            let counter = &registry.counters.refused_subscriptions;
+            registry.complain(counter, self.peer.as_ref(), &text);
+            let code = ErrorCode::AlreadySubscribed;
+            return self.reply(number, &Reply::Error { code, text }, &[]).await;
+        }
+        let table = match book.table.read_only_fd() {
+            Ok(table) => table,
+            Err(error) => return self.lack(number, &error).await,
+        };
+        self.book = Some(OpenBook {
+            book: name.to_owned(),
+            epoch,
+            _reader: book.desk.reader(),
+        });
+        let registry = &self.service.registry;
+        count(&registry.counters.tables);
+        registry.table_given(&printable(reader), name, self.peer.as_ref());
+        let run = self.service.started_ns;
+        self.reply(number, &Reply::Book { epoch, run }, &[table.as_fd()])
+            .await
+    }
+
+    async fn orders(&mut self, number: u32, name: &str, of: OrdersOf) -> Result<(), End> {
+        let offer = self.service.catalogue.now();
+        let desk = match self.find_book(&offer, name) {
+            Ok(book) => book.desk.clone(),
+            Err(error) => return self.reply(number, &error, &[]).await,
+        };
+        let refusal = match desk.ask(of).await {
+            Ok(orders) => match self.lend(&orders).await {
+                Ok(Ok(loan)) => return self.pass_on(number, &orders, loan).await,
+                Ok(Err(error)) => return self.lack(number, &error).await,
+                Err(refusal) => refusal,
+            },
+            Err(refusal) => refusal,
+        };
+        let registry = &self.service.registry;
+        let counter = &registry.counters.refused_snapshots;
+        let text = format!("orders of book \"{name}\" are refused: {refusal}");
+        registry.complain(counter, self.peer.as_ref(), &text);
+        let code = refusal.code();
+        self.reply(number, &Reply::Error { code, text }, &[]).await
+    }
+
+    /// Puts orders where the client can read them, on a thread that may wait for memory.
+    async fn lend(&self, orders: &Orders) -> Result<Result<Loan, QueueError>, OrdersRefusal> {
+        let bytes = size_of_val(orders.words.as_slice()) as u64;
+        let reservation = self.service.registry.purse.reserve(bytes)?;
+        let words = orders.words.clone();
+        let writing = move || LentWords::new("gateway-orders", &words);
+        let written = tokio::task::spawn_blocking(writing).await;
+        // A thread that panicked is a defect that its message tells of.
+        let words = written.map_err(|_| OrdersRefusal::Busy)?;
+        Ok(words.map(|words| reservation.lend(words)))
+    }
+
+    async fn pass_on(&mut self, number: u32, orders: &Orders, loan: Loan) -> Result<(), End> {
+        let fd = match loan.words.read_only_fd() {
+            Ok(fd) => fd,
+            Err(error) => return self.lack(number, &error).await,
+        };
+        count(&self.service.registry.counters.snapshots);
+        let reply = Reply::Orders {
+            run: self.service.started_ns,
+            position: orders.position,
+            records: orders.words.len() as u64 / 7,
+            instruments: orders.instruments,
+            invalid: orders.invalid,
+        };
+        self.loan = Some((loan, Instant::now()));
+        self.reply(number, &reply, &[fd.as_fd()]).await
+    }
+
+    /// Tells a client that the gateway lacks what it asked for.
+    async fn lack(&mut self, number: u32, error: &QueueError) -> Result<(), End> {
+        let registry = &self.service.registry;
+        let counter = &registry.counters.resource_failures;
+        registry.complain(counter, self.peer.as_ref(), error);
+        let reply = Reply::Error {
+            code: ErrorCode::Resource,
+            text: error.to_string(),
+        };
+        self.reply(number, &reply, &[]).await
+    }
+
+    /// The book of that name, if this client may read it; otherwise the answer that says why not. Counts.
+    fn find_book<'a>(&self, offer: &'a Offer, name: &str) -> Result<&'a OfferedBook, Reply> {
+        let registry = &self.service.registry;
+        let Some(book) = offer.find_book(name) else {
+            let may_read = |book: &&OfferedBook| {
+                let decision = offer.entitlements.decide(book.name(), self.peer.as_ref());
+                decision.is_ok()
+            };
+            let names: Vec<_> = offer
+                .books
+                .iter()
+                .filter(may_read)
+                .map(|b| b.name())
+                .collect();
+            let text = none_of_that_name("book", name, &names);
+            let counter = &registry.counters.refused_subscriptions;
+            registry.complain(counter, self.peer.as_ref(), &text);
+            let code = ErrorCode::UnknownBook;
+            return Err(Reply::Error { code, text });
+        };
+        match offer.entitlements.decide(name, self.peer.as_ref()) {
+            Ok(()) => Ok(book),
+            Err(refusal) => {
+                registry.refused_entitlement(self.peer.as_ref(), &refusal);
+                Err(Reply::Error {
+                    code: ErrorCode::NotEntitled,
+                    text: refusal.to_string(),
+                })
+            }
         }
     }
 
@@ -240,19 +398,7 @@ impl Session {
             .and_then(|ring| Ok((ring, PositionPage::create()?)));
         let (ring, (page, page_fd)) = match resources {
             Ok(resources) => resources,
-            Err(error) => {
-                let registry = &self.service.registry;
-                registry.complain(
-                    &registry.counters.resource_failures,
-                    self.peer.as_ref(),
-                    &error,
-                );
-                let reply = Reply::Error {
-                    code: ErrorCode::Resource,
-                    text: error.to_string(),
-                };
-                return self.reply(number, &reply, &[]).await;
-            }
+            Err(error) => return self.lack(number, &error).await,
         };
         let epoch = queue.handle.epoch();
         let reply = Reply::Subscribed {
@@ -287,12 +433,7 @@ impl Session {
         };
         let Some(queue) = offer.find(name) else {
             let names: Vec<_> = self.readable(offer).map(|q| q.handle.name()).collect();
-            let mut names = names.join(", ");
-            names.truncate(names.floor_char_boundary(400));
-            let text = match names.as_str() {
-                "" => format!("there is no queue {name:?}, and none that this user may read"),
-                names => format!("there is no queue {name:?}; there are: {names}"),
-            };
+            let text = none_of_that_name("queue", name, &names);
             return refuse(ErrorCode::UnknownQueue, text);
         };
         if let Err(refusal) = offer.entitlements.decide(name, self.peer.as_ref()) {
@@ -417,6 +558,24 @@ fn entry(queue: &Offered) -> QueueEntry {
         schema_id: header.schema_id,
         schema_version: header.schema_version,
         record_bytes_max: header.record_bytes_max,
+    }
+}
+
+/// What is there instead of something that is not.
+fn none_of_that_name(what: &str, name: &str, readable: &[&str]) -> String {
+    let mut names = readable.join(", ");
+    names.truncate(names.floor_char_boundary(400));
+    match names.as_str() {
+        "" => format!("there is no {what} {name:?}, and none that this user may read"),
+        names => format!("there is no {what} {name:?}; there are: {names}"),
+    }
+}
+
+/// Waits until then; for ever where there is no such time.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use dbn::{UNDEF_ORDER_SIZE, UNDEF_PRICE};
+use dbn::{BidAskPair, FlagSet, RecordHeader, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 use gateway_client::Record;
 use gateway_feed::record::{ControlKind, ControlRecord};
 use serde_json::{Map, Value, json};
@@ -44,6 +44,22 @@ pub(super) fn json(record: &Record<'_>) -> Value {
             "size": (order.size != UNDEF_ORDER_SIZE).then_some(order.size),
             "flags": order.flags.raw(),
         }),
+        Record::Mbp1(best) => levels_json(
+            "mbp1",
+            &best.hd,
+            best.ts_recv,
+            best.sequence,
+            best.flags,
+            &best.levels,
+        ),
+        Record::Mbp10(ten) => levels_json(
+            "mbp10",
+            &ten.hd,
+            ten.ts_recv,
+            ten.sequence,
+            ten.flags,
+            &ten.levels,
+        ),
         Record::Definition(definition) => json!({
             "record": "definition",
             "publisher_id": definition.hd.publisher_id,
@@ -129,6 +145,8 @@ fn text(record: &Record<'_>) -> String {
                 order.order_id,
             )
         }
+        Record::Mbp1(best) => levels_text(&best.hd, best.sequence, &best.levels),
+        Record::Mbp10(ten) => levels_text(&ten.hd, ten.sequence, &ten.levels),
         Record::Definition(definition) => format!(
             "{} {:>10} DEFINE {} id={} lot={}",
             time(definition.hd.ts_event),
@@ -190,6 +208,64 @@ fn text(record: &Record<'_>) -> String {
         ),
         Record::Other(record) => format!("unknown record of {} words", record.words.len()),
     }
+}
+
+/// The levels of a conflated book record.
+fn levels_json(
+    kind: &str,
+    header: &RecordHeader,
+    ts_recv: u64,
+    sequence: u32,
+    flags: FlagSet,
+    levels: &[BidAskPair],
+) -> Value {
+    let levels: Vec<_> = levels
+        .iter()
+        .map(|level| {
+            json!({
+                "bid_price": known_price(level.bid_px),
+                "bid_size": level.bid_sz,
+                "bid_orders": level.bid_ct,
+                "ask_price": known_price(level.ask_px),
+                "ask_size": level.ask_sz,
+                "ask_orders": level.ask_ct,
+            })
+        })
+        .collect();
+    json!({
+        "record": kind,
+        "publisher_id": header.publisher_id,
+        "instrument_id": header.instrument_id,
+        "ts_event": header.ts_event,
+        "ts_recv": ts_recv,
+        "sequence": sequence,
+        "flags": flags.raw(),
+        "levels": levels,
+    })
+}
+
+/// Those that there are, best first.
+fn levels_text(header: &RecordHeader, sequence: u32, levels: &[BidAskPair]) -> String {
+    let mut text = format!(
+        "{} {sequence:>10} LEVELS id={}",
+        time(header.ts_event),
+        header.instrument_id
+    );
+    for level in levels {
+        if level.bid_px == UNDEF_PRICE && level.ask_px == UNDEF_PRICE {
+            break;
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "  {}x{} / {}x{}",
+            level.bid_sz,
+            price(level.bid_px),
+            price(level.ask_px),
+            level.ask_sz
+        );
+    }
+    text
 }
 
 /// A price in currency units with the digits it has, at least two; "-" where it is undefined.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod blocking;
+mod books;
 mod clients;
 mod entitlements;
 mod hostile;

@@ -299,6 +299,9 @@ fn describe(event: Event<'_>) -> Line {
             });
             Line::Record("native", format!("{} {hex}", header.instrument_id))
         }
+        // The clients of other languages have no types of their own for these.
+        Record::Mbp1(best) => Line::Record("other", best.hd.rtype.to_string()),
+        Record::Mbp10(ten) => Line::Record("other", ten.hd.rtype.to_string()),
         Record::Other(record) => {
             let rtype = record.words.first().map_or(0, |word| word >> 8 & 0xFF);
             Line::Record("other", rtype.to_string())

@@ -93,7 +93,11 @@ impl Seen {
                     .to_owned();
                 self.symbols.push((definition.hd.instrument_id, symbol));
             }
-            Record::Status(_) | Record::Imbalance(_) | Record::Other(_) => self.messages += 1,
+            Record::Mbp1(_)
+            | Record::Mbp10(_)
+            | Record::Status(_)
+            | Record::Imbalance(_)
+            | Record::Other(_) => self.messages += 1,
         }
     }
 

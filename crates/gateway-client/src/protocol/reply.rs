@@ -7,11 +7,15 @@ const WELCOME: u16 = 0x8001;
 const QUEUES: u16 = 0x8002;
 const SUBSCRIBED: u16 = 0x8003;
 const STATUS: u16 = 0x8004;
+const BOOKS: u16 = 0x8005;
+const BOOK: u16 = 0x8006;
+const ORDERS: u16 = 0x8007;
 const ERROR: u16 = 0x80FF;
 
 /// Bytes of a text or of queue entries in one message, after its flag and count.
 const CHUNK_BYTES: usize = REPLY_BYTES_MAX - ENVELOPE_BYTES - 8;
 const ENTRY_BYTES: usize = QUEUE_NAME_BYTES + 40;
+const BOOK_BYTES: usize = 2 * QUEUE_NAME_BYTES + 24;
 
 /// Why the broker refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,14 @@ pub enum ErrorCode {
     NotEntitled,
     /// The client's user may not read its queue any longer; the connection ends.
     Revoked,
+    /// There is no such book.
+    UnknownBook,
+    /// The book has no such instrument.
+    UnknownInstrument,
+    /// The instrument's book cannot be trusted at the moment; ask again later.
+    NotValid,
+    /// Too much was asked for lately, or the book service is behind; ask again later.
+    Later,
     /// A reason that this client does not know.
     Other(u32),
 }
@@ -47,6 +59,10 @@ impl ErrorCode {
             Self::Resource => 6,
             Self::NotEntitled => 7,
             Self::Revoked => 8,
+            Self::UnknownBook => 9,
+            Self::UnknownInstrument => 10,
+            Self::NotValid => 11,
+            Self::Later => 12,
             Self::Other(number) => number,
         }
     }
@@ -61,6 +77,10 @@ impl ErrorCode {
             6 => Self::Resource,
             7 => Self::NotEntitled,
             8 => Self::Revoked,
+            9 => Self::UnknownBook,
+            10 => Self::UnknownInstrument,
+            11 => Self::NotValid,
+            12 => Self::Later,
             other => Self::Other(other),
         }
     }
@@ -83,6 +103,23 @@ pub struct QueueEntry {
     pub schema_version: u32,
     /// Largest record in bytes.
     pub record_bytes_max: u32,
+}
+
+/// A book in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookInfo {
+    /// Its name: that of its table, and of its conflated queue where it has one.
+    pub name: String,
+    /// The queue that it is built from, whose positions its entries count.
+    pub queue: String,
+    /// When its table was made, nanoseconds since the Unix epoch.
+    pub epoch: u64,
+    /// Slots of that queue below which the books have everything, counted since the gateway started.
+    pub applied: u64,
+    /// Instruments that it has.
+    pub instruments: u32,
+    /// Instruments there is room for.
+    pub instruments_max: u32,
 }
 
 /// The broker's answer.
@@ -117,6 +154,34 @@ pub enum Reply {
         text: Vec<u8>,
         /// Whether another message follows.
         more: bool,
+    },
+    /// To [`super::Request::Books`].
+    Books {
+        /// Some of them, in the configuration's order.
+        entries: Vec<BookInfo>,
+        /// Whether another message follows.
+        more: bool,
+    },
+    /// To [`super::Request::Book`]; a descriptor comes along: the table.
+    Book {
+        /// The table's epoch.
+        epoch: u64,
+        /// The gateway's run, as in [`Self::Subscribed`].
+        run: u64,
+    },
+    /// To [`super::Request::Orders`]; a descriptor comes along: a file of `records` records of 56 bytes, to be read at
+    /// once.
+    Orders {
+        /// The gateway's run that the position belongs to.
+        run: u64,
+        /// Records of the queue below it are in the snapshot, none from there on.
+        position: u64,
+        /// How many order records: for each instrument a Clear, then its orders.
+        records: u64,
+        /// How many instruments, those that cannot be trusted left out.
+        instruments: u32,
+        /// How many were left out.
+        invalid: u32,
     },
     /// To a request that is refused.
     Error {
@@ -158,6 +223,21 @@ impl Reply {
         chunks.iter().enumerate().map(reply).collect()
     }
 
+    /// The answers that carry a whole list of books.
+    #[must_use]
+    pub fn books(entries: &[BookInfo]) -> Vec<Self> {
+        let mut chunks: Vec<&[BookInfo]> = entries.chunks(CHUNK_BYTES / BOOK_BYTES).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        let last = chunks.len() - 1;
+        let reply = |(index, chunk): (usize, &&[BookInfo])| Self::Books {
+            entries: chunk.to_vec(),
+            more: index < last,
+        };
+        chunks.iter().enumerate().map(reply).collect()
+    }
+
     /// The message that answers the request of that number.
     #[must_use]
     pub fn encode(&self, request: u32) -> Vec<u8> {
@@ -188,6 +268,35 @@ impl Reply {
                 body.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 body.extend_from_slice(text);
                 STATUS
+            }
+            Self::Books { entries, more } => {
+                body.extend_from_slice(&u32::from(*more).to_le_bytes());
+                body.extend_from_slice(&(entries.len() as u32).to_le_bytes());
+                for entry in entries {
+                    put_book(&mut body, entry);
+                }
+                BOOKS
+            }
+            Self::Book { epoch, run } => {
+                for word in [epoch, run] {
+                    body.extend_from_slice(&word.to_le_bytes());
+                }
+                BOOK
+            }
+            Self::Orders {
+                run,
+                position,
+                records,
+                instruments,
+                invalid,
+            } => {
+                for word in [run, position, records] {
+                    body.extend_from_slice(&word.to_le_bytes());
+                }
+                for word in [instruments, invalid] {
+                    body.extend_from_slice(&word.to_le_bytes());
+                }
+                ORDERS
             }
             Self::Error { code, text } => {
                 body.extend_from_slice(&code.number().to_le_bytes());
@@ -231,6 +340,25 @@ impl Reply {
                     more,
                 }
             }
+            BOOKS => {
+                let (more, count) = (fields.u32()? != 0, fields.u32()?);
+                // Bounded by the message: the first entry that is missing ends it.
+                let entries = (0..count)
+                    .map(|_| take_book(&mut fields))
+                    .collect::<Result<_, _>>()?;
+                Self::Books { entries, more }
+            }
+            BOOK => Self::Book {
+                epoch: fields.u64()?,
+                run: fields.u64()?,
+            },
+            ORDERS => Self::Orders {
+                run: fields.u64()?,
+                position: fields.u64()?,
+                records: fields.u64()?,
+                instruments: fields.u32()?,
+                invalid: fields.u32()?,
+            },
             ERROR => {
                 let code = ErrorCode::from_number(fields.u32()?);
                 Self::Error {
@@ -277,11 +405,44 @@ fn take_entry(fields: &mut Fields<'_>) -> Result<QueueEntry, ProtocolError> {
     })
 }
 
+fn put_book(body: &mut Vec<u8>, entry: &BookInfo) {
+    put_text::<QUEUE_NAME_BYTES>(body, &entry.name);
+    put_text::<QUEUE_NAME_BYTES>(body, &entry.queue);
+    for word in [entry.epoch, entry.applied] {
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+    for word in [entry.instruments, entry.instruments_max] {
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+fn take_book(fields: &mut Fields<'_>) -> Result<BookInfo, ProtocolError> {
+    Ok(BookInfo {
+        name: fields.text::<QUEUE_NAME_BYTES>("name")?,
+        queue: fields.text::<QUEUE_NAME_BYTES>("queue")?,
+        epoch: fields.u64()?,
+        applied: fields.u64()?,
+        instruments: fields.u32()?,
+        instruments_max: fields.u32()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::Request;
+    use super::super::{OrdersOf, Request};
     use super::*;
+
+    fn book(index: u64) -> BookInfo {
+        BookInfo {
+            name: format!("book-{index}"),
+            queue: "all".into(),
+            epoch: index,
+            applied: 1,
+            instruments: 2,
+            instruments_max: 3,
+        }
+    }
 
     fn entry(index: u64) -> QueueEntry {
         QueueEntry {
@@ -307,6 +468,14 @@ mod tests {
                 base: 4,
                 run: 5,
             },
+            Reply::Book { epoch: 6, run: 7 },
+            Reply::Orders {
+                run: 8,
+                position: 9,
+                records: 10,
+                instruments: 11,
+                invalid: 12,
+            },
             Reply::Error {
                 code: ErrorCode::Busy,
                 text: "too many".into(),
@@ -314,6 +483,11 @@ mod tests {
         ];
         replies.extend(Reply::status(&"x".repeat(40_000)));
         replies.extend(Reply::queues(&(0..400).map(entry).collect::<Vec<_>>()));
+        replies.extend(Reply::books(&(0..400).map(book).collect::<Vec<_>>()));
+        replies.extend((0..20).map(|number| Reply::Error {
+            code: ErrorCode::from_number(number),
+            text: String::new(),
+        }));
         for reply in replies {
             let message = reply.encode(7);
             assert!(message.len() <= REPLY_BYTES_MAX);
@@ -325,6 +499,7 @@ mod tests {
     fn long_lists_and_texts_take_several_messages_and_empty_ones_take_one() {
         assert_eq!(Reply::status("").len(), 1);
         assert_eq!(Reply::queues(&[]).len(), 1);
+        assert_eq!(Reply::books(&[]).len(), 1);
         let entries: Vec<_> = (0..400).map(entry).collect();
         let replies = Reply::queues(&entries);
         let more: Vec<bool> = replies
@@ -340,7 +515,24 @@ mod tests {
             queue: "all".into(),
             reader: "me".into(),
         };
-        for request in [Request::Hello, Request::Queues, subscribe, Request::Status] {
+        let orders = |of| Request::Orders {
+            book: "all-book".into(),
+            of,
+        };
+        for request in [
+            Request::Hello,
+            Request::Queues,
+            subscribe,
+            Request::Status,
+            Request::Books,
+            Request::Book {
+                book: "all-book".into(),
+                reader: "me".into(),
+            },
+            orders(OrdersOf::All),
+            orders(OrdersOf::Id(7)),
+            orders(OrdersOf::Symbol("AAPL".into())),
+        ] {
             assert_eq!(Request::decode(&request.encode(9)).unwrap(), (9, request));
         }
     }
@@ -353,7 +545,13 @@ mod tests {
         }
         .encode(1);
         let list = Reply::queues(&[entry(1), entry(2)])[0].encode(1);
-        for message in [subscribe, list] {
+        let books = Reply::books(&[book(1), book(2)])[0].encode(1);
+        let orders = Request::Orders {
+            book: "all-book".into(),
+            of: OrdersOf::Symbol("AAPL".into()),
+        }
+        .encode(1);
+        for message in [subscribe, list, books, orders] {
             for cut in 0..message.len() {
                 assert!(Request::decode(&message[..cut]).is_err());
                 assert!(Reply::decode(&message[..cut]).is_err());

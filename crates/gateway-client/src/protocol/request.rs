@@ -1,12 +1,17 @@
 //! What a client asks.
 
 use super::fields::{Fields, put_text};
-use super::{Envelope, ProtocolError, QUEUE_NAME_BYTES, READER_NAME_BYTES, REQUEST_BYTES_MAX};
+use super::{
+    Envelope, ProtocolError, QUEUE_NAME_BYTES, READER_NAME_BYTES, REQUEST_BYTES_MAX, SYMBOL_BYTES,
+};
 
 const HELLO: u16 = 1;
 const QUEUES: u16 = 2;
 const SUBSCRIBE: u16 = 3;
 const STATUS: u16 = 4;
+const BOOKS: u16 = 5;
+const BOOK: u16 = 6;
+const ORDERS: u16 = 7;
 
 /// A client's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,34 @@ pub enum Request {
     },
     /// How are you? Answered by one or more [`super::Reply::Status`].
     Status,
+    /// Which books are there? Answered by one or more [`super::Reply::Books`].
+    Books,
+    /// Let me read a book table. Answered by [`super::Reply::Book`] with one descriptor; once a connection, whose end is
+    /// the reader's end, and once more for each later epoch of the same table.
+    Book {
+        /// The book's name.
+        book: String,
+        /// What the reader calls itself in the log.
+        reader: String,
+    },
+    /// Which orders rest? Answered by [`super::Reply::Orders`] with one descriptor.
+    Orders {
+        /// The book's name.
+        book: String,
+        /// Whose orders.
+        of: OrdersOf,
+    },
+}
+
+/// Whose orders are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrdersOf {
+    /// Those of every instrument.
+    All,
+    /// Those of the instrument that records name so.
+    Id(u32),
+    /// Those of the instrument of that symbol, up to 31 bytes.
+    Symbol(String),
 }
 
 impl Request {
@@ -41,6 +74,24 @@ impl Request {
                 SUBSCRIBE
             }
             Self::Status => STATUS,
+            Self::Books => BOOKS,
+            Self::Book { book, reader } => {
+                put_text::<QUEUE_NAME_BYTES>(&mut body, book);
+                put_text::<READER_NAME_BYTES>(&mut body, reader);
+                BOOK
+            }
+            Self::Orders { book, of } => {
+                put_text::<QUEUE_NAME_BYTES>(&mut body, book);
+                let (which, id, symbol) = match of {
+                    OrdersOf::All => (0_u32, 0, ""),
+                    OrdersOf::Id(id) => (1, *id, ""),
+                    OrdersOf::Symbol(symbol) => (2, 0, symbol.as_str()),
+                };
+                body.extend_from_slice(&which.to_le_bytes());
+                body.extend_from_slice(&id.to_le_bytes());
+                put_text::<SYMBOL_BYTES>(&mut body, symbol);
+                ORDERS
+            }
         };
         Envelope::build(kind, request, &body)
     }
@@ -65,6 +116,23 @@ impl Request {
                 reader: fields.text::<READER_NAME_BYTES>("reader")?,
             },
             STATUS => Self::Status,
+            BOOKS => Self::Books,
+            BOOK => Self::Book {
+                book: fields.text::<QUEUE_NAME_BYTES>("book")?,
+                reader: fields.text::<READER_NAME_BYTES>("reader")?,
+            },
+            ORDERS => {
+                let book = fields.text::<QUEUE_NAME_BYTES>("book")?;
+                let (which, id) = (fields.u32()?, fields.u32()?);
+                let symbol = fields.text::<SYMBOL_BYTES>("symbol")?;
+                let of = match (which, id, symbol.as_str()) {
+                    (0, 0, "") => OrdersOf::All,
+                    (1, id, "") => OrdersOf::Id(id),
+                    (2, 0, symbol) if !symbol.is_empty() => OrdersOf::Symbol(symbol.to_owned()),
+                    _ => return Err(ProtocolError::Field { field: "of" }),
+                };
+                Self::Orders { book, of }
+            }
             kind => return Err(ProtocolError::Kind { kind }),
         };
         fields.end()?;

@@ -57,27 +57,37 @@ pub enum Closed {
 
 /// Says that the writer of `memory` published its last record.
 pub fn end(memory: &impl Memory, ending: Ending) {
-    let state = match ending {
+    store_end(memory.state(), memory.successor(), ending);
+}
+
+/// Whether `memory` got its last record, and why. A look at the ring after this one sees every record there is.
+pub fn ended(memory: &impl Memory) -> Option<Closed> {
+    load_end(memory.state(), memory.successor())
+}
+
+/// Stores a final state: all that was stored before is there for whoever sees it.
+pub fn store_end(state: &AtomicU64, successor: &AtomicU64, ending: Ending) {
+    let word = match ending {
         Ending::Closed => State::Closed,
         Ending::Superseded { successor_epoch } => {
-            memory.successor().store(successor_epoch, Ordering::Relaxed);
+            successor.store(successor_epoch, Ordering::Relaxed);
             State::Superseded
         }
     };
     // Partner: the Acquire fence after a reader loaded the state; it then sees every record.
     let release = ordered(Site::RecordsThenState, Ordering::Release);
-    memory.state().store(state as u64, release);
+    state.store(word as u64, release);
 }
 
-/// Whether `memory` got its last record, and why. A look at the ring after this one sees every record there is.
-pub fn ended(memory: &impl Memory) -> Option<Closed> {
-    let state = memory.state().load(Ordering::Relaxed);
+/// The final state, if that was stored.
+pub fn load_end(state: &AtomicU64, successor: &AtomicU64) -> Option<Closed> {
+    let word = state.load(Ordering::Relaxed);
     // Partner: the Release store of the state at the end.
     fence_at(Site::StateThenSlots, Ordering::Acquire);
-    match State::from_word(state) {
+    match State::from_word(word) {
         Some(State::Live | State::Init) => None,
         Some(State::Superseded) => Some(Closed::Superseded {
-            successor_epoch: memory.successor().load(Ordering::Relaxed),
+            successor_epoch: successor.load(Ordering::Relaxed),
         }),
         Some(State::Closed) | None => Some(Closed::Stopped),
     }

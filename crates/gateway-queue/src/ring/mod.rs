@@ -16,7 +16,9 @@ mod reader;
 mod writer;
 
 pub use bell::{Announcement, Look, Sleeper, ring};
-pub use lifecycle::{Closed, Ending, State, end, ended, load_page, store_page};
+pub use lifecycle::{
+    Closed, Ending, State, end, ended, load_end, load_page, store_end, store_page,
+};
 pub use reader::{Reader, Step};
 pub use writer::Writer;
 

@@ -10,6 +10,7 @@ use loom::thread;
 use crate::bell::{nobody_sleeps_through_a_record, the_bell_is_looked_at_after_the_announcement};
 use crate::models::*;
 use crate::ring::{Ring, Script, geometry, read, record};
+use crate::table;
 
 /// Asserts that exploring `body` fails, by an assertion that says `complaint`.
 fn fails(complaint: &str, body: impl FnOnce()) {
@@ -60,6 +61,21 @@ fn needed_for(site: Site) -> (fn(), &'static str) {
         | Site::AnchorThenSameVersion => (
             a_clock_is_read_by_one_anchor_and_never_by_an_earlier_one,
             "two anchors at once",
+        ),
+        Site::LastVersionThenEntry
+        | Site::EntryThenVersion
+        | Site::VersionThenEntry
+        | Site::EntryThenSameVersion => (
+            table::an_entry_is_of_one_version_and_never_of_an_earlier_one,
+            "torn",
+        ),
+        Site::EntryThenDirectory => (
+            table::what_the_directory_counts_is_there,
+            "counted, not there",
+        ),
+        Site::EntriesThenApplied => (
+            table::entries_have_what_is_applied,
+            "behind what is applied",
         ),
     }
 }
@@ -180,4 +196,14 @@ fn a_writer_that_does_not_mark_continuations_is_found() {
 #[test]
 fn a_sleeper_that_looks_at_the_bell_too_late_is_found() {
     fails("deadlock", the_bell_is_looked_at_after_the_announcement);
+}
+
+#[test]
+fn a_writer_that_fills_the_copy_that_counts_is_found() {
+    fails("torn", table::entries_without_a_second_copy);
+}
+
+#[test]
+fn a_writer_that_raises_the_version_first_is_found() {
+    fails("torn", table::entries_whose_version_comes_first);
 }

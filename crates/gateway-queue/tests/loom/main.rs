@@ -6,6 +6,7 @@
 //! | `ring` | a ring on the heap, records that can be told from each other, what a reader may see of them |
 //! | `models` | what readers are promised: wrap, overrun, records of several slots, late join, the end |
 //! | `bell` | readers that sleep, and who wakes them |
+//! | `table` | entries that are replaced while they are read |
 //! | `controls` | the same models with one ordering of the protocol left out, or its steps in a wrong order: each fails |
 //!
 //! ```text
@@ -18,3 +19,4 @@ mod bell;
 mod controls;
 mod models;
 mod ring;
+mod table;

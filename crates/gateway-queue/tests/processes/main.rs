@@ -8,6 +8,7 @@
 //! | `publisher` | a publisher's process, which publishes until it is killed |
 //! | `stress` | one publisher, readers of every kind, readers that are killed |
 //! | `kills` | publishers that are killed at any point |
+//! | `table` | a table whose writer or readers are killed |
 //!
 //! `GATEWAY_TEST_SECONDS` (4) says how long the stress lasts, `GATEWAY_TEST_KILLS` (150) how many readers and how many
 //! publishers are killed at least:
@@ -24,6 +25,7 @@ mod publisher;
 mod reader;
 mod record;
 mod stress;
+mod table;
 
 use std::time::Duration;
 
