@@ -8,5 +8,6 @@ pub mod explain;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;
+pub mod scenarios;
 pub mod service;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod check;
 mod decode;
 pub mod exit;
@@ -69,6 +70,8 @@ enum Command {
     /// Asks the running gateway what it tried and what the kernel answered. Where none runs, or with --probe, it looks at
     /// driver, kernel, features, rights, memory and queues without attaching anything, and says what is to be expected.
     Explain(explain::Explain),
+    /// Measure what this machine and its network do
+    Bench(bench::Bench),
 }
 
 /// `-c FILE`, wherever a command needs the configuration.
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match result {
         Ok(()) => Exit::Ok.into(),
