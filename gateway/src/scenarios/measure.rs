@@ -18,7 +18,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// So many requests without a reply, one after the other, end a measurement.
 const UNANSWERED_MAX: u32 = 20;
 /// After opening, the first reply may take so long: addresses are resolved, links come up.
-const FIRST_REPLY_LIMIT: Duration = Duration::from_secs(20);
+const FIRST_REPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a requester is told.
 #[derive(Debug, Clone)]

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Generate(Box<Generate>),
     /// Rehearse a scenario: what is published, what goes wrong with lines and servers, and when, out of one file.
     ///
-    /// docs/scenarios.md explains the files; those that come with the program are in config/scenarios.
+    /// docs/rehearsals.md explains the files; those that come with the program are in config/scenarios.
     Scenario(Box<Play>),
 }
 

@@ -1,4 +1,4 @@
-//! A scenario as its file has it. `docs/scenarios.md` explains each key.
+//! A scenario as its file has it. `docs/rehearsals.md` explains each key.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;

@@ -164,7 +164,7 @@ mod tests {
         let picture = svg(&[example()]);
         assert_eq!(picture.matches("<title>").count(), 2, "{picture}");
         assert!(picture.contains("no evidence"));
-        for part in picture.split("x=\"").skip(1) {
+        for part in picture.split(" x=\"").skip(1) {
             let x: f64 = part
                 .split('"')
                 .next()

@@ -24,6 +24,7 @@ const PHYSICAL_FUNCTION: &str = "/sys/class/net/pf0/device/..";
 pub(crate) struct Guest {
     pub(crate) machine: Machine,
     binaries: Binaries,
+    kernel: Kernel,
     logs: PathBuf,
     test: String,
     started: Vec<ProcessId>,
@@ -44,6 +45,7 @@ impl Guest {
         Ok(Self {
             machine: Machine::boot(depot, kernel, accelerator, logs)?,
             binaries,
+            kernel: kernel.clone(),
             logs: logs.to_owned(),
             test: "boot".to_owned(),
             started: Vec::new(),
@@ -143,14 +145,19 @@ impl Guest {
 
     /// Has the virtual function there and up, with its address.
     pub(crate) fn virtual_function(&mut self) -> Result<()> {
+        self.virtual_function_without_address()?;
+        self.up(&VIRTUAL)
+    }
+
+    /// Has the virtual function there.
+    pub(crate) fn virtual_function_without_address(&mut self) -> Result<()> {
         self.set_virtual_functions(1)?;
         self.until("the virtual function", |guest| {
             guest
                 .shell("name-interfaces; [ -e /sys/class/net/vf0 ]")
                 .map(|_| Some(()))
                 .or(Ok(None))
-        })?;
-        self.up(&VIRTUAL)
+        })
     }
 
     /// Brings an interface up with its address.
@@ -176,13 +183,30 @@ impl Guest {
         Ok(gateway)
     }
 
+    /// Starts a program that ends with the test at the latest.
+    pub(crate) fn start(&mut self, name: &str, line: &str) -> Result<ProcessId> {
+        let process = self.machine.agent.start(name, line)?;
+        self.started.push(process);
+        Ok(process)
+    }
+
+    /// What it was booted with.
+    pub(crate) const fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The programs of this build.
+    pub(crate) const fn binaries(&self) -> &Binaries {
+        &self.binaries
+    }
+
     /// Starts the gateway and does not wait.
     pub(crate) fn launch(&mut self, config: &Config) -> Result<Gateway> {
-        let agent = &mut self.machine.agent;
-        agent.write("/tmp/gateway.toml", &config.to_toml())?;
-        let process = agent.start("gateway", "/guest/bin/gateway run -c /tmp/gateway.toml")?;
-        self.started.push(process);
-        Ok(Gateway(process))
+        self.machine
+            .agent
+            .write("/tmp/gateway.toml", &config.to_toml())?;
+        self.start("gateway", "/guest/bin/gateway run -c /tmp/gateway.toml")
+            .map(Gateway)
     }
 
     /// What the gateway has logged so far.

@@ -13,6 +13,7 @@ mod guest;
 mod options;
 mod queues;
 mod rack;
+mod scenarios;
 mod tiers;
 mod vlan;
 
@@ -97,6 +98,7 @@ fn cases() -> impl Iterator<Item = Case> {
         faults::cases(),
         foreign::cases(),
         failover::cases(),
+        scenarios::cases(),
     ]
     .into_iter()
     .flatten()

@@ -59,6 +59,14 @@ pub(crate) fn run(kernel: &Kernel, name: &str, body: fn(&mut Guest) -> Result<()
     Ok(())
 }
 
+/// Boots a second guest like `guest`, for one test.
+pub(crate) fn another(guest: &Guest) -> Result<Guest> {
+    rack()
+        .as_mut()
+        .context("the lab is closed")?
+        .boot(guest.kernel())
+}
+
 impl Rack {
     fn take_guest(&mut self, kernel: &Kernel) -> Result<Guest> {
         if let Some((series, mut guest)) = self.guest.take()
@@ -67,6 +75,10 @@ impl Rack {
         {
             return Ok(guest);
         }
+        self.boot(kernel)
+    }
+
+    fn boot(&mut self, kernel: &Kernel) -> Result<Guest> {
         let binaries = match &self.binaries {
             Some(binaries) => binaries.clone(),
             None => {
