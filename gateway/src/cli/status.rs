@@ -66,6 +66,12 @@ fn page(status: &Status) -> String {
         if let Some(cause) = &interface.waiting_for {
             lines.push(format!("  not opened yet: {cause}"));
         }
+        if interface.lost_in_redirect > 0 {
+            lines.push(format!(
+                "  LOST between XDP program and sockets: {} frames",
+                interface.lost_in_redirect
+            ));
+        }
         for step in &interface.steps {
             lines.push(format!("  not {}: {}", step.tier, step.reason));
         }

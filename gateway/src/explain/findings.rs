@@ -13,6 +13,9 @@ pub(super) fn findings(
     let mut all = vec![driver(facts), link(interface, facts, shown)];
     all.push(features(facts));
     all.push(queues(interface, facts));
+    if let Some(shown) = shown.filter(|shown| !shown.verdicts.is_empty()) {
+        all.push(redirect(shown));
+    }
     if shown.is_none_or(|shown| shown.tier != "socket") {
         all.push(rights(facts));
         all.push(memory(facts));
@@ -89,6 +92,29 @@ fn queues(interface: &str, facts: &Facts) -> Finding {
     Finding::fine("queues", text)
 }
 
+fn redirect(shown: &InterfaceStatus) -> Finding {
+    let redirected: u64 = shown
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.verdict == "redirect")
+        .map(|verdict| verdict.frames)
+        .sum();
+    match shown.lost_in_redirect {
+        0 => Finding::fine(
+            "redirect",
+            format!("{redirected} frames redirected, none lost on the way to their sockets"),
+        ),
+        lost => Finding::mind(
+            "redirect",
+            format!(
+                "{lost} of {redirected} redirected frames were lost on the way to their sockets, uncounted by the kernel"
+            ),
+            "use a newer kernel or driver, or a lower tier (`mode`); `perf trace -e xdp:xdp_redirect_map_err` names the \
+             kernel's error",
+        ),
+    }
+}
+
 fn rights(facts: &Facts) -> Finding {
     if facts.missing_capabilities.is_empty() {
         return Finding::fine("rights", "all that AF_XDP needs");
@@ -150,7 +176,7 @@ mod tests {
 
     use super::super::tests::good;
     use super::*;
-    use crate::service::status::InputStatus;
+    use crate::service::status::{InputStatus, VerdictStatus};
 
     fn about<'a>(all: &'a [Finding], subject: &str) -> &'a Finding {
         all.iter()
@@ -194,6 +220,30 @@ mod tests {
             );
             assert_eq!(all.iter().filter(|f| f.attention).count(), 1, "{subject}");
         }
+    }
+
+    #[test]
+    fn frames_that_are_lost_in_redirect_want_attention() {
+        let mut shown = InterfaceStatus {
+            state: "live".into(),
+            tier: "copy".into(),
+            verdicts: vec![VerdictStatus {
+                reason: "redirected".into(),
+                verdict: "redirect".into(),
+                frames: 100,
+            }],
+            ..InterfaceStatus::default()
+        };
+        let found = |shown: &InterfaceStatus| {
+            about(&findings("eth1", &good(), Some(shown)), "redirect").clone()
+        };
+        assert!(!found(&shown).attention);
+        shown.lost_in_redirect = 3;
+        assert!(
+            found(&shown).what.starts_with("3 of 100"),
+            "{:?}",
+            found(&shown)
+        );
     }
 
     #[test]

@@ -54,6 +54,21 @@ pub struct KernelDrops {
     pub socket_buffer_full: u64,
 }
 
+impl IngestCounters {
+    /// Frames or datagrams that reached the provider, whatever became of them.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.packets
+            + self.rejected.iter().sum::<u64>()
+            + self.unknown_stream
+            + self.source_filtered
+            + self.oversized
+            + self.bad_descriptors
+            + self.header_checksum_dropped
+            + self.checksum_dropped
+    }
+}
+
 impl Add for IngestCounters {
     type Output = Self;
 

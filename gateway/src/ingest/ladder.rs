@@ -139,6 +139,11 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
             ));
             continue;
         }
+        if let Some(step) = request.avoid.iter().find(|step| step.tier == tier) {
+            warn!(interface = request.name, %tier, reason = step.reason, "tier not used");
+            steps.push(step.clone());
+            continue;
+        }
         if let Some(obstacle) = forced {
             warn!(
                 interface = request.name, %tier, reason = obstacle.reason, "tried because of `force`, against what is known; watch for lost packets"

@@ -15,6 +15,7 @@
 
 mod af_xdp;
 pub mod allow;
+pub mod canary;
 mod counters;
 mod drops;
 mod error;

@@ -1,6 +1,6 @@
 //! What the configuration asks of one interface.
 
-use super::{Stream, Tier};
+use super::{Step, Stream, Tier};
 
 /// Which tier to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub struct InterfaceRequest {
     pub require: Option<Tier>,
     /// Skips the driver and kernel allow-list (each override is logged).
     pub force: bool,
+    /// Tiers that were found not to work on this device although the kernel let them be opened, and why: they are not
+    /// tried, `force` or not.
+    pub avoid: Vec<Step>,
     /// The streams to receive; [`super::StreamId`] is the position in this list.
     pub streams: Vec<Stream>,
     /// Receive queues to open.
@@ -87,6 +90,7 @@ impl InterfaceRequest {
             lowest_tier: Tier::Socket,
             require: None,
             force: false,
+            avoid: Vec::new(),
             streams,
             queues: Queues::All,
             membership_interface: None,
@@ -97,6 +101,16 @@ impl InterfaceRequest {
             socket_wait: SocketWait::Spin,
             socket_buffer_bytes: 16 << 20,
         }
+    }
+
+    /// Whether the ladder may be walked further down than `tier`.
+    #[must_use]
+    pub fn allows_below(&self, tier: Tier) -> bool {
+        let floor = self
+            .require
+            .unwrap_or(self.lowest_tier)
+            .max(self.lowest_tier);
+        self.mode == Mode::Auto && tier > floor
     }
 
     /// The interface that joins the groups.

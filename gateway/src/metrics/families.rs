@@ -121,6 +121,14 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             interface.rejoins,
         );
     }
+    if !interface.verdicts.is_empty() {
+        page.counter(
+            "xdp_lost_in_redirect_total",
+            "Frames that the XDP program redirected and that neither arrived nor were counted as dropped by their socket; at least so many.",
+            &[name],
+            interface.lost_in_redirect,
+        );
+    }
     for verdict in &interface.verdicts {
         page.counter(
             "xdp_verdicts_total",

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gateway_wire::shared::Verdict;
+
 use super::ports::LinkState;
 use super::state::Seat;
 use crate::ingest::{
@@ -103,6 +105,14 @@ impl InputSeat {
         }
     }
 
+    /// What the kernel dropped on the way to what is in it now; `None` where nothing is.
+    pub(super) fn drops_now(&self) -> Option<KernelDrops> {
+        if !self.is_plugged() {
+            return None;
+        }
+        locked(&self.plugged).as_ref().and_then(Plugged::drops)
+    }
+
     fn receives(&self) -> bool {
         // Relaxed: read by the thread that writes it.
         !self.over.load(Ordering::Relaxed) && self.is_plugged()
@@ -128,6 +138,12 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// Frames that the present program redirected; `None` where there is no program.
+    pub(super) fn redirected_now(&self) -> Option<u64> {
+        let counts = self.verdicts.as_ref()?.read().ok()?;
+        Some(counts.get(Verdict::Redirected))
+    }
+
     /// Frames by verdict since the start; `None` where there was never a program.
     pub(crate) fn verdicts(&self) -> Option<VerdictCounts> {
         let now = self.verdicts.as_ref().and_then(|reader| reader.read().ok());
@@ -150,6 +166,7 @@ pub(crate) struct InterfaceState {
     /// Of an interface: a [`LinkState`].
     link: AtomicU8,
     reopened: AtomicU64,
+    lost_in_redirect: AtomicU64,
 }
 
 impl InterfaceState {
@@ -169,6 +186,7 @@ impl InterfaceState {
             state: AtomicU8::new(InputState::Running as u8),
             link: AtomicU8::new(LinkState::Live as u8),
             reopened: AtomicU64::new(0),
+            lost_in_redirect: AtomicU64::new(0),
         }
     }
 
@@ -217,6 +235,15 @@ impl InterfaceState {
     /// How often it was opened again.
     pub(crate) fn reopened(&self) -> u64 {
         self.reopened.load(Ordering::Relaxed)
+    }
+
+    /// At least so many frames were lost between program and sockets since the start.
+    pub(crate) fn lost_in_redirect(&self) -> u64 {
+        self.lost_in_redirect.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_lost_in_redirect(&self, frames: u64) {
+        self.lost_in_redirect.store(frames, Ordering::Relaxed);
     }
 
     pub(super) fn set_link(&self, link: LinkState) {

@@ -167,6 +167,7 @@ impl State {
             waiting_for: way.waiting_for,
             rejoins: interface.membership.rejoins(),
             reopened: interface.reopened(),
+            lost_in_redirect: interface.lost_in_redirect(),
             queues: interface
                 .inputs
                 .iter()

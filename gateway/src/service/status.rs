@@ -104,6 +104,10 @@ pub struct InterfaceStatus {
     pub rejoins: u64,
     /// How many times it was opened again: the device was made anew, its sockets failed, or a better tier was tried.
     pub reopened: u64,
+    /// Frames that the XDP program redirected and that neither arrived nor were counted as dropped by their socket: at
+    /// least so many.
+    #[serde(default)]
+    pub lost_in_redirect: u64,
     /// By provider: one for each receive queue.
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.

@@ -271,7 +271,8 @@ impl WorkerBoard {
     }
 
     pub(super) fn show_time(&self, now_ns: u64) {
-        self.shown_ns.store(now_ns, Ordering::Relaxed);
+        // Release: whoever acquires this time in `shown_ns` reads counts that are at least as new.
+        self.shown_ns.store(now_ns, Ordering::Release);
     }
 
     /// Records published into a queue.
@@ -293,6 +294,7 @@ impl WorkerBoard {
     /// When the worker last showed its counters, nanoseconds since the Unix epoch; 0 before the first time.
     #[must_use]
     pub fn shown_ns(&self) -> u64 {
-        self.shown_ns.load(Ordering::Relaxed)
+        // Acquire: pairs with the release in `show_time`.
+        self.shown_ns.load(Ordering::Acquire)
     }
 }

@@ -15,6 +15,9 @@ struct Mapping {
     length: usize,
 }
 
+// SAFETY: the mapping is this value's alone, and no thread of ours knows it but by this value.
+unsafe impl Send for Mapping {}
+
 impl Mapping {
     fn new(length: usize, flags: i32, fd: i32, offset: i64) -> Self {
         let protection = libc::PROT_READ | libc::PROT_WRITE;

@@ -6,6 +6,7 @@
 //! the top of the ladder of tiers, joins, and hands the new sockets to the worker. What was counted before stays
 //! counted, and the feed's own numbers tell what was missed meanwhile.
 
+mod health;
 mod machine;
 mod port;
 
@@ -105,11 +106,12 @@ impl Ports {
         for port in &mut self.ports {
             let interface = &interfaces[port.interface];
             port.send(interface, &workers[port.worker]);
-            port.work_on(now, interface, groups);
+            port.work_on(now, interface, &workers[port.worker].board, groups);
             if ask {
                 port.ask();
             }
             port.tell(now, Told::Facts(port.facts), interface, groups);
+            port.check(now, interface, &workers[port.worker].board, groups);
             port.show(interface);
         }
     }
@@ -159,6 +161,7 @@ impl Ports {
                 .as_ref()
                 .is_some_and(|open| !open.steps.is_empty());
             if below {
+                port.forget_findings();
                 info!(
                     interface = interface.name,
                     "opened again, to see whether a better tier works now"

@@ -7,12 +7,14 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::Fitted;
+use super::health::Health;
 use super::machine::{LinkState, Machine, Todo, Told};
 use crate::ingest::netdev::LinkFacts;
 use crate::ingest::{IngestError, InterfaceRequest, Mode, Opened, Provider, Tier, ladder};
 use crate::service::groups::Groups;
 use crate::service::inputs::{InterfaceState, Plugged};
 use crate::worker::WorkerHandle;
+use crate::worker::board::WorkerBoard;
 
 /// An interface with its sockets, its program and its memberships.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct Port {
     /// Where the link stood when it was asked for last.
     pub(super) facts: Option<LinkFacts>,
     machine: Machine,
+    health: Health,
     work: Work,
     /// Providers on their way to the worker, by position among the interface's inputs.
     outbox: VecDeque<(usize, Box<Provider>)>,
@@ -68,6 +71,7 @@ impl Port {
         Self {
             machine: Machine::new(index, facts, keeps),
             facts,
+            health: Health::default(),
             first_tier: opened.tier,
             opened: Some(opened),
             index,
@@ -103,10 +107,48 @@ impl Port {
             Todo::Nothing => {}
             Todo::Close => self.close(interface, groups),
             Todo::Open => {
+                // What was found of another device says nothing about this one.
+                if self.facts.is_none_or(|facts| facts.index != self.index) {
+                    self.forget_findings();
+                }
                 let request = self.request.clone();
                 self.work =
                     Work::Opening(tokio::task::spawn_blocking(move || ladder::open(&request)));
             }
+        }
+    }
+
+    /// Has tiers tried again that were found not to work.
+    pub(super) fn forget_findings(&mut self) {
+        self.request.avoid.clear();
+    }
+
+    /// Looks whether what is redirected arrives, and steps down where the tier turns out not to work.
+    pub(super) fn check(
+        &mut self,
+        now: Duration,
+        interface: &InterfaceState,
+        board: &WorkerBoard,
+        groups: &mut Groups,
+    ) {
+        let Some(tier) = self.opened.as_ref().map(|opened| opened.tier) else {
+            return;
+        };
+        if self.is_busy() {
+            return;
+        }
+        let Some(step) = self.health.look(now, tier, interface, board) else {
+            return;
+        };
+        if self.request.allows_below(tier) {
+            self.request.avoid.push(step);
+            self.tell(now, Told::Lost, interface, groups);
+        } else {
+            error!(
+                interface = interface.name,
+                %tier,
+                "nothing is received, and `mode`, `lowest_tier` or `require` allow no lower tier"
+            );
         }
     }
 
@@ -155,6 +197,7 @@ impl Port {
         &mut self,
         now: Duration,
         interface: &InterfaceState,
+        board: &WorkerBoard,
         groups: &mut Groups,
     ) {
         match std::mem::replace(&mut self.work, Work::Idle) {
@@ -174,7 +217,7 @@ impl Port {
             }
             Work::Opening(thread) if thread.is_finished() => {
                 let told = match finished(thread) {
-                    Some(Ok(opened)) => self.fit(opened, interface, groups),
+                    Some(Ok(opened)) => self.fit(opened, interface, board, groups),
                     Some(Err(error)) => Err(error.to_string()),
                     None => Err(
                         "the thread that opens it panicked; this is a defect, please report it"
@@ -196,6 +239,7 @@ impl Port {
         &mut self,
         mut opened: Opened,
         interface: &InterfaceState,
+        board: &WorkerBoard,
         groups: &mut Groups,
     ) -> Result<Told, String> {
         let seats = &interface.inputs;
@@ -218,6 +262,7 @@ impl Port {
             seat.plug(Plugged::of(&provider));
             self.outbox.push_back((position, Box::new(provider)));
         }
+        self.health.reopened(interface, board);
         groups.add(joins, self.interface);
         interface.membership.set_joined(true);
         let lower = opened.tier < self.first_tier;
