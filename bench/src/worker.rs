@@ -78,5 +78,6 @@ pub(crate) fn everything(queue: usize) -> Want {
         output: Output::Plain,
         symbols: vec!["*".into()],
         classes: Classes::ALL,
+        shared: false,
     }
 }

@@ -29,7 +29,8 @@ pub enum gateway_on_lapped {
     GATEWAY_ON_LAPPED_OLDEST = 0,
     /// At the newest record: lowest latency, largest loss.
     GATEWAY_ON_LAPPED_LATEST = 1,
-    /// Where state can be rebuilt, as the gateway says.
+    /// At the last session start, reset or snapshot, from which state can be rebuilt; at the oldest record where that is
+    /// overwritten, and in a queue of several channels.
     GATEWAY_ON_LAPPED_RESYNC = 2,
 }
 

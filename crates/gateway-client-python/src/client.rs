@@ -10,7 +10,7 @@ use crate::options::{self, SLEEP_US_DEFAULT};
 use crate::subscription::Subscription;
 use crate::values;
 
-/// A client of one gateway.
+/// A client of one gateway. Threads may share it; its subscriptions have connections of their own and outlive it.
 #[pyclass(frozen, module = "gateway_client")]
 pub(crate) struct Client {
     inner: std::sync::RwLock<Option<std::sync::Arc<gateway_client::Client>>>,
@@ -18,6 +18,9 @@ pub(crate) struct Client {
 }
 
 /// Connects to the broker's socket and sees that a gateway answers.
+///
+/// Raises ``ConnectError`` where nobody listens, ``BusyError`` where the gateway has all the clients it allows,
+/// ``RefusedError`` where it speaks another version, ``BrokenError`` where it does not answer within 5 seconds.
 #[pyfunction]
 pub(crate) fn connect(py: Python<'_>, path: PathBuf) -> PyResult<Client> {
     let client = py.detach(|| gateway_client::Client::connect(&path));
@@ -46,7 +49,7 @@ impl Client {
         Ok(self.get()?.gateway_pid())
     }
 
-    /// The queues there are.
+    /// The queues that this user may read. Raises ``BrokenError`` where the gateway is gone.
     fn queues(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         let client = self.get()?;
         let queues = py
@@ -58,7 +61,7 @@ impl Client {
             .collect()
     }
 
-    /// The gateway's status, as `gateway status --json` has it.
+    /// The gateway's status, as ``gateway status --json`` has it. Raises ``BrokenError`` where the gateway is gone.
     fn status(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let client = self.get()?;
         let status = py
@@ -72,6 +75,16 @@ impl Client {
     }
 
     /// Begins to read a queue.
+    ///
+    /// ``name``, up to 31 bytes, is what the gateway's status calls the reader. ``start`` is where it begins: ``"head"``
+    /// (the next record, the default), ``"oldest"``, or a position, which counts slots since the gateway's ``run`` began
+    /// (default: the present one). ``resume``, a ``Checkpoint``, stands for both. ``on_lapped`` is where it goes on after
+    /// it was overtaken, ``wait`` what it does while nothing comes; with ``"sleep"`` it polls every ``sleep_us``
+    /// microseconds.
+    ///
+    /// Raises ``UnknownQueueError``, ``NotEntitledError``, ``BusyError`` or another ``RefusedError`` where the gateway
+    /// refuses, ``QueueError`` where the queue cannot be attached, ``ConnectError`` or ``BrokenError`` where the gateway
+    /// is gone, ``ValueError`` where an argument is none of these.
     #[pyo3(signature = (
         queue, *, name = "unnamed", start = None, run = None, resume = None, on_lapped = "oldest", wait = "block",
         sleep_us = SLEEP_US_DEFAULT
@@ -116,7 +129,7 @@ impl Client {
         ))
     }
 
-    /// Closes the connection; its subscriptions go on.
+    /// Closes the connection; its subscriptions go on. What is asked afterwards raises ``ValueError``.
     fn close(&self) {
         self.inner
             .write()

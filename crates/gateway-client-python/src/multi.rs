@@ -13,7 +13,8 @@ use crate::subscription::{Queues, Subscription, exclusive};
 
 const WHAT: &str = "MultiSubscriber";
 
-/// Reads several queues, each in its own order, in no order between them.
+/// Reads several queues, each in its own order, in no order between them: after an event of one queue all others are asked
+/// before it is asked again. Every event comes with the number of its queue.
 #[pyclass(frozen, module = "gateway_client")]
 pub(crate) struct MultiSubscriber {
     queues: Queues,
@@ -60,7 +61,6 @@ fn numbered(
 
 #[pymethods]
 impl MultiSubscriber {
-    /// Reads no queue yet.
     #[new]
     #[pyo3(signature = (*, wait = "block", sleep_us = SLEEP_US_DEFAULT))]
     fn new(wait: &str, sleep_us: f64) -> PyResult<Self> {
@@ -71,7 +71,7 @@ impl MultiSubscriber {
         })
     }
 
-    /// Reads one more queue; returns the number under which its events come.
+    /// Reads one more queue; returns the number under which its events come. The subscription is read here from now on.
     fn add(&self, subscription: Py<Subscription>) -> PyResult<usize> {
         let mut members = exclusive(&self.members, WHAT)?;
         let mut queues = exclusive(&self.queues, WHAT)?;
@@ -85,24 +85,24 @@ impl MultiSubscriber {
         Ok(index)
     }
 
-    /// Takes the next event of any queue, if there is one.
+    /// Takes the next event of any queue; ``None`` where there is none yet. The end of a queue comes once.
     fn poll(&self, py: Python<'_>) -> PyResult<Numbered> {
         self.next(py, Until::Now)
     }
 
-    /// Waits for the next event of any queue.
+    /// Waits for the next event of any queue, at most ``timeout_s`` seconds; ``None`` where none came, or none can come.
     #[pyo3(signature = (timeout_s = None))]
     fn wait(&self, py: Python<'_>, timeout_s: Option<f64>) -> PyResult<Numbered> {
         self.next(py, options::until(timeout_s)?)
     }
 
-    /// Takes what records of one queue there are, if any queue has some.
+    /// As ``Subscription.poll_batch``, of any queue.
     #[pyo3(signature = (records_max = RECORDS_MAX_DEFAULT))]
     fn poll_batch(&self, py: Python<'_>, records_max: usize) -> PyResult<Numbered> {
         self.next_batch(py, Until::Now, records_max)
     }
 
-    /// Waits for records of any queue and takes what there are.
+    /// As ``Subscription.wait_batch``, of any queue.
     #[pyo3(signature = (timeout_s = None, records_max = RECORDS_MAX_DEFAULT))]
     fn wait_batch(
         &self,
@@ -139,7 +139,7 @@ impl MultiSubscriber {
         })
     }
 
-    /// Gives the queues back.
+    /// Gives the queues back. Reading them raises ``ValueError`` afterwards.
     fn close(&self) -> PyResult<()> {
         exclusive(&self.queues, WHAT)?.take();
         Ok(())

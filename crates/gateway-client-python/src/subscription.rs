@@ -26,7 +26,7 @@ enum Held {
     Closed,
 }
 
-/// A reader of one queue.
+/// A reader of one queue, for one thread at a time. Iteration brings records and losses until the queue ends.
 #[pyclass(frozen, module = "gateway_client")]
 pub(crate) struct Subscription {
     held: Mutex<Held>,
@@ -177,34 +177,37 @@ impl<S: Source> Look for Of<'_, S> {
 
 #[pymethods]
 impl Subscription {
+    /// The queue's name.
     #[getter]
     fn queue(&self) -> &str {
         &self.queue
     }
 
+    /// What the reader calls itself.
     #[getter]
     fn name(&self) -> &str {
         &self.name
     }
 
-    /// Takes the next event, if there is one.
+    /// Takes the next event; ``None`` where there is none yet. The end of the queue comes again and again.
     fn poll(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.next(py, Until::Now)
     }
 
-    /// Waits for the next event.
+    /// Waits for the next event, at most ``timeout_s`` seconds; ``None`` where none came in time.
     #[pyo3(signature = (timeout_s = None))]
     fn wait(&self, py: Python<'_>, timeout_s: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
         self.next(py, options::until(timeout_s)?)
     }
 
-    /// Takes what records there are, if there are any.
+    /// Takes the records of one type that there are, up to ``records_max`` of them, as an array, or the loss or the end of
+    /// the queue that comes first; ``None`` where there is nothing yet.
     #[pyo3(signature = (records_max = RECORDS_MAX_DEFAULT))]
     fn poll_batch(&self, py: Python<'_>, records_max: usize) -> PyResult<Option<Py<PyAny>>> {
         self.next_batch(py, Until::Now, options::records_max(records_max)?)
     }
 
-    /// Waits for records and takes what there are.
+    /// As ``poll_batch``, but waits for the first record, at most ``timeout_s`` seconds.
     #[pyo3(signature = (timeout_s = None, records_max = RECORDS_MAX_DEFAULT))]
     fn wait_batch(
         &self,
@@ -219,7 +222,7 @@ impl Subscription {
         )
     }
 
-    /// Goes through arrays of records and losses until the queue ends.
+    /// Goes through arrays of records, of up to ``records_max`` of one type each, and losses until the queue ends.
     #[pyo3(signature = (records_max = RECORDS_MAX_DEFAULT))]
     fn batches(slf: Py<Self>, records_max: usize) -> PyResult<Batches> {
         let records_max = options::records_max(records_max)?;
@@ -237,7 +240,7 @@ impl Subscription {
         self.next_until_end(py, |reader| reader.next(py, Until::Ever))
     }
 
-    /// Position of the next slot to be read.
+    /// Position of the next slot to be read, in slots since the gateway started.
     #[getter]
     fn position(&self) -> PyResult<u64> {
         self.of_any(|reader| reader.position())
@@ -249,7 +252,7 @@ impl Subscription {
         self.of_any(|reader| reader.lost())
     }
 
-    /// Where this reader is, to begin there again.
+    /// Where this reader is, to begin there again: ``subscribe(queue, resume=checkpoint)``.
     fn checkpoint(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let checkpoint = self.of_any(|reader| {
             let position = reader.position()?;
@@ -269,7 +272,7 @@ impl Subscription {
         values::joined(py, joined)
     }
 
-    /// Why the queue ended; `None` while it goes on.
+    /// Why the queue ended; ``None`` while it goes on.
     #[getter]
     fn closed(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let reason = self.of_any(|reader| Some(reader.subscription()?.closed()))?;
@@ -288,13 +291,14 @@ impl Subscription {
         values::health(py, health.state == QueueState::Live, health.heartbeat_ns)
     }
 
-    /// Subscribes to the queue of the same name again, after its end.
+    /// Subscribes to the queue of the same name again, after its end. It goes on after the last record read where the
+    /// gateway is still the same, else at the first record of its successor. Raises as ``subscribe`` does.
     fn reattach(&self, py: Python<'_>) -> PyResult<()> {
         let result = self.of_any(|reader| reader.reattach(py))?;
         result.map_err(|error| raised(py, &error))
     }
 
-    /// Gives the queue back; the gateway lists this reader no longer.
+    /// Gives the queue back; the gateway lists this reader no longer. Reading it raises ``ValueError`` afterwards.
     fn close(&self) -> PyResult<()> {
         let mut held = exclusive(&self.held, WHAT)?;
         if matches!(&*held, Held::Own(_)) {

@@ -250,6 +250,7 @@ fn channels(
                 },
                 symbols: queue.symbols.clone(),
                 classes: queue.classes,
+                shared: queue.channels.len() > 1,
             })
             .collect();
         let (feed, classes_of): (_, fn(u8) -> Classes) = match channel.feed {

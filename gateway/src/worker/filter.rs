@@ -33,6 +33,8 @@ pub struct Want {
     pub symbols: Vec<String>,
     /// Classes of records; those about the channel come in any case.
     pub classes: Classes,
+    /// Whether other channels' records go there as well.
+    pub shared: bool,
 }
 
 /// The queues of one channel, and what each wants.
@@ -41,6 +43,8 @@ pub struct Filter {
     /// By instrument id.
     masks: Box<[u64]>,
     all: u64,
+    /// Those that no other channel goes to.
+    own: u64,
     plain: u64,
     full: u64,
     native: u64,
@@ -73,12 +77,16 @@ impl Filter {
     /// will be needed.
     #[must_use]
     pub fn new(wants: &[Want], classes_of: fn(u8) -> Classes) -> Self {
-        let (mut all, mut plain, mut full, mut native, mut wild) = (0, 0, 0, 0, 0);
+        let (mut all, mut own, mut wild) = (0, 0, 0);
+        let (mut plain, mut full, mut native) = (0, 0, 0);
         let mut lists = Vec::new();
         for want in wants {
             debug_assert!(want.queue < QUEUES_MAX);
             let bit = 1u64 << want.queue;
             all |= bit;
+            if !want.shared {
+                own |= bit;
+            }
             match want.output {
                 Output::Native => native |= bit,
                 Output::Plain => plain |= bit,
@@ -97,6 +105,7 @@ impl Filter {
         Self {
             masks,
             all,
+            own,
             plain,
             full,
             native,
@@ -147,6 +156,11 @@ impl Filter {
     #[inline]
     pub(crate) const fn all(&self) -> u64 {
         self.all
+    }
+
+    /// Every queue of the channel that is of no other, a bit each.
+    pub(crate) const fn own(&self) -> u64 {
+        self.own
     }
 
     /// Learns an instrument's symbol; an empty one forgets it.
@@ -264,6 +278,7 @@ mod tests {
             output,
             symbols: symbols.iter().map(|&s| s.to_owned()).collect(),
             classes: Classes::ALL,
+            shared: false,
         }
     }
 

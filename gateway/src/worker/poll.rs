@@ -79,6 +79,10 @@ impl RecordWriter for Publisher {
     fn write(&mut self, words: &[u64]) -> bool {
         self.publish(words)
     }
+
+    fn mark_resync(&mut self) {
+        Self::mark_resync(self);
+    }
 }
 
 /// All that a worker's thread owns.

@@ -1,6 +1,6 @@
 //! Delivers a channel's records to the queues that want them.
 
-use gateway_feed::record::ControlRecord;
+use gateway_feed::record::{ControlKind, ControlRecord};
 use gateway_feed::sink::{InstrumentId, Output, Outputs, RecordSink};
 
 use super::filter::Filter;
@@ -11,6 +11,10 @@ use super::filter::Filter;
 pub trait RecordWriter {
     /// Publishes one record of whole 8-byte words; `false` where it is too long for the queue.
     fn write(&mut self, words: &[u64]) -> bool;
+
+    /// Declares the next record the first from which state can be rebuilt: where readers go on that were overtaken and
+    /// asked for it.
+    fn mark_resync(&mut self);
 }
 
 /// One of a worker's queues, and what went into it.
@@ -69,12 +73,28 @@ impl<W: RecordWriter> RecordSink for ChannelSink<'_, W> {
     }
 
     fn control(&mut self, record: &ControlRecord) {
+        if begins_anew(record) {
+            let mut queues = self.filter.own();
+            while queues != 0 {
+                let outlet = &mut self.outlets[queues.trailing_zeros() as usize];
+                outlet.writer.mark_resync();
+                queues &= queues - 1;
+            }
+        }
         self.write(self.filter.all(), &record.words());
     }
 
     fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]) {
         self.filter.learn(instrument, symbol);
     }
+}
+
+/// Whether nothing before the record is needed to know what comes after it.
+fn begins_anew(record: &ControlRecord) -> bool {
+    matches!(
+        ControlKind::from_number(record.kind),
+        Some(ControlKind::SessionStart | ControlKind::Reset | ControlKind::SnapshotBegin)
+    )
 }
 
 #[cfg(test)]
@@ -85,13 +105,35 @@ mod tests {
     use super::super::filter::Want;
     use super::*;
 
+    /// Records, and in front of how many of them state begins anew.
     #[derive(Debug, Default)]
-    struct List(Vec<Vec<u64>>);
+    struct List(Vec<Vec<u64>>, Option<usize>);
 
     impl RecordWriter for List {
         fn write(&mut self, words: &[u64]) -> bool {
             self.0.push(words.to_vec());
             true
+        }
+
+        fn mark_resync(&mut self) {
+            self.1 = Some(self.0.len());
+        }
+    }
+
+    fn control(kind: ControlKind) -> ControlRecord {
+        ControlRecord {
+            length: 14,
+            rtype: 0xF0,
+            publisher_id: 0x0102,
+            instrument_id: 0,
+            ts_event: 5,
+            kind: kind as u16,
+            channel_id: 9,
+            reserved: [0; 5],
+            sequence: 291,
+            count: 5,
+            ts_recv: 6,
+            session: *b"SESSION1",
         }
     }
 
@@ -104,12 +146,14 @@ mod tests {
                     output: Output::Plain,
                     symbols: vec!["*".to_owned()],
                     classes: Classes::ALL,
+                    shared: false,
                 },
                 Want {
                     queue: 1,
                     output: Output::Native,
                     symbols: vec!["X".to_owned()],
                     classes: Classes::ALL,
+                    shared: false,
                 },
             ],
             itch50::classes,
@@ -123,20 +167,7 @@ mod tests {
         sink.publish(Output::Native, InstrumentId(1), &[2]);
         sink.instrument(InstrumentId(1), b"X");
         sink.publish(Output::Native, InstrumentId(1), &[3]);
-        sink.control(&ControlRecord {
-            length: 14,
-            rtype: 0xF0,
-            publisher_id: 0x0102,
-            instrument_id: 0,
-            ts_event: 5,
-            kind: 1,
-            channel_id: 9,
-            reserved: [0; 5],
-            sequence: 291,
-            count: 5,
-            ts_recv: 6,
-            session: *b"SESSION1",
-        });
+        sink.control(&control(ControlKind::Gap));
         assert_eq!(outlets[0].records, 2);
         assert_eq!(outlets[1].records, 2);
         assert_eq!(outlets[0].writer.0[0], [1]);
@@ -145,5 +176,37 @@ mod tests {
         assert_eq!(control[0].to_ne_bytes()[..4], [14, 0xF0, 2, 1]);
         assert_eq!(control[2].to_ne_bytes()[..3], [1, 0, 9]);
         assert_eq!((control[3], control[4]), (291, 5));
+    }
+
+    #[test]
+    fn state_begins_anew_in_the_queues_of_this_channel_alone() {
+        let want = |queue, shared| Want {
+            queue,
+            output: Output::Plain,
+            symbols: vec!["*".to_owned()],
+            classes: Classes::ALL,
+            shared,
+        };
+        let mut filter = Filter::new(&[want(0, false), want(1, true)], itch50::classes);
+        for (kind, marked) in [
+            (ControlKind::Gap, None),
+            (ControlKind::SessionStart, Some(1)),
+            (ControlKind::SessionEnd, None),
+            (ControlKind::Reset, Some(1)),
+            (ControlKind::SnapshotBegin, Some(1)),
+            (ControlKind::SnapshotEnd, None),
+        ] {
+            let mut outlets = [Outlet::new(List::default()), Outlet::new(List::default())];
+            let mut sink = ChannelSink {
+                filter: &mut filter,
+                outlets: &mut outlets,
+            };
+            sink.publish(Output::Plain, InstrumentId(1), &[1]);
+            sink.control(&control(kind));
+            assert_eq!(outlets[0].writer.1, marked, "{kind:?}");
+            assert_eq!(outlets[0].writer.0.len(), 2);
+            // Another channel's state did not begin anew with this one's.
+            assert_eq!(outlets[1].writer.1, None, "{kind:?}");
+        }
     }
 }

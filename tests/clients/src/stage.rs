@@ -31,13 +31,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Opens it.
+    /// Opens it with [`SLOTS`] slots.
     pub fn open() -> Result<Self> {
+        Self::of_slots(SLOTS)
+    }
+
+    /// Opens it with so many slots, a power of two.
+    pub fn of_slots(slots: u64) -> Result<Self> {
         let folder = TempDir::new().context("no temporary folder")?;
         let path = folder.path().join("broker.sock");
         let options = PublisherOptions {
             name: "all".into(),
-            slots: SLOTS,
+            slots,
             lock_memory: false,
             ..PublisherOptions::default()
         };

@@ -146,30 +146,30 @@ fn thread_sanitizer_finds_a_race_between_two_readers() {
     assert!(stderr.contains("data race"), "{stderr}");
 }
 
+fn examples_print_the_same(sanitizer: Sanitizer, compilers: [Compiler; 2]) {
+    for compiler in compilers {
+        if let Some(watch) = sanitizer.with(compiler).unwrap() {
+            compare(&|name| watch.example(name)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn c_examples_print_the_same_under_address_sanitizer() {
-    if let Some(watch) = Sanitizer::Address.with(Compiler::Gcc).unwrap() {
-        compare(&|name| watch.example(name)).unwrap();
-    }
+    examples_print_the_same(Sanitizer::Address, [Compiler::Gcc, Compiler::Clang]);
 }
 
 #[test]
 fn c_examples_print_the_same_under_thread_sanitizer() {
-    if let Some(watch) = Sanitizer::Thread.with(Compiler::Clang).unwrap() {
-        compare(&|name| watch.example(name)).unwrap();
-    }
+    examples_print_the_same(Sanitizer::Thread, [Compiler::Gcc, Compiler::Clang]);
 }
 
 #[test]
 fn cpp_examples_print_the_same_under_address_sanitizer() {
-    if let Some(watch) = Sanitizer::Address.with(Compiler::ClangXx).unwrap() {
-        compare(&|name| watch.example(name)).unwrap();
-    }
+    examples_print_the_same(Sanitizer::Address, [Compiler::Gxx, Compiler::ClangXx]);
 }
 
 #[test]
 fn cpp_examples_print_the_same_under_thread_sanitizer() {
-    if let Some(watch) = Sanitizer::Thread.with(Compiler::Gxx).unwrap() {
-        compare(&|name| watch.example(name)).unwrap();
-    }
+    examples_print_the_same(Sanitizer::Thread, [Compiler::Gxx, Compiler::ClangXx]);
 }

@@ -13,12 +13,16 @@ const MESSAGES: u32 = 3_000;
 const ALL: u32 = 1_000_000;
 /// Symbols of the filtered queue, and how they begin.
 const SOME: [&str; 2] = ["AAA[A-C]", "AAAF"];
+/// Messages of a session of which a queue of 1,024 slots holds everything.
+const FEW_MESSAGES: u32 = 500;
 const CONTROL_GAP: u64 = 1;
+const CONTROL_SESSION_START: u64 = 3;
 
 fn queues() -> Vec<Queue> {
     vec![
         Queue::all("all"),
         Queue::all("some").only(&SOME),
+        Queue::all("trades").of_classes(&["trades", "status"]),
         Queue::all("native").of("native"),
         Queue::all("short").with_slots(1_024),
     ]
@@ -116,6 +120,7 @@ fn plays_the_script(languages: &[Language]) {
     filters(&mut cast, &events, &report);
     joins_late(&mut cast, &events);
     is_overrun(&mut cast, &mut world);
+    resumes_where_state_begins(&mut cast, &mut world);
     is_told_of_every_end(&mut cast, &mut world);
     survives_a_restart(&mut cast, &mut world);
     cast.leave().unwrap();
@@ -129,6 +134,7 @@ fn subscribes_and_is_refused(cast: &mut Cast) {
         [
             "queue all 65536",
             "queue some 65536",
+            "queue trades 65536",
             "queue native 65536",
             "queue short 1024"
         ]
@@ -156,7 +162,8 @@ fn reads_what_is_published_while_it_waits(
     (events, report)
 }
 
-/// A queue of some symbols has their records and no others; a queue of native records has every message.
+/// A queue of some symbols has their records and no others, one of some classes theirs; a queue of native records has
+/// every message.
 fn filters(cast: &mut Cast, all: &[Event], report: &Report) {
     let symbols: HashMap<u64, &str> = all
         .iter()
@@ -184,17 +191,37 @@ fn filters(cast: &mut Cast, all: &[Event], report: &Report) {
         "{}",
         some.len()
     );
-    let differ = contents(&some)
-        .into_iter()
-        .zip(contents(&expected))
-        .find(|(found, expected)| found != expected);
-    assert_eq!((differ, some.len()), (None, expected.len()));
+    are_the_same(&some, &expected);
+
+    subscribe(cast, "subscribe trades start=oldest");
+    let trades = ask(cast, "drain").events().unwrap();
+    follow(&trades, 0);
+    let is_trade = |event: &Event| event.name == "mbo" && event.fields[3] == "T";
+    let expected: Vec<Event> = all
+        .iter()
+        // What concerns the channel is of no class that a queue could leave out.
+        .filter(|event| is_trade(event) || matches!(event.name.as_str(), "status" | "control"))
+        .cloned()
+        .collect();
+    let count = |is: &dyn Fn(&Event) -> bool| expected.iter().filter(|event| is(event)).count();
+    assert!(count(&is_trade) > 10, "{} trades", count(&is_trade));
+    assert!(count(&|event| event.name == "status") > 0);
+    are_the_same(&trades, &expected);
 
     subscribe(cast, "subscribe native start=oldest wait=yield");
     let native = ask(cast, "drain").events().unwrap();
     follow(&native, 0);
     let messages = native.iter().filter(|event| event.name == "native").count() as u64;
     assert_eq!(messages + report.lost_on_both.messages, report.messages);
+}
+
+/// Asserts that the records are the same, wherever they lie.
+fn are_the_same(found: &[Event], expected: &[Event]) {
+    let differ = contents(found)
+        .into_iter()
+        .zip(contents(expected))
+        .find(|(found, expected)| found != expected);
+    assert_eq!((differ, found.len()), (None, expected.len()));
 }
 
 /// At the head, at the oldest record, at a position, in another run; and from a checkpoint.
@@ -310,6 +337,42 @@ fn is_overrun(cast: &mut Cast, world: &mut World) {
             .unwrap(),
         slots
     );
+}
+
+/// A reader that asked to go on where state can be rebuilt is overtaken twice: first by more than the session whose start it
+/// would need, so that it goes on at the oldest record; then by a session that the queue holds whole, at its start.
+fn resumes_where_state_begins(cast: &mut Cast, world: &mut World) {
+    let head = subscribe(cast, "subscribe short on-lapped=resync").2;
+    world.play(MESSAGES).unwrap();
+    let overrun = ask(cast, "drain").events().unwrap();
+    let middle = follow(&overrun, head);
+    assert_eq!(overrun[0].name, "lost");
+    let kept = middle - overrun[1].position().unwrap().unwrap();
+    assert!((900..1_024).contains(&kept), "{kept} slots");
+    assert!(starts(&overrun).is_empty());
+
+    world.play(MESSAGES).unwrap();
+    world.play(FEW_MESSAGES).unwrap();
+    let short = ask(cast, "drain").events().unwrap();
+    subscribe(cast, &format!("subscribe all start={middle}"));
+    let all = ask(cast, "drain").events().unwrap();
+    assert_eq!(follow(&short, middle), follow(&all, middle));
+    let starts = starts(&all);
+    assert_eq!(starts.len(), 2);
+    let start = all[starts[1]].position().unwrap().unwrap();
+    assert_eq!(short[0].name, "lost");
+    assert_eq!(short[0].number(0).unwrap(), start - middle);
+    are_the_same(&short[1..], &all[starts[1]..]);
+}
+
+/// Which events are the starts of sessions.
+fn starts(events: &[Event]) -> Vec<usize> {
+    let is_start = |event: &Event| {
+        event.name == "control" && event.number(1).unwrap() == CONTROL_SESSION_START
+    };
+    (0..events.len())
+        .filter(|&index| is_start(&events[index]))
+        .collect()
 }
 
 /// The gateway stops in order, and is there again.

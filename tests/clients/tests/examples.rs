@@ -1,14 +1,16 @@
 //! The examples of every language on the same queues: what they print is true, and the same.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 use gateway_test_clients::compilers::{Compiler, Linking};
 use gateway_test_clients::examples::{compare, latency_counts_every_record, outputs_of, program};
 use gateway_test_clients::flow::Flow;
-use gateway_test_clients::programs;
 use gateway_test_clients::sanitizer::Sanitizer;
+use gateway_test_clients::{programs, python};
 
 fn rust(name: &str) -> Result<Command> {
     Ok(program(programs::rust_example(name)?))
@@ -83,6 +85,94 @@ fn compiled(compiler: Compiler, linking: Linking) {
     if compiler.is_there() {
         compare(&|name| Ok(program(compiler.example(name, linking, Sanitizer::None)?))).unwrap();
     }
+}
+
+fn python_example(python: &Path, name: &str) -> Command {
+    let mut command = program(python.to_owned());
+    command.arg(python::examples().join(format!("{name}.py")));
+    command
+}
+
+#[test]
+fn python_examples_print_the_same() {
+    if let Some(python) = python::with_wheel().unwrap() {
+        compare(&|name| Ok(python_example(&python, name))).unwrap();
+    }
+}
+
+/// What `activity` counts of a symbol: adds, cancels, fills, trades, and the size that was traded.
+type Counts = [u64; 5];
+
+/// The same of what `tail` printed.
+fn counted(tail: &str) -> BTreeMap<String, Counts> {
+    let mut symbols = BTreeMap::new();
+    let mut counts = BTreeMap::<&str, Counts>::new();
+    for line in tail.lines() {
+        match *line.split_whitespace().collect::<Vec<_>>() {
+            ["definition", instrument, symbol] => {
+                symbols.insert(instrument, symbol.to_owned());
+            }
+            [
+                "mbo",
+                instrument,
+                kind,
+                "order",
+                _,
+                "price",
+                price,
+                "size",
+                size,
+                ..,
+            ] => {
+                let counts = counts.entry(instrument).or_default();
+                let Some(column) = "ACFT".find(&kind[..1]) else {
+                    continue;
+                };
+                counts[column] += 1;
+                if &kind[..1] == "T" && price != "-" {
+                    counts[4] += size.parse::<u64>().unwrap();
+                }
+            }
+            _ => {}
+        }
+    }
+    let named = |(instrument, counts)| (symbols[instrument].clone(), counts);
+    counts.into_iter().map(named).collect()
+}
+
+#[test]
+fn the_pandas_example_counts_what_there_is() {
+    let Some(python) = python::with_wheel().unwrap() else {
+        return;
+    };
+    let flow = Flow::generate().unwrap();
+    let tail = outputs_of(&flow, "tail", "full", &[&rust]).unwrap();
+    let start = |name: &str| Ok(python_example(&python, name));
+    let output = &outputs_of(&flow, "activity", "full", &[&start]).unwrap()[0];
+    let lines: Vec<&str> = output.lines().collect();
+    let header = "adds cancels fills trades volume vwap";
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>().join(" "),
+        header
+    );
+    let gaps = flow.report.lost_on_both.messages;
+    let losses = format!("{gaps} messages lost by the venue's lines, 0 slots by this program");
+    assert_eq!(lines[lines.len() - 2], losses);
+    // Behind the header comes a line with the name of the index.
+    let table: BTreeMap<String, Counts> = lines[2..lines.len() - 2]
+        .iter()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let vwap: f64 = words[6].parse().unwrap();
+            assert_eq!(vwap.is_nan(), words[5] == "0", "{line}");
+            let number = |index: usize| words[index].parse().unwrap();
+            let counts = [number(1), number(2), number(3), number(4), number(5)];
+            (words[0].to_owned(), counts)
+        })
+        .collect();
+    let expected = counted(&tail[0]);
+    assert!(expected.len() > 10 && expected.values().any(|counts| counts[4] > 0));
+    assert_eq!(table, expected);
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The wheel's records and arrays, beside what Databento's library makes of the same bytes.
+//! The wheel's records and arrays, beside what Databento's library makes of the same bytes, and its types.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use gateway_record::v3;
@@ -86,4 +87,46 @@ fn arrays_hold_every_record_and_become_data_frames() {
         assert_eq!(report["orders"], 100);
         assert_eq!(report["by_action"]["A"], 100);
     }
+}
+
+/// Asserts that a program in Python ends well, and returns what it printed.
+fn succeeds(python: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(python);
+    // Not in the folder where the sources are: what is installed is what is checked.
+    command.current_dir(std::env::temp_dir()).args(arguments);
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{printed}{errors}");
+    printed
+}
+
+#[test]
+fn the_types_are_those_of_the_module() {
+    let Some(python) = python::with_wheel().unwrap() else {
+        return;
+    };
+    // The package's other modules are Python, and say of themselves what they are.
+    succeeds(&python, &["-m", "mypy.stubtest", "gateway_client._native"]);
+    let stubs = python::program("stubs.py");
+    let printed = succeeds(&python, &[stubs.to_str().unwrap()]);
+    println!("{printed}");
+}
+
+#[test]
+fn the_types_pass_the_examples_and_find_mistakes() {
+    let Some(python) = python::with_wheel().unwrap() else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    // A mistake that mypy does not find is one, too: its `type: ignore` is unused.
+    let check = |arguments: &[&str]| {
+        let cache = ["--cache-dir", cache.path().to_str().unwrap()];
+        succeeds(
+            &python,
+            &[&["-m", "mypy", "--strict"], &cache[..], arguments].concat(),
+        )
+    };
+    check(&[python::examples().to_str().unwrap()]);
+    check(&[python::program("misuse.py").to_str().unwrap()]);
 }

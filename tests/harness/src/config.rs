@@ -43,6 +43,8 @@ pub struct Queue {
     pub records: &'static str,
     /// Symbols and globs.
     pub symbols: Vec<String>,
+    /// Classes of records; none for all.
+    pub classes: Vec<String>,
     /// Capacity in slots, a power of two.
     pub slots: u64,
 }
@@ -54,6 +56,7 @@ impl Queue {
             name: name.to_owned(),
             records: "plain",
             symbols: vec!["*".to_owned()],
+            classes: Vec::new(),
             slots: 1 << 16,
         }
     }
@@ -63,6 +66,15 @@ impl Queue {
     pub fn only(self, symbols: &[&str]) -> Self {
         Self {
             symbols: symbols.iter().map(|&symbol| symbol.to_owned()).collect(),
+            ..self
+        }
+    }
+
+    /// The same with only `classes` of records.
+    #[must_use]
+    pub fn of_classes(self, classes: &[&str]) -> Self {
+        Self {
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
             ..self
         }
     }
@@ -224,7 +236,6 @@ impl Config {
         }
         writeln!(out, "]")?;
         for queue in &self.queues {
-            let symbols: Vec<String> = queue.symbols.iter().map(|symbol| quoted(symbol)).collect();
             writeln!(
                 out,
                 "\n[[queue]]\nname = {}\nchannels = [\"nasdaq\"]",
@@ -236,10 +247,19 @@ impl Config {
                 queue.slots,
                 quoted(queue.records)
             )?;
-            writeln!(out, "symbols = [{}]", symbols.join(", "))?;
+            writeln!(out, "symbols = {}", list(&queue.symbols))?;
+            if !queue.classes.is_empty() {
+                writeln!(out, "classes = {}", list(&queue.classes))?;
+            }
         }
         write!(out, "\n{}", self.extra)
     }
+}
+
+/// An array of basic strings of TOML.
+fn list(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// A basic string of TOML.

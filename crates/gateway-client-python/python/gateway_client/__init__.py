@@ -16,7 +16,9 @@
 Databento's library. Prices are in units of 1e-9, times in nanoseconds since the Unix epoch.
 """
 
-from typing import Union
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
 
 from ._errors import (
     BrokenError,
@@ -55,8 +57,14 @@ from ._types import (
     Joined,
     JoinOutcome,
     Lost,
+    OnLapped,
     QueueInfo,
+    Start,
+    Wait,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing
 
 FIXED_PRICE_SCALE = 1_000_000_000
 """Prices are in units of one divided by this."""
@@ -92,6 +100,10 @@ Record = Union[
     OtherMsg,
 ]
 """A record of any type."""
+Event = Union[Record, Lost, Closed]
+"""What a queue brings."""
+BatchEvent = Union["numpy.typing.NDArray[numpy.void]", Lost, Closed]
+"""What a queue brings where records are taken many at a time."""
 
 __all__ = [
     "F_BAD_TS_RECV",
@@ -104,6 +116,7 @@ __all__ = [
     "UNDEF_ORDER_SIZE",
     "UNDEF_PRICE",
     "UNDEF_TIMESTAMP",
+    "BatchEvent",
     "Batches",
     "BrokenError",
     "BusyError",
@@ -114,6 +127,7 @@ __all__ = [
     "ConnectError",
     "ControlKind",
     "ControlMsg",
+    "Event",
     "GatewayError",
     "Health",
     "ImbalanceMsg",
@@ -125,17 +139,20 @@ __all__ = [
     "MultiSubscriber",
     "NativeMsg",
     "NotEntitledError",
+    "OnLapped",
     "OtherMsg",
     "ProtocolError",
     "QueueError",
     "QueueInfo",
     "Record",
     "RefusedError",
+    "Start",
     "StatMsg",
     "StatusMsg",
     "Subscription",
     "TradeMsg",
     "UnknownQueueError",
+    "Wait",
     "clock_now_ns",
     "connect",
 ]

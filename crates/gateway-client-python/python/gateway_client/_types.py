@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, Optional
+from typing import Literal, Optional, Union
 
+Start = Union[Literal["head", "oldest"], int]
+"""Where a reader begins: with the next record, with the oldest one, or at a position."""
+OnLapped = Literal["oldest", "latest", "resync"]
+"""Where a reader goes on that was overtaken: at the oldest record; at the newest one; at the last session start, reset or
+snapshot, from which state can be rebuilt, or at the oldest record where that is overwritten."""
+Wait = Literal["spin", "yield", "sleep", "block"]
+"""What a reader does while nothing comes: poll without pause; let others run between polls; sleep between polls; sleep in
+the kernel until the gateway rings."""
 CloseReason = Literal["stopped", "restarted", "hung-up", "revoked"]
 JoinOutcome = Literal["as-asked", "later", "not-yet", "other-run"]
 

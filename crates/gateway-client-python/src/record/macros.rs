@@ -81,6 +81,7 @@ macro_rules! record {
             #[pyo3(name = "size_hint")]
             const SIZE_HINT: usize = size_of::<$record>();
 
+            /// The record whose bytes these are. Raises ``ValueError`` where they are not a record of this class.
             #[staticmethod]
             fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
                 let words = words_from(data);
@@ -112,6 +113,7 @@ macro_rules! record {
                 self.header().ts_event
             }
 
+            /// Position of the record's first slot in its queue; ``None`` where it was not read from one.
             #[getter]
             const fn position(&self) -> Option<u64> {
                 self.position
@@ -127,6 +129,7 @@ macro_rules! record {
                 price(self.record.$price)
             })*
 
+            /// Bytes of the record.
             fn record_size(&self) -> usize {
                 size_of::<$record>()
             }

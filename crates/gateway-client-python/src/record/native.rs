@@ -84,6 +84,7 @@ impl NativeMsg {
         dtype(py, ROW_WORDS)
     }
 
+    /// The record whose bytes these are. Raises ``ValueError`` where they are not a record of this class.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Py<PyAny>> {
         let words = words_from(data);
@@ -108,16 +109,19 @@ impl NativeMsg {
         self.header().map_or(0, |header| header.ts_recv)
     }
 
+    /// The exchange's message.
     #[getter]
     fn message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.bytes())
     }
 
+    /// Position of the record's first slot in its queue; ``None`` where it was not read from one.
     #[getter]
     const fn position(&self) -> Option<u64> {
         self.position
     }
 
+    /// Bytes of the record.
     fn record_size(&self) -> usize {
         self.words.len() * 8
     }

@@ -43,11 +43,13 @@ impl OtherMsg {
         rtype_of(&self.words)
     }
 
+    /// Position of the record's first slot in its queue.
     #[getter]
     const fn position(&self) -> Option<u64> {
         self.position
     }
 
+    /// Bytes of the record.
     fn record_size(&self) -> usize {
         self.words.len() * 8
     }
