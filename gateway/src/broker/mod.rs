@@ -29,6 +29,7 @@ mod entitlement;
 mod limit;
 mod listener;
 mod readers;
+mod series;
 mod session;
 
 use std::future::Future;

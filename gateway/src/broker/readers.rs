@@ -15,6 +15,7 @@ use super::catalogue::{Catalogue, Offered};
 use super::counters::{BrokerCounters, Counters, count};
 use super::entitlement::{Reason, Refusal};
 use super::limit::{Admissions, Full, LogGate};
+use super::series::{Names, least_free};
 use super::{Offer, PeerCredentials};
 
 /// A reader, as metrics and status report it. Position, loss and time of the last poll are what the reader says.
@@ -24,6 +25,10 @@ pub struct ReaderStatus {
     pub id: u64,
     /// What it calls itself, printable and at most 31 bytes.
     pub name: String,
+    /// What it is called in metrics: its name, or `other` after very many names.
+    pub consumer: String,
+    /// Tells readers apart that have `consumer`, user and queue in common: the least number that was free.
+    pub number: usize,
     /// Its process, 0 where a namespace hides it.
     pub pid: u32,
     /// Its user.
@@ -53,6 +58,48 @@ pub(super) struct Reader {
     pub(super) _watch: Watch,
 }
 
+impl Reader {
+    fn uid(&self) -> u32 {
+        self.peer.as_ref().map_or(u32::MAX, |peer| peer.uid)
+    }
+}
+
+/// A reader with its labels in metrics.
+#[derive(Debug)]
+struct Listed {
+    reader: Reader,
+    consumer: String,
+    number: usize,
+}
+
+#[derive(Debug, Default)]
+struct Readers {
+    by_id: BTreeMap<u64, Listed>,
+    names: Names,
+}
+
+impl Readers {
+    fn list(&mut self, id: u64, reader: Reader) {
+        let consumer = self.names.shown(&reader.name);
+        let same = |other: &&Listed| {
+            other.consumer == consumer
+                && other.reader.uid() == reader.uid()
+                && other.reader.queue.handle.name() == reader.queue.handle.name()
+        };
+        let number = match self.by_id.get(&id) {
+            // It changes to its queue's next epoch.
+            Some(before) => before.number,
+            None => least_free(self.by_id.values().filter(same).map(|other| other.number)),
+        };
+        let listed = Listed {
+            reader,
+            consumer,
+            number,
+        };
+        self.by_id.insert(id, listed);
+    }
+}
+
 /// Lines at once about what clients did wrong; then one a second.
 const COMPLAINTS_AT_ONCE: u32 = 1;
 /// Lines at once about readers that come and go: a restart of every strategy is told whole, a flood is not.
@@ -61,7 +108,7 @@ const READER_LINES_AT_ONCE: u32 = 50;
 /// The readers at this moment, and counters. Shared by broker and reporters.
 #[derive(Debug)]
 pub struct Registry {
-    readers: Mutex<BTreeMap<u64, Reader>>,
+    readers: Mutex<Readers>,
     next_id: AtomicU64,
     catalogue: Arc<Catalogue>,
     pub(super) admissions: Arc<Admissions>,
@@ -93,8 +140,9 @@ impl Registry {
         let now = Clock::global().now();
         let offer = self.catalogue.now();
         self.lock()
+            .by_id
             .iter()
-            .map(|(id, reader)| reader.status(*id, now, &offer))
+            .map(|(id, listed)| listed.status(*id, now, &offer))
             .collect()
     }
 
@@ -124,7 +172,7 @@ impl Registry {
             };
             tracing::info!(reader = reader.name, queue, %peer, held_back, "{what}");
         }
-        self.lock().insert(id, reader);
+        self.lock().list(id, reader);
         id
     }
 
@@ -136,7 +184,7 @@ impl Registry {
     }
 
     pub(super) fn remove(&self, id: u64) {
-        let Some(reader) = self.lock().remove(&id) else {
+        let Some(Listed { reader, .. }) = self.lock().by_id.remove(&id) else {
             return;
         };
         if let Some(held_back) = self.reader_log.pass() {
@@ -183,27 +231,31 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Reader>> {
-        // Whoever panicked held it for one map operation: the map is whole.
+    fn lock(&self) -> MutexGuard<'_, Readers> {
+        // Whoever panicked held it for one map operation: the maps are whole.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Reader {
+impl Listed {
     fn status(&self, id: u64, now: u64, offer: &Offer) -> ReaderStatus {
-        let said = self.page.read();
-        let position = self.queue.base.saturating_add(said.position);
+        let reader = &self.reader;
+        let said = reader.page.read();
+        let position = reader.queue.base.saturating_add(said.position);
+        let name = reader.queue.handle.name();
         // The queue may have gone on in another epoch since.
-        let queue = offer.find(self.queue.handle.name()).unwrap_or(&self.queue);
+        let queue = offer.find(name).unwrap_or(&reader.queue);
         // A position ahead of the queue is nonsense; nothing is behind it.
         let lag = queue.published().saturating_sub(position);
         let age = (said.last_poll_ns != 0).then(|| now.saturating_sub(said.last_poll_ns));
         ReaderStatus {
             id,
-            name: self.name.clone(),
-            pid: self.peer.as_ref().map_or(0, |peer| peer.pid),
-            uid: self.peer.as_ref().map_or(u32::MAX, |peer| peer.uid),
-            queue: self.queue.handle.name().to_owned(),
+            name: reader.name.clone(),
+            consumer: self.consumer.clone(),
+            number: self.number,
+            pid: reader.peer.as_ref().map_or(0, |peer| peer.pid),
+            uid: reader.uid(),
+            queue: name.to_owned(),
             position,
             lag,
             lost: said.lost,

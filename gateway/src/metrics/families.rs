@@ -401,16 +401,14 @@ fn queues(page: &mut Page, status: &Status) {
         );
     }
     for reader in &status.readers {
-        // A process may have several readers of one name: their number tells them apart.
-        // There are at most `max_clients` of them.
-        let [pid, uid, id] = [u64::from(reader.pid), u64::from(reader.uid), reader.id]
-            .map(|number| number.to_string());
+        // There are at most `max_clients` readers at a time, and one that comes again has the labels that it had: none says
+        // which process or subscription it is. The status does.
+        let (uid, number) = (reader.uid.to_string(), reader.number.to_string());
         let labels = [
-            ("consumer", reader.name.as_str()),
-            ("pid", pid.as_str()),
+            ("consumer", reader.consumer.as_str()),
             ("uid", uid.as_str()),
             ("queue", reader.queue.as_str()),
-            ("subscription", id.as_str()),
+            ("reader", number.as_str()),
         ];
         page.gauge("consumer_attached", "1 for each reader.", &labels, 1.0);
         page.gauge(
@@ -558,9 +556,9 @@ mod tests {
             }],
             queues: vec![QueueStatus::default()],
             readers: [0, 1]
-                .map(|id| ReaderStatus {
-                    id,
-                    name: "a\"b\n".into(),
+                .map(|number| ReaderStatus {
+                    consumer: "a\"b\n".into(),
+                    number,
                     uid: 1_001,
                     last_poll_age_s: Some(0.25),
                     ..ReaderStatus::default()
@@ -577,7 +575,7 @@ mod tests {
             "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",le=\"0.0000002\"} 1\n",
             "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
             "consumer=\"a\\\"b\\n\"",
-            "gateway_consumer_last_poll_age_seconds{consumer=\"a\\\"b\\n\",pid=\"0\",uid=\"1001\",queue=\"\",subscription=\"1\"} 0.25\n",
+            "gateway_consumer_last_poll_age_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"\",reader=\"1\"} 0.25\n",
             "# TYPE gateway_rx_packets_total counter\n",
             "# TYPE gateway_line_skew_seconds summary\n",
             "gateway_line_skew_seconds_sum{feed=\"\",channel=\"itch\",line=\"B\"} 0.0000025\n",

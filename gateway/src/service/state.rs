@@ -423,6 +423,8 @@ fn reader(reader: crate::broker::ReaderStatus) -> ReaderStatus {
     ReaderStatus {
         id: reader.id,
         name: reader.name,
+        consumer: reader.consumer,
+        number: reader.number,
         pid: reader.pid,
         uid: reader.uid,
         queue: reader.queue,

@@ -368,6 +368,10 @@ pub struct ReaderStatus {
     pub id: u64,
     /// What it calls itself.
     pub name: String,
+    /// What it is called in metrics: its name, or `other` after very many names.
+    pub consumer: String,
+    /// Its label `reader` in metrics, which tells readers of one name, user and queue apart.
+    pub number: usize,
     /// Its process.
     pub pid: u32,
     /// Its user.

@@ -69,6 +69,45 @@ fn a_client_lists_subscribes_reads_and_is_seen() {
 }
 
 #[test]
+fn a_reader_that_comes_again_has_the_series_that_it_had() {
+    let (_publisher, handle) = queue("all");
+    let gateway = start(vec![handle, queue("other").1], 8);
+    let client = Client::connect(&gateway.path).unwrap();
+    let subscribe = |queue: &str, name: &str| {
+        let options = SubscribeOptions::named(name);
+        client.subscribe(queue, &options).unwrap()
+    };
+    let series = || -> Vec<(String, String, usize)> {
+        let readers = gateway.registry.readers();
+        let series = readers
+            .into_iter()
+            .map(|reader| (reader.consumer, reader.queue, reader.number));
+        series.collect()
+    };
+    let of = |name: &str, queue: &str, number| (name.to_owned(), queue.to_owned(), number);
+    let first = subscribe("all", "strategy");
+    let _second = subscribe("all", "strategy");
+    let _elsewhere = subscribe("other", "strategy");
+    let _another = subscribe("all", "another");
+    let others = [
+        of("strategy", "all", 1),
+        of("strategy", "other", 0),
+        of("another", "all", 0),
+    ];
+    let expected = |first: usize| {
+        let mut expected = others.to_vec();
+        expected.insert(first, of("strategy", "all", 0));
+        expected
+    };
+    assert_eq!(series(), expected(0));
+    drop(first);
+    eventually("the first reader's end", || series() == others);
+    let _again = subscribe("all", "strategy");
+    assert_eq!(series(), expected(3));
+    gateway.stop();
+}
+
+#[test]
 fn an_unknown_queue_is_refused_with_the_names_of_those_there_are() {
     let gateway = start(vec![queue("all").1], 8);
     let client = Client::connect(&gateway.path).unwrap();

@@ -119,8 +119,8 @@ fn plays_the_script(languages: &[Language]) {
     let (events, report) = reads_what_is_published_while_it_waits(&mut cast, &mut world);
     filters(&mut cast, &events, &report);
     joins_late(&mut cast, &events);
-    is_overrun(&mut cast, &mut world);
     resumes_where_state_begins(&mut cast, &mut world);
+    is_overrun(&mut cast, &mut world);
     is_told_of_every_end(&mut cast, &mut world);
     survives_a_restart(&mut cast, &mut world);
     cast.leave().unwrap();
