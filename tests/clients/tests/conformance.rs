@@ -352,7 +352,7 @@ fn resumes_where_state_begins(cast: &mut Cast, world: &mut World) {
     assert!(starts(&overrun).is_empty());
 
     world.play(MESSAGES).unwrap();
-    world.play(FEW_MESSAGES).unwrap();
+    world.play_few(FEW_MESSAGES).unwrap();
     let short = ask(cast, "drain").events().unwrap();
     subscribe(cast, &format!("subscribe all start={middle}"));
     let all = ask(cast, "drain").events().unwrap();
