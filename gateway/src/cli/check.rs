@@ -6,7 +6,9 @@ use serde_json::json;
 use super::ConfigFile;
 use super::exit::{Exit, Failure};
 use super::output::{print_line, tell};
-use crate::config::{self, Config, ConfigError};
+use crate::config::model::Input;
+use crate::config::{self, Config, ConfigError, Problem};
+use crate::ingest::{Obstacle, filter_table, netdev};
 
 /// Options of `gateway check`.
 #[derive(Debug, Args)]
@@ -21,7 +23,9 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         match config::load(&self.file.config) {
-            Ok(config) => {
+            Ok(mut config) => {
+                let here = filters(&config);
+                config.warnings.extend(here);
                 if self.json {
                     return print_line(
                         json!({ "ok": true, "problems": [], "warnings": config.warnings }),
@@ -40,6 +44,36 @@ impl Check {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Warnings of interfaces that this machine has, and whose multicast filters the configuration's groups would overflow.
+fn filters(config: &Config) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for (number, interface) in config.interfaces.iter().enumerate() {
+        let Some(index) = netdev::index(&interface.name) else {
+            continue;
+        };
+        let driver = netdev::driver(&interface.name).unwrap_or_default();
+        let lines = config.channels.iter().flat_map(|channel| &channel.lines);
+        let groups = lines
+            .filter(|line| line.inputs.contains(&Input::Interface(number)))
+            .filter(|line| line.group.is_multicast())
+            .map(|line| filter_table::address_of(line.group));
+        // With what is in there already: the kernel's own, and those of other programs.
+        let mut addresses = filter_table::listed_now(index).unwrap_or_default();
+        addresses.extend(groups);
+        let overflow = filter_table::overflow(&interface.name, &driver, addresses.len());
+        if let Some(Obstacle { reason, remedy }) = overflow {
+            warnings.push(Problem {
+                key: format!("interface[{number}]"),
+                line: 0,
+                value: None,
+                what: reason,
+                remedy,
+            });
+        }
+    }
+    warnings
 }
 
 /// One line of what a configuration sets up.

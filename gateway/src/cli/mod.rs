@@ -53,7 +53,8 @@ enum Command {
     /// Check a configuration and list every mistake in it
     ///
     /// Reports all mistakes at once, each with key, value and remedy. Facts about this machine (does the interface
-    /// exist?) are not checked, so that a file can be checked anywhere.
+    /// exist?) are no mistakes, so that a file can be checked anywhere; where it has an interface of that name, and the
+    /// groups are more than its multicast filter holds, there is a warning.
     Check(check::Check),
     /// Read a file and tell what is in it
     ///

@@ -1,8 +1,9 @@
 //! Facts beside the tier that decide speed and loss.
 
 use super::Finding;
-use crate::ingest::Facts;
-use crate::service::status::InterfaceStatus;
+use crate::ingest::filter_table::{self, Beyond, FilterTable};
+use crate::ingest::{Facts, Obstacle, busy_poll};
+use crate::service::status::{InputStatus, InterfaceStatus};
 
 /// What there is to say, in the order in which it is looked into; `shown` is what a running gateway shows.
 pub(super) fn findings(
@@ -13,10 +14,12 @@ pub(super) fn findings(
     let mut all = vec![driver(facts), link(interface, facts, shown)];
     all.push(features(facts));
     all.push(queues(interface, facts));
+    all.push(filter(interface, facts, shown));
     if let Some(shown) = shown.filter(|shown| !shown.verdicts.is_empty()) {
         all.push(redirect(shown));
     }
     if shown.is_none_or(|shown| shown.tier != "socket") {
+        all.push(busy_polling(facts, shown));
         all.push(rights(facts));
         all.push(memory(facts));
         all.push(huge_pages(facts, shown));
@@ -92,6 +95,35 @@ fn queues(interface: &str, facts: &Facts) -> Finding {
     Finding::fine("queues", text)
 }
 
+fn filter(interface: &str, facts: &Facts, shown: Option<&InterfaceStatus>) -> Finding {
+    const SUBJECT: &str = "multicast filter";
+    let addresses = shown.map_or(0, |shown| shown.multicast_addresses);
+    if let Some(Obstacle { reason, remedy }) =
+        filter_table::overflow(interface, &facts.driver, addresses as usize)
+    {
+        return Finding::mind(SUBJECT, reason, remedy);
+    }
+    let used = shown.map_or_else(String::new, |_| format!("{addresses} addresses in use, "));
+    let text = match filter_table::filter_table(&facts.driver) {
+        None => "no limit known".to_owned(),
+        Some(FilterTable {
+            addresses_max: Some(max),
+            beyond: Beyond::Dropped,
+        }) => format!("it holds {max}: what is beyond does not arrive"),
+        Some(FilterTable {
+            addresses_max: Some(max),
+            ..
+        }) => format!("it holds {max}: beyond that all groups on the wire come in"),
+        Some(FilterTable {
+            addresses_max: None,
+            ..
+        }) => {
+            "the device has a limit and does not tell it: the kernel's log does when addresses are dropped".to_owned()
+        }
+    };
+    Finding::fine(SUBJECT, format!("{used}{text}"))
+}
+
 fn redirect(shown: &InterfaceStatus) -> Finding {
     let redirected: u64 = shown
         .verdicts
@@ -113,6 +145,45 @@ fn redirect(shown: &InterfaceStatus) -> Finding {
              kernel's error",
         ),
     }
+}
+
+fn busy_polling(facts: &Facts, shown: Option<&InterfaceStatus>) -> Finding {
+    const SUBJECT: &str = "busy polling";
+    let Some(shown) = shown else {
+        return match facts.rx_queues_with_napi {
+            Some(named) if named >= facts.rx_queues => {
+                Finding::fine(SUBJECT, "the driver names each queue's NAPI instance")
+            }
+            Some(named) => Finding::mind(
+                SUBJECT,
+                format!(
+                    "the driver names the NAPI instance of {named} of {} queues now: since Linux 6.13 the others cannot be polled",
+                    facts.rx_queues
+                ),
+                "a driver may name them once a program is attached: `gateway explain` of a running gateway tells",
+            ),
+            None => Finding::fine(
+                SUBJECT,
+                "not known before the first packet: this kernel does not tell (6.8 and newer do)",
+            ),
+        };
+    };
+    let not_polled = |queue: &&InputStatus| queue.busy_poll_reason.is_some();
+    if let Some(queue) = shown.queues.iter().find(not_polled) {
+        let reason = queue.busy_poll_reason.as_deref().unwrap_or_default();
+        return Finding::mind(
+            SUBJECT,
+            format!("queue {} is driven by interrupts: {reason}", queue.queue),
+            busy_poll::REMEDY,
+        );
+    }
+    let all = |state: &str| shown.queues.iter().all(|queue| queue.busy_poll == state);
+    let text = match () {
+        () if all("polls") => "the worker drives every queue itself",
+        () if all("off") => "off, as the configuration asks: packets come by interrupt",
+        () => "not known before each queue's first packet",
+    };
+    Finding::fine(SUBJECT, text)
 }
 
 fn rights(facts: &Facts) -> Finding {
@@ -176,7 +247,7 @@ mod tests {
 
     use super::super::tests::good;
     use super::*;
-    use crate::service::status::{InputStatus, VerdictStatus};
+    use crate::service::status::VerdictStatus;
 
     fn about<'a>(all: &'a [Finding], subject: &str) -> &'a Finding {
         all.iter()
@@ -188,11 +259,25 @@ mod tests {
     fn a_good_machine_needs_no_attention_and_each_defect_has_its_remedy() {
         assert!(findings("eth1", &good(), None).iter().all(|f| !f.attention));
         type Change = fn(&mut Facts);
-        let table: [(Change, &str, &str); 7] = [
+        let table: [(Change, &str, &str); 9] = [
+            (
+                |f| f.driver = "gve".into(),
+                "multicast filter",
+                "transit gateway",
+            ),
             (|f| f.up = false, "link", "ip link set dev eth1 up"),
             (|f| f.carrier = false, "link", "cable"),
             (|f| f.features = None, "XDP features", "6.3"),
-            (|f| f.rx_queues = 63, "queues", "ethtool -L"),
+            (
+                |f| f.rx_queues_with_napi = Some(1),
+                "busy polling",
+                "once a program",
+            ),
+            (
+                |f| (f.rx_queues, f.rx_queues_with_napi) = (63, None),
+                "queues",
+                "ethtool -L",
+            ),
             (
                 |f| f.missing_capabilities = vec!["CAP_BPF".into()],
                 "rights",
@@ -219,6 +304,69 @@ mod tests {
                 "{found:?}"
             );
             assert_eq!(all.iter().filter(|f| f.attention).count(), 1, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_too_full_wants_attention() {
+        let mut facts = good();
+        facts.driver = "iavf".into();
+        for (addresses, attention) in [(16, false), (17, true)] {
+            let shown = InterfaceStatus {
+                state: "live".into(),
+                tier: "skb".into(),
+                multicast_addresses: addresses,
+                ..InterfaceStatus::default()
+            };
+            let all = findings("eth1", &facts, Some(&shown));
+            assert_eq!(
+                about(&all, "multicast filter").attention,
+                attention,
+                "{addresses}"
+            );
+        }
+    }
+
+    #[test]
+    fn busy_polling_is_told_by_queue() {
+        let queue = |number: &str, state: &str, reason: Option<&str>| InputStatus {
+            queue: number.into(),
+            busy_poll: state.into(),
+            busy_poll_reason: reason.map(str::to_owned),
+            ..InputStatus::default()
+        };
+        for (queues, attention, says) in [
+            (
+                vec![queue("0", "polls", None), queue("1", "polls", None)],
+                false,
+                "drives every queue",
+            ),
+            (vec![queue("0", "off", None)], false, "off"),
+            (
+                vec![queue("0", "polls", None), queue("1", "unknown", None)],
+                false,
+                "not known",
+            ),
+            (
+                vec![
+                    queue("0", "polls", None),
+                    queue("1", "in_vain", Some("no id")),
+                ],
+                true,
+                "queue 1",
+            ),
+            (vec![queue("0", "refused", Some("6.13"))], true, "6.13"),
+        ] {
+            let shown = InterfaceStatus {
+                state: "live".into(),
+                tier: "copy".into(),
+                queues,
+                ..InterfaceStatus::default()
+            };
+            let all = findings("eth1", &good(), Some(&shown));
+            let found = about(&all, "busy polling");
+            assert_eq!(found.attention, attention, "{found:?}");
+            assert!(found.what.contains(says), "{found:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gateway_wire::shared::{METADATA_LEN, Metadata};
 
+use super::busy_poll::BusyPollWish;
 use super::frames::frame_of;
 use super::steer::Steering;
 use super::xsk::{SetupError, Transfer, Xsk};
@@ -32,6 +33,7 @@ pub struct AfXdpIngest {
     /// such reading.
     statistics: Arc<[OwnedFd]>,
     busy_poll: bool,
+    busy_poll_wish: BusyPollWish,
     steering: Steering,
     counters: IngestCounters,
 }
@@ -66,6 +68,7 @@ impl AfXdpIngest {
             xsk,
             statistics: Arc::from([duplicate]),
             busy_poll: false,
+            busy_poll_wish: BusyPollWish::Off,
             steering: Steering::new(&request.streams, request.udp_checksum),
             counters: IngestCounters::default(),
         })
@@ -75,7 +78,19 @@ impl AfXdpIngest {
     pub(super) fn prefer_busy_poll(&mut self) -> io::Result<()> {
         self.xsk.prefer_busy_poll()?;
         self.busy_poll = true;
+        self.busy_poll_wish = BusyPollWish::Set;
         Ok(())
+    }
+
+    /// Remembers why preferred busy polling stays off although it was asked for.
+    pub(super) fn refuse_busy_poll(&mut self, reason: String) {
+        self.busy_poll_wish = BusyPollWish::Refused(reason);
+    }
+
+    /// What became of the wish for busy polling.
+    #[must_use]
+    pub fn busy_poll_wish(&self) -> &BusyPollWish {
+        &self.busy_poll_wish
     }
 
     /// The receive queue.

@@ -56,6 +56,24 @@ impl KernelDropReader {
     }
 }
 
+impl KernelDropReader {
+    /// The NAPI id by which the kernel can busy-poll the provider's socket: 0 where it has none, `None` when the provider
+    /// is gone or has no AF_XDP socket.
+    #[must_use]
+    pub fn napi_id(&self) -> Option<u32> {
+        let sockets = self.sockets.upgrade()?;
+        let socket = sockets
+            .first()
+            .filter(|_| matches!(self.kind, Kind::AfXdp))?;
+        get_option(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_INCOMING_NAPI_ID,
+        )
+        .ok()
+    }
+}
+
 /// Index of the drop count in the answer to `SO_MEMINFO` (linux/sock_diag.h).
 const SK_MEMINFO_DROPS: usize = 8;
 const SK_MEMINFO_VARS: usize = 9;

@@ -287,12 +287,16 @@ impl Walk<'_> {
         let interface = &self.request.name;
         if let Some(reason) = allow::busy_poll_broken(tier, self.kernel) {
             warn!(interface, reason, "no busy polling");
+            for provider in providers {
+                provider.refuse_busy_poll(reason.clone());
+            }
             return;
         }
         for provider in providers {
             let queue = provider.queue();
             if let Err(cause) = provider.prefer_busy_poll() {
                 warn!(interface, queue, %cause, "no busy polling");
+                provider.refuse_busy_poll(format!("the kernel refused its options ({cause})"));
             }
         }
     }

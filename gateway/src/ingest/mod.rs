@@ -15,11 +15,13 @@
 
 mod af_xdp;
 pub mod allow;
+pub mod busy_poll;
 pub mod canary;
 mod counters;
 mod drops;
 mod error;
 mod facts;
+pub mod filter_table;
 mod frames;
 mod joins;
 pub mod ladder;

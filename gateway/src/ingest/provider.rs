@@ -2,6 +2,7 @@
 //! virtual calls a packet.
 
 use super::af_xdp::AfXdpIngest;
+use super::busy_poll::BusyPollWish;
 use super::pcap::PcapIngest;
 use super::socket::SocketIngest;
 use super::{Datagram, Ingest, IngestCounters, IngestError, Tier};
@@ -82,6 +83,15 @@ impl Provider {
         match self {
             Provider::AfXdp(provider) => Some(provider.queue()),
             Provider::Socket(_) | Provider::Pcap(_) | Provider::Unplugged(_) => None,
+        }
+    }
+
+    /// What became of the wish for busy polling; only AF_XDP's can be granted.
+    #[must_use]
+    pub fn busy_poll_wish(&self) -> BusyPollWish {
+        match self {
+            Provider::AfXdp(provider) => provider.busy_poll_wish().clone(),
+            Provider::Socket(_) | Provider::Pcap(_) | Provider::Unplugged(_) => BusyPollWish::Off,
         }
     }
 

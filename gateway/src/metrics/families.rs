@@ -121,6 +121,22 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             interface.rejoins,
         );
     }
+    if interface.tier != "capture" {
+        page.gauge(
+            "multicast_groups",
+            "Addresses in the interface's multicast filter: those of the joined groups, of which 32 share one, and the kernel's own.",
+            &[name],
+            interface.multicast_addresses as f64,
+        );
+    }
+    if let Some(max) = interface.multicast_addresses_max {
+        page.gauge(
+            "multicast_groups_max",
+            "How many addresses the interface's multicast filter holds; absent where no limit is known.",
+            &[name],
+            f64::from(max),
+        );
+    }
     if !interface.verdicts.is_empty() {
         page.counter(
             "xdp_lost_in_redirect_total",
@@ -149,6 +165,14 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
                 "1 for the tier by which the queue's packets arrive, 0 for the others.",
                 &[labels[0], labels[1], ("mode", mode)],
                 f64::from(u8::from(mode == interface.tier)),
+            );
+        }
+        if matches!(interface.tier.as_str(), "zero-copy" | "copy" | "skb") {
+            page.gauge(
+                "busy_poll",
+                "1 while the worker drives the receive queue itself; 0 where interrupts do, or before it is known.",
+                &labels,
+                f64::from(u8::from(input.busy_poll == "polls")),
             );
         }
         page.counter(

@@ -7,6 +7,8 @@ use gateway_wire::shared::Verdict;
 
 use super::ports::LinkState;
 use super::state::Seat;
+use crate::ingest::busy_poll::{BusyPollWish, BusyPolling};
+use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{
     Facts, KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts,
     VerdictReader,
@@ -26,6 +28,7 @@ pub(crate) enum InputState {
 pub(crate) struct Plugged {
     pub(crate) queue: Option<u32>,
     pub(crate) huge_pages: bool,
+    busy_poll: BusyPollWish,
     drops: Option<KernelDropReader>,
 }
 
@@ -34,6 +37,7 @@ impl Plugged {
         Self {
             queue: provider.queue(),
             huge_pages: provider.huge_pages(),
+            busy_poll: provider.busy_poll_wish(),
             drops: provider.drop_reader(),
         }
     }
@@ -105,6 +109,16 @@ impl InputSeat {
         }
     }
 
+    /// Whether the worker truly drives its receive queue, judged by whether packets came.
+    pub(crate) fn busy_polling(&self, kernel: KernelVersion, packets: u64) -> BusyPolling {
+        let plugged = locked(&self.plugged);
+        let Some(plugged) = plugged.as_ref() else {
+            return BusyPolling::Off;
+        };
+        let napi_id = plugged.drops.as_ref().and_then(KernelDropReader::napi_id);
+        BusyPolling::of(&plugged.busy_poll, kernel, napi_id.unwrap_or(0), packets)
+    }
+
     /// What the kernel dropped on the way to what is in it now; `None` where nothing is.
     pub(super) fn drops_now(&self) -> Option<KernelDrops> {
         if !self.is_plugged() {
@@ -167,6 +181,7 @@ pub(crate) struct InterfaceState {
     link: AtomicU8,
     reopened: AtomicU64,
     lost_in_redirect: AtomicU64,
+    multicast_addresses: AtomicU64,
 }
 
 impl InterfaceState {
@@ -187,6 +202,7 @@ impl InterfaceState {
             link: AtomicU8::new(LinkState::Live as u8),
             reopened: AtomicU64::new(0),
             lost_in_redirect: AtomicU64::new(0),
+            multicast_addresses: AtomicU64::new(0),
         }
     }
 
@@ -244,6 +260,15 @@ impl InterfaceState {
 
     pub(super) fn set_lost_in_redirect(&self, frames: u64) {
         self.lost_in_redirect.store(frames, Ordering::Relaxed);
+    }
+
+    /// Addresses in its multicast filter at the last look.
+    pub(crate) fn multicast_addresses(&self) -> u64 {
+        self.multicast_addresses.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_multicast_addresses(&self, addresses: u64) {
+        self.multicast_addresses.store(addresses, Ordering::Relaxed);
     }
 
     pub(super) fn set_link(&self, link: LinkState) {

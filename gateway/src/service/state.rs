@@ -21,6 +21,8 @@ use super::status::{
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{Input, Queue, Records};
+use crate::ingest::filter_table::filter_table;
+use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
 use crate::worker::board::WorkerBoard;
@@ -135,6 +137,7 @@ impl State {
 
     fn interface(&self, interface: &InterfaceState) -> InterfaceStatus {
         let way = interface.way();
+        let kernel = way.facts.kernel_version();
         let verdicts = way.verdicts().map_or_else(Vec::new, |counts| {
             Verdict::ALL
                 .into_iter()
@@ -162,16 +165,19 @@ impl State {
                 .collect(),
             mode: self.mode(&interface.name),
             driver: way.facts.driver.clone(),
-            facts: way.facts,
             state: interface.state_name().to_owned(),
             waiting_for: way.waiting_for,
             rejoins: interface.membership.rejoins(),
             reopened: interface.reopened(),
             lost_in_redirect: interface.lost_in_redirect(),
+            multicast_addresses: interface.multicast_addresses(),
+            multicast_addresses_max: filter_table(&way.facts.driver)
+                .and_then(|table| table.addresses_max),
+            facts: way.facts,
             queues: interface
                 .inputs
                 .iter()
-                .filter_map(|i| self.input(i))
+                .filter_map(|i| self.input(i, kernel))
                 .collect(),
             verdicts,
         }
@@ -187,9 +193,10 @@ impl State {
     }
 
     /// Of an input that is there, or was.
-    fn input(&self, input: &InputSeat) -> Option<InputStatus> {
+    fn input(&self, input: &InputSeat, kernel: KernelVersion) -> Option<InputStatus> {
         let counters = self.workers[input.seat.worker].board.inputs[input.seat.index].read();
         let plugged = input.plugged()?;
+        let busy_poll = input.busy_polling(kernel, counters.packets);
         let kernel_drops = input.drops().map_or_else(Vec::new, |drops| {
             vec![
                 Count::new("rx_dropped", drops.rx_dropped),
@@ -204,6 +211,8 @@ impl State {
                 .queue
                 .map_or_else(|| "all".to_owned(), |queue| queue.to_string()),
             huge_pages: plugged.huge_pages,
+            busy_poll: busy_poll.name().to_owned(),
+            busy_poll_reason: busy_poll.reason().map(str::to_owned),
             packets: counters.packets,
             bytes: counters.bytes,
             refused: refused(&counters),

@@ -108,6 +108,12 @@ pub struct InterfaceStatus {
     /// least so many.
     #[serde(default)]
     pub lost_in_redirect: u64,
+    /// Addresses in its multicast filter: those of the joined groups (32 groups share one) and the kernel's own.
+    #[serde(default)]
+    pub multicast_addresses: u64,
+    /// How many the filter holds; `None` where no limit is known.
+    #[serde(default)]
+    pub multicast_addresses_max: Option<u32>,
     /// By provider: one for each receive queue.
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.
@@ -144,6 +150,13 @@ pub struct InputStatus {
     pub queue: String,
     /// Whether its packet memory lies on huge pages.
     pub huge_pages: bool,
+    /// Whether the worker drives the receive queue itself: `polls`, `unknown` (before the first packet), `off` (not asked
+    /// for), `refused` (known not to work here) or `in_vain` (the kernel took the wish and does not follow it).
+    #[serde(default)]
+    pub busy_poll: String,
+    /// Why busy polling was refused, or is in vain.
+    #[serde(default)]
+    pub busy_poll_reason: Option<String>,
     /// Datagrams handed to the worker.
     pub packets: u64,
     /// Their payload bytes.

@@ -1,17 +1,22 @@
-//! What is looked at while an interface receives: whether what its program redirects arrives.
+//! What is looked at while an interface receives: whether what its program redirects arrives, whether busy polling truly
+//! polls, and whether the multicast filter holds all groups.
 
 use std::time::Duration;
 
 use gateway_queue::clock::Clock;
 use tracing::{error, warn};
 
+use crate::ingest::busy_poll::{self, BusyPolling};
 use crate::ingest::canary::{Canary, Reading, Verdict};
-use crate::ingest::{Obstacle, Step, Tier};
+use crate::ingest::{Obstacle, Step, Tier, filter_table};
 use crate::service::inputs::InterfaceState;
 use crate::worker::board::WorkerBoard;
 
 /// How often the counts are compared.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often the multicast filter's addresses are counted.
+const COUNT: Duration = Duration::from_secs(1);
 
 /// What was found of one interface.
 #[derive(Debug, Default)]
@@ -22,6 +27,12 @@ pub(super) struct Health {
     /// Frames that were taken off its rings before the present opening.
     taken_before: u64,
     looked: Duration,
+    /// Whether it was told that busy polling is in vain.
+    told_in_vain: bool,
+    /// When the filter's addresses were counted last.
+    counted: Option<Duration>,
+    /// So many were too many, and it was told.
+    told_too_many: usize,
 }
 
 impl Health {
@@ -32,6 +43,9 @@ impl Health {
             lost_before: self.lost_before + self.canary.lost(),
             taken_before: taken(interface, board),
             looked: self.looked,
+            told_in_vain: self.told_in_vain,
+            counted: None,
+            told_too_many: self.told_too_many,
         };
     }
 
@@ -48,6 +62,7 @@ impl Health {
         }
         self.looked = now;
         let reading = self.read(interface, board)?;
+        self.look_at_polling(interface, board);
         let verdict = self.canary.look(reading);
         interface.set_lost_in_redirect(self.lost_before + self.canary.lost());
         let name = &interface.name;
@@ -73,6 +88,60 @@ impl Health {
                 );
                 error!(interface = name, %tier, frames, reason = obstacle.reason, "the tier does not work");
                 Some(Step::new(tier, obstacle))
+            }
+        }
+    }
+
+    /// Counts the addresses in the device's multicast filter, if it is time to, and says once where they are too many.
+    pub(super) fn count_addresses(
+        &mut self,
+        now: Duration,
+        index: u32,
+        driver: &str,
+        interface: &InterfaceState,
+    ) {
+        if self.counted.is_some_and(|counted| now - counted < COUNT) {
+            return;
+        }
+        self.counted = Some(now);
+        let Some(addresses) = filter_table::listed_now(index) else {
+            return;
+        };
+        let addresses = addresses.len();
+        interface.set_multicast_addresses(addresses as u64);
+        if addresses <= self.told_too_many {
+            return;
+        }
+        if let Some(obstacle) = filter_table::overflow(&interface.name, driver, addresses) {
+            self.told_too_many = addresses;
+            warn!(
+                interface = interface.name,
+                remedy = obstacle.remedy,
+                "{}",
+                obstacle.reason
+            );
+        }
+    }
+
+    /// Says once where busy polling was asked for, and the kernel does not do it.
+    fn look_at_polling(&mut self, interface: &InterfaceState, board: &WorkerBoard) {
+        if self.told_in_vain {
+            return;
+        }
+        let kernel = interface.way().facts.kernel_version();
+        for seat in interface.inputs.iter().filter(|seat| seat.is_plugged()) {
+            let packets = board.inputs[seat.seat.index].read().packets;
+            if let BusyPolling::InVain(reason) = seat.busy_polling(kernel, packets) {
+                self.told_in_vain = true;
+                let queue = seat.plugged().and_then(|plugged| plugged.queue);
+                warn!(
+                    interface = interface.name,
+                    queue,
+                    reason,
+                    remedy = busy_poll::REMEDY,
+                    "busy polling was asked for, and the kernel does not poll"
+                );
+                return;
             }
         }
     }

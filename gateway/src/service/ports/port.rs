@@ -131,9 +131,13 @@ impl Port {
         board: &WorkerBoard,
         groups: &mut Groups,
     ) {
-        let Some(tier) = self.opened.as_ref().map(|opened| opened.tier) else {
+        let Some(opened) = &self.opened else {
             return;
         };
+        let tier = opened.tier;
+        let driver = &opened.facts.driver;
+        self.health
+            .count_addresses(now, self.index, driver, interface);
         if self.is_busy() {
             return;
         }
