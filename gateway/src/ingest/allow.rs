@@ -133,6 +133,13 @@ pub fn ruled_out(tier: Tier, platform: Platform<'_>) -> Option<Obstacle> {
             "set `force = true` if your kernel has the fix (`xdp_build_skb_from_zc`, May 2026); else stay at copy",
         ));
     }
+    // No mainline kernel has it; of the driver that Amazon ships: amzn-drivers issues 330 (memory corrupted), 221, 328.
+    if driver == "ena" {
+        return Some(Obstacle::new(
+            "zero-copy of ena exists in Amazon's own driver only, where it was seen to corrupt memory",
+            "stay at copy; `force = true` tries it",
+        ));
+    }
     // Firedancer's allow-list: zero-copy since 6.1.
     if driver == "mlx5_core" && kernel < KernelVersion::new(6, 1) {
         return Some(Obstacle::new(
@@ -184,6 +191,7 @@ mod tests {
             ("ixgbevf", (6, 12), FULL, Skb),
             ("iavf", (6, 18), None, Skb),
             ("igbvf", (6, 12), None, Skb),
+            ("ena", (6, 18), FULL, Copy),
             ("virtio_net", (6, 18), FULL, ZeroCopy),
             ("virtio_net", (6, 10), FULL, Copy),
             ("veth", (6, 12), FULL, ZeroCopy), // the kernel itself refuses, with EOPNOTSUPP

@@ -168,6 +168,14 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                 info!(
                     interface = request.name, %tier, driver = facts.driver, providers = providers.len(), huge_pages, "interface open"
                 );
+                if tier != Tier::Socket && request.huge_pages && !huge_pages {
+                    warn!(
+                        interface = request.name,
+                        "no huge pages for the packet memory, ordinary ones serve; `sysctl -w vm.nr_hugepages={}` before \
+                         the start reserves enough",
+                        facts.packet_memory_bytes.div_ceil(2 << 20)
+                    );
+                }
                 let stream_joins = providers.iter().find_map(|provider| match provider {
                     Provider::Socket(sockets) => Some(sockets.joins(&request.streams)),
                     _ => None,

@@ -6,6 +6,7 @@
 
 mod allocations;
 mod captures;
+mod faults;
 mod frames;
 mod ladder;
 mod leftovers;

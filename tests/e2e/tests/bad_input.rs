@@ -5,11 +5,13 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use gateway::ingest::netdev;
 use gateway_e2e::Lab;
 use gateway_test_harness::config::Input;
 use gateway_test_harness::network::GATEWAY_INTERFACE;
 use gateway_test_harness::unprivileged::NOBODY;
 use gateway_test_harness::{Binaries, Config, Network, Running};
+use gateway_test_xdp::socket::XdpSocket;
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -180,6 +182,58 @@ fn an_interface_with_another_xdp_program_is_left_alone() {
     let failure = run_in(&lab.network, &lab.binaries, &config);
     assert_failure(&failure, 10, &[GATEWAY_INTERFACE]);
     assert!(first.status().is_ok());
+}
+
+#[test]
+fn a_queue_with_anothers_socket_is_left_alone() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let bind = || {
+        let index = netdev::index(GATEWAY_INTERFACE).unwrap();
+        Ok(XdpSocket::bind(index, 0))
+    };
+    let leftover = lab.network.gateway.enter(bind).unwrap();
+    let config = Config::new(Input::tier("auto"));
+    let failure = run_in(&lab.network, &lab.binaries, &config);
+    assert_failure(
+        &failure,
+        10,
+        &[
+            GATEWAY_INTERFACE,
+            "queue 0",
+            "already has an AF_XDP socket",
+            "ss -a --xdp",
+        ],
+    );
+    drop(leftover);
+    lab.gateway(&config).unwrap();
+}
+
+/// Nothing fails for want of huge pages; what to do about it is said once.
+#[test]
+fn without_huge_pages_ordinary_ones_serve_and_the_remedy_is_said() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
+    let free = meminfo
+        .lines()
+        .find(|line| line.starts_with("HugePages_Free:"));
+    if free.is_some_and(|line| !line.ends_with(" 0")) {
+        println!("skipped: this machine has huge pages");
+        return;
+    }
+    let mut gateway = lab.gateway(&Config::new(Input::tier("copy"))).unwrap();
+    let (status, _) = gateway.process.terminate(Duration::from_secs(5)).unwrap();
+    let log = gateway.process.output();
+    assert!(status.success(), "{log}");
+    assert_eq!(
+        log.matches("no huge pages for the packet memory").count(),
+        1,
+        "{log}"
+    );
+    assert!(log.contains("sysctl -w vm.nr_hugepages="), "{log}");
 }
 
 #[test]
