@@ -33,6 +33,8 @@ pub struct Arbiter {
     defect: Option<Defect>,
     /// Counts the numberings (sessions, resets); 0 before the first frame.
     pub(super) epoch: u64,
+    /// When the channel went over to the current numbering.
+    pub(super) epoch_since: Nanos,
     /// The numbering in which the current session began.
     pub(super) session_epoch: u64,
     /// The first number of this numbering that was expected.
@@ -78,6 +80,7 @@ impl Arbiter {
             counters: ChannelCounters::default(),
             defect: None,
             epoch: 0,
+            epoch_since: 0,
             session_epoch: 0,
             start: 0,
             ended: false,
@@ -187,6 +190,7 @@ impl Arbiter {
     fn rebase(&mut self, now: Nanos) {
         let window = self.window();
         self.hold.rebase(now);
+        self.epoch_since = self.epoch_since.min(now);
         for line in &mut self.lines {
             line.rebase(now);
         }
@@ -280,7 +284,7 @@ impl Arbiter {
             state.join(self.epoch, frame.first, now);
         }
         state.heard = now;
-        if frame.first < state.position && self.restarts(line, now, frame) {
+        if frame.first < state.position && self.restarts(line, now, frame, out) {
             self.open_reset(line, frame);
             self.take_pending(line, now, frame, out);
             return;

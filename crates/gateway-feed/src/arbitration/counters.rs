@@ -223,6 +223,8 @@ pub struct RecoveryCounters {
     pub refused_no_room: u64,
     /// Snapshots from before what is retained.
     pub refused_too_old: u64,
+    /// Snapshots far ahead of all that the lines have shown.
+    pub refused_too_far_ahead: u64,
     /// Snapshots taken.
     pub snapshots: u64,
     /// Messages in them.

@@ -132,7 +132,8 @@ impl Arbiter {
     /// When a line last brought a frame that belongs where the stream stands.
     fn heard_here(&self) -> Nanos {
         let here = self.lines.iter().filter(|line| line.epoch == self.epoch);
-        here.map(|line| line.heard).max().unwrap_or(0)
+        here.map(|line| line.heard)
+            .fold(self.epoch_since, Nanos::max)
     }
 
     /// Throws away the lowest frame, which was refuted, and those that said the same.
@@ -163,7 +164,8 @@ impl Arbiter {
             return false;
         }
         match self.hold.first_doubtful() {
-            Some(claim) if claim.next_before < self.next => {
+            // What was in doubt may be near by now, or of the session that the channel went over to.
+            Some(claim) if self.is_doubtful(claim) && claim.next_before < self.next => {
                 let from = claim.key();
                 self.refuse_from(from);
                 true

@@ -235,6 +235,17 @@ pub enum SupplyError {
         /// Where it would have to be.
         needed: u64,
     },
+    /// The snapshot is far ahead of all that the lines have shown: a channel that followed it would take what they go on
+    /// to bring as old.
+    #[error(
+        "the snapshot is valid at {sequence}, and no line has shown more than {shown}: check that the server serves this session"
+    )]
+    TooFarAhead {
+        /// Where it is valid.
+        sequence: u64,
+        /// The number behind the highest that a line has shown.
+        shown: u64,
+    },
     /// The snapshot's bytes do not end with a message.
     #[error("the snapshot is damaged: {left} bytes behind its {whole} messages are no message")]
     Damaged {

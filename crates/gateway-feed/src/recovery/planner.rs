@@ -31,6 +31,9 @@ use crate::moldudp64::{MoldUdp64, Request};
 use crate::sink::Nanos;
 use crate::transport::{FrameKind, Transport};
 
+/// How long the worker is left alone that could not take something.
+pub const OFFER_AGAIN_NS: Nanos = 1_000_000;
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -87,6 +90,8 @@ pub struct Planner {
     fetch_failures: u32,
     fetch_at: Nanos,
     next_snapshot_server: usize,
+    /// When what the worker could not take is offered again.
+    offer_at: Option<Nanos>,
     latest: Nanos,
     counters: PlannerCounters,
 }
@@ -110,6 +115,7 @@ impl Planner {
             fetch_failures: 0,
             fetch_at: 0,
             next_snapshot_server: 0,
+            offer_at: None,
             latest: 0,
             counters: PlannerCounters::default(),
             config,
@@ -239,9 +245,11 @@ impl Planner {
         self.plan(now, act);
     }
 
-    /// The channel was not given what [`Action::Supply`] said: [`on_time`](Self::on_time) plans it anew.
+    /// The channel was not given what [`Action::Supply`] said: [`on_time`](Self::on_time) plans it anew, a snapshot or
+    /// the word that something cannot be had after [`OFFER_AGAIN_NS`].
     pub fn on_supply_lost(&mut self, serial: u64) {
         self.counters.supplies_lost += 1;
+        self.offer_at = Some(self.latest.saturating_add(OFFER_AGAIN_NS));
         if self.given.iter().any(|given| given.0 == serial) {
             self.given.retain(|given| given.0 != serial);
             let had = self.given.iter().map(|&(_, first, end)| (first, end));
@@ -303,6 +311,9 @@ impl Planner {
         if matches!(self.fetch, Fetch::Idle) && self.wants_snapshot() {
             due = due.min(self.fetch_at);
         }
+        if let Some(offer_at) = self.offer_at {
+            due = due.min(offer_at);
+        }
         (due != Nanos::MAX).then_some(due)
     }
 
@@ -326,8 +337,11 @@ impl Planner {
             let pause = config.snapshot_backoff.after(self.fetch_failures);
             self.fetch_at = self.fetch_at.min(now.saturating_add(pause));
             self.rate.rebase(now);
+            let again = now.saturating_add(OFFER_AGAIN_NS);
+            self.offer_at = self.offer_at.map(|offer_at| offer_at.min(again));
         }
         self.latest = now;
+        self.offer_at = self.offer_at.filter(|offer_at| *offer_at > now);
     }
 
     fn supply(&mut self, item: SupplyItem, act: &mut impl FnMut(Action)) -> u64 {

@@ -312,6 +312,32 @@ fn what_the_worker_could_not_take_is_planned_anew() {
 }
 
 #[test]
+fn what_the_worker_could_not_take_is_offered_again_though_nothing_else_happens() {
+    let mut bench = Bench::new(PlannerConfig {
+        snapshot_servers: 1,
+        ..config()
+    });
+    bench.demand(&[], Some(5)).snapshot(Some(20));
+    assert_eq!(bench.did(), ["fetch 0", "snapshot 1 at 20"]);
+    bench.planner.on_supply_lost(1);
+    bench.pass(MS - 1);
+    assert_eq!(bench.did(), [""; 0]);
+    bench.pass(1);
+    assert_eq!(bench.did(), ["snapshot 2 at 20"]);
+
+    let mut bench = Bench::new(PlannerConfig {
+        servers: 0,
+        ..config()
+    });
+    bench.demand(&[(10, 5)], None);
+    assert_eq!(bench.did(), ["give up 1 before 15"]);
+    bench.planner.on_supply_lost(1);
+    bench.pass(MS);
+    assert_eq!(bench.did(), ["give up 2 before 15"]);
+    assert_eq!(bench.planner.next_deadline(), None);
+}
+
+#[test]
 fn a_clock_that_steps_back_lets_nothing_wait_for_longer() {
     let mut bench = Bench::new(PlannerConfig {
         snapshot_servers: 1,

@@ -1,7 +1,7 @@
 //! A snapshot that stands in the place of what is lost: from its first message to where the lines go on.
 
 use super::super::arbiter::Arbiter;
-use super::super::{Event, Outlet};
+use super::super::{Event, LEAP_MESSAGES, Outlet};
 use super::Splice;
 use crate::recovery::SupplyError;
 use crate::sink::Nanos;
@@ -36,6 +36,10 @@ impl Arbiter {
         if sequence < needed {
             return Err(SupplyError::TooOld { sequence, needed });
         }
+        let shown = self.shown();
+        if sequence.saturating_sub(shown) > LEAP_MESSAGES {
+            return Err(SupplyError::TooFarAhead { sequence, shown });
+        }
         if !self.recovery.in_doubt {
             self.recovery.in_doubt = true;
             self.recovery.retained.restart(self.next);
@@ -60,6 +64,12 @@ impl Arbiter {
         self.counters.recovery.snapshot_messages += messages;
         out.event(now, Event::SnapshotBegin { sequence, messages });
         Ok(())
+    }
+
+    /// The number behind the highest that any line has shown of the current numbering, or that was given up.
+    fn shown(&self) -> u64 {
+        let here = self.lines.iter().filter(|line| line.epoch == self.epoch);
+        here.map(|line| line.position).fold(self.next, u64::max)
     }
 
     /// Goes on with the snapshot, a part at a time.

@@ -50,6 +50,7 @@ impl Arbiter {
             }
             Err(SupplyError::NoRoom) => counters.refused_no_room += 1,
             Err(SupplyError::TooOld { .. }) => counters.refused_too_old += 1,
+            Err(SupplyError::TooFarAhead { .. }) => counters.refused_too_far_ahead += 1,
         }
         self.settle(now, out);
     }

@@ -247,3 +247,28 @@ fn a_restart_is_recognised_while_a_foreign_packet_is_in_doubt() {
     );
     assert_eq!(bench.line(A).stale, 1);
 }
+
+#[test]
+fn a_session_that_was_believed_is_not_thrown_away_to_make_room() {
+    let mut bench = Bench::with(ChannelConfig {
+        hold_packets_max: 4,
+        ..ChannelConfig::default()
+    });
+    bench.heartbeat(A, 1);
+    bench.session = "TWO";
+    bench.data(A, 1, 1);
+    for number in 3..=8 {
+        bench.data(A, number, number);
+    }
+    assert_eq!(
+        bench.left(),
+        [
+            Event(SessionStart(1)),
+            Event(SessionStart(1)),
+            Messages(1, 1),
+            Event(Gap(2, 1)),
+            Messages(3, 8)
+        ]
+    );
+    assert_eq!(bench.line(A).implausible, 0);
+}

@@ -177,3 +177,15 @@ fn what_a_slower_line_still_brings_of_the_old_numbers_is_delivered_first_or_stal
     assert_eq!(bench.left(), [Messages(6, 8)]);
     assert_eq!(bench.line(B).stale, 2);
 }
+
+#[test]
+fn a_copy_that_is_cut_behind_a_late_heartbeat_is_no_restart() {
+    let mut bench = Bench::new();
+    bench.data(A, 1, 5);
+    let mut cut = bench.packet(1, 5);
+    cut.truncate(25);
+    bench.heartbeat(A, 1);
+    bench.send(A, &cut);
+    bench.data(A, 6, 6);
+    assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 6)]);
+}

@@ -1,5 +1,6 @@
 //! From one session to the next.
 
+use super::super::OnGap;
 use super::*;
 
 #[test]
@@ -82,4 +83,32 @@ fn spaces_are_part_of_a_sessions_name() {
     bench.data(A, 1, 1);
     assert_eq!(bench.channel.counters().session_changes, 1);
     assert_eq!(bench.channel.session().unwrap().to_string(), "ONE       ");
+}
+
+#[test]
+fn late_copies_of_the_session_before_do_not_bring_it_back_while_the_current_one_waits() {
+    let mut bench = Bench::with(ChannelConfig {
+        on_gap: OnGap::Recover,
+        ..ChannelConfig::default()
+    });
+    bench.data(A, 1, 2);
+    bench.session = "TWO";
+    bench.heartbeat(A, 3).heartbeat(B, 3).pass(HOLD_NS);
+    bench.session = "ONE";
+    bench.data(A, 1, 2).data(B, 1, 2).pass(4 * HOLD_NS);
+    bench.session = "TWO";
+    assert_eq!(bench.answer(1, 2), Ok(()));
+    bench.pass(4 * HOLD_NS);
+    assert_eq!(
+        bench.left(),
+        [
+            Event(SessionStart(1)),
+            Messages(1, 2),
+            Event(SessionStart(1)),
+            Event(Recovering(1, 2)),
+            Messages(1, 2),
+            Event(Recovered(3))
+        ]
+    );
+    assert_eq!(bench.line(A).stale + bench.line(B).stale, 4);
 }

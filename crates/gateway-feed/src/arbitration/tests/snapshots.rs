@@ -1,6 +1,6 @@
 //! Snapshots, and the stream that goes on behind them.
 
-use super::super::{ChannelState, OnGap, RECOVERY};
+use super::super::{ChannelState, LEAP_MESSAGES, OnGap, RECOVERY};
 use super::*;
 
 fn config(on_gap: OnGap) -> ChannelConfig {
@@ -96,6 +96,27 @@ fn a_snapshot_may_be_ahead_of_all_lines() {
         ]
     );
     assert_eq!(bench.line(A).late, 2);
+}
+
+#[test]
+fn a_snapshot_far_ahead_of_all_lines_makes_no_channel_deaf() {
+    let mut bench = Bench::with(config(OnGap::Recover));
+    bench.data(A, 1, 2).data(A, 6, 6).pass(HOLD_NS);
+    let shown = 7;
+    let sequence = shown + LEAP_MESSAGES + 1;
+    assert_eq!(
+        bench.snapshot(sequence, 1),
+        Err(SupplyError::TooFarAhead { sequence, shown })
+    );
+    assert_eq!(bench.channel.counters().recovery.refused_too_far_ahead, 1);
+    bench.data(B, 3, 6);
+    assert!(
+        bench
+            .left()
+            .ends_with(&[Messages(3, 6), Event(Recovered(7))])
+    );
+    bench.data(A, 9, 9).pass(HOLD_NS);
+    assert_eq!(bench.snapshot(10 + LEAP_MESSAGES, 1), Ok(()));
 }
 
 #[test]

@@ -58,6 +58,9 @@ impl Planner {
 
     /// Hands over a snapshot that is here, or gives up what none can close.
     pub(super) fn give(&mut self, act: &mut impl FnMut(Action)) {
+        if self.offer_at.is_some() {
+            return;
+        }
         if let Fetch::Here(snapshot) = &self.fetch {
             let sequence = snapshot.sequence();
             let open = |piece: &Piece| !piece.spent && piece.first < sequence;
