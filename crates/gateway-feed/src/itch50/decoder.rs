@@ -249,7 +249,7 @@ impl ItchDecoder {
     /// Publishes what an order message says alone.
     #[inline(always)]
     pub(super) fn plain_order<S: RecordSink>(
-        &self,
+        &mut self,
         output: Output,
         event: &MboEvent,
         order: &CommonOrder<'_>,
@@ -258,6 +258,11 @@ impl ItchDecoder {
         let instrument = event.instrument();
         sink.publish(output, instrument, &order.record(event));
         if let Some(new) = order.replacement() {
+            let locate = order.stock_locate();
+            if self.directory.word(locate) == 0 {
+                // Its readers have an order of an instrument that no message has named.
+                self.directory.taint(locate);
+            }
             let price = new.price().to_nano();
             let flags = PUBLISHER_SPECIFIC | LAST;
             let add = event.record(
@@ -272,10 +277,10 @@ impl ItchDecoder {
         }
     }
 
-    /// Tells readers of order records that no order of any known instrument rests any more.
+    /// Tells readers of order records that no order of any instrument rests any more.
     #[cold]
     fn clear_books<S: RecordSink>(&self, context: &MessageContext, sink: &mut S) {
-        for instrument in self.directory.known() {
+        for instrument in self.directory.may_have_orders() {
             let event = MboEvent::new(
                 self.mbo_head,
                 self.mbo_channel,

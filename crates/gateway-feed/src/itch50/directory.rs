@@ -87,10 +87,12 @@ impl Directory {
         }
     }
 
-    /// The instruments whose symbol is known.
-    pub(super) fn known(&self) -> impl Iterator<Item = InstrumentId> {
+    /// The instruments that may have orders: those whose symbol is known, and those of which it is known only that
+    /// something is missing.
+    pub(super) fn may_have_orders(&self) -> impl Iterator<Item = InstrumentId> {
+        let may_have = |entry: &Entry| entry.symbol != 0 || entry.clean_at == TAINTED;
         let numbered = (0..).zip(self.entries.iter());
-        numbered.filter_map(|(locate, entry)| (entry.symbol != 0).then_some(InstrumentId(locate)))
+        numbered.filter_map(move |(locate, entry)| may_have(entry).then_some(InstrumentId(locate)))
     }
 
     /// Takes note that `locate` is `stock`, and tells `sink` if that is news.

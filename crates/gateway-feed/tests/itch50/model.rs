@@ -62,8 +62,9 @@ impl Model {
                 Vec::new()
             }
             Happening::Break(kind) => {
-                let mut known: Vec<_> = self.named.keys().copied().collect();
+                let mut known: Vec<_> = self.named.keys().chain(&self.suspect).copied().collect();
                 known.sort_unstable();
+                known.dedup();
                 let clear = |locate| Record {
                     instrument: u32::from(locate),
                     action: 'R',

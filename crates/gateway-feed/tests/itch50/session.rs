@@ -1,7 +1,9 @@
 //! The decoder's memory: symbols, date, counters.
 
 use gateway_feed::decoder::{Decoder, Discontinuity};
-use gateway_feed::itch50::encode::{AddOrder, OrderDelete, OrderExecuted, StockDirectory, Trade};
+use gateway_feed::itch50::encode::{
+    AddOrder, OrderDelete, OrderExecuted, OrderReplace, StockDirectory, Trade,
+};
 use gateway_feed::itch50::fields::Symbol;
 use gateway_feed::itch50::harness::{Collector, Published};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, SYMBOL_LIMITS};
@@ -71,6 +73,24 @@ fn a_symbol_is_learnt_before_its_first_record_and_once() {
     assert_eq!(decoder.counters().instruments, 2);
     assert_eq!(decoder.directory().symbol(13), Symbol::new("AAPL"));
     assert_eq!(decoder.directory().symbol(15), None);
+}
+
+#[test]
+fn an_order_of_an_instrument_that_nobody_named_goes_with_all_others() {
+    let replace = OrderReplace {
+        stock_locate: 77,
+        new_order_reference: 5,
+        ..Default::default()
+    };
+    for output in [Output::Plain, Output::Full] {
+        for kind in [Discontinuity::Restarted, Discontinuity::SessionChanged] {
+            let mut decoder = decoder(2);
+            let mut sink = Collector::new(Outputs::NONE.with(output));
+            decoder.message(&CONTEXT, &replace.encode(), &mut sink);
+            decoder.discontinuity(kind, &CONTEXT, &mut sink);
+            assert_eq!(lines(&sink), ["record of 77"; 3], "{output:?} {kind:?}");
+        }
+    }
 }
 
 #[test]
