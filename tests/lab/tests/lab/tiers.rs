@@ -122,8 +122,25 @@ fn delivers(guest: &mut Guest, tier: &str) -> Result<()> {
         "not on {tier}: {status:#}"
     );
     reconciles(guest, &VIRTUAL, &config, tier)?;
+    polls(guest, tier)?;
     guest.stop(gateway)?;
     ensure!(!guest.has_program("vf0")?, "a program was left");
+    Ok(())
+}
+
+/// Once packets came, it is known of every queue that had some whether the worker drives it.
+fn polls(guest: &mut Guest, tier: &str) -> Result<()> {
+    let status = guest.status()?;
+    let queues = status["interfaces"][0]["queues"].as_array();
+    for queue in queues.into_iter().flatten() {
+        let state = queue["busy_poll"].as_str().unwrap_or_default();
+        let known: &[&str] = match tier {
+            "socket" => &["off"],
+            _ if queue["packets"] == 0 => &["polls", "in_vain", "refused", "unknown"],
+            _ => &["polls", "in_vain", "refused"],
+        };
+        ensure!(known.contains(&state), "{queue:#}");
+    }
     Ok(())
 }
 
@@ -191,6 +208,8 @@ fn accounts(metrics: &Metrics, report: &Report, tier: &str) -> Result<()> {
             sum("gateway_xsk_rx_dropped_total", &[]) == 0,
             "dropped by the ring"
         );
+        let lost = sum("gateway_xdp_lost_in_redirect_total", &[]);
+        ensure!(lost == 0, "{lost} said to be lost on the way to the ring");
     }
     ensure!(sum("gateway_rx_refused_total", &[]) == 0, "refused");
     ensure!(
