@@ -5,6 +5,7 @@
 //! known before it was tried.
 
 mod findings;
+mod interrupts;
 mod predict;
 mod text;
 
@@ -120,7 +121,7 @@ pub fn running_all(status: &Status) -> Vec<Explanation> {
         .collect()
 }
 
-fn explain_running(_status: &Status, shown: &InterfaceStatus) -> Explanation {
+fn explain_running(status: &Status, shown: &InterfaceStatus) -> Explanation {
     let used = shown.tier.parse::<Tier>().ok();
     let tiers: Vec<Rung> = Tier::LADDER
         .into_iter()
@@ -169,7 +170,10 @@ fn explain_running(_status: &Status, shown: &InterfaceStatus) -> Explanation {
         source: Source::Running,
         tier: Some(shown.tier.clone()),
         summary,
-        findings: findings(&shown.name, &shown.facts, Some(shown)),
+        findings: findings(&shown.name, &shown.facts, Some(shown))
+            .into_iter()
+            .chain(interrupts::findings(status, shown))
+            .collect(),
         tiers,
     }
 }

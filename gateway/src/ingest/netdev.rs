@@ -1,4 +1,4 @@
-//! What the kernel knows about an interface: index, driver, queues and XDP features.
+//! What the kernel knows about an interface: index, driver, queues, and by its `netdev` family XDP features and NAPI.
 //!
 //! Nothing here reads `/sys`: a mount of sysfs shows one network namespace's devices, netlink and ioctl always those of
 //! the calling thread's. None of it needs privilege.
@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
 
+pub use super::netdev_family::{Napi, XdpFeatures, napi, queue_napi, xdp_features};
 use super::netlink::{Request, attribute};
 
 /// A kernel's version: major and minor, as the allow-list counts them.
@@ -46,159 +47,6 @@ impl fmt::Display for KernelVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
-}
-
-/// What a driver says it can do with XDP (`enum netdev_xdp_act`, linux/netdev.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct XdpFeatures {
-    bits: u64,
-    /// Bits of `enum netdev_xdp_rx_metadata`.
-    metadata_bits: u64,
-}
-
-impl XdpFeatures {
-    const BASIC: u64 = 1;
-    const REDIRECT: u64 = 1 << 1;
-    const XSK_ZEROCOPY: u64 = 1 << 3;
-    const METADATA_TIMESTAMP: u64 = 1;
-
-    /// Features from their bits, for tables and tests.
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self {
-            bits,
-            metadata_bits: 0,
-        }
-    }
-
-    /// Features one by one.
-    #[must_use]
-    pub const fn of(native: bool, redirect: bool, zero_copy: bool, nic_timestamp: bool) -> Self {
-        Self {
-            bits: if native { Self::BASIC } else { 0 }
-                | if redirect { Self::REDIRECT } else { 0 }
-                | if zero_copy { Self::XSK_ZEROCOPY } else { 0 },
-            metadata_bits: if nic_timestamp {
-                Self::METADATA_TIMESTAMP
-            } else {
-                0
-            },
-        }
-    }
-
-    /// The driver runs XDP programs itself and honours their simple verdicts.
-    #[must_use]
-    pub const fn native(self) -> bool {
-        self.bits & Self::BASIC != 0
-    }
-
-    /// The driver honours `XDP_REDIRECT`, which AF_XDP needs. A driver without it attaches the program all the same and
-    /// then loses every redirected packet.
-    #[must_use]
-    pub const fn redirect(self) -> bool {
-        self.bits & Self::REDIRECT != 0
-    }
-
-    /// The driver offers zero-copy AF_XDP.
-    #[must_use]
-    pub const fn zero_copy(self) -> bool {
-        self.bits & Self::XSK_ZEROCOPY != 0
-    }
-
-    /// The driver can give XDP programs the NIC's receive time.
-    #[must_use]
-    pub const fn nic_timestamp(self) -> bool {
-        self.metadata_bits & Self::METADATA_TIMESTAMP != 0
-    }
-
-    /// From the content of an answer to `NETDEV_CMD_DEV_GET` (a `genlmsghdr` and attributes).
-    fn parse(answer: &[u8]) -> Option<Self> {
-        let attributes = answer.get(GENL_HEADER_BYTES..)?;
-        let u64_of = |kind| {
-            Some(u64::from_ne_bytes(
-                *attribute(attributes, kind)?.first_chunk()?,
-            ))
-        };
-        Some(Self {
-            bits: u64_of(NETDEV_A_DEV_XDP_FEATURES)?,
-            metadata_bits: u64_of(NETDEV_A_DEV_XDP_RX_METADATA_FEATURES).unwrap_or(0),
-        })
-    }
-}
-
-const GENL_HEADER_BYTES: usize = 4;
-const GENL_ID_CTRL: u16 = 0x10;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
-const NETDEV_CMD_DEV_GET: u8 = 1;
-const NETDEV_A_DEV_IFINDEX: u16 = 1;
-const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
-const NETDEV_A_DEV_XDP_RX_METADATA_FEATURES: u16 = 5;
-const NETDEV_CMD_QUEUE_GET: u8 = 10;
-const NETDEV_A_QUEUE_ID: u16 = 1;
-const NETDEV_A_QUEUE_IFINDEX: u16 = 2;
-const NETDEV_A_QUEUE_TYPE: u16 = 3;
-const NETDEV_A_QUEUE_NAPI_ID: u16 = 4;
-const NETDEV_QUEUE_TYPE_RX: u32 = 0;
-
-/// The XDP features of an interface by the kernel's `netdev` family; `None` where the kernel has none (before 6.3).
-///
-/// # Errors
-///
-/// The kernel's: `ENODEV` when the interface is gone.
-pub fn xdp_features(index: u32) -> io::Result<Option<XdpFeatures>> {
-    let Some(family) = netdev_family()? else {
-        return Ok(None);
-    };
-    let answer = Request::new(family, &[NETDEV_CMD_DEV_GET, 1, 0, 0])
-        .attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes())
-        .ask(libc::NETLINK_GENERIC)?;
-    Ok(XdpFeatures::parse(&answer))
-}
-
-/// The NAPI instance of a receive queue, by which the kernel busy-polls it; `None` where the driver names none.
-///
-/// # Errors
-///
-/// The kernel's: `EOPNOTSUPP` where it does not tell (before 6.8), `ENODEV` when the interface is gone.
-pub fn queue_napi(index: u32, queue: u32) -> io::Result<Option<u32>> {
-    let family = netdev_family()?.ok_or_else(|| io::Error::from_raw_os_error(libc::EOPNOTSUPP))?;
-    let answer = Request::new(family, &[NETDEV_CMD_QUEUE_GET, 1, 0, 0])
-        .attribute(NETDEV_A_QUEUE_IFINDEX, &index.to_ne_bytes())
-        .attribute(NETDEV_A_QUEUE_TYPE, &NETDEV_QUEUE_TYPE_RX.to_ne_bytes())
-        .attribute(NETDEV_A_QUEUE_ID, &queue.to_ne_bytes())
-        .ask(libc::NETLINK_GENERIC)?;
-    Ok(napi_of(&answer))
-}
-
-/// From the content of an answer to `NETDEV_CMD_QUEUE_GET`.
-fn napi_of(answer: &[u8]) -> Option<u32> {
-    let attributes = answer.get(GENL_HEADER_BYTES..)?;
-    let id = attribute(attributes, NETDEV_A_QUEUE_NAPI_ID)?.first_chunk()?;
-    Some(u32::from_ne_bytes(*id)).filter(|&id| id != 0)
-}
-
-/// The number of the `netdev` family; `None` where the kernel has none (before 6.3).
-fn netdev_family() -> io::Result<Option<u16>> {
-    let family = Request::new(GENL_ID_CTRL, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
-        .attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0")
-        .ask(libc::NETLINK_GENERIC);
-    let family = match family {
-        Ok(answer) => answer,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let id = family
-        .get(GENL_HEADER_BYTES..)
-        .and_then(|attributes| {
-            attribute(attributes, CTRL_ATTR_FAMILY_ID)?
-                .first_chunk()
-                .copied()
-        })
-        .map(u16::from_ne_bytes)
-        .ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some(id))
 }
 
 const IFINFO_BYTES: usize = 16;
@@ -427,49 +275,6 @@ mod tests {
             assert_eq!(KernelVersion::parse(release), expected, "{release}");
         }
         assert!(KernelVersion::new(6, 9) < KernelVersion::new(6, 12));
-    }
-
-    /// `ynl --family netdev --do dev-get --json '{"ifindex": 2}'` on a virtio_net of kernel 6.18.
-    #[test]
-    fn features_are_read_from_the_kernels_answer() {
-        #[rustfmt::skip]
-        let answer = [
-            1, 1, 0, 0, // NETDEV_CMD_DEV_GET, version 1
-            8, 0, 1, 0, 2, 0, 0, 0, // ifindex
-            12, 0, 3, 0, 0x0f, 0, 0, 0, 0, 0, 0, 0, // xdp-features: basic redirect ndo-xmit xsk-zerocopy
-            8, 0, 4, 0, 1, 0, 0, 0, // xdp-zc-max-segs
-            12, 0, 5, 0, 2, 0, 0, 0, 0, 0, 0, 0, // xdp-rx-metadata-features: hash
-            12, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, // xsk-features
-        ];
-        if cfg!(target_endian = "little") {
-            let features = XdpFeatures::parse(&answer).unwrap();
-            assert!(features.native() && features.redirect() && features.zero_copy());
-            assert!(!features.nic_timestamp());
-            for length in 0..24 {
-                assert_eq!(
-                    XdpFeatures::parse(&answer[..length]),
-                    None,
-                    "cut after {length} bytes"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_queues_napi_instance_is_read_from_the_kernels_answer() {
-        #[rustfmt::skip]
-        let answer = [
-            10, 1, 0, 0, // NETDEV_CMD_QUEUE_GET, version 1
-            8, 0, 1, 0, 0, 0, 0, 0, // id
-            8, 0, 3, 0, 0, 0, 0, 0, // type: rx
-            8, 0, 4, 0, 0x01, 0x20, 0, 0, // napi-id
-            8, 0, 2, 0, 2, 0, 0, 0, // ifindex
-        ];
-        if cfg!(target_endian = "little") {
-            assert_eq!(napi_of(&answer), Some(0x2001));
-            assert_eq!(napi_of(&answer[..20]), None, "a driver that names none");
-            assert_eq!(napi_of(&[]), None);
-        }
     }
 
     #[test]

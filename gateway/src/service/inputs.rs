@@ -8,7 +8,7 @@ use gateway_wire::shared::Verdict;
 use super::ports::LinkState;
 use super::state::Seat;
 use crate::ingest::busy_poll::{BusyPollWish, BusyPolling};
-use crate::ingest::netdev::KernelVersion;
+use crate::ingest::netdev::{self, KernelVersion, Napi};
 use crate::ingest::{
     Facts, KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts,
     VerdictReader,
@@ -107,6 +107,12 @@ impl InputSeat {
             Some(now) => Some(before + now),
             None => (before != KernelDrops::default()).then_some(before),
         }
+    }
+
+    /// What takes packets off its receive queue, where the kernel names it.
+    pub(crate) fn napi(&self) -> Option<Napi> {
+        let id = locked(&self.plugged).as_ref()?.drops.as_ref()?.napi_id()?;
+        if id == 0 { None } else { netdev::napi(id).ok() }
     }
 
     /// Whether the worker truly drives its receive queue, judged by whether packets came.

@@ -22,6 +22,7 @@ use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{Input, Queue, Records};
 use crate::ingest::filter_table::filter_table;
+use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
@@ -174,6 +175,9 @@ impl State {
             multicast_addresses_max: filter_table(&way.facts.driver)
                 .and_then(|table| table.addresses_max),
             facts: way.facts,
+            worker: interface.inputs.first().map_or_else(String::new, |seat| {
+                self.config.workers[seat.seat.worker].name.clone()
+            }),
             queues: interface
                 .inputs
                 .iter()
@@ -196,6 +200,7 @@ impl State {
     fn input(&self, input: &InputSeat, kernel: KernelVersion) -> Option<InputStatus> {
         let counters = self.workers[input.seat.worker].board.inputs[input.seat.index].read();
         let plugged = input.plugged()?;
+        let napi = input.napi();
         let busy_poll = input.busy_polling(kernel, counters.packets);
         let kernel_drops = input.drops().map_or_else(Vec::new, |drops| {
             vec![
@@ -213,6 +218,8 @@ impl State {
             huge_pages: plugged.huge_pages,
             busy_poll: busy_poll.name().to_owned(),
             busy_poll_reason: busy_poll.reason().map(str::to_owned),
+            irq_cpus: napi.and_then(|napi| interrupts::cpus(napi.irq?)),
+            napi,
             packets: counters.packets,
             bytes: counters.bytes,
             refused: refused(&counters),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::BrokerCounters;
 use crate::ingest::Facts;
+use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
 
 /// The whole gateway.
@@ -114,6 +115,9 @@ pub struct InterfaceStatus {
     /// How many the filter holds; `None` where no limit is known.
     #[serde(default)]
     pub multicast_addresses_max: Option<u32>,
+    /// The worker that polls it.
+    #[serde(default)]
+    pub worker: String,
     /// By provider: one for each receive queue.
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.
@@ -157,6 +161,12 @@ pub struct InputStatus {
     /// Why busy polling was refused, or is in vain.
     #[serde(default)]
     pub busy_poll_reason: Option<String>,
+    /// What takes packets off the receive queue, where the kernel names it.
+    #[serde(default)]
+    pub napi: Option<Napi>,
+    /// CPUs that its interrupt may go to, such as `0-3`, where the kernel tells.
+    #[serde(default)]
+    pub irq_cpus: Option<String>,
     /// Datagrams handed to the worker.
     pub packets: u64,
     /// Their payload bytes.
