@@ -3,6 +3,7 @@
 //! A claim of speed needs a row here: measured beside its alternative in the same run, a median of several
 //! interleaved runs. Nothing here is a test; no test asserts a time.
 
+mod book;
 mod decode;
 mod flow;
 mod full;
@@ -43,6 +44,8 @@ enum Name {
     Decode,
     /// The order index beside other maps, on the same operations.
     Orders,
+    /// Message → `full` records → order books, beside books of sorted and hashed maps.
+    Book,
     /// Packet in memory → arbitrate → decode → publish.
     Pipeline,
     /// The same into 1, 2, 4 and 8 queues, and into queues that choose by symbol or class.
@@ -68,6 +71,7 @@ impl Name {
                 Ok(rows)
             }
             Self::Orders => orders::run(runs),
+            Self::Book => book::run(runs),
             Self::Pipeline => pipeline::run(runs),
             Self::Queues => queues::run(runs),
             Self::Queue => queue::run(runs, &machine.cores, &machine.description),

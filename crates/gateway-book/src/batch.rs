@@ -1,0 +1,115 @@
+//! Records that are applied together, so that what they touch can be fetched beforehand.
+//!
+//! A record costs little more than the cache misses of the order and the level that it names. One by one these follow
+//! each other; of a batch they are all on their way before the first is needed. A reader fills a batch with what its
+//! queue holds, and applies it when it is full or the queue is empty.
+
+use crate::applied::Applied;
+use crate::books::Books;
+use crate::mbo::WORDS;
+
+/// Records in a batch: as many messages as a packet has, and then some.
+pub const BATCH_RECORDS: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    words: [u64; WORDS],
+    /// Words that the record has; those behind the seventh are not kept, as no record that matters has them.
+    length: u32,
+    sequence: u64,
+}
+
+/// Up to [`BATCH_RECORDS`] records.
+#[derive(Debug)]
+pub struct Batch {
+    entries: Box<[Entry; BATCH_RECORDS]>,
+    length: usize,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        let nothing = Entry {
+            words: [0; WORDS],
+            length: 0,
+            sequence: 0,
+        };
+        Self {
+            entries: Box::new([nothing; BATCH_RECORDS]),
+            length: 0,
+        }
+    }
+
+    /// Takes a record of position `sequence`. A full batch takes none and says `false`.
+    #[inline(always)]
+    pub fn push(&mut self, record: &[u64], sequence: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(self.length) else {
+            return false;
+        };
+        if let Ok(words) = <&[u64; WORDS]>::try_from(record) {
+            entry.words = *words;
+        } else {
+            let kept = record.len().min(WORDS);
+            entry.words[..kept].copy_from_slice(&record[..kept]);
+        }
+        entry.length = record.len() as u32;
+        entry.sequence = sequence;
+        self.length += 1;
+        true
+    }
+
+    /// Records in it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds no record.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Whether it takes no more records.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_full(&self) -> bool {
+        self.length == BATCH_RECORDS
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Books {
+    /// Applies the records of a batch in their order, which is empty then. `each` sees the books as they are after each
+    /// record.
+    #[inline]
+    pub fn apply_batch(&mut self, batch: &mut Batch, mut each: impl FnMut(&Self, Applied)) {
+        let entries = &batch.entries[..batch.length];
+        let mut slots = [u32::MAX; BATCH_RECORDS];
+        for (entry, slot) in entries.iter().zip(&mut slots) {
+            if let Some(found) = self.prefetch_order(&entry.words) {
+                *slot = found;
+            }
+        }
+        for (entry, &slot) in entries.iter().zip(&slots) {
+            if slot != u32::MAX {
+                self.prefetch_levels(&entry.words, slot);
+            }
+        }
+        for entry in entries {
+            let length = entry.length as usize;
+            let words = &entry.words[..length.min(WORDS)];
+            let applied = self.apply_part(words, length, entry.sequence);
+            each(self, applied);
+        }
+        batch.length = 0;
+    }
+}

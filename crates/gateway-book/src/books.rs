@@ -1,0 +1,440 @@
+//! All books of a publisher, and what each record does to them.
+
+use std::fmt;
+
+use dbn::flags::{LAST, MAYBE_BAD_BOOK, SNAPSHOT};
+use gateway_record::{InstrumentId, RTYPE_CONTROL};
+
+use crate::applied::{Applied, Change, Subject};
+use crate::book::Book;
+use crate::channels::Channels;
+use crate::counters::BookCounters;
+use crate::instruments::{Instrument, Instruments, state};
+use crate::levels::Levels;
+use crate::mbo::{Mbo, WORDS};
+use crate::options::{BooksError, BooksOptions};
+use crate::orders::Orders;
+use crate::validity::{Reason, Validity};
+
+/// What no order record begins with.
+const NO_HEAD: u32 = 0;
+
+/// The books of one publisher's instruments. See the [crate](crate).
+pub struct Books {
+    pub(crate) instruments: Instruments,
+    pub(crate) levels: Levels,
+    pub(crate) orders: Orders,
+    pub(crate) channels: Channels,
+    pub(crate) counters: BookCounters,
+    pub(crate) options: BooksOptions,
+    /// Length, type and publisher of the order records that are applied; 0 until the publisher is known.
+    mbo_head: u32,
+    /// Orders that rest.
+    pub(crate) live: u32,
+    /// Orders of dead levels that are still to be swept.
+    pub(crate) stale: u32,
+    /// The next order's.
+    pub(crate) stamp: u32,
+    /// The position of the last record.
+    sequence: u64,
+    pub(crate) ts_recv: u64,
+}
+
+/// What an order record did to its book.
+#[derive(Clone, Copy)]
+pub(crate) struct Effect {
+    pub(crate) change: Change,
+    pub(crate) trade: bool,
+    pub(crate) validity: bool,
+    pub(crate) also: Option<u32>,
+}
+
+impl Effect {
+    pub(crate) const NOTHING: Self = Self {
+        change: Change::Nothing,
+        trade: false,
+        validity: false,
+        also: None,
+    };
+
+    #[inline(always)]
+    pub(crate) const fn at_rank(rank: usize) -> Self {
+        Self {
+            change: Change::at_rank(rank),
+            ..Self::NOTHING
+        }
+    }
+
+    pub(crate) const fn validity(validity: bool) -> Self {
+        Self {
+            validity,
+            ..Self::NOTHING
+        }
+    }
+}
+
+impl Books {
+    /// Books without an instrument; all memory that they will ever need is present when this returns.
+    ///
+    /// # Errors
+    /// A limit is out of range, or there is no memory.
+    pub fn new(options: &BooksOptions) -> Result<Self, BooksError> {
+        options.check()?;
+        let BooksOptions {
+            orders_max,
+            levels_max,
+            instruments_max,
+            publisher_id,
+        } = *options;
+        let memory = |source| BooksError::Memory {
+            orders_max,
+            levels_max,
+            instruments_max,
+            source,
+        };
+        Ok(Self {
+            instruments: Instruments::new(instruments_max).map_err(memory)?,
+            levels: Levels::new(levels_max, instruments_max).map_err(memory)?,
+            orders: Orders::new(orders_max).map_err(memory)?,
+            channels: Channels::new(),
+            counters: BookCounters::default(),
+            options: *options,
+            mbo_head: publisher_id.map_or(NO_HEAD, Mbo::head),
+            live: 0,
+            stale: 0,
+            stamp: 0,
+            sequence: 0,
+            ts_recv: 0,
+        })
+    }
+
+    /// Applies a record of a queue of `full` records: `record` is its words, `sequence` its position in the queue.
+    /// Any words may come.
+    #[inline]
+    pub fn apply(&mut self, record: &[u64], sequence: u64) -> Applied {
+        self.apply_part(record, record.len(), sequence)
+    }
+
+    /// The same for a record of `length` words, of which those behind the seventh may be left out.
+    #[inline(always)]
+    pub(crate) fn apply_part(&mut self, record: &[u64], length: usize, sequence: u64) -> Applied {
+        self.counters.records += 1;
+        self.sequence = sequence;
+        match <&[u64; WORDS]>::try_from(record) {
+            Ok(words)
+                if words[0] as u32 == self.mbo_head
+                    && self.mbo_head != NO_HEAD
+                    && length == WORDS =>
+            {
+                self.order_record(Mbo(words), sequence)
+            }
+            _ => self.other_record(record, length, sequence),
+        }
+    }
+
+    /// Records between the last one and that of position `sequence` were lost: the reader was lapped. No book is valid
+    /// until it begins anew.
+    pub fn lost(&mut self, sequence: u64) -> Applied {
+        self.sequence = sequence;
+        self.counters.losses += 1;
+        self.channels.begin_epoch_of_all(Reason::Lapped, sequence);
+        Applied::of_many(Subject::All, Change::Nothing)
+    }
+
+    /// Asks the processor to fetch what applying `record` will touch first. Any words may come.
+    #[inline(always)]
+    pub fn prefetch(&self, record: &[u64]) {
+        if let Ok(words) = record.try_into() {
+            let _ = self.prefetch_order(words);
+        }
+    }
+
+    /// Asks for what could not be told before the first fetch had time to arrive: to be called for each record of a
+    /// batch once [`prefetch`](Self::prefetch) was called for all.
+    #[inline(always)]
+    pub fn prefetch_next(&self, record: &[u64]) {
+        if let Ok(words) = <&[u64; WORDS]>::try_from(record)
+            && let Some(slot) = self.instruments.find(Mbo(words).instrument())
+            && words[0] as u32 == self.mbo_head
+        {
+            self.prefetch_levels(words, slot);
+        }
+    }
+
+    /// Prefetches for an order record; gives its instrument's slot.
+    #[inline(always)]
+    pub(crate) fn prefetch_order(&self, words: &[u64; WORDS]) -> Option<u32> {
+        let mbo = Mbo(words);
+        if words[0] as u32 != self.mbo_head {
+            return None;
+        }
+        self.orders.prefetch(mbo.order_id());
+        let slot = self.instruments.find(mbo.instrument())?;
+        self.instruments.prefetch(slot);
+        Some(slot)
+    }
+
+    /// Prefetches more for an order record of the instrument in that slot.
+    #[inline(always)]
+    pub(crate) fn prefetch_levels(&self, words: &[u64; WORDS], slot: u32) {
+        let mbo = Mbo(words);
+        self.orders.prefetch_next(mbo.order_id());
+        // Which side it is is chance: taken from the letter without a branch.
+        let side = usize::from(mbo.side_code() != b'B');
+        self.levels
+            .prefetch(&self.instruments.get(slot).sides[side]);
+    }
+
+    /// The book of an instrument, if any record about it came.
+    #[must_use]
+    pub fn instrument(&self, id: InstrumentId) -> Option<Book<'_>> {
+        let slot = self.instruments.find(id.0)?;
+        Some(Book::new(self, slot))
+    }
+
+    /// The book of a slot, see [`Book::slot`].
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> Option<Book<'_>> {
+        (slot < self.instruments.len()).then(|| Book::new(self, slot))
+    }
+
+    /// All books, in the order of their slots: that in which their instruments were first heard of.
+    pub fn instruments(&self) -> impl ExactSizeIterator<Item = Book<'_>> {
+        (0..self.instruments.len()).map(|slot| Book::new(self, slot))
+    }
+
+    /// Whether the books of a channel that did not begin by themselves are valid: an instrument that was never heard of
+    /// has an empty book that is.
+    #[must_use]
+    pub const fn channel_validity(&self, channel: u8) -> Validity {
+        self.channels.get(channel).validity()
+    }
+
+    /// The position of the last record: the books are what the queue says up to it.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What came so far.
+    #[must_use]
+    pub fn counters(&self) -> BookCounters {
+        BookCounters {
+            orders: self.live.into(),
+            levels: self.levels.live().into(),
+            instruments: self.instruments.len().into(),
+            ..self.counters
+        }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub const fn options(&self) -> &BooksOptions {
+        &self.options
+    }
+
+    /// The publisher, once it is known.
+    #[must_use]
+    pub const fn publisher_id(&self) -> Option<u16> {
+        if self.mbo_head == NO_HEAD {
+            return None;
+        }
+        Some((self.mbo_head >> 16) as u16)
+    }
+
+    /// Bytes taken at the start, used or not.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.instruments.bytes() + self.levels.bytes() + self.orders.bytes()
+    }
+
+    #[inline(always)]
+    fn order_record(&mut self, mbo: Mbo<'_>, sequence: u64) -> Applied {
+        let id = mbo.instrument();
+        let Some(slot) = self.instruments.find(id).or_else(|| self.admit(mbo)) else {
+            return Applied::NOTHING;
+        };
+        self.ts_recv = mbo.ts_recv();
+        let instrument = self.instruments.get_mut(slot);
+        let moved = instrument.channel != mbo.channel();
+        if moved {
+            instrument.change_channel(mbo.channel(), sequence);
+        }
+        instrument.sequence = sequence;
+        instrument.ts_event = mbo.ts_event();
+        instrument.venue_sequence = mbo.venue_sequence();
+        let mut effect = match mbo.action() {
+            b'A' => self.add(slot, mbo),
+            b'C' => self.cancel(slot, mbo),
+            b'M' => self.modify(slot, mbo),
+            b'R' => self.clear(slot, mbo),
+            b'T' => self.trade(slot, mbo),
+            // What a fill takes off its order comes as a cancel.
+            b'F' | b'N' => Effect::NOTHING,
+            _ => {
+                self.counters.malformed += 1;
+                Effect::NOTHING
+            }
+        };
+        effect.validity |= moved;
+        let flags = mbo.flags();
+        let complete = flags & LAST != 0;
+        let unusual = self.instruments.get(slot).state & (state::MAY_CROSS | state::SNAPSHOT);
+        if flags & (MAYBE_BAD_BOOK | SNAPSHOT) | unusual != 0 {
+            effect.validity |= self.heed_flags(slot, mbo);
+        }
+        let instrument = self.instruments.get_mut(slot);
+        let change = instrument.change.max(effect.change as u8);
+        instrument.change = if complete { 0 } else { change };
+        instrument.state =
+            (instrument.state & !state::INCOMPLETE) | state::TOLD | u8::from(!complete);
+        Applied {
+            subject: Subject::Instrument {
+                id: InstrumentId(id),
+                slot,
+            },
+            change: Change::from_number(change),
+            complete,
+            trade: effect.trade,
+            status: false,
+            also: effect.also,
+            validity: effect.validity,
+        }
+    }
+
+    /// Gives the instrument of a record its book, if there is room.
+    #[cold]
+    fn admit(&mut self, mbo: Mbo<'_>) -> Option<u32> {
+        self.admit_instrument(mbo.instrument(), mbo.channel())
+    }
+
+    pub(crate) fn admit_instrument(&mut self, id: u32, channel: u8) -> Option<u32> {
+        let slot = self.instruments.insert(id, channel);
+        self.counters.instruments_overflowed += u64::from(slot.is_none());
+        slot
+    }
+
+    /// What flags and an unusual state come to, once the record is applied. Says whether the validity changed.
+    fn heed_flags(&mut self, slot: u32, mbo: Mbo<'_>) -> bool {
+        let flags = mbo.flags();
+        let complete = flags & LAST != 0;
+        let mut changed = false;
+        if flags & MAYBE_BAD_BOOK != 0 {
+            changed |= self.fault(slot, Reason::Flagged);
+        }
+        let in_snapshot = self.instruments.get(slot).state & state::SNAPSHOT != 0;
+        if flags & SNAPSHOT != 0 {
+            let of_channel = self.channel_of(slot).reason() == Some(Reason::Snapshot);
+            let begins = mbo.action() == b'R';
+            if !in_snapshot && !of_channel && !begins {
+                // Its beginning was missed.
+                changed |= self.fault(slot, Reason::Snapshot);
+            }
+        }
+        let instrument = self.instruments.get_mut(slot);
+        if in_snapshot && (complete || flags & SNAPSHOT == 0) {
+            instrument.state &= !state::SNAPSHOT;
+            // A snapshot ends with its last record; one that another record breaks off never does.
+            if flags & SNAPSHOT != 0 && instrument.fault == Reason::Snapshot as u8 {
+                instrument.fault = 0;
+                instrument.since = self.sequence;
+                changed = true;
+            }
+        }
+        if complete && instrument.state & state::MAY_CROSS != 0 {
+            instrument.state &= !state::MAY_CROSS;
+            if instrument.state & state::TRADING != 0 && Book::new(self, slot).is_crossed() {
+                self.counters.crossed += 1;
+                changed |= self.fault(slot, Reason::Crossed);
+            }
+        }
+        changed
+    }
+
+    pub(crate) fn channel_of(&self, slot: u32) -> &crate::channels::Channel {
+        self.channels.get(self.instruments.get(slot).channel)
+    }
+
+    pub(crate) fn validity_of(&self, instrument: &Instrument) -> Validity {
+        if let Some(reason) = Reason::from_number(instrument.fault) {
+            let since = instrument.since;
+            return Validity::Invalid { reason, since };
+        }
+        let channel = self.channels.get(instrument.channel);
+        if instrument.begun_in == channel.epoch() {
+            let since = instrument.since;
+            return Validity::Valid { since };
+        }
+        channel.validity()
+    }
+
+    /// Notes what makes a book invalid, unless it is already. Says whether that is news.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fault(&mut self, slot: u32, reason: Reason) -> bool {
+        let validity = self.validity_of(self.instruments.get(slot));
+        // What happens within a snapshot outlasts it.
+        let news = match validity {
+            Validity::Valid { .. } => true,
+            Validity::Invalid { reason: of, .. } => of == Reason::Snapshot && reason != of,
+        };
+        if news {
+            let sequence = self.sequence;
+            let instrument = self.instruments.get_mut(slot);
+            instrument.fault = reason as u8;
+            instrument.since = sequence;
+        }
+        news
+    }
+
+    /// Applies a record that is no order record of the publisher, whose number is still to be learnt perhaps.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn other_record(&mut self, record: &[u64], length: usize, sequence: u64) -> Applied {
+        let Some(&head) = record.first() else {
+            self.counters.malformed += 1;
+            return Applied::NOTHING;
+        };
+        let [_, rtype, p0, p1, ..] = head.to_le_bytes();
+        if rtype == RTYPE_CONTROL {
+            return self.control_record(record);
+        }
+        let about_instruments = [
+            dbn::rtype::MBO,
+            dbn::rtype::STATUS,
+            dbn::rtype::INSTRUMENT_DEF,
+        ];
+        if !about_instruments.contains(&rtype) {
+            self.counters.ignored += 1;
+            return Applied::NOTHING;
+        }
+        if self.mbo_head == NO_HEAD {
+            self.mbo_head = Mbo::head(u16::from_le_bytes([p0, p1]));
+        }
+        if (head ^ u64::from(self.mbo_head)) & 0xFFFF_0000 != 0 {
+            self.counters.foreign += 1;
+            return Applied::NOTHING;
+        }
+        match (rtype, <&[u64; WORDS]>::try_from(record)) {
+            (dbn::rtype::MBO, Ok(words)) if head as u32 == self.mbo_head && length == WORDS => {
+                self.order_record(Mbo(words), sequence)
+            }
+            (dbn::rtype::STATUS, _) => self.status_record(record, length),
+            (dbn::rtype::INSTRUMENT_DEF, _) => self.definition_record(head, length),
+            _ => {
+                self.counters.malformed += 1;
+                Applied::NOTHING
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Books")
+            .field("options", &self.options)
+            .field("sequence", &self.sequence)
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}

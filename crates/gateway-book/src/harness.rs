@@ -1,0 +1,144 @@
+//! An oracle for tests and the fuzz target: whatever the bytes say happens, the books stay books.
+
+use dbn::{Action, Side};
+use gateway_record::{ControlRecord, InstrumentId, MboEvent, RTYPE_CONTROL};
+
+use crate::{BookSide, Books, BooksOptions, words};
+
+const PUBLISHER: u16 = 2;
+const ACTIONS: [Action; 8] = [
+    Action::Add,
+    Action::Add,
+    Action::Add,
+    Action::Cancel,
+    Action::Cancel,
+    Action::Modify,
+    Action::Clear,
+    Action::Trade,
+];
+
+/// Reads `data` as a row of records, sixteen bytes each, and applies them to small books.
+///
+/// # Panics
+/// If a book is not in order, or what it tells of itself does not agree.
+pub fn exercise(data: &[u8]) {
+    let options = BooksOptions {
+        orders_max: 64,
+        levels_max: 48,
+        instruments_max: 4,
+        publisher_id: Some(PUBLISHER),
+    };
+    let mut books = Books::new(&options).expect("small limits within range");
+    let (chunks, _) = data.as_chunks::<16>();
+    for (sequence, chunk) in (0..).zip(chunks) {
+        happen(&mut books, chunk, sequence);
+        check(&books);
+    }
+    check_orders(&books);
+}
+
+fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64) {
+    let &[
+        what,
+        action,
+        side,
+        instrument,
+        order,
+        flags,
+        s0,
+        s1,
+        s2,
+        s3,
+        price @ ..,
+        p5,
+    ] = bytes;
+    let size = u32::from_le_bytes([s0, s1, s2, s3]);
+    let [p0, p1, p2, p3, p4] = price;
+    let price = i64::from_be_bytes([p0, p1, p2, p3, p4, p5, p5, p5]);
+    let applied = match what % 16 {
+        0 => books.apply(
+            &[u64::from_le_bytes([p0, p1, p2, p3, s0, s1, s2, s3])],
+            sequence,
+        ),
+        1 if action == 0 => books.lost(sequence),
+        2 => books.apply(&control(action, side, order), sequence),
+        // Prices over the whole range, or a few of them, so that orders meet.
+        of => {
+            let event = MboEvent::new(
+                MboEvent::head(PUBLISHER),
+                MboEvent::channel(side >> 7),
+                InstrumentId(u32::from(instrument % 5)),
+                sequence,
+                sequence,
+                sequence,
+            );
+            let action = ACTIONS[usize::from(action % 8)];
+            let side = [Side::Bid, Side::Ask, Side::Bid, Side::None][usize::from(side % 4)];
+            let price = if of < 12 { i64::from(p0) } else { price };
+            let size = if of % 2 == 0 { size % 100 } else { size };
+            let record = event.record(action, side, u64::from(order), price, size, flags);
+            books.apply(&record, sequence)
+        }
+    };
+    if let crate::Subject::Instrument { id, slot } = applied.subject {
+        assert_eq!(books.slot(slot).map(|book| book.id()), Some(id));
+    }
+}
+
+fn control(kind: u8, channel: u8, sequence: u8) -> [u64; 7] {
+    ControlRecord {
+        length: 14,
+        rtype: RTYPE_CONTROL,
+        publisher_id: PUBLISHER,
+        instrument_id: 0,
+        ts_event: 0,
+        kind: u16::from(kind % 12),
+        channel_id: channel >> 7,
+        reserved: [0; 5],
+        sequence: u64::from(sequence % 3),
+        count: 0,
+        ts_recv: 0,
+        session: [0; 8],
+    }
+    .words()
+}
+
+/// Levels are sorted and not empty, and sums agree.
+fn check(books: &Books) {
+    let (mut orders, mut levels) = (0_u64, 0_u64);
+    for book in books.instruments() {
+        for side in [BookSide::Bid, BookSide::Ask] {
+            let mut worse_than = None;
+            for level in book.levels(side) {
+                let key = side.key(level.price);
+                assert!(worse_than.is_none_or(|better| better < key), "{book:?}");
+                assert!(level.orders > 0 && level.size >= u64::from(level.orders));
+                worse_than = Some(key);
+                orders += u64::from(level.orders);
+                levels += 1;
+            }
+        }
+    }
+    let counters = books.counters();
+    assert_eq!((counters.orders, counters.levels), (orders, levels));
+    let limits = books.options();
+    assert!(orders <= limits.orders_max.into() && levels <= limits.levels_max.into());
+    assert!(counters.instruments <= limits.instruments_max.into());
+}
+
+/// The books that snapshots tell of are those that there are.
+fn check_orders(books: &Books) {
+    let mut twins = Books::new(books.options()).expect("made once already");
+    for book in books.instruments() {
+        let mut records = Vec::new();
+        assert!(books.orders(book.id(), &mut records));
+        for record in &records {
+            let _ = twins.apply(&words(record), book.sequence());
+        }
+        let twin = twins.instrument(book.id()).expect("told of just now");
+        for side in [BookSide::Bid, BookSide::Ask] {
+            assert!(book.levels(side).eq(twin.levels(side)), "{book:?} {twin:?}");
+        }
+        assert!(twin.validity().is_valid());
+    }
+}

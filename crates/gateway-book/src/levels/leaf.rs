@@ -1,0 +1,185 @@
+//! Fourteen neighbouring levels of one side of one book.
+
+use crate::memory::Zeroed;
+
+/// Levels in a leaf.
+pub(super) const LEVELS: usize = 14;
+/// No leaf.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// What a level holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct Holding {
+    /// Of all its orders.
+    pub(super) size: u64,
+    /// Its orders.
+    pub(super) orders: u32,
+    /// Its number.
+    pub(super) level: u32,
+}
+
+/// Levels by their keys: a key is the price on the ask side and its complement on the bid side, so that the best level
+/// has the lowest key on both.
+///
+/// Levels stay where they are: that one comes or goes moves nothing but four bits of `order`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Leaf {
+    length: u32,
+    /// The leaf with the next worse levels; of a free leaf the next free one.
+    pub(super) next: u32,
+    order: Order,
+    /// Of a place without a level the greatest number, so that a search need not know which these are.
+    keys: [i64; LEVELS],
+    holdings: [Holding; LEVELS],
+    /// The leaf with the next better levels.
+    pub(super) previous: u32,
+    _padding: [u32; 7],
+}
+
+const _: () = assert!(size_of::<Leaf>() == 384);
+const _: () = assert!(std::mem::offset_of!(Leaf, holdings) == 128);
+
+// SAFETY: integers only.
+unsafe impl Zeroed for Leaf {}
+
+/// The places of a leaf, four bits each: those with a level by their rank, best first, then the others.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+struct Order(u64);
+
+impl Order {
+    const FIRST: Self = Self(0x00DC_BA98_7654_3210);
+
+    #[inline(always)]
+    const fn place(self, rank: usize) -> usize {
+        (self.0 >> (4 * rank)) as usize & 15
+    }
+
+    /// The bits below a rank.
+    #[inline(always)]
+    const fn below(rank: usize) -> u64 {
+        (1 << (4 * rank)) - 1
+    }
+
+    /// Moves the place at rank `from` to `to`, which is not behind it.
+    #[inline(always)]
+    const fn bring_forward(self, from: usize, to: usize) -> Self {
+        let place = self.place(from) as u64;
+        let between = self.0 & Self::below(from) & !Self::below(to);
+        let stays = self.0 & (Self::below(to) | !Self::below(from + 1));
+        Self(stays | between << 4 | place << (4 * to))
+    }
+
+    /// Moves the place at rank `from` to `to`, which is not before it.
+    #[inline(always)]
+    const fn put_back(self, from: usize, to: usize) -> Self {
+        let place = self.place(from) as u64;
+        let between = self.0 & Self::below(to + 1) & !Self::below(from + 1);
+        let stays = self.0 & (Self::below(from) | !Self::below(to + 1));
+        Self(stays | between >> 4 | place << (4 * to))
+    }
+}
+
+impl Leaf {
+    pub(super) const EMPTY: Self = Self {
+        length: 0,
+        next: NONE,
+        order: Order::FIRST,
+        keys: [i64::MAX; LEVELS],
+        holdings: [Holding {
+            size: 0,
+            orders: 0,
+            level: 0,
+        }; LEVELS],
+        previous: NONE,
+        _padding: [0; 7],
+    };
+
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        (self.length as usize).min(LEVELS)
+    }
+
+    /// How many keys are lower: the rank that `key` has, or would have. All are compared and counted, which takes fewer
+    /// cycles than a branch that is mispredicted.
+    #[inline(always)]
+    pub(super) fn search(&self, key: i64) -> usize {
+        let mut lower = 0;
+        for at in &self.keys {
+            lower += usize::from(*at < key);
+        }
+        lower
+    }
+
+    /// The place of a rank. A place for every number, so that nothing need be checked.
+    #[inline(always)]
+    fn place(&self, rank: usize) -> usize {
+        self.order.place(rank).min(LEVELS - 1)
+    }
+
+    /// Whether `key` has rank `rank`.
+    #[inline(always)]
+    pub(super) fn has(&self, rank: usize, key: i64) -> bool {
+        (rank < self.len()) & (self.keys[self.place(rank)] == key)
+    }
+
+    #[inline(always)]
+    pub(super) fn key(&self, rank: usize) -> i64 {
+        self.keys[self.place(rank)]
+    }
+
+    #[inline(always)]
+    pub(super) fn holding(&self, rank: usize) -> &Holding {
+        &self.holdings[self.place(rank)]
+    }
+
+    #[inline(always)]
+    pub(super) fn holding_mut(&mut self, rank: usize) -> &mut Holding {
+        &mut self.holdings[self.place(rank)]
+    }
+
+    /// The highest key; of an empty leaf the lowest number.
+    #[inline(always)]
+    pub(super) fn last(&self) -> i64 {
+        match self.len() {
+            0 => i64::MIN,
+            length => self.key(length - 1),
+        }
+    }
+
+    /// Gives a level rank `rank`. The leaf is not full.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, rank: usize, key: i64, holding: Holding) {
+        let length = self.len();
+        debug_assert!(rank <= length && length < LEVELS);
+        let place = self.place(length);
+        self.order = self.order.bring_forward(length, rank);
+        self.keys[place] = key;
+        self.holdings[place] = holding;
+        self.length += 1;
+    }
+
+    /// Takes the level of rank `rank` out.
+    #[inline(always)]
+    pub(super) fn remove(&mut self, rank: usize) {
+        let length = self.len();
+        debug_assert!(rank < length);
+        let place = self.place(rank);
+        self.keys[place] = i64::MAX;
+        self.order = self.order.put_back(rank, length - 1);
+        self.length -= 1;
+    }
+
+    /// Moves the upper half into `upper`, which is empty.
+    pub(super) fn split_into(&mut self, upper: &mut Self) {
+        let (length, half) = (self.len(), self.len() / 2);
+        for rank in half..length {
+            upper.insert(rank - half, self.key(rank), *self.holding(rank));
+        }
+        for rank in (half..length).rev() {
+            self.remove(rank);
+        }
+    }
+}

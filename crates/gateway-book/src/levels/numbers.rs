@@ -1,0 +1,126 @@
+//! The numbers of levels: by them an order knows side and price without holding either.
+
+use std::io;
+
+use crate::memory::{Pages, Zeroed};
+use crate::side::BookSide;
+
+/// No number.
+const NONE: u32 = u32::MAX;
+
+/// Whose level a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The instrument's slot.
+    pub(crate) slot: u32,
+    pub(crate) side: BookSide,
+    pub(crate) price: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Number {
+    price: i64,
+    /// Slot and side of a level that is there, [`DEAD`] for one that is gone while orders at it are not.
+    owner: u32,
+    /// Of a dead level the orders that are still to be swept; of a free number the next free one.
+    link: u32,
+}
+
+/// No slot has this number: see [`crate::options::INSTRUMENTS_MAX`].
+const DEAD: u32 = u32::MAX;
+
+// SAFETY: integers only.
+unsafe impl Zeroed for Number {}
+
+/// All numbers, taken or free.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    all: Pages<Number>,
+    /// Numbers from here on were never taken since the last reset.
+    fresh: u32,
+    free: u32,
+}
+
+impl Numbers {
+    pub(crate) fn new(total: u32) -> io::Result<Self> {
+        Ok(Self {
+            all: Pages::new(total as usize)?,
+            fresh: 0,
+            free: NONE,
+        })
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.all.bytes()
+    }
+
+    /// A number for a level.
+    pub(crate) fn take(&mut self, owner: Owner) -> Option<u32> {
+        let number = if self.free != NONE {
+            let number = self.free;
+            self.free = self.all[number as usize].link;
+            number
+        } else if (self.fresh as usize) < self.all.len() {
+            self.fresh += 1;
+            self.fresh - 1
+        } else {
+            return None;
+        };
+        self.all[number as usize] = Number {
+            price: owner.price,
+            owner: owner.slot << 1 | owner.side as u32,
+            link: 0,
+        };
+        Some(number)
+    }
+
+    /// Gives the number of a level without orders back.
+    #[inline]
+    pub(crate) fn give_back(&mut self, number: u32) {
+        self.all[number as usize].link = self.free;
+        self.free = number;
+    }
+
+    /// Whose level it is; `None` if it is dead.
+    #[inline]
+    pub(crate) fn owner(&self, number: u32) -> Option<Owner> {
+        let Number { price, owner, .. } = self.all[number as usize];
+        let side = if owner & 1 == BookSide::Ask as u32 {
+            BookSide::Ask
+        } else {
+            BookSide::Bid
+        };
+        (owner != DEAD).then_some(Owner {
+            slot: owner >> 1,
+            side,
+            price,
+        })
+    }
+
+    /// The level is gone, its `orders` orders are to be swept.
+    pub(crate) fn kill(&mut self, number: u32, orders: u32) {
+        if orders == 0 {
+            return self.give_back(number);
+        }
+        let dead = &mut self.all[number as usize];
+        dead.owner = DEAD;
+        dead.link = orders;
+    }
+
+    /// An order at this level, which is dead, is gone.
+    pub(crate) fn swept(&mut self, number: u32) {
+        let dead = &mut self.all[number as usize];
+        debug_assert_eq!(dead.owner, DEAD);
+        dead.link = dead.link.saturating_sub(1);
+        if dead.link == 0 {
+            self.give_back(number);
+        }
+    }
+
+    /// No number is taken any more.
+    pub(crate) fn reset(&mut self) {
+        self.fresh = 0;
+        self.free = NONE;
+    }
+}

@@ -1,0 +1,255 @@
+//! The resting orders of all books by their reference.
+//!
+//! A table of cache lines with three orders each, as `gateway-feed` has one for its decoders: the line follows from
+//! the reference alone, so it can be prefetched; a removal frees the place at once; an operation looks at
+//! [`PROBES_MAX`] lines at most, whatever the references are. An order knows its level by number rather than its
+//! instrument, side and price, and when it came: twenty bytes.
+//!
+//! Emptying one book must not cost a walk over the orders of all. Its levels die instead, and what rests at a dead level
+//! is *stale*: it is no order any more, but takes its place until [`Orders::sweep`] comes by.
+
+mod bucket;
+
+use std::io;
+
+use bucket::Bucket;
+pub(crate) use bucket::Resting;
+
+use crate::memory::Pages;
+
+/// The most buckets that an operation looks at: those that share all but the low bits of their number.
+const PROBES_MAX: usize = 64;
+/// Orders for each four buckets, on average, when `orders_max` rest: 58 % of the places, 36.6 bytes an order.
+const ORDERS_PER_FOUR_BUCKETS: usize = 7;
+/// 2⁶⁴ divided by the golden ratio: spreads references that count up as evenly as can be.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Where an order lies, until the next insertion, removal or sweep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    home: u32,
+    /// Buckets passed on the way from there.
+    probe: u8,
+    place: u8,
+}
+
+/// What became of an order that was to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    /// It is.
+    New,
+    /// It is, and this order of the same reference was forgotten for it.
+    Replaced(Resting),
+    /// There is no place for it.
+    Full,
+}
+
+/// Resting orders by reference.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    buckets: Pages<Bucket>,
+    /// Buckets of another generation are empty.
+    generation: u16,
+    /// The bucket that is swept next.
+    cursor: usize,
+}
+
+impl Orders {
+    /// Room for `orders_max` orders, and as many stale ones as sweeping lets come together.
+    pub(crate) fn new(orders_max: u32) -> io::Result<Self> {
+        let buckets = (orders_max as usize * 4).div_ceil(ORDERS_PER_FOUR_BUCKETS);
+        Ok(Self {
+            buckets: Pages::new(buckets.next_multiple_of(PROBES_MAX))?,
+            generation: 1,
+            cursor: 0,
+        })
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.buckets.bytes()
+    }
+
+    #[inline(always)]
+    fn home(&self, reference: u64) -> usize {
+        let spread = reference.wrapping_mul(GOLDEN);
+        ((u128::from(spread) * self.buckets.len() as u128) >> 64) as usize
+    }
+
+    /// Asks for what an operation on `reference` will look at first.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, reference: u64) {
+        self.buckets.prefetch(self.home(reference), 0);
+    }
+
+    /// Asks for what an operation on `reference` may look at second; looks at what [`prefetch`](Self::prefetch) fetched.
+    #[inline(always)]
+    pub(crate) fn prefetch_next(&self, reference: u64) {
+        let home = self.home(reference);
+        let bucket = &self.buckets[home];
+        // Computed rather than branched on: how full a bucket is is chance.
+        let goes_on = (bucket.passed != 0) | bucket.vacant().is_none();
+        self.buckets.prefetch(home ^ usize::from(goes_on), 0);
+    }
+
+    /// Where the order of that reference lies.
+    #[inline(always)]
+    pub(crate) fn find(&self, reference: u64) -> Option<Position> {
+        let home = self.home(reference);
+        let bucket = &self.buckets[home];
+        let current = bucket.generation == self.generation;
+        match bucket.find(reference) {
+            Some(place) if current => Some(Position::new(home, 0, place)),
+            _ if current && bucket.passed != 0 => self.find_far(home, reference),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn find_far(&self, home: usize, reference: u64) -> Option<Position> {
+        for probe in 1..PROBES_MAX {
+            let bucket = &self.buckets[home ^ probe];
+            if bucket.generation != self.generation {
+                return None;
+            }
+            if let Some(place) = bucket.find(reference) {
+                return Some(Position::new(home, probe, place));
+            }
+            if bucket.passed == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, position: Position) -> Resting {
+        self.buckets[position.bucket()].order(position.place.into())
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&mut self, position: Position, order: Resting) {
+        self.buckets[position.bucket()].set(position.place.into(), order);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_size(&mut self, position: Position, size: u32) {
+        self.buckets[position.bucket()].set_size(position.place.into(), size);
+    }
+
+    /// Remembers an order. It is refused only where there is no place for it.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, reference: u64, order: Resting) -> Insertion {
+        let home = self.home(reference);
+        let generation = self.generation;
+        let first = &mut self.buckets[home];
+        first.renew(generation);
+        // Most often the bucket has a place, and no order went on from it, so none of this reference is elsewhere.
+        let elsewhere = (first.passed != 0) | first.find(reference).is_some();
+        if let Some(place) = first.vacant()
+            && !elsewhere
+        {
+            first.put(place, reference, order);
+            return Insertion::New;
+        }
+        self.insert_far(home, reference, order)
+    }
+
+    /// Looks along the whole way for an order of that reference, and for the first place that is vacant.
+    #[inline(never)]
+    fn insert_far(&mut self, home: usize, reference: u64, order: Resting) -> Insertion {
+        let mut found = None;
+        let mut searching = true;
+        for probe in 0..PROBES_MAX {
+            let bucket = &mut self.buckets[home ^ probe];
+            bucket.renew(self.generation);
+            if searching && let Some(place) = bucket.find(reference) {
+                let before = bucket.order(place);
+                bucket.set(place, order);
+                return Insertion::Replaced(before);
+            }
+            searching &= bucket.passed != 0;
+            if found.is_none() {
+                found = bucket.vacant().map(|place| (probe, place));
+            }
+            if !searching && found.is_some() {
+                break;
+            }
+        }
+        let Some((probes, place)) = found else {
+            return Insertion::Full;
+        };
+        for probe in 0..probes {
+            self.buckets[home ^ probe].pass();
+        }
+        self.buckets[home ^ probes].put(place, reference, order);
+        Insertion::New
+    }
+
+    /// Forgets the order at a position.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, position: Position) {
+        self.buckets[position.bucket()].vacate(position.place.into());
+        for passed in 0..usize::from(position.probe) {
+            self.buckets[position.home as usize ^ passed].unpass();
+        }
+    }
+
+    /// Looks at the next `buckets` buckets and forgets the orders of which `stale` says so; it is asked once each.
+    pub(crate) fn sweep(&mut self, buckets: usize, mut stale: impl FnMut(u32) -> bool) {
+        for _ in 0..buckets {
+            let at = self.cursor;
+            self.cursor = if at + 1 == self.buckets.len() {
+                0
+            } else {
+                at + 1
+            };
+            let bucket = self.buckets[at];
+            if bucket.generation != self.generation {
+                continue;
+            }
+            for place in bucket.places() {
+                if stale(bucket.order(place).level) {
+                    let home = self.home(bucket.reference(place));
+                    self.remove(Position::new(home, home ^ at, place));
+                }
+            }
+        }
+    }
+
+    /// Forgets all orders, at once.
+    pub(crate) fn clear(&mut self) {
+        if self.generation == u16::MAX {
+            self.buckets.wipe();
+            self.generation = 0;
+        }
+        self.generation += 1;
+    }
+
+    /// All orders, stale ones too, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Resting)> {
+        self.buckets
+            .iter()
+            .filter(|bucket| bucket.generation == self.generation)
+            .flat_map(|bucket| {
+                bucket
+                    .places()
+                    .map(|place| (bucket.reference(place), bucket.order(place)))
+            })
+    }
+}
+
+impl Position {
+    #[inline(always)]
+    const fn new(home: usize, probe: usize, place: usize) -> Self {
+        Self {
+            home: home as u32,
+            probe: probe as u8,
+            place: place as u8,
+        }
+    }
+
+    #[inline(always)]
+    const fn bucket(self) -> usize {
+        self.home as usize ^ self.probe as usize
+    }
+}
