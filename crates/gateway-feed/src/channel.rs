@@ -348,9 +348,6 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
     fn deliver(&mut self, _line: LineId, received: Nanos, frame: &Frame<'_>, skip: u32) -> Walked {
         if frame.count > 1 && self.decoder.prefetches() {
             T::walk(frame, skip, |_, message| self.decoder.prefetch(message));
-            T::walk(frame, skip, |_, message| {
-                self.decoder.prefetch_next(message)
-            });
         }
         T::walk(frame, skip, |sequence, message| {
             let context = MessageContext {

@@ -39,13 +39,6 @@ pub trait Decoder {
         let _ = message;
     }
 
-    /// Asks for what could not be told before the first fetch: called for each message of a packet once
-    /// [`prefetch`](Self::prefetch) was called for all. Any bytes may come.
-    #[inline(always)]
-    fn prefetch_next(&self, message: &[u8]) {
-        let _ = message;
-    }
-
     /// What was decoded so far.
     fn counters(&self) -> &DecoderCounters;
 }

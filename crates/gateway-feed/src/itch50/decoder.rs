@@ -58,7 +58,7 @@ pub struct ItchConfig {
 /// The index of resting orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderIndexConfig {
-    /// The most orders that rest at a time, 1 to [`ORDERS_MAX`](crate::order_index::ORDERS_MAX); 37 bytes each, taken
+    /// The most orders that rest at a time, 1 to [`ORDERS_MAX`](crate::order_index::ORDERS_MAX); 40 bytes each, taken
     /// at the start. Orders beyond it are not remembered. A million is enough for a busy day of all of Nasdaq.
     pub orders_max: u32,
     /// Walk over the messages of a packet to fetch what they will touch before they are decoded.
@@ -370,15 +370,6 @@ impl Decoder for ItchDecoder {
         if let Some(orders) = &self.orders {
             for reference in shape::order_references(message) {
                 orders.prefetch(reference);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn prefetch_next(&self, message: &[u8]) {
-        if let Some(orders) = &self.orders {
-            for reference in shape::order_references(message) {
-                orders.prefetch_next(reference);
             }
         }
     }

@@ -14,7 +14,7 @@ use super::decoder::ItchDecoder;
 use super::fields::Price4;
 use super::messages::{OrderCancel, OrderDelete, OrderReplace};
 use super::shape::CommonOrder;
-use crate::order_index::{Insertion, OrderIndex, RestingOrder};
+use crate::order_index::{Choice, Insertion, OrderIndex, RestingOrder};
 use crate::record::MboEvent;
 use crate::sink::{MessageContext, Output, RecordSink};
 
@@ -40,12 +40,44 @@ impl ItchDecoder {
         order: &CommonOrder<'_>,
         sink: &mut S,
     ) {
+        let reference = order.order_reference();
+        let (Some(orders), Some(adds)) = (&mut self.orders, order.whole()) else {
+            return self.unusual_order(context, *order, sink);
+        };
+        let Some(done) = orders.exchange(reference, adds, order.resting()) else {
+            return self.unusual_order(context, *order, sink);
+        };
+        self.counters.orders.live = u64::from(orders.len());
+        let locate = done.instrument;
+        let event = self.event(context, locate, order.timestamp());
+        let first = event.record_of_codes(
+            order.full_codes(done.side),
+            reference,
+            Price4(done.price).to_nano(),
+            done.size,
+        );
+        sink.publish(Output::Full, event.instrument(), &first);
+        if let Some(new) = order.replacement() {
+            self.add_replacement(&event, &new, done, sink);
+        }
+    }
+
+    /// Publishes the `full` records of any of these messages.
+    ///
+    /// Takes the order by value: a reference would have every message's order stored for the sake of these few.
+    #[inline(never)]
+    fn unusual_order<S: RecordSink>(
+        &mut self,
+        context: &MessageContext,
+        order: CommonOrder<'_>,
+        sink: &mut S,
+    ) {
         let locate = order.stock_locate();
         let reference = order.order_reference();
         match order.message_type() {
             OrderDelete::TYPE => {
                 let Some(resting) = self.take_off(locate, reference, u32::MAX) else {
-                    return self.unknown_order(context, *order, sink);
+                    return self.unknown_order(context, order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, resting.size, LAST);
@@ -54,7 +86,7 @@ impl ItchDecoder {
             OrderCancel::TYPE => {
                 let shares = order.shares();
                 let Some(resting) = self.take_off(locate, reference, shares) else {
-                    return self.unknown_order(context, *order, sink);
+                    return self.unknown_order(context, order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, shares, LAST);
@@ -63,27 +95,12 @@ impl ItchDecoder {
             OrderReplace::TYPE => {
                 let resting = self.take_off(locate, reference, u32::MAX);
                 let (Some(resting), Some(new)) = (resting, order.replacement()) else {
-                    return self.unknown_order(context, *order, sink);
+                    return self.unknown_order(context, order, sink);
                 };
                 let event = self.event(context, locate, order.timestamp());
                 let cancel = cancel(&event, reference, &resting, resting.size, 0);
                 sink.publish(Output::Full, event.instrument(), &cancel);
-                let replacement = RestingOrder {
-                    price: new.price().0,
-                    size: new.shares(),
-                    ..resting
-                };
-                let reference = new.new_order_reference();
-                self.remember(reference, replacement);
-                let add = event.record(
-                    Action::Add,
-                    replacement.side,
-                    reference,
-                    new.price().to_nano(),
-                    replacement.size,
-                    LAST | completeness(replacement.side),
-                );
-                sink.publish(Output::Full, event.instrument(), &add);
+                self.add_replacement(&event, &new, resting, sink);
             }
             // A and F: the shapes hold no other type.
             _ => {
@@ -98,6 +115,41 @@ impl ItchDecoder {
                 sink.publish(Output::Full, event.instrument(), &order.record(&event));
             }
         }
+    }
+
+    /// Remembers the new order of a replacement, which is on the side of the `original`, and publishes its record.
+    #[inline(always)]
+    fn add_replacement<S: RecordSink>(
+        &mut self,
+        event: &MboEvent,
+        new: &OrderReplace<'_>,
+        original: RestingOrder,
+        sink: &mut S,
+    ) {
+        let replacement = RestingOrder {
+            price: new.price().0,
+            size: new.shares(),
+            ..original
+        };
+        let reference = new.new_order_reference();
+        let orders = self.orders.as_mut();
+        let added = orders.and_then(|orders| {
+            let added = orders.exchange(reference, Choice::YES, replacement);
+            self.counters.orders.live = u64::from(orders.len());
+            added
+        });
+        if added.is_none() {
+            self.remember(reference, replacement);
+        }
+        let add = event.record(
+            Action::Add,
+            replacement.side,
+            reference,
+            new.price().to_nano(),
+            replacement.size,
+            LAST | completeness(replacement.side),
+        );
+        sink.publish(Output::Full, event.instrument(), &add);
     }
 
     /// Publishes the `full` records of an execution.

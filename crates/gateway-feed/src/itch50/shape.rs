@@ -10,6 +10,7 @@ use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
 use super::fields::{Price4, Symbol};
 use super::messages::{AddOrder, AddOrderAttributed, OrderCancel, OrderDelete, OrderReplace};
+use crate::order_index::{Choice, RestingOrder};
 use crate::record::MboEvent;
 
 /// Where an order message has what its first record needs. Offsets are in bytes; that of a field which the type does
@@ -24,6 +25,14 @@ struct Shape {
     price_at: usize,
     /// Of the record, see [`MboEvent::codes`]; with all ones in place of the size where the message has no shares.
     codes: u64,
+    /// The same for a record that is completed.
+    full_codes: u64,
+    /// What is added to these where the side is not known.
+    full_without_side: u64,
+    /// Whether the order is added, or else taken off.
+    adds: Choice,
+    /// Whether it is so as a whole: not where shares are taken off.
+    whole: bool,
     /// Whether a second record follows.
     replaces: bool,
     /// What the four bytes at `price_at` are multiplied by: 100,000 (from 1e-4 to 1e-9), or 0 without a price.
@@ -42,6 +51,10 @@ const fn shapes() -> [Shape; 256] {
         stock_at: 0,
         price_at: 0,
         codes: 0,
+        full_codes: MboEvent::codes(Action::Cancel, LAST),
+        full_without_side: MboEvent::flags(PUBLISHER_SPECIFIC),
+        adds: Choice::NO,
+        whole: true,
         replaces: false,
         price_factor: 0,
         price_undefined: UNDEF_PRICE,
@@ -54,6 +67,10 @@ const fn shapes() -> [Shape; 256] {
         stock_at: 24,
         price_at: 32,
         codes: MboEvent::codes(Action::Add, LAST),
+        full_codes: MboEvent::codes(Action::Add, LAST),
+        full_without_side: 0,
+        adds: Choice::YES,
+        whole: true,
         replaces: false,
         price_factor: Price4(1).to_nano(),
         price_undefined: 0,
@@ -72,6 +89,7 @@ const fn shapes() -> [Shape; 256] {
         length: OrderCancel::LENGTH,
         shares_at: 19,
         codes: last,
+        whole: false,
         ..none
     };
     shapes[OrderDelete::TYPE as usize] = Shape {
@@ -82,6 +100,7 @@ const fn shapes() -> [Shape; 256] {
     shapes[OrderReplace::TYPE as usize] = Shape {
         length: OrderReplace::LENGTH,
         codes: cancel | no_size,
+        full_codes: MboEvent::codes(Action::Cancel, 0),
         replaces: true,
         ..none
     };
@@ -132,12 +151,23 @@ pub(super) fn order_references(message: &[u8]) -> [u64; 2] {
     [read(ORDER_REFERENCE_AT), read(second)]
 }
 
-/// A side by the byte that names it, in its place in a record; any other byte, such as a type, names none.
-static SIDES: [u64; 256] = {
-    let mut sides = [MboEvent::side_code(Side::None); 256];
-    sides[b'B' as usize] = MboEvent::side_code(Side::Bid);
-    sides[b'S' as usize] = MboEvent::side_code(Side::Ask);
+/// A side by the byte that names it; any other byte, such as a type, names none.
+static SIDES: [Side; 256] = {
+    let mut sides = [Side::None; 256];
+    sides[b'B' as usize] = Side::Bid;
+    sides[b'S' as usize] = Side::Ask;
     sides
+};
+
+/// The same in its place in a record.
+static SIDE_CODES: [u64; 256] = {
+    let mut codes = [0; 256];
+    let mut letter = 0;
+    while letter < 256 {
+        codes[letter] = MboEvent::side_code(SIDES[letter]);
+        letter += 1;
+    }
+    codes
 };
 
 /// A message of one of these types.
@@ -201,11 +231,8 @@ impl<'a> CommonOrder<'a> {
     /// The side of an added order.
     #[inline(always)]
     pub(super) fn side(&self) -> Side {
-        match self.read(self.shape.side_at) {
-            [b'B'] => Side::Bid,
-            [b'S'] => Side::Ask,
-            _ => Side::None,
-        }
+        let [letter] = self.read(self.shape.side_at);
+        SIDES[usize::from(letter)]
     }
 
     /// Whether the message names a symbol other than `known`.
@@ -220,14 +247,41 @@ impl<'a> CommonOrder<'a> {
         Symbol(self.read(self.shape.stock_at))
     }
 
-    /// The message's record, or its first.
+    /// Whether the message adds an order or takes a whole one off, and which of the two.
+    #[inline(always)]
+    pub(super) fn whole(&self) -> Option<Choice> {
+        self.shape.whole.then_some(self.shape.adds)
+    }
+
+    /// The order that the message adds; of any other but the instrument undefined.
+    #[inline(always)]
+    pub(super) fn resting(&self) -> RestingOrder {
+        RestingOrder {
+            price: self.price(),
+            size: self.shares(),
+            instrument: self.stock_locate(),
+            side: self.side(),
+        }
+    }
+
+    /// Action, flags and side of the message's `full` record, or its first.
+    #[inline(always)]
+    pub(super) fn full_codes(&self, side: Side) -> u64 {
+        let flags = match side {
+            Side::None => self.shape.full_without_side,
+            Side::Bid | Side::Ask => 0,
+        };
+        self.shape.full_codes | flags | MboEvent::side_code(side)
+    }
+
+    /// The message's `plain` record, or its first.
     #[inline(always)]
     pub(super) fn record(&self, event: &MboEvent) -> [u64; 7] {
         let shape = self.shape;
         let price = i64::from(u32::from_be_bytes(self.read(shape.price_at)));
         let [side] = self.read(shape.side_at);
         event.record_of_codes(
-            shape.codes | SIDES[usize::from(side)],
+            shape.codes | SIDE_CODES[usize::from(side)],
             self.order_reference(),
             price * shape.price_factor + shape.price_undefined,
             self.shares(),

@@ -4,15 +4,17 @@ use std::io;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Key};
 use super::{OrderIndexError, PROBES_MAX};
 
 /// Binary logarithm of the huge pages asked for (2 MiB).
 const HUGE_PAGE_BITS: u8 = 21;
 /// Smallest page that a machine has.
 const PAGE: usize = 4096;
+/// Bits of a tag.
+const TAG_BITS: u32 = 32;
 /// 2⁶⁴ divided by the golden ratio: spreads references that count up as evenly as can be.
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(super) const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What the memory of an index is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub enum Backing {
 pub(super) struct Buckets {
     memory: MmapMut,
     total: usize,
+    /// References below two to the power of this are narrow.
+    narrow_bits: u32,
+    /// What spreads narrow references, see [`home`](Self::home).
+    narrow_multiplier: u64,
     backing: Backing,
 }
 
@@ -43,9 +49,13 @@ impl Buckets {
             bytes: bytes as u64,
             source,
         })?;
+        let narrow_bits = TAG_BITS + buckets.ilog2();
+        let unused = u64::BITS - narrow_bits;
         Ok(Self {
             memory,
             total,
+            narrow_bits,
+            narrow_multiplier: (GOLDEN >> unused | 1) << unused,
             backing,
         })
     }
@@ -54,15 +64,46 @@ impl Buckets {
         (self.total * size_of::<Bucket>()) as u64
     }
 
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) const fn total(&self) -> usize {
+        self.total
+    }
+
     pub(super) const fn backing(&self) -> Backing {
         self.backing
     }
 
-    /// Where an order of that reference belongs: below the number of buckets.
+    /// Where an order of that reference belongs, below the number of buckets, and what tells it from the others that
+    /// belong there.
+    ///
+    /// A narrow reference of `b` bits is multiplied by an odd number modulo 2ᵇ, which no two references share a product
+    /// of, and the range of the products is divided among the buckets. The tag is how far into its bucket's share a
+    /// product lies, in steps of 2⁻³² of the range: products differ by one or more, that is by `total` such steps' worth
+    /// or more, and `total` is at least 2ᵇ⁻³². So bucket and tag together are as good as the reference.
     #[inline(always)]
-    pub(super) fn home(&self, reference: u64) -> usize {
-        let spread = reference.wrapping_mul(GOLDEN);
-        ((u128::from(spread) * self.total as u128) >> 64) as usize
+    pub(super) fn home(&self, reference: u64) -> (usize, Key) {
+        let (home, tag) = self.narrow(reference);
+        let key = if self.is_narrow(reference) {
+            Key::Narrow(tag)
+        } else {
+            Key::Wide(reference)
+        };
+        (home, key)
+    }
+
+    /// The home of an order, and its tag if the reference is narrow.
+    #[inline(always)]
+    pub(super) fn narrow(&self, reference: u64) -> (usize, u32) {
+        // The product modulo 2ᵇ, shifted to the top of the word; of a wide reference, only the narrow bits count.
+        let product = u128::from(reference.wrapping_mul(self.narrow_multiplier));
+        let share = product * self.total as u128;
+        ((share >> 64) as usize, (share >> 32) as u32)
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_narrow(&self, reference: u64) -> bool {
+        reference >> self.narrow_bits == 0
     }
 
     #[inline(always)]
@@ -83,7 +124,7 @@ impl Buckets {
 
     #[inline(always)]
     pub(super) fn prefetch(&self, reference: u64) {
-        self.prefetch_bucket(self.home(reference));
+        self.prefetch_bucket(self.narrow(reference).0);
     }
 
     #[inline(always)]

@@ -1,30 +1,41 @@
 //! The resting orders of a channel by their reference: what messages that only name an order leave out.
 //!
-//! A table of buckets of one cache line each. A bucket holds three orders, field by field, and how many orders found it
-//! full and went on to another one. So a look-up touches one line for nine orders of ten, knows without a second line
-//! when there is nothing to find, and can be prefetched, because the line follows from the reference alone. The second
-//! bucket to try is the other line of the pair that processors fetch together. A removal frees the place at once: no tombstones, nothing to sweep. Every operation looks at
-//! [`PROBES_MAX`] buckets at most, whatever the references are; an order that finds no place there, or comes when
-//! `orders_max` orders rest, is refused and the caller told. Forgetting everything is one store.
+//! A table of buckets of one cache line each. A bucket holds four orders, field by field, and how many orders found it
+//! full and went on to another one. So a look-up touches one line for more than nine orders of ten, knows without a
+//! second line when there is nothing to find, and can be prefetched, because the line follows from the reference alone.
+//! The second bucket to try is the other line of the pair that processors fetch together. A removal frees the place at
+//! once: no tombstones, nothing to sweep. Every operation looks at [`PROBES_MAX`] buckets at most, whatever the
+//! references are; an order that finds no place there, or comes when `orders_max` orders rest, is refused and the caller
+//! told. Forgetting everything is one store.
+//!
+//! Four orders have room in a line because it holds no references but tags of 32 bits, which with the bucket that an
+//! order belongs into are as good as the reference: below 2⁴⁴, or more in a larger index. A *wide* reference, above that,
+//! is kept whole in a pair of places. Venues number orders from 1 each day; where all references are wide, an index has
+//! room for three quarters of `orders_max`.
 //!
 //! All memory is taken and touched when the index is made. `bench/README.md` has the measurements against
 //! `hashbrown` and others.
 
 mod bucket;
+mod exchange;
 mod memory;
 #[cfg(test)]
 mod tests;
 
 use dbn::Side;
 
+pub use exchange::Choice;
 pub use memory::Backing;
 
+use bucket::Key;
 use memory::Buckets;
 
 /// The most buckets that an operation looks at: those that share all but the low bits of their number.
 pub const PROBES_MAX: usize = 64;
-/// Orders for each four buckets, on average, when `orders_max` rest: 58 % of the places, 36.6 bytes an order.
-const ORDERS_PER_FOUR_BUCKETS: u64 = 7;
+/// Orders for each eight buckets, on average, when `orders_max` rest: 41 % of the places, 39.4 bytes an order.
+const ORDERS_PER_EIGHT_BUCKETS: u64 = 13;
+/// The fewest buckets, 256 KiB of them: with so many, references below 2⁴⁴ are narrow.
+const BUCKETS_MIN: u64 = 1 << 12;
 
 /// The most orders that an index can be made for: 2²⁸, about 10 GB.
 pub const ORDERS_MAX: u32 = 1 << 28;
@@ -79,9 +90,11 @@ pub enum OrderIndexError {
 pub struct OrderIndex {
     buckets: Buckets,
     /// Buckets of another generation are empty.
-    generation: u32,
+    generation: u16,
     live: u32,
     orders_max: u32,
+    /// No order rests whose reference is above this.
+    newest: u64,
 }
 
 impl OrderIndex {
@@ -93,12 +106,14 @@ impl OrderIndex {
         if orders_max == 0 || orders_max > ORDERS_MAX {
             return Err(OrderIndexError::OrdersMax { orders_max });
         }
-        let buckets = (u64::from(orders_max) * 4).div_ceil(ORDERS_PER_FOUR_BUCKETS);
+        let buckets = (u64::from(orders_max) * 8).div_ceil(ORDERS_PER_EIGHT_BUCKETS);
+        let buckets = buckets.next_multiple_of(PROBES_MAX as u64);
         Ok(Self {
-            buckets: Buckets::new(buckets.next_multiple_of(PROBES_MAX as u64))?,
+            buckets: Buckets::new(buckets.max(BUCKETS_MIN))?,
             generation: 1,
             live: 0,
             orders_max,
+            newest: 0,
         })
     }
 
@@ -140,17 +155,6 @@ impl OrderIndex {
         self.buckets.prefetch(reference);
     }
 
-    /// Asks the processor to fetch what an operation on `reference` may look at second. It looks at what
-    /// [`prefetch`](Self::prefetch) fetched: to be called once that had time to arrive.
-    #[inline(always)]
-    pub fn prefetch_next(&self, reference: u64) {
-        let home = self.buckets.home(reference);
-        let bucket = self.buckets.get(home);
-        // Computed rather than branched on: how full a bucket is is chance.
-        let goes_on = (bucket.passed != 0) | bucket.vacant().is_none();
-        self.buckets.prefetch_bucket(home ^ usize::from(goes_on));
-    }
-
     /// The order of that reference.
     #[must_use]
     #[inline]
@@ -162,39 +166,55 @@ impl OrderIndex {
     /// Remembers an order.
     #[inline(always)]
     pub fn insert(&mut self, reference: u64, order: RestingOrder) -> Insertion {
-        let home = self.buckets.home(reference);
+        let (home, key) = self.buckets.home(reference);
+        // Exchanges order numbers upwards: most often it is new for sure.
+        let new = reference > self.newest;
+        self.newest = self.newest.max(reference);
+        if new {
+            self.insert_new(home, key, order)
+        } else {
+            self.insert_far(home, key, order, true)
+        }
+    }
+
+    /// Remembers an order of which it is known that none of its reference rests.
+    #[inline(always)]
+    fn insert_new(&mut self, home: usize, key: Key, order: RestingOrder) -> Insertion {
         let first = self.buckets.get_mut(home);
         first.renew(self.generation);
-        // Most often the bucket has a place, and no order went on from it, so none of this reference is elsewhere.
-        let known = first.find(reference).is_some();
-        let elsewhere = (first.passed != 0) | known | (self.live >= self.orders_max);
-        if let Some(place) = first.vacant()
-            && !elsewhere
+        if let Some(place) = first.vacant(key)
+            && self.live < self.orders_max
         {
-            first.put(place, reference, order);
+            first.put(place, key, 0, order);
             self.live += 1;
             return Insertion::New;
         }
-        self.insert_far(home, reference, order)
+        self.insert_far(home, key, order, false)
     }
 
-    /// Looks along the whole way for an order of that reference, and for the first place that is vacant.
+    /// Looks along the whole way for the first place that is vacant and, if it is `searching`, for an order of that
+    /// reference.
     #[inline(never)]
-    fn insert_far(&mut self, home: usize, reference: u64, order: RestingOrder) -> Insertion {
+    fn insert_far(
+        &mut self,
+        home: usize,
+        key: Key,
+        order: RestingOrder,
+        mut searching: bool,
+    ) -> Insertion {
         let mut found = None;
-        let mut searching = true;
         for probe in 0..PROBES_MAX {
             let at = home ^ probe;
             let bucket = self.buckets.get_mut(at);
             bucket.renew(self.generation);
-            if searching && let Some(place) = bucket.find(reference) {
+            if searching && let Some(place) = bucket.find(key, probe) {
                 let before = bucket.order(place);
-                bucket.put(place, reference, order);
+                bucket.put(place, key, probe, order);
                 return Insertion::Replaced(before);
             }
             searching &= bucket.passed != 0;
             if found.is_none() {
-                found = bucket.vacant().map(|place| (probe, place));
+                found = bucket.vacant(key).map(|place| (probe, place));
             }
             if !searching && found.is_some() {
                 break;
@@ -207,7 +227,7 @@ impl OrderIndex {
             self.buckets.get_mut(home ^ probe).pass();
         }
         let bucket = self.buckets.get_mut(home ^ probes);
-        bucket.put(place, reference, order);
+        bucket.put(place, key, probes, order);
         self.live += 1;
         Insertion::New
     }
@@ -239,41 +259,48 @@ impl OrderIndex {
     /// Forgets all orders, at once.
     pub fn clear(&mut self) {
         self.live = 0;
-        if self.generation == u32::MAX {
-            // Once in four billion times the numbers of generations begin anew.
+        self.newest = 0;
+        if self.generation == u16::MAX {
+            // Once in 65,535 times the numbers of generations begin anew.
             self.buckets.wipe();
             self.generation = 0;
         }
         self.generation += 1;
     }
 
-    /// Where the order of that reference lies: its home, how many buckets it passed, its place in the bucket.
+    /// Where the order of that reference lies.
     #[inline(always)]
     fn find(&self, reference: u64) -> Option<Position> {
-        let home = self.buckets.home(reference);
+        let (home, key) = self.buckets.home(reference);
         let bucket = self.buckets.get(home);
         let current = bucket.generation == self.generation;
-        match bucket.find(reference) {
+        match bucket.find(key, 0) {
             Some(place) if current => Some(Position {
                 home,
+                key,
                 probe: 0,
                 place,
             }),
-            _ if current && bucket.passed != 0 => self.find_far(home, reference),
+            _ if current && bucket.passed != 0 => self.find_far(home, key),
             _ => None,
         }
     }
 
     /// Looks for an order that found its home full.
     #[inline(never)]
-    fn find_far(&self, home: usize, reference: u64) -> Option<Position> {
+    fn find_far(&self, home: usize, key: Key) -> Option<Position> {
         for probe in 1..PROBES_MAX {
             let bucket = self.buckets.get(home ^ probe);
             if bucket.generation != self.generation {
                 return None;
             }
-            if let Some(place) = bucket.find(reference) {
-                return Some(Position { home, probe, place });
+            if let Some(place) = bucket.find(key, probe) {
+                return Some(Position {
+                    home,
+                    key,
+                    probe,
+                    place,
+                });
             }
             if bucket.passed == 0 {
                 return None;
@@ -284,8 +311,13 @@ impl OrderIndex {
 
     #[inline(always)]
     fn free(&mut self, position: Position) {
-        let Position { home, probe, place } = position;
-        self.buckets.get_mut(home ^ probe).vacate(place);
+        let Position {
+            home,
+            key,
+            probe,
+            place,
+        } = position;
+        self.buckets.get_mut(home ^ probe).vacate(place, key, probe);
         self.live -= 1;
         for passed in 0..probe {
             self.buckets.get_mut(home ^ passed).unpass();
@@ -297,7 +329,9 @@ impl OrderIndex {
 #[derive(Clone, Copy)]
 struct Position {
     home: usize,
-    /// Buckets passed on the way from there.
+    /// How the order is known to the buckets on the way from there.
+    key: Key,
+    /// Buckets passed on that way.
     probe: usize,
     place: usize,
 }

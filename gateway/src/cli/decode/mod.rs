@@ -46,7 +46,7 @@ pub(super) struct Decode {
     /// How messages become records
     #[arg(long, value_enum, default_value_t)]
     records: Records,
-    /// The most orders that rest at a time, remembered for full records; 37 bytes each, taken at the start
+    /// The most orders that rest at a time, remembered for full records; 40 bytes each, taken at the start
     #[arg(long, value_name = "ORDERS", default_value_t = OrderIndexConfig::default().orders_max,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(ORDERS_MAX)))]
     orders_max: u32,

@@ -69,12 +69,6 @@ impl Decoder for Both {
         }
     }
 
-    fn prefetch_next(&self, message: &[u8]) {
-        if let Some(itch) = &self.itch {
-            itch.prefetch_next(message);
-        }
-    }
-
     fn counters(&self) -> &DecoderCounters {
         self.echo.counters()
     }
