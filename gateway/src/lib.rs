@@ -8,6 +8,8 @@ pub mod explain;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;
+/// What the lines have lost is had from the venue's servers.
+pub mod recovery;
 pub mod scenarios;
 pub mod service;
 pub mod worker;

@@ -213,25 +213,27 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         self.stamp.taking.is_some()
     }
 
-    /// Looks whether lines have fallen silent, or speak again. To be called now and then, say once a millisecond.
-    pub fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+    /// Looks whether lines have fallen silent, or speak again, and returns whether one does. To be called now and then,
+    /// say once a millisecond.
+    pub fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
         if self.stale_after_ns == 0 {
-            return;
+            return false;
         }
         let counters = self.arbiter.counters_mut();
-        let mut alive = false;
+        let (mut alive, mut changed) = (false, false);
         for line in counters.lines.iter_mut().take(self.lines) {
             // A line that never spoke is not watched: it may be one that is not there yet.
             let silent = line.last_packet_ns > 0
                 && now.saturating_sub(line.last_packet_ns) > self.stale_after_ns;
             alive |= !silent && line.last_packet_ns > 0;
             line.silences += u64::from(silent && line.silent == 0);
+            changed |= line.silent != u64::from(silent);
             line.silent = u64::from(silent);
         }
         let heard = counters.lines.iter().any(|line| line.last_packet_ns > 0);
         let stale = heard && !alive;
         if !self.arbiter.note_stale(stale) {
-            return;
+            return changed;
         }
         let kind = if stale {
             ControlKind::Stale
@@ -240,6 +242,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         };
         let sequence = self.arbiter.counters().next_sequence;
         sink.control(&self.stamp.control(kind, now, sequence, 0));
+        true
     }
 
     /// Lets go everything that waits, because no more packets will come.

@@ -8,7 +8,7 @@ use gateway_client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{print, print_line};
 use super::tail::unreachable;
-use crate::service::status::{Count, Status};
+use crate::service::status::{Count, RecoveryStatus, Status};
 
 /// Options of `gateway status`.
 #[derive(Debug, Args)]
@@ -95,10 +95,11 @@ fn page(status: &Status) -> String {
     }
     for channel in &status.channels {
         lines.push(format!(
-            "channel {}  {} {}  next {}  messages {}  gaps {}  lost {}  instruments {}",
+            "channel {}  {} {}  {}  next {}  messages {}  gaps {}  lost {}  instruments {}",
             channel.name,
             channel.feed,
             channel.venue,
+            channel.state,
             channel.next_sequence,
             channel.messages,
             channel.gaps,
@@ -118,15 +119,22 @@ fn page(status: &Status) -> String {
         }
         for line in &channel.lines {
             lines.push(format!(
-                "  line {} {}  packets {}  wins {}  duplicates {}  gaps {} ({} messages)",
+                "  line {} {}{}  packets {}  wins {} ({:.1} %)  duplicates {}  gaps {} ({} messages)  skew {} us, at most {} us",
                 line.name,
                 line.address,
+                if line.silent { "  SILENT" } else { "" },
                 line.packets,
                 line.wins,
+                100.0 * line.win_ratio,
                 line.duplicates,
                 line.gaps,
-                line.gap_messages
+                line.gap_messages,
+                line.skew_sum_ns / line.skew_packets.max(1) / 1_000,
+                line.skew_max_ns / 1_000
             ));
+        }
+        if let Some(recovery) = &channel.recovery {
+            lines.extend(recovery_lines(recovery));
         }
         if !channel.errors.is_empty() {
             lines.push(format!("  errors: {}", list(channel.errors.iter())));
@@ -182,6 +190,51 @@ fn page(status: &Status) -> String {
     ));
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn recovery_lines(recovery: &RecoveryStatus) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "  recovery  holes open {} ({} messages)  closed {}  lost {}  by servers {}  waited {} ms on average, at most {} ms",
+            recovery.holes_open,
+            recovery.missing,
+            recovery.holes_closed,
+            recovery.holes_lost,
+            recovery.delivered,
+            recovery.duration_sum_ns / recovery.recoveries.max(1) / 1_000_000,
+            recovery.duration_max_ns / 1_000_000
+        ),
+        format!(
+            "  snapshots {}{}  attempts {}  failed {}  too old {}  messages {}  told again {}",
+            recovery.snapshots,
+            if recovery.snapshot_wanted {
+                "  ONE WANTED"
+            } else {
+                ""
+            },
+            recovery.snapshot_attempts,
+            recovery.snapshot_failures,
+            recovery.snapshots_too_old,
+            recovery.snapshot_messages,
+            recovery.replayed
+        ),
+    ];
+    for server in &recovery.servers {
+        let failure = match server.last_failure.as_str() {
+            "" => String::new(),
+            failure => format!(", the last one: {failure}"),
+        };
+        lines.push(format!(
+            "  {} {}  requests {}  answers {}  failures {}{failure}",
+            server.kind, server.address, server.requests, server.answers, server.failures
+        ));
+    }
+    let refused = recovery.answers_refused.iter();
+    let refused: Vec<&Count> = refused.chain(&recovery.supplies_refused).collect();
+    if !refused.is_empty() {
+        lines.push(format!("  of no use: {}", list(refused.into_iter())));
+    }
+    lines
 }
 
 fn list<'a>(counts: impl Iterator<Item = &'a Count>) -> String {

@@ -2,6 +2,8 @@
 //!
 //! Only [`load`](super::load) and [`parse`](super::parse) make one. References are indices into its lists.
 
+mod recovery;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use gateway_feed::arbitration::OnGap;
 use gateway_feed::class::Classes;
 use gateway_feed::session_time::SessionDate;
 
+pub use self::recovery::{GlimpseServer, PasswordSource, Recovery};
 use super::Problem;
 use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 
@@ -224,6 +227,14 @@ pub struct Channel {
     pub hold_packets_max: usize,
     /// What is done about a gap.
     pub on_gap: OnGap,
+    /// How long a hole that is asked for is waited for.
+    pub recover_timeout: Duration,
+    /// How many packets may wait behind it, and be retained until a snapshot comes.
+    pub recover_packets_max: usize,
+    /// After how long a silence a line counts as stale; zero: never.
+    pub stale_after: Duration,
+    /// Servers that have what the lines have lost.
+    pub recovery: Option<Recovery>,
     /// Symbols known before the venue tells them.
     pub symbols_file: Option<PathBuf>,
     /// The most orders that are remembered at a time, for `full` records.

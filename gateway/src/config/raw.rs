@@ -1,5 +1,6 @@
 //! The configuration as written: right types, nothing checked against anything else yet.
 
+use gateway_feed::arbitration::OnGap;
 use serde::Deserialize;
 
 use super::document::{Document, Field, Findings, Place, Section};
@@ -108,6 +109,18 @@ words! {
     }
 }
 
+words! {
+    /// `on_gap`
+    RawOnGap -> OnGap {
+        Continue => OnGap::Continue,
+        Recover => OnGap::Recover,
+    }
+}
+
+mod recovery;
+
+pub(crate) use recovery::{RawGlimpse, RawRecovery};
+
 /// `queues = "all"` or a list of receive queues.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
@@ -145,7 +158,11 @@ pub(crate) struct RawChannel {
     pub(crate) lines: Vec<RawLine>,
     pub(crate) hold_timeout_us: Option<Field<u64>>,
     pub(crate) hold_packets_max: Option<Field<u64>>,
-    pub(crate) on_gap: Option<Field<String>>,
+    pub(crate) on_gap: Option<Field<RawOnGap>>,
+    pub(crate) recover_timeout_ms: Option<Field<u64>>,
+    pub(crate) recover_packets_max: Option<Field<u64>>,
+    pub(crate) stale_after_ms: Option<Field<u64>>,
+    pub(crate) recovery: Option<RawRecovery>,
     pub(crate) symbols_file: Option<Field<String>>,
     pub(crate) orders_max: Option<Field<u64>>,
 }
@@ -296,7 +313,11 @@ fn read_channel(mut section: Section<'_, '_>) -> RawChannel {
         lines: section.tables("lines").into_iter().map(read_line).collect(),
         hold_timeout_us: section.take("hold_timeout_us", "a whole number of microseconds"),
         hold_packets_max: section.take("hold_packets_max", "a whole number of packets"),
-        on_gap: section.take("on_gap", "\"continue\""),
+        on_gap: section.take("on_gap", "\"continue\" or \"recover\""),
+        recover_timeout_ms: section.take("recover_timeout_ms", "a whole number of milliseconds"),
+        recover_packets_max: section.take("recover_packets_max", "a whole number of packets"),
+        stale_after_ms: section.take("stale_after_ms", "a whole number of milliseconds"),
+        recovery: section.table("recovery").map(recovery::read),
         symbols_file: section.take("symbols_file", "a path, in quotes"),
         orders_max: section.take("orders_max", "a whole number of orders"),
     };

@@ -70,7 +70,7 @@ fn the_manual_mentions_every_key() {
     let findings = Findings::default();
     // Every section once, so that every key is asked for.
     let document = Document::parse(
-        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[[queue]]\n[[entitlement]]\n",
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\n[[queue]]\n[[entitlement]]\n",
         &findings,
     );
     RawConfig::read(&document, &findings);
@@ -81,9 +81,37 @@ fn the_manual_mentions_every_key() {
             line.starts_with(&format!("{name} = "))
                 || line.starts_with(&format!("{name}:"))
                 || line.contains(&format!("[{name}]"))
+                || line.contains(&format!(".{name}]"))
         });
         assert!(told, "config/gateway.toml does not tell of {key}");
     }
+}
+
+#[test]
+fn the_manuals_recovery_parses_and_its_values_are_the_defaults() {
+    let recovery = MANUAL.find("#[channel.recovery]").unwrap();
+    let end = recovery + MANUAL[recovery..].find("\n\n").unwrap();
+    // What is no sentence is a key that is commented out.
+    let keys: Vec<&str> = MANUAL[recovery..end]
+        .lines()
+        .filter_map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')))
+        .collect();
+    let glimpse = "glimpse = [\n{ address = \"10.1.1.1:26420\", username = \"glimps\", password_env = \"P\" },\n]";
+    let text = keys.join("\n").replace("glimpse = [\n]", glimpse);
+    let with = |text: &str| format!("{}\n{}", MANUAL.replace("#[channel.recovery]", text), "");
+    let of = |text: &str| {
+        let config = parse(&with(text), Path::new("/etc/gateway")).unwrap();
+        config.channels[0].recovery.clone().unwrap()
+    };
+    let written = of(&text);
+    let bare = of(&format!(
+        "[channel.recovery]\nrerequest = [\"10.1.1.1:26410\", \"10.1.1.2:26410\"]\n{glimpse}"
+    ));
+    assert_eq!(written.planner, bare.planner);
+    assert_eq!(written.snapshot_timeout, bare.snapshot_timeout);
+    assert_eq!(written.snapshot_bytes_max, bare.snapshot_bytes_max);
+    assert_eq!(written.rerequest, bare.rerequest);
+    assert!(written.source.is_some() && written.interface.is_some());
 }
 
 #[test]
@@ -274,6 +302,8 @@ fn symbols_are_patterns_that_can_match() {
     );
     assert!(empty.what.contains("no symbol matches"), "{empty}");
 }
+
+mod recovery;
 
 /// A machine with two users, a group, and a name service that fails for one name.
 struct TestAccounts;

@@ -7,6 +7,7 @@ mod entitlements;
 mod feeds;
 mod inputs;
 mod queues;
+mod recovery;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

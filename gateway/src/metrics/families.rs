@@ -1,11 +1,13 @@
 //! The gateway's metrics in Prometheus' text format, drawn from a [`Status`].
 
+mod channels;
+
 use std::time::Instant;
 
 use super::histogram::Snapshot;
 use super::page::Page;
 use crate::service::LinkState;
-use crate::service::status::{ChannelStatus, InterfaceStatus, LineStatus, Status};
+use crate::service::status::{InterfaceStatus, Status};
 
 /// Every value that `gateway_xdp_mode` can have.
 const MODES: [&str; 5] = ["zero-copy", "copy", "skb", "socket", "capture"];
@@ -21,10 +23,7 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
         inputs(&mut page, interface);
     }
     for channel in &status.channels {
-        channel_totals(&mut page, channel);
-        for line in &channel.lines {
-            channel_line(&mut page, channel, line);
-        }
+        channels::channel(&mut page, channel);
     }
     for group in &status.groups {
         page.gauge(
@@ -218,189 +217,6 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
     }
 }
 
-fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
-    let labels = [
-        ("feed", channel.feed.as_str()),
-        ("channel", channel.name.as_str()),
-    ];
-    for (name, help, value) in [
-        (
-            "messages_total",
-            "Messages decoded, each once.",
-            channel.messages,
-        ),
-        ("gaps_total", "Holes that no line filled.", channel.gaps),
-        (
-            "messages_lost_total",
-            "Messages that no line brought.",
-            channel.lost,
-        ),
-        (
-            "heartbeats_total",
-            "Heartbeats of all lines.",
-            channel.heartbeats,
-        ),
-        ("sessions_total", "Sessions begun.", channel.sessions),
-        (
-            "sequence_resets_total",
-            "Restarts of the numbers within a session.",
-            channel.resets,
-        ),
-        (
-            "hold_overflows_total",
-            "Packets for which holes were given up early because too much was held.",
-            channel.hold_overflows,
-        ),
-        (
-            "hold_oversized_total",
-            "Packets for which holes were given up early because they are too long to be held.",
-            channel.hold_oversized,
-        ),
-        (
-            "implausible_packets_total",
-            "Packets numbered far ahead of a stream that went on where it was: damaged or stray ones.",
-            channel.implausible,
-        ),
-        (
-            "sessions_refused_total",
-            "Packets of another session while the current one went on.",
-            channel.sessions_refused,
-        ),
-        (
-            "unmapped_messages_total",
-            "Messages without a counterpart among normalised records.",
-            channel.unmapped,
-        ),
-        (
-            "unresolved_messages_total",
-            "Messages about instruments of unknown symbol, while a queue asks for symbols.",
-            channel.unresolved,
-        ),
-    ] {
-        page.counter(name, help, &labels, value);
-    }
-    page.gauge(
-        "next_sequence",
-        "The next sequence expected.",
-        &labels,
-        channel.next_sequence as f64,
-    );
-    page.gauge(
-        "instruments",
-        "Instruments whose symbol is known.",
-        &labels,
-        channel.instruments as f64,
-    );
-    if let Some(orders) = &channel.orders {
-        page.gauge(
-            "orders_live",
-            "Resting orders in the index from which full records are completed.",
-            &labels,
-            orders.live as f64,
-        );
-        page.gauge(
-            "orders_max",
-            "Orders that the index can hold.",
-            &labels,
-            orders.max as f64,
-        );
-        for (name, help, value) in [
-            (
-                "orders_unknown_total",
-                "Messages about an order that is not known: their records are incomplete and flagged.",
-                orders.unknown,
-            ),
-            (
-                "orders_overflowed_total",
-                "Orders not remembered because the index was full: raise orders_max.",
-                orders.overflowed,
-            ),
-            (
-                "orders_duplicate_total",
-                "Orders whose reference one that rested had already.",
-                orders.duplicate,
-            ),
-            (
-                "orders_inconsistent_total",
-                "Messages that name an order of another instrument, or take more off an order than is left.",
-                orders.inconsistent,
-            ),
-        ] {
-            page.counter(name, help, &labels, value);
-        }
-    }
-    for error in &channel.errors {
-        page.counter(
-            "decode_errors_total",
-            "Packets and messages that could not be decoded, by reason.",
-            &[labels[0], labels[1], ("reason", &error.reason)],
-            error.count,
-        );
-    }
-}
-
-fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
-    let labels = [
-        ("feed", channel.feed.as_str()),
-        ("channel", channel.name.as_str()),
-        ("line", line.name.as_str()),
-    ];
-    for (name, help, value) in [
-        ("group_packets_total", "Packets of the line.", line.packets),
-        ("group_bytes_total", "Their bytes.", line.bytes),
-        (
-            "sequence_gaps_total",
-            "Holes in the line's own numbers, filled by another line or not.",
-            line.gaps,
-        ),
-        (
-            "sequence_gap_messages_total",
-            "Messages in those holes.",
-            line.gap_messages,
-        ),
-        (
-            "duplicates_total",
-            "Messages that had been delivered before.",
-            line.duplicates,
-        ),
-        (
-            "late_messages_total",
-            "Messages that came after their gap was declared.",
-            line.late,
-        ),
-        (
-            "out_of_order_total",
-            "Packets behind their turn.",
-            line.out_of_order,
-        ),
-        (
-            "arbitration_wins_total",
-            "Packets that were the first to bring something new.",
-            line.wins,
-        ),
-    ] {
-        page.counter(name, help, &labels, value);
-    }
-    page.summary(
-        "line_skew_seconds",
-        "By how much the line brought packets later than another line did.",
-        &labels,
-        (line.skew_packets, line.skew_sum_ns as f64 / 1e9),
-    );
-    page.gauge(
-        "line_skew_max_seconds",
-        "By how much it did so at most.",
-        &labels,
-        line.skew_max_ns as f64 / 1e9,
-    );
-    page.gauge(
-        "group_last_packet_timestamp_seconds",
-        "When the line's last packet came, seconds since 1970; 0 before the first.",
-        &labels,
-        line.last_packet_ns as f64 / 1e9,
-    );
-}
-
 fn queues(page: &mut Page, status: &Status) {
     for queue in &status.queues {
         let labels = [("queue", queue.name.as_str())];
@@ -547,7 +363,10 @@ mod tests {
 
     use super::*;
     use crate::metrics::histogram;
-    use crate::service::status::{InputStatus, QueueStatus, ReaderStatus};
+    use crate::service::status::{
+        ChannelStatus, InputStatus, LineStatus, QueueStatus, ReaderStatus, RecoveryStatus,
+        ServerStatus,
+    };
 
     #[test]
     fn a_page_has_every_family_once_and_hostile_labels_are_escaped() {
@@ -576,6 +395,18 @@ mod tests {
                         ..LineStatus::default()
                     })
                     .into(),
+                state: "recovering".into(),
+                recovery: Some(RecoveryStatus {
+                    servers: [1, 2]
+                        .map(|port| ServerStatus {
+                            kind: "rerequest".into(),
+                            address: format!("10.0.0.1:{port}"),
+                            requests: 7,
+                            ..ServerStatus::default()
+                        })
+                        .into(),
+                    ..RecoveryStatus::default()
+                }),
                 ..ChannelStatus::default()
             }],
             queues: vec![QueueStatus::default()],
@@ -603,6 +434,9 @@ mod tests {
             "# TYPE gateway_rx_packets_total counter\n",
             "# TYPE gateway_line_skew_seconds summary\n",
             "gateway_line_skew_seconds_sum{feed=\"\",channel=\"itch\",line=\"B\"} 0.0000025\n",
+            "gateway_channel_state{feed=\"\",channel=\"itch\",state=\"recovering\"} 1\n",
+            "gateway_channel_state{feed=\"\",channel=\"itch\",state=\"live\"} 0\n",
+            "gateway_recovery_server_requests_total{feed=\"\",channel=\"itch\",kind=\"rerequest\",server=\"10.0.0.1:2\"} 7\n",
             "gateway_line_skew_seconds_count{feed=\"\",channel=\"itch\",line=\"B\"} 5\n",
         ] {
             assert!(page.contains(expected), "{expected}\n{page}");

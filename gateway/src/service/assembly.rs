@@ -1,6 +1,7 @@
 //! From a configuration to workers that are ready to start.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use gateway_feed::arbitration::{ArbiterConfig, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
@@ -268,6 +269,7 @@ fn channels(
         channels.push(WorkerChannel {
             feed,
             filter: Filter::new(&wants, classes_of),
+            recovers: channel.recovery.is_some(),
         });
     }
     Ok(seats)
@@ -306,15 +308,27 @@ fn nasdaq_itch50(
         channel_id,
         publisher_id: itch.publisher_id,
         lines: channel.lines.len(),
-        hold_timeout_ns: u64::try_from(channel.hold_timeout.as_nanos()).unwrap_or(u64::MAX),
+        hold_timeout_ns: nanoseconds(channel.hold_timeout),
         hold_packets_max: channel.hold_packets_max,
         hold_bytes_max: ArbiterConfig::hold_bytes_for(channel.hold_packets_max),
         on_gap: channel.on_gap,
+        recover_timeout_ns: nanoseconds(channel.recover_timeout),
+        recover_packets_max: channel.recover_packets_max,
+        recover_bytes_max: ArbiterConfig::hold_bytes_for(channel.recover_packets_max),
+        snapshots: channel
+            .recovery
+            .as_ref()
+            .is_some_and(|r| !r.glimpse.is_empty()),
+        stale_after_ns: nanoseconds(channel.stale_after),
         ..ChannelConfig::default()
     };
     Ok(FeedChannel::NasdaqItch50(Box::new(Channel::new(
         config, decoder,
     ))))
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn symbols_file(

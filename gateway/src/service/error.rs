@@ -52,6 +52,16 @@ pub enum ServiceError {
         /// Why not.
         reason: String,
     },
+    /// A snapshot server's password.
+    #[error("channel \"{channel}\", glimpse server {server}: {reason}")]
+    Recovery {
+        /// The channel.
+        channel: String,
+        /// The server.
+        server: SocketAddr,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A worker did not start.
     #[error(transparent)]
     Worker(#[from] StartError),
@@ -107,7 +117,10 @@ impl ServiceError {
             Self::Metrics { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 Exit::AlreadyRunning
             }
-            Self::Broker(_) | Self::Metrics { .. } | Self::Channel { .. } => Exit::Configuration,
+            Self::Broker(_)
+            | Self::Metrics { .. }
+            | Self::Channel { .. }
+            | Self::Recovery { .. } => Exit::Configuration,
             Self::Pin(_) | Self::Worker(StartError::Pin(_)) => Exit::Configuration,
             Self::Ingest(error) | Self::InputLost { source: error, .. } => match error.kind() {
                 ErrorKind::InterfaceUnusable => Exit::Interface,

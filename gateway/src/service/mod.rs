@@ -12,9 +12,11 @@ pub mod log;
 mod offer;
 mod ports;
 mod readiness;
+mod recoveries;
 mod reload;
 mod rotation;
 mod signals;
+mod silences;
 pub(crate) mod state;
 pub mod status;
 
@@ -42,6 +44,7 @@ pub(crate) use ports::LinkState;
 use ports::Ports;
 use readiness::Readiness;
 use rotation::Rotations;
+use silences::Silences;
 use state::{Reloads, State, WorkerState};
 
 /// How often workers' events are looked for, and whether the kernel still has joined what it shall.
@@ -113,6 +116,7 @@ async fn serve(
                 .map_err(|source| ServiceError::Metrics { address, source })?,
         ),
     };
+    let servers = recoveries::servers(&config)?;
     Clock::global();
     let Assembly {
         plans,
@@ -130,6 +134,7 @@ async fn serve(
         worker::pin("the housekeeping thread", core)?;
     }
     let (seats, handles): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
+    let recoveries = recoveries::make(&config, servers, &channels, &mut workers.0);
     let catalogue = broker.catalogue();
     catalogue.change(|offer| {
         offer.queues = handles.into_iter().map(Offered::first).collect();
@@ -150,6 +155,7 @@ async fn serve(
             })
             .collect(),
         channels,
+        recoveries: recoveries.desks.clone(),
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
         reloads: Reloads::default(),
         queues: seats,
@@ -159,6 +165,7 @@ async fn serve(
     let (ending, ended) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     spawn_broker(&mut tasks, broker, &state, ended.clone());
+    recoveries.spawn(&mut tasks, &state, &ended);
     if let Some(listener) = metrics {
         spawn_metrics(&mut tasks, listener, &state, ended);
     }
@@ -178,6 +185,7 @@ async fn serve(
         groups,
         ports,
         rotations: Rotations::default(),
+        silences: Silences::default(),
     };
     let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
@@ -270,6 +278,7 @@ struct Charge<'a> {
     groups: Groups,
     ports: Ports,
     rotations: Rotations,
+    silences: Silences,
 }
 
 impl Charge<'_> {
@@ -313,6 +322,7 @@ impl Charge<'_> {
             let interfaces = &self.state.interfaces;
             self.ports.tend(interfaces, self.workers, &mut self.groups);
             self.groups.tend(interfaces);
+            self.silences.look(self.state);
             if calibrated.elapsed() >= RECALIBRATE {
                 calibrated = Instant::now();
                 let found = Clock::global().recalibrate();

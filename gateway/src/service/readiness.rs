@@ -14,6 +14,7 @@ pub(crate) struct Readiness {
     started: AtomicBool,
     broker_ended: AtomicBool,
     metrics_ended: AtomicBool,
+    recovery_ended: AtomicBool,
 }
 
 impl Readiness {
@@ -30,6 +31,11 @@ impl Readiness {
     /// Nobody answers scrapes any more.
     pub(super) fn metrics_have_ended(&self) {
         self.metrics_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// What a channel has lost is not had any more.
+    pub(super) fn recovery_has_ended(&self) {
+        self.recovery_ended.store(true, Ordering::Relaxed);
     }
 
     /// The first thing that is not as it should be; `None` when the gateway is ready. `workers` are names, and whether
@@ -71,6 +77,9 @@ impl Readiness {
         }
         if self.metrics_ended.load(Ordering::Relaxed) {
             return Some("the metrics server has ended".to_owned());
+        }
+        if self.recovery_ended.load(Ordering::Relaxed) {
+            return Some("a channel's recovery has ended".to_owned());
         }
         None
     }
@@ -118,6 +127,8 @@ mod tests {
         assert_eq!(obstacle(&readiness, false), "worker \"w0\" has ended");
         interfaces[1].end(0, 0, InputState::Finished);
         assert_eq!(obstacle(&readiness, true), "");
+        readiness.recovery_has_ended();
+        assert_eq!(obstacle(&readiness, true), "a channel's recovery has ended");
         readiness.metrics_have_ended();
         assert_eq!(obstacle(&readiness, true), "the metrics server has ended");
         readiness.broker_has_ended();

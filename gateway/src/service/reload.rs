@@ -85,7 +85,8 @@ pub(super) fn waiting(running: &Config, new: &Config) -> Vec<String> {
         &new.channels,
         |old, new| {
             differing!(old, new, Channel {
-                name, feed, venue, worker, session_date, lines, hold_timeout, hold_packets_max, on_gap, orders_max, symbols_file
+                name, feed, venue, worker, session_date, lines, hold_timeout, hold_packets_max, on_gap,
+                recover_timeout, recover_packets_max, stale_after, recovery, orders_max, symbols_file
             } applied {})
         },
         |channel| &channel.name,

@@ -2,11 +2,12 @@
 //!
 //! Drawing reads shared counters and asks the kernel; the workers execute nothing for it.
 
+mod channels;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use gateway_feed::decoder::OrderCounters;
 use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
@@ -14,18 +15,18 @@ use gateway_wire::shared::Verdict;
 use super::inputs::{InputSeat, InterfaceState};
 use super::readiness::Readiness;
 use super::status::{
-    ChannelStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, LineStatus,
-    OrdersStatus, QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus,
-    WorkerStatus,
+    Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, QueueStatus, ReaderStatus,
+    ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
-use crate::config::model::{Input, Queue, Records};
+use crate::config::model::{Input, Records};
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
+use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
 
 /// Where something is among the boards.
@@ -78,6 +79,8 @@ pub(crate) struct State {
     pub(crate) workers: Vec<WorkerState>,
     /// By channel of the configuration.
     pub(crate) channels: Vec<Seat>,
+    /// By channel of the configuration: what the recovery of those that have one shows.
+    pub(crate) recoveries: Vec<Option<Arc<Desk>>>,
     /// By queue of the configuration.
     pub(crate) queues: Vec<Seat>,
     /// How often each was rotated, by queue of the configuration.
@@ -286,96 +289,6 @@ impl State {
         groups.sort_unstable();
         groups.dedup();
         groups
-    }
-
-    /// What a channel's index of orders met, if a queue wants records that need one.
-    fn orders(&self, channel: usize, counters: &OrderCounters) -> Option<OrdersStatus> {
-        let full =
-            |queue: &&Queue| queue.records == Records::Full && queue.channels.contains(&channel);
-        self.config.queues.iter().find(full)?;
-        Some(OrdersStatus {
-            live: counters.live,
-            max: self.config.channels[channel].orders_max.into(),
-            unknown: counters.unknown,
-            overflowed: counters.overflowed,
-            duplicate: counters.duplicate,
-            inconsistent: counters.inconsistent,
-        })
-    }
-
-    fn channel(&self, index: usize) -> ChannelStatus {
-        let config = &self.config.channels[index];
-        let seat = self.channels[index];
-        let board = &self.workers[seat.worker].board.channels[seat.index];
-        let (counters, decoder) = (board.channel(), board.decoder());
-        let errors = [
-            ("short_header", counters.frame_errors.short_header),
-            ("sequence_overflow", counters.frame_errors.sequence_overflow),
-            ("truncated", counters.frame_errors.truncated),
-            ("trailing_bytes", counters.frame_errors.trailing_bytes),
-            ("unknown_line", counters.frame_errors.unknown_line),
-            ("unknown_type", decoder.unknown_types),
-            ("too_short", decoder.too_short),
-            ("too_long", decoder.too_long),
-            ("empty", decoder.empty),
-            ("symbol_refused", decoder.symbols_refused),
-        ];
-        ChannelStatus {
-            name: config.name.clone(),
-            feed: config.feed.name().to_owned(),
-            venue: config.venue.name().to_owned(),
-            worker: self.config.workers[config.worker].name.clone(),
-            next_sequence: counters.next_sequence,
-            messages: counters.messages,
-            gaps: counters.gaps,
-            lost: counters.gap_messages,
-            heartbeats: counters.heartbeats,
-            sessions: counters.sessions,
-            resets: counters.resets,
-            holding: counters.holding,
-            hold_overflows: counters.hold_overflows,
-            hold_oversized: counters.hold_oversized,
-            implausible: counters.implausible,
-            sessions_refused: counters.sessions_refused,
-            instruments: decoder.instruments,
-            unresolved: board.unresolved(),
-            unmapped: decoder.unmapped,
-            orders: self.orders(index, &decoder.orders),
-            by_type: (0..=u8::MAX)
-                .zip(decoder.by_type)
-                .filter(|(_, count)| *count > 0)
-                .map(|(kind, count)| Count::new(&kind.escape_ascii().to_string(), count))
-                .collect(),
-            errors: occurred(&errors),
-            lines: config
-                .lines
-                .iter()
-                .zip(&counters.lines)
-                .map(|(config, line)| LineStatus {
-                    name: config.name.clone(),
-                    address: format!("{}:{}", config.group, config.port),
-                    packets: line.packets,
-                    bytes: line.bytes,
-                    last_packet_ns: line.last_packet_ns,
-                    wins: line.wins,
-                    messages: line.messages,
-                    delivered: line.delivered,
-                    duplicates: line.duplicates,
-                    late: line.late,
-                    before_start: line.before_start,
-                    stale: line.stale,
-                    implausible: line.implausible,
-                    truncated: line.truncated,
-                    holding: line.holding,
-                    out_of_order: line.out_of_order,
-                    skew_packets: line.skew_packets,
-                    skew_sum_ns: line.skew_sum_ns,
-                    skew_max_ns: line.skew_max_ns,
-                    gaps: line.gaps,
-                    gap_messages: line.gap_messages,
-                })
-                .collect(),
-        }
     }
 
     fn queue(

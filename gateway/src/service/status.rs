@@ -1,6 +1,10 @@
 //! What the gateway knows of itself at one moment: the object behind `gateway status` and the metrics.
 
+mod recovery;
+
 use serde::{Deserialize, Serialize};
+
+pub use recovery::{RecoveryStatus, ServerStatus};
 
 use crate::broker::BrokerCounters;
 use crate::ingest::Facts;
@@ -237,6 +241,9 @@ pub struct ChannelStatus {
     pub venue: String,
     /// The worker it lives on.
     pub worker: String,
+    /// `live`, `holding` (packets wait for another line), `recovering` (they wait for what was asked for), `snapshot`
+    /// (one is wanted or being taken) or `stale` (no line speaks).
+    pub state: String,
     /// The next sequence expected; 0 before the first packet.
     pub next_sequence: u64,
     /// Messages delivered to the decoder.
@@ -251,6 +258,8 @@ pub struct ChannelStatus {
     pub sessions: u64,
     /// Restarts of the numbers within a session.
     pub resets: u64,
+    /// How often all lines were silent for longer than `stale_after_ms`.
+    pub stales: u64,
     /// Packets held at this moment.
     pub holding: u64,
     /// Packets for which holes were given up early because too much was held.
@@ -275,6 +284,8 @@ pub struct ChannelStatus {
     pub errors: Vec<Count>,
     /// Its lines.
     pub lines: Vec<LineStatus>,
+    /// What is had from elsewhere than the lines; none where no server is configured.
+    pub recovery: Option<RecoveryStatus>,
 }
 
 /// A channel's index of resting orders.
@@ -307,8 +318,14 @@ pub struct LineStatus {
     pub bytes: u64,
     /// When the last one came, nanoseconds since 1970-01-01; 0 before the first.
     pub last_packet_ns: u64,
+    /// Whether it is silent for longer than `stale_after_ms`.
+    pub silent: bool,
+    /// How often it fell silent.
+    pub silences: u64,
     /// Packets that were the first to bring something new.
     pub wins: u64,
+    /// The part of all packets with something new that it was the first to bring; 0 before the first.
+    pub win_ratio: f64,
     /// Messages announced by its packets: the sum of `delivered`, `duplicates`, `late`, `before_start`, `stale`,
     /// `implausible`, `truncated` and `holding`.
     pub messages: u64,

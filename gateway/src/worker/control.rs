@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use gateway_feed::recovery::Supply;
 use gateway_queue::Publisher;
 
+use super::supply::SUPPLIES_MAX;
 use crate::ingest::Provider;
 
-/// Commands that may wait; a worker reads them within a burst.
+/// Commands that may wait, supplies left out; a worker reads them within a burst.
 pub(super) const COMMANDS_MAX: usize = 64;
 
 /// What the control plane may tell a worker.
@@ -32,6 +34,14 @@ pub enum Command {
         input: usize,
         /// What takes its place; [`Provider::unplugged`] for nothing. The old one comes back in the same box.
         provider: Box<Provider>,
+    },
+    /// Give a channel what was had from elsewhere than its lines. It comes back by the channel's
+    /// [`SupplyLine`](super::supply::SupplyLine).
+    Supply {
+        /// Index among the worker's channels.
+        channel: usize,
+        /// What it is given.
+        supply: Supply,
     },
 }
 
@@ -82,9 +92,10 @@ pub(crate) struct Inbox {
     seen: u64,
 }
 
-/// A line between the control plane and one worker.
-pub(crate) fn line() -> (Controls, Inbox) {
-    let (sender, receiver) = bounded(COMMANDS_MAX);
+/// A line between the control plane and one worker, of whose channels so many are supplied. There is room for the
+/// supplies of all of them besides other commands, so that these never wait for those.
+pub(crate) fn line(supplied: usize) -> (Controls, Inbox) {
+    let (sender, receiver) = bounded(COMMANDS_MAX + supplied * SUPPLIES_MAX);
     let doorbell = Arc::new(AtomicU64::new(0));
     let controls = Controls {
         commands: sender,
@@ -153,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_command_arrives_once() {
-        let (controls, mut inbox) = line();
+        let (controls, mut inbox) = line(0);
         assert!(inbox.next().is_none());
         controls.send(Command::Stop).unwrap();
         assert!(matches!(inbox.next(), Some(Command::Stop)));
@@ -162,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_full_line_and_an_ended_worker_are_told_apart() {
-        let (controls, inbox) = line();
+        let (controls, inbox) = line(0);
         for _ in 0..COMMANDS_MAX {
             controls.send(Command::Stop).unwrap();
         }

@@ -9,6 +9,7 @@ use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::ItchDecoder;
 pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
 use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::recovery::{Demand, Supply, SupplyError};
 use gateway_feed::sink::{Nanos, RecordSink};
 
 use super::board::ChannelBoard;
@@ -48,6 +49,40 @@ impl FeedChannel {
     pub(super) fn finish<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
         match self {
             Self::NasdaqItch50(channel) => channel.finish(now, sink),
+        }
+    }
+
+    /// Takes what was had from elsewhere than the lines.
+    #[cold]
+    pub(super) fn supply<S: RecordSink>(
+        &mut self,
+        now: Nanos,
+        supply: &Supply,
+        sink: &mut S,
+    ) -> Result<(), SupplyError> {
+        match self {
+            Self::NasdaqItch50(channel) => channel.supply(now, supply, sink),
+        }
+    }
+
+    /// Hands what the channel wants from elsewhere to `take`, if that has changed.
+    pub(super) fn tell_demand(&mut self, take: impl FnOnce(&Demand) -> bool) {
+        match self {
+            Self::NasdaqItch50(channel) => channel.tell_demand(take),
+        }
+    }
+
+    /// Whether a snapshot is being taken.
+    pub(super) const fn takes_snapshot(&self) -> bool {
+        match self {
+            Self::NasdaqItch50(channel) => channel.takes_snapshot(),
+        }
+    }
+
+    /// Looks whether lines have fallen silent, or speak again; whether one does.
+    pub(super) fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
+        match self {
+            Self::NasdaqItch50(channel) => channel.watch(now, sink),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod filter;
 mod pin;
 mod poll;
 pub mod sink;
+pub mod supply;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -28,6 +29,7 @@ use board::WorkerBoard;
 use control::{COMMANDS_MAX, Command, CommandError, Controls};
 use poll::{Lane, Source, Worker};
 use sink::Outlet;
+use supply::SupplyLine;
 
 /// Longest name of a thread in the kernel.
 const THREAD_NAME_MAX: usize = 15;
@@ -84,6 +86,8 @@ pub struct WorkerHandle {
     pub events: Receiver<WorkerEvent>,
     /// The old ends of queues that it rotated.
     pub retired: Receiver<Retired>,
+    /// By channel, in the order of the plan: the line to those that recover.
+    pub supplies: Vec<Option<SupplyLine>>,
     controls: Controls,
     thread: JoinHandle<()>,
 }
@@ -98,7 +102,16 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         plan.channels.len(),
         plan.queues.len(),
     ));
-    let (controls, inbox) = control::line();
+    let supplied = plan.channels.iter().filter(|c| c.recovers).count();
+    let (controls, inbox) = control::line(supplied);
+    let mut supplies = Vec::new();
+    let mut lanes = Vec::new();
+    for (index, channel) in plan.channels.into_iter().enumerate() {
+        let line = (channel.recovers).then(|| supply::line(controls.clone(), index));
+        let (line, end) = line.unzip();
+        supplies.push(line);
+        lanes.push(Lane::new(channel, end));
+    }
     // A provider has one event in its life, and another takes its place only when that was read: none ever finds the line
     // full.
     let (events_in, events) = bounded(plan.inputs.len().max(1));
@@ -106,7 +119,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let (ready_in, ready) = bounded(1);
     let worker = Worker {
         inputs: plan.inputs.into_iter().map(Source::new).collect(),
-        lanes: plan.channels.into_iter().map(Lane::new).collect(),
+        lanes,
         outlets: plan.queues.into_iter().map(Outlet::new).collect(),
         wait: plan.wait,
         board: Arc::clone(&board),
@@ -140,6 +153,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         board,
         events,
         retired,
+        supplies,
         controls,
         thread,
     })

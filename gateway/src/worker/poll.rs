@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use gateway_feed::arbitration::LineId;
+use gateway_feed::recovery::Supply;
 use gateway_feed::sink::Nanos;
 use gateway_queue::clock::Clock;
 use gateway_queue::{Ending, Publisher};
@@ -17,6 +18,7 @@ use super::control::{Command, Inbox, Retired};
 use super::feed::FeedChannel;
 use super::filter::Filter;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
+use super::supply::LaneSupply;
 use crate::config::model::Wait;
 use crate::ingest::{Datagram, Ingest, IngestCounters, IngestError, Provider, Tier};
 
@@ -55,6 +57,8 @@ pub struct WorkerChannel {
     pub feed: FeedChannel,
     /// Its queues.
     pub filter: Filter,
+    /// Whether it wants what its lines have lost from elsewhere.
+    pub recovers: bool,
 }
 
 /// What a worker tells the control plane, once in the life of each provider.
@@ -137,15 +141,18 @@ pub(super) struct Lane {
     latest: Nanos,
     /// Whether it did something since its counters were last shown.
     dirty: bool,
+    /// Where it says what it wants from elsewhere, if it may.
+    supply: Option<LaneSupply>,
 }
 
 impl Lane {
-    pub(super) const fn new(channel: WorkerChannel) -> Self {
+    pub(super) const fn new(channel: WorkerChannel, supply: Option<LaneSupply>) -> Self {
         Self {
             channel,
             deadline: Nanos::MAX,
             latest: 0,
             dirty: true,
+            supply,
         }
     }
 
@@ -183,8 +190,31 @@ impl Lane {
         let filter = &mut self.channel.filter;
         let mut sink = ChannelSink { filter, outlets };
         self.channel.feed.on_time(now, &mut sink);
+        if let Some(supply) = &mut self.supply {
+            supply.attend(&mut self.channel.feed);
+        }
         self.deadline = self.channel.feed.deadline();
         self.dirty = true;
+    }
+
+    /// Takes what was had from elsewhere than the lines.
+    #[cold]
+    fn supply(&mut self, supply: Supply, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        // Only a channel that has this is given anything.
+        if let Some(line) = &mut self.supply {
+            line.take(&mut self.channel.feed, now, supply, &mut sink);
+        }
+        self.deadline = self.channel.feed.deadline();
+        self.dirty = true;
+    }
+
+    /// Looks whether lines have fallen silent, or speak again.
+    fn watch(&mut self, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        self.dirty |= self.channel.feed.watch(now, &mut sink);
     }
 }
 
@@ -242,6 +272,11 @@ impl Worker {
                 Some(Command::Swap { input, provider }) => {
                     self.swap(input, provider, clock.now());
                 }
+                Some(Command::Supply { channel, supply }) => {
+                    if let Some(lane) = self.lanes.get_mut(channel) {
+                        lane.supply(supply, clock.now(), &mut self.outlets);
+                    }
+                }
             }
             let mut handled = 0;
             for index in 0..self.inputs.len() {
@@ -255,6 +290,9 @@ impl Worker {
             before = now;
             let idle = handled == 0;
             if show.due(now) {
+                if !captures {
+                    self.watch(now);
+                }
                 self.show(now);
                 show.done(now);
             }
@@ -323,6 +361,12 @@ impl Worker {
             if let Some(now) = woken_at(lane.deadline, now, before) {
                 lane.on_time(now, &mut self.outlets);
             }
+        }
+    }
+
+    fn watch(&mut self, now: Nanos) {
+        for lane in &mut self.lanes {
+            lane.watch(now, &mut self.outlets);
         }
     }
 

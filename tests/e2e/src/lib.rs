@@ -5,8 +5,12 @@
 
 pub mod capture;
 mod observer;
+pub mod oracle;
+
+use std::path::Path;
 
 use anyhow::Result;
+use gateway_test_harness::network::{EXCHANGE_ADDRESS, EXCHANGE_INTERFACE};
 use gateway_test_harness::simulator::line_arguments;
 use gateway_test_harness::{Binaries, Config, Gateway, Network, Simulator, unprivileged};
 
@@ -37,6 +41,21 @@ impl Lab {
     /// Starts a gateway in this lab and waits until it is ready.
     pub fn gateway(&self, config: &Config) -> Result<Gateway> {
         Gateway::start(&self.binaries, &self.network.gateway, config)
+    }
+
+    /// Starts `gateway-sim scenario` with `file`, its servers at the exchange's address.
+    pub fn scenario(&self, file: &Path) -> Result<Simulator> {
+        let address = EXCHANGE_ADDRESS.to_string();
+        let words = [
+            "--json",
+            "--interface",
+            EXCHANGE_INTERFACE,
+            "--listen",
+            &address,
+        ];
+        let mut all = vec!["scenario".to_owned(), file.display().to_string()];
+        all.extend(words.map(str::to_owned));
+        Simulator::start(&self.binaries, &self.network, &all)
     }
 
     /// Starts `gateway-sim` with the words of `arguments`, the lines of `config`, and a report at the end.

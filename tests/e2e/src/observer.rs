@@ -50,6 +50,10 @@ pub struct Seen {
     pub out_of_order: u64,
     /// Messages whose sequence came a second time.
     pub repeated: u64,
+    /// Records between the beginning and the end of a snapshot. They count as such and as nothing else; but the book is
+    /// built anew from them, and what is wrong with it is counted from there on.
+    pub in_snapshots: u64,
+    in_snapshot: bool,
     last_record: u32,
     last_message: Option<u32>,
 }
@@ -57,6 +61,14 @@ pub struct Seen {
 impl Seen {
     fn take(&mut self, record: &Record<'_>) {
         self.records += 1;
+        let is_control = matches!(record, Record::Control(_));
+        if self.in_snapshot && !is_control {
+            self.in_snapshots += 1;
+            if let Record::Mbo(mbo) = record {
+                self.order(mbo);
+            }
+            return;
+        }
         match record {
             Record::Mbo(mbo) => {
                 self.out_of_order += u64::from(mbo.sequence < self.last_record);
@@ -77,6 +89,14 @@ impl Seen {
                 }
                 if control.kind == ControlKind::SessionStart as u16 {
                     (self.last_record, self.last_message) = (0, None);
+                }
+                if control.kind == ControlKind::SnapshotBegin as u16 {
+                    self.in_snapshot = true;
+                    self.resting.clear();
+                    (self.incomplete, self.suspect, self.overdrawn) = (0, 0, 0);
+                }
+                if control.kind == ControlKind::SnapshotEnd as u16 {
+                    self.in_snapshot = false;
                 }
                 self.controls.push(**control);
             }
@@ -128,6 +148,12 @@ impl Seen {
     /// Messages in gaps.
     pub fn gap_messages(&self) -> u64 {
         self.gaps.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// How many control records of `kind` came.
+    pub fn count(&self, kind: ControlKind) -> usize {
+        let of_kind = |control: &&ControlRecord| control.kind == kind as u16;
+        self.controls.iter().filter(of_kind).count()
     }
 
     /// Whether a control record of `kind` came.

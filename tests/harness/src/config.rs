@@ -141,6 +141,8 @@ pub struct Config {
     pub session_date: String,
     /// How long a packet ahead of its turn waits for the other line, in microseconds.
     pub hold_timeout_us: u64,
+    /// Further keys of the channel, as TOML has them.
+    pub channel_keys: String,
     /// Where metrics are served; empty for nowhere.
     pub metrics_listen: String,
     /// Further tables of the file, as TOML has them.
@@ -158,6 +160,7 @@ impl Config {
             session_date: "auto".to_owned(),
             // A busy test machine may keep the exchange from its core between two sends.
             hold_timeout_us: 200_000,
+            channel_keys: String::new(),
             metrics_listen: "127.0.0.1:9464".to_owned(),
             extra: String::new(),
         }
@@ -226,6 +229,7 @@ impl Config {
             quoted(&self.session_date),
             self.hold_timeout_us
         )?;
+        writeln!(out, "{}", self.channel_keys)?;
         writeln!(out, "lines = [")?;
         for Line { name, group, port } in &self.lines {
             writeln!(

@@ -27,4 +27,4 @@ pub use metrics::Metrics;
 pub use namespace::Namespace;
 pub use network::Network;
 pub use process::Running;
-pub use simulator::{LineReport, Report, Simulator};
+pub use simulator::{LineReport, Report, ScenarioReport, Simulator};

@@ -120,6 +120,19 @@ pub struct LostReport {
     pub ranges: Vec<(u64, u64)>,
 }
 
+/// What `gateway-sim scenario --json` reports at its end.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ScenarioReport {
+    /// The sessions, one after the other.
+    pub sessions: Vec<Report>,
+    /// The accounts of the re-request servers: counts by name.
+    #[serde(default)]
+    pub rerequest: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The accounts of the Glimpse servers.
+    #[serde(default)]
+    pub glimpse: Vec<BTreeMap<String, serde_json::Value>>,
+}
+
 impl Report {
     /// Reads what `gateway-sim --json` wrote to stdout.
     pub fn parse(stdout: &[u8]) -> Result<Self> {
@@ -138,14 +151,26 @@ impl Simulator {
     }
 
     /// Waits for its end and reads the report.
-    pub fn finish(mut self, limit: Duration) -> Result<Report> {
+    pub fn finish(self, limit: Duration) -> Result<Report> {
+        let output = self.end(limit)?;
+        Report::parse(output.as_bytes())
+    }
+
+    /// The same of a scenario.
+    pub fn finish_scenario(self, limit: Duration) -> Result<ScenarioReport> {
+        let output = self.end(limit)?;
+        serde_json::from_str(&output).context("gateway-sim scenario printed no report")
+    }
+
+    /// Waits for its end; what it wrote to stdout.
+    fn end(mut self, limit: Duration) -> Result<String> {
         let status = self.process.wait(limit)?;
         ensure!(
             status.success(),
             "gateway-sim ended with {status}\n{}",
             self.process.output()
         );
-        Report::parse(self.process.stdout().as_bytes()).with_context(|| self.process.output())
+        Ok(self.process.stdout())
     }
 }
 

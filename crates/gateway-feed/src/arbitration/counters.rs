@@ -157,6 +157,15 @@ pub enum ChannelState {
 }
 
 impl ChannelState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Live,
+        Self::Holding,
+        Self::Recovering,
+        Self::Snapshot,
+        Self::Stale,
+    ];
+
     /// The state of that number; one that is not known is [`Live`](Self::Live).
     #[must_use]
     pub const fn from_number(number: u64) -> Self {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::super::document::{Field, Findings, nearest};
 use super::super::model::{Channel, Feed, Input, Line, Venue, Worker};
 use super::super::raw::{RawChannel, RawConfig, RawLine};
-use super::{Names, number, text};
-use gateway_feed::arbitration::OnGap;
+use super::{Names, number, recovery, text};
 use gateway_feed::itch50::OrderIndexConfig;
 use gateway_feed::order_index::ORDERS_MAX;
 use gateway_feed::session_time::SessionDate;
@@ -58,6 +57,8 @@ pub(super) fn channels(
                 .map_or(&[][..], |w| &w.inputs);
             let lines = lines(channel, raw, reach, inputs, &mut seen, findings);
             let feed = feed(channel.feed.as_ref(), findings);
+            let on_gap = channel.on_gap.as_ref();
+            let recovery = recovery::recovery(channel, base, reach, findings);
             Channel {
                 name: text(channel.name.as_ref(), ""),
                 feed,
@@ -80,7 +81,30 @@ pub(super) fn channels(
                     findings,
                 ))
                 .unwrap_or(1024),
-                on_gap: on_gap(channel.on_gap.as_ref(), findings),
+                on_gap: on_gap.map(|field| field.value.into()).unwrap_or_default(),
+                recover_timeout: Duration::from_millis(number(
+                    channel.recover_timeout_ms.as_ref(),
+                    1..=600_000,
+                    500,
+                    "milliseconds",
+                    findings,
+                )),
+                recover_packets_max: usize::try_from(number(
+                    channel.recover_packets_max.as_ref(),
+                    1..=262_144,
+                    32_768,
+                    "packets",
+                    findings,
+                ))
+                .unwrap_or(32_768),
+                stale_after: Duration::from_millis(number(
+                    channel.stale_after_ms.as_ref(),
+                    0..=3_600_000,
+                    3_000,
+                    "milliseconds",
+                    findings,
+                )),
+                recovery,
                 symbols_file: channel.symbols_file.as_ref().map(|f| base.join(&f.value)),
                 orders_max: number(
                     channel.orders_max.as_ref(),
@@ -333,21 +357,4 @@ fn session_date(field: Option<&Field<String>>, findings: &Findings) -> SessionDa
             }
         },
     }
-}
-
-fn on_gap(field: Option<&Field<String>>, findings: &Findings) -> OnGap {
-    match field {
-        Some(field) if field.value == "recover" => findings.add(
-            &field.place,
-            "this gateway has no recovery sessions",
-            "use \"continue\": a gap is announced in the queue and what follows flows on",
-        ),
-        Some(field) if field.value != "continue" => findings.add(
-            &field.place,
-            "not a way to treat a gap",
-            "write \"continue\"",
-        ),
-        _ => {}
-    }
-    OnGap::Continue
 }

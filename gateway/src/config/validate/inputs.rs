@@ -14,7 +14,7 @@ const RX_RING_DEFAULT: u32 = 2048;
 /// What the ingest layer can map.
 const RX_RING: std::ops::RangeInclusive<u32> = 64..=32_768;
 /// Longest name of a network interface (`IFNAMSIZ` less the final zero).
-const INTERFACE_NAME_MAX: usize = 15;
+pub(super) const INTERFACE_NAME_MAX: usize = 15;
 
 /// Interfaces first, then captures: one space of names, because workers refer to either.
 pub(super) fn inputs<'r>(

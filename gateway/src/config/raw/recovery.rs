@@ -1,0 +1,94 @@
+//! `[channel.recovery]` as written.
+
+use gateway_feed::recovery::Ask;
+use serde::Deserialize;
+
+use super::super::document::{Field, Place, Section};
+
+words! {
+    /// `ask`
+    RawAsk -> Ask {
+        InTurn => Ask::InTurn,
+        All => Ask::All,
+    }
+}
+
+/// `[channel.recovery]`
+#[derive(Debug)]
+pub(crate) struct RawRecovery {
+    pub(crate) place: Place,
+    pub(crate) rerequest: Option<Field<Vec<String>>>,
+    pub(crate) ask: Option<Field<RawAsk>>,
+    pub(crate) glimpse: Vec<RawGlimpse>,
+    pub(crate) source: Option<Field<String>>,
+    pub(crate) interface: Option<Field<String>>,
+    pub(crate) requests_per_second: Option<Field<u64>>,
+    pub(crate) requests_burst: Option<Field<u64>>,
+    pub(crate) requests_outstanding_max: Option<Field<u64>>,
+    pub(crate) request_messages_max: Option<Field<u64>>,
+    pub(crate) answer_timeout_ms: Option<Field<u64>>,
+    pub(crate) attempts_max: Option<Field<u64>>,
+    pub(crate) hole_messages_max: Option<Field<u64>>,
+    pub(crate) backoff_min_ms: Option<Field<u64>>,
+    pub(crate) backoff_max_ms: Option<Field<u64>>,
+    pub(crate) snapshot_timeout_ms: Option<Field<u64>>,
+    pub(crate) snapshot_attempts_max: Option<Field<u64>>,
+    pub(crate) snapshot_backoff_min_ms: Option<Field<u64>>,
+    pub(crate) snapshot_backoff_max_ms: Option<Field<u64>>,
+    pub(crate) snapshot_mib_max: Option<Field<u64>>,
+}
+
+/// One of `channel.recovery.glimpse`
+#[derive(Debug)]
+pub(crate) struct RawGlimpse {
+    pub(crate) place: Place,
+    pub(crate) address: Option<Field<String>>,
+    pub(crate) username: Option<Field<String>>,
+    pub(crate) password_file: Option<Field<String>>,
+    pub(crate) password_env: Option<Field<String>>,
+}
+
+pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
+    let milliseconds = "a whole number of milliseconds";
+    let glimpse = section.tables("glimpse");
+    let raw = RawRecovery {
+        place: section.place.clone(),
+        rerequest: section.take(
+            "rerequest",
+            "a list of addresses and ports such as [\"10.1.1.1:26410\"]",
+        ),
+        ask: section.take("ask", "\"in-turn\" or \"all\""),
+        glimpse: glimpse.into_iter().map(read_glimpse).collect(),
+        source: section.take("source", "an IP address of this host, in quotes"),
+        interface: section.take("interface", "a network interface, in quotes"),
+        requests_per_second: section.take("requests_per_second", "a whole number of requests"),
+        requests_burst: section.take("requests_burst", "a whole number of requests"),
+        requests_outstanding_max: section
+            .take("requests_outstanding_max", "a whole number of requests"),
+        request_messages_max: section.take("request_messages_max", "a whole number of messages"),
+        answer_timeout_ms: section.take("answer_timeout_ms", milliseconds),
+        attempts_max: section.take("attempts_max", "a whole number of requests"),
+        hole_messages_max: section.take("hole_messages_max", "a whole number of messages"),
+        backoff_min_ms: section.take("backoff_min_ms", milliseconds),
+        backoff_max_ms: section.take("backoff_max_ms", milliseconds),
+        snapshot_timeout_ms: section.take("snapshot_timeout_ms", milliseconds),
+        snapshot_attempts_max: section.take("snapshot_attempts_max", "a whole number of attempts"),
+        snapshot_backoff_min_ms: section.take("snapshot_backoff_min_ms", milliseconds),
+        snapshot_backoff_max_ms: section.take("snapshot_backoff_max_ms", milliseconds),
+        snapshot_mib_max: section.take("snapshot_mib_max", "a whole number of MiB"),
+    };
+    section.finish();
+    raw
+}
+
+fn read_glimpse(mut section: Section<'_, '_>) -> RawGlimpse {
+    let raw = RawGlimpse {
+        place: section.place.clone(),
+        address: section.require("address", "the server's address and port, in quotes"),
+        username: section.require("username", "the name that the venue has given, in quotes"),
+        password_file: section.take("password_file", "the path of a file, in quotes"),
+        password_env: section.take("password_env", "the name of an environment variable"),
+    };
+    section.finish();
+    raw
+}

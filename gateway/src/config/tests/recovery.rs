@@ -1,0 +1,150 @@
+//! `on_gap` and `[channel.recovery]`.
+
+use std::time::Duration;
+
+use gateway_feed::arbitration::OnGap;
+use gateway_feed::recovery::{Ask, PlannerConfig};
+
+use super::super::model::PasswordSource;
+use super::*;
+
+/// `GOOD`, recovering, with `text` in its recovery.
+fn with(text: &str) -> String {
+    GOOD.replace("feed =", "on_gap = \"recover\"\nfeed =")
+        .replace(
+            "[[queue]]",
+            &format!("[channel.recovery]\n{text}\n[[queue]]"),
+        )
+}
+
+/// The one problem of that.
+fn only_in(text: &str) -> Problem {
+    let mut found = problems(&with(text));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+#[test]
+fn servers_and_limits_are_what_is_written_and_all_else_has_its_default() {
+    let text = r#"
+rerequest = ["10.1.1.1:26410", "[2001:db8::1]:26410"]
+ask = "all"
+answer_timeout_ms = 7
+attempts_max = 2
+glimpse = [{ address = "10.1.1.1:26420", username = "me", password_file = "p" }]
+snapshot_mib_max = 3
+"#;
+    let config = parse(&with(text), Path::new("/etc/gateway")).unwrap();
+    let channel = &config.channels[0];
+    assert_eq!(channel.on_gap, OnGap::Recover);
+    assert_eq!(channel.recover_timeout, Duration::from_millis(500));
+    assert_eq!(channel.recover_packets_max, 32_768);
+    assert_eq!(channel.stale_after, Duration::from_secs(3));
+    let recovery = channel.recovery.as_ref().unwrap();
+    assert_eq!(recovery.rerequest.len(), 2);
+    assert_eq!(
+        recovery.planner,
+        PlannerConfig {
+            servers: 2,
+            ask: Ask::All,
+            answer_timeout_ns: 7_000_000,
+            attempts_max: 2,
+            snapshot_servers: 1,
+            ..PlannerConfig::default()
+        }
+    );
+    assert_eq!(recovery.snapshot_bytes_max, 3 << 20);
+    let password = PasswordSource::File("/etc/gateway/p".into());
+    assert_eq!(recovery.glimpse[0].password, password);
+}
+
+#[test]
+fn recover_without_a_server_is_a_mistake() {
+    let none = only("feed =", "on_gap = \"recover\"\nfeed =");
+    assert_eq!(none.key, "channel[0].on_gap");
+    assert!(none.remedy.contains("[channel.recovery]"), "{none}");
+    let empty = only_in("");
+    assert!(empty.what.contains("names no server"), "{empty}");
+    let word = only("feed =", "on_gap = \"recovr\"\nfeed =");
+    assert!(word.remedy.contains("did you mean \"recover\"?"), "{word}");
+}
+
+#[test]
+fn a_server_is_a_host_and_a_port_and_there_once() {
+    for (written, what) in [
+        ("\"239.1.1.1:5\"", "multicast"),
+        ("\"10.1.1.1\"", "no IP address and port"),
+        ("\"10.1.1.1:0\"", "no address"),
+        ("\"0.0.0.0:5\"", "no address"),
+        ("\"10.1.1.1:5\", \"10.1.1.1:5\"", "twice"),
+    ] {
+        let problem = only_in(&format!("rerequest = [{written}]"));
+        let what = if what == "nothing" {
+            "no address"
+        } else {
+            what
+        };
+        assert!(problem.what.contains(what), "{problem}");
+        assert_eq!(problem.key, "channel[0].recovery.rerequest");
+    }
+    let many: Vec<String> = (1..=17)
+        .map(|port| format!("\"10.1.1.1:{port}\""))
+        .collect();
+    let many = only_in(&format!("rerequest = [{}]", many.join(", ")));
+    assert!(many.what.contains("more than 16"), "{many}");
+}
+
+#[test]
+fn a_glimpse_server_has_one_password_and_a_name_that_fits() {
+    let glimpse = |text: &str| {
+        only_in(&format!(
+            "glimpse = [{{ address = \"10.1.1.1:5\", username = \"me\", {text} }}]"
+        ))
+    };
+    let two = glimpse("password_file = \"a\", password_env = \"B\"");
+    assert!(two.what.contains("two passwords"), "{two}");
+    let variable = glimpse("password_env = \"A B\"");
+    assert_eq!(variable.key, "channel[0].recovery.glimpse[0].password_env");
+    let none = only_in("glimpse = [{ address = \"10.1.1.1:5\", username = \"me\" }]");
+    assert!(none.what.contains("no password"), "{none}");
+    let long = only_in(
+        "glimpse = [{ address = \"10.1.1.1:5\", username = \"muchtoolong\", password_env = \"P\" }]",
+    );
+    assert!(long.what.contains("1 to 6"), "{long}");
+}
+
+#[test]
+fn ranges_and_ways_are_checked() {
+    let server = "rerequest = [\"10.1.1.1:5\"]";
+    for (key, value) in [
+        ("attempts_max", "0"),
+        ("request_messages_max", "65535"),
+        ("requests_per_second", "0"),
+        ("snapshot_mib_max", "0"),
+        ("source", "\"eth1\""),
+        ("interface", "\"much-too-long-a-name\""),
+    ] {
+        let problem = only_in(&format!("{server}\n{key} = {value}"));
+        assert_eq!(problem.key, format!("channel[0].recovery.{key}"));
+    }
+    let family = only_in(&format!("{server}\nsource = \"::1\""));
+    assert!(family.what.contains("other version of IP"), "{family}");
+    let pauses = only_in(&format!("{server}\nbackoff_min_ms = 2000"));
+    assert!(pauses.what.contains("2000 ms"), "{pauses}");
+}
+
+#[test]
+fn what_is_never_asked_is_a_warning_and_a_capture_has_no_servers() {
+    let source = with("rerequest = [\"10.1.1.1:5\"]").replace("\"recover\"", "\"continue\"");
+    let config = parse(&source, Path::new("/etc/gateway")).unwrap();
+    let key = "channel[0].recovery.rerequest";
+    let warning = config.warnings.iter().find(|warning| warning.key == key);
+    assert!(warning.unwrap().what.contains("not used"));
+    let source = with("rerequest = [\"10.1.1.1:5\"]").replace(
+        "[[interface]]\nname = \"eth1\"",
+        "[[capture]]\nname = \"eth1\"\nfile = \"x.pcap\"",
+    );
+    let found = problems(&source);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].what.contains("a capture"), "{}", found[0]);
+}

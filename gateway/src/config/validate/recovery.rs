@@ -1,0 +1,326 @@
+//! Where channels get what their lines have lost.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use gateway_feed::arbitration::OnGap;
+use gateway_feed::recovery::planner::SERVERS_MAX;
+use gateway_feed::recovery::{Backoff, PlannerConfig};
+use gateway_feed::soupbintcp::Credentials;
+
+use super::super::document::{Field, Findings};
+use super::super::model::{GlimpseServer, Input, PasswordSource, Recovery};
+use super::super::raw::{RawChannel, RawGlimpse, RawRecovery};
+use super::inputs::INTERFACE_NAME_MAX;
+use super::number;
+
+const MS: u64 = 1_000_000;
+/// Longest pauses and times that servers may be given.
+const TIME_MS_MAX: u64 = 600_000;
+
+/// The servers of a channel whose lines arrive on `reach`; reports what `on_gap` cannot mean with them.
+pub(super) fn recovery(
+    channel: &RawChannel,
+    base: &Path,
+    reach: &[Input],
+    findings: &Findings,
+) -> Option<Recovery> {
+    let on_gap = channel.on_gap.as_ref();
+    let recovers = on_gap.is_some_and(|field| OnGap::from(field.value) == OnGap::Recover);
+    let Some(raw) = &channel.recovery else {
+        if let Some(field) = on_gap.filter(|_| recovers) {
+            findings.add(
+                &field.place,
+                "there is no server that could be asked for what is missing",
+                "add [channel.recovery] with rerequest = [\"address:port\"] or a glimpse server, or write \"continue\"",
+            );
+        }
+        return None;
+    };
+    let recovery = servers(raw, base, findings);
+    if raw
+        .rerequest
+        .as_ref()
+        .is_none_or(|field| field.value.is_empty())
+        && raw.glimpse.is_empty()
+    {
+        findings.add(
+            &raw.place,
+            "it names no server",
+            "add rerequest = [\"address:port\"] or glimpse = [{ address = …, username = …, password_file = … }], or remove it",
+        );
+    }
+    if reach.iter().any(|input| matches!(input, Input::Capture(_))) {
+        findings.add(
+            &raw.place,
+            "the channel reads a capture, whose messages no server has any more",
+            "remove [channel.recovery] and on_gap from channels of captures",
+        );
+    }
+    if !recovers && let Some(field) = raw.rerequest.as_ref().filter(|f| !f.value.is_empty()) {
+        findings.warn(
+            &field.place,
+            "with on_gap = \"continue\" nothing is asked for again: these servers are not used",
+            "set on_gap = \"recover\", or remove rerequest",
+        );
+    }
+    Some(recovery)
+}
+
+fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
+    let default = PlannerConfig::default();
+    let many = |field: &Option<Field<u64>>, range, default: u64, unit| {
+        number(field.as_ref(), range, default, unit, findings)
+    };
+    let milliseconds = |field: &Option<Field<u64>>, default_ns: u64| {
+        let range = 1..=TIME_MS_MAX;
+        many(field, range, default_ns / MS, "milliseconds") * MS
+    };
+    let rerequest = rerequest(raw.rerequest.as_ref(), findings);
+    let glimpse: Vec<_> = raw
+        .glimpse
+        .iter()
+        .map(|raw| glimpse(raw, base, findings))
+        .collect();
+    let source = raw
+        .source
+        .as_ref()
+        .and_then(|field| source(field, findings));
+    if let Some(source) = source {
+        let addresses = rerequest.iter().chain(glimpse.iter().map(|g| &g.address));
+        same_family(raw, source, addresses, findings);
+    }
+    if let Some(field) = &raw.interface
+        && (field.value.is_empty() || field.value.len() > INTERFACE_NAME_MAX)
+    {
+        findings.add(
+            &field.place,
+            "not a name that a network interface can have",
+            format!("give its name in the kernel, at most {INTERFACE_NAME_MAX} bytes; `ip link` lists them"),
+        );
+    }
+    let planner = PlannerConfig {
+        servers: rerequest.len(),
+        ask: raw.ask.as_ref().map(|f| f.value.into()).unwrap_or_default(),
+        request_messages_max: many(
+            &raw.request_messages_max,
+            1..=65_534,
+            default.request_messages_max.into(),
+            "messages",
+        ) as u16,
+        requests_outstanding_max: many(
+            &raw.requests_outstanding_max,
+            1..=64,
+            default.requests_outstanding_max as u64,
+            "requests",
+        ) as usize,
+        answer_timeout_ns: milliseconds(&raw.answer_timeout_ms, default.answer_timeout_ns),
+        attempts_max: many(
+            &raw.attempts_max,
+            1..=1_000,
+            default.attempts_max.into(),
+            "requests",
+        ) as u32,
+        hole_messages_max: many(
+            &raw.hole_messages_max,
+            1..=100_000_000,
+            default.hole_messages_max,
+            "messages",
+        ),
+        requests_per_second: many(
+            &raw.requests_per_second,
+            1..=1_000_000,
+            default.requests_per_second.into(),
+            "requests a second",
+        ) as u32,
+        requests_burst: many(
+            &raw.requests_burst,
+            1..=100_000,
+            default.requests_burst.into(),
+            "requests",
+        ) as u32,
+        backoff: backoff(
+            (&raw.backoff_min_ms, &raw.backoff_max_ms),
+            default.backoff,
+            findings,
+        ),
+        snapshot_servers: glimpse.len(),
+        snapshot_attempts_max: many(
+            &raw.snapshot_attempts_max,
+            1..=1_000,
+            default.snapshot_attempts_max.into(),
+            "attempts",
+        ) as u32,
+        snapshot_backoff: backoff(
+            (&raw.snapshot_backoff_min_ms, &raw.snapshot_backoff_max_ms),
+            default.snapshot_backoff,
+            findings,
+        ),
+    };
+    Recovery {
+        rerequest,
+        glimpse,
+        source,
+        interface: raw.interface.as_ref().map(|field| field.value.clone()),
+        planner,
+        snapshot_timeout: Duration::from_nanos(milliseconds(&raw.snapshot_timeout_ms, 30_000 * MS)),
+        snapshot_bytes_max: (many(&raw.snapshot_mib_max, 1..=65_536, 512, "MiB") as usize) << 20,
+    }
+}
+
+/// A pause that doubles from the first to the second.
+fn backoff(
+    (min, max): (&Option<Field<u64>>, &Option<Field<u64>>),
+    default: Backoff,
+    findings: &Findings,
+) -> Backoff {
+    let range = || 1..=TIME_MS_MAX;
+    let unit = "milliseconds";
+    let min_ms = number(min.as_ref(), range(), default.min_ns / MS, unit, findings);
+    let max_ms = number(max.as_ref(), range(), default.max_ns / MS, unit, findings);
+    if min_ms > max_ms
+        && let Some(field) = min.as_ref().or(max.as_ref())
+    {
+        findings.add(
+            &field.place,
+            format!("the first pause, {min_ms} ms, is longer than the longest, {max_ms} ms"),
+            "lower the one or raise the other",
+        );
+    }
+    Backoff {
+        min_ns: min_ms * MS,
+        max_ns: max_ms * MS,
+    }
+}
+
+fn rerequest(field: Option<&Field<Vec<String>>>, findings: &Findings) -> Vec<SocketAddr> {
+    let Some(field) = field else {
+        return Vec::new();
+    };
+    if field.value.len() > SERVERS_MAX {
+        findings.add(
+            &field.place,
+            format!("more than {SERVERS_MAX} servers"),
+            "name the nearest ones",
+        );
+    }
+    let mut servers = Vec::new();
+    for written in &field.value {
+        match server(written) {
+            Ok(address) if servers.contains(&address) => findings.add(
+                &field.place,
+                format!("\"{written}\" is there twice"),
+                "name each server once",
+            ),
+            Ok(address) => servers.push(address),
+            Err(what) => findings.add(
+                &field.place,
+                format!("\"{written}\" is {what}"),
+                "write the server's address and port as \"10.1.1.1:26410\" or \"[2001:db8::1]:26410\"",
+            ),
+        }
+    }
+    servers
+}
+
+/// An address and port that something can be sent to.
+fn server(written: &str) -> Result<SocketAddr, &'static str> {
+    let address: SocketAddr = written.parse().map_err(|_| "no IP address and port")?;
+    if address.ip().is_multicast() {
+        Err("a multicast group: servers have addresses of their own")
+    } else if address.ip().is_unspecified() || address.port() == 0 {
+        Err("no address that something can be sent to")
+    } else {
+        Ok(address)
+    }
+}
+
+fn glimpse(raw: &RawGlimpse, base: &Path, findings: &Findings) -> GlimpseServer {
+    let address = raw.address.as_ref().and_then(|field| {
+        server(&field.value)
+            .map_err(|what| {
+                findings.add(
+                    &field.place,
+                    what,
+                    "write the server's address and port as \"10.1.1.1:26420\" or \"[2001:db8::1]:26420\"",
+                );
+            })
+            .ok()
+    });
+    if let Some(field) = &raw.username
+        && let Err(error) = Credentials::new(&field.value, "x")
+    {
+        findings.add(
+            &field.place,
+            error.to_string(),
+            "write it as the venue has given it",
+        );
+    }
+    let password = match (&raw.password_file, &raw.password_env) {
+        (Some(file), None) if !file.value.is_empty() => {
+            PasswordSource::File(base.join(&file.value))
+        }
+        (None, Some(name)) if is_variable(&name.value) => {
+            PasswordSource::Environment(name.value.clone())
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            let several = raw.password_file.is_some();
+            findings.add(
+                &raw.place,
+                if several { "it has two passwords" } else { "it has no password" },
+                "name either password_file, a file that only the gateway's user can read, or password_env",
+            );
+            PasswordSource::Environment(String::new())
+        }
+        (Some(field), None) | (None, Some(field)) => {
+            findings.add(
+                &field.place,
+                "not a name that a file or an environment variable can have",
+                "give a path, or a name of letters, digits and '_'",
+            );
+            PasswordSource::Environment(String::new())
+        }
+    };
+    GlimpseServer {
+        address: address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))),
+        username: super::text(raw.username.as_ref(), ""),
+        password,
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(fits) && !name.as_bytes()[0].is_ascii_digit()
+}
+
+fn source(field: &Field<String>, findings: &Findings) -> Option<IpAddr> {
+    match field.value.parse::<IpAddr>() {
+        Ok(address) if !address.is_multicast() && !address.is_unspecified() => Some(address),
+        _ => {
+            findings.add(
+                &field.place,
+                "not a host's IP address",
+                "give an address of this host, or leave it out to have the route decide",
+            );
+            None
+        }
+    }
+}
+
+/// Packets of IPv4 come from an address of IPv4.
+fn same_family<'a>(
+    raw: &RawRecovery,
+    source: IpAddr,
+    mut servers: impl Iterator<Item = &'a SocketAddr>,
+    findings: &Findings,
+) {
+    let other = servers.find(|server| server.is_ipv4() != source.is_ipv4() && server.port() != 0);
+    if let (Some(server), Some(field)) = (other, &raw.source) {
+        findings.add(
+            &field.place,
+            format!("nothing can be sent from it to {server}, which is of the other version of IP"),
+            "give an address of the version that the servers have",
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The picture of a channel.
+
+use gateway_feed::arbitration::{ChannelCounters, ChannelState, LineCounters, RECOVERY};
+use gateway_feed::decoder::OrderCounters;
+
+use super::{State, occurred};
+use crate::config::model::{Line, Queue, Records};
+use crate::recovery::{DeskCounters, ServerCounters};
+use crate::service::status::{
+    ChannelStatus, Count, LineStatus, OrdersStatus, RecoveryStatus, ServerStatus,
+};
+
+impl State {
+    /// What a channel's index of orders met, if a queue wants records that need one.
+    fn orders(&self, channel: usize, counters: &OrderCounters) -> Option<OrdersStatus> {
+        let full =
+            |queue: &&Queue| queue.records == Records::Full && queue.channels.contains(&channel);
+        self.config.queues.iter().find(full)?;
+        Some(OrdersStatus {
+            live: counters.live,
+            max: self.config.channels[channel].orders_max.into(),
+            unknown: counters.unknown,
+            overflowed: counters.overflowed,
+            duplicate: counters.duplicate,
+            inconsistent: counters.inconsistent,
+        })
+    }
+
+    pub(super) fn channel(&self, index: usize) -> ChannelStatus {
+        let config = &self.config.channels[index];
+        let seat = self.channels[index];
+        let board = &self.workers[seat.worker].board.channels[seat.index];
+        let (counters, decoder) = (board.channel(), board.decoder());
+        let errors = [
+            ("short_header", counters.frame_errors.short_header),
+            ("sequence_overflow", counters.frame_errors.sequence_overflow),
+            ("truncated", counters.frame_errors.truncated),
+            ("trailing_bytes", counters.frame_errors.trailing_bytes),
+            ("unknown_line", counters.frame_errors.unknown_line),
+            ("unknown_type", decoder.unknown_types),
+            ("too_short", decoder.too_short),
+            ("too_long", decoder.too_long),
+            ("empty", decoder.empty),
+            ("symbol_refused", decoder.symbols_refused),
+        ];
+        let wins: u64 = counters.lines.iter().map(|line| line.wins).sum();
+        ChannelStatus {
+            name: config.name.clone(),
+            feed: config.feed.name().to_owned(),
+            venue: config.venue.name().to_owned(),
+            worker: self.config.workers[config.worker].name.clone(),
+            state: ChannelState::from_number(counters.recovery.state)
+                .name()
+                .to_owned(),
+            next_sequence: counters.next_sequence,
+            messages: counters.messages,
+            gaps: counters.gaps,
+            lost: counters.gap_messages,
+            heartbeats: counters.heartbeats,
+            sessions: counters.sessions,
+            resets: counters.resets,
+            stales: counters.recovery.stales,
+            holding: counters.holding,
+            hold_overflows: counters.hold_overflows,
+            hold_oversized: counters.hold_oversized,
+            implausible: counters.implausible,
+            sessions_refused: counters.sessions_refused,
+            instruments: decoder.instruments,
+            unresolved: board.unresolved(),
+            unmapped: decoder.unmapped,
+            orders: self.orders(index, &decoder.orders),
+            by_type: (0..=u8::MAX)
+                .zip(decoder.by_type)
+                .filter(|(_, count)| *count > 0)
+                .map(|(kind, count)| Count::new(&kind.escape_ascii().to_string(), count))
+                .collect(),
+            errors: occurred(&errors),
+            lines: config
+                .lines
+                .iter()
+                .zip(&counters.lines)
+                .map(|(config, counters)| line(config, counters, wins))
+                .collect(),
+            recovery: self.recoveries[index]
+                .as_ref()
+                .map(|desk| recovery(&counters, &desk.counters())),
+        }
+    }
+}
+
+/// A line; `wins` are those of all sources together.
+fn line(config: &Line, line: &LineCounters, wins: u64) -> LineStatus {
+    LineStatus {
+        name: config.name.clone(),
+        address: format!("{}:{}", config.group, config.port),
+        packets: line.packets,
+        bytes: line.bytes,
+        last_packet_ns: line.last_packet_ns,
+        silent: line.silent != 0,
+        silences: line.silences,
+        wins: line.wins,
+        win_ratio: line.wins as f64 / wins.max(1) as f64,
+        messages: line.messages,
+        delivered: line.delivered,
+        duplicates: line.duplicates,
+        late: line.late,
+        before_start: line.before_start,
+        stale: line.stale,
+        implausible: line.implausible,
+        truncated: line.truncated,
+        holding: line.holding,
+        out_of_order: line.out_of_order,
+        skew_packets: line.skew_packets,
+        skew_sum_ns: line.skew_sum_ns,
+        skew_max_ns: line.skew_max_ns,
+        gaps: line.gaps,
+        gap_messages: line.gap_messages,
+    }
+}
+
+/// What is had from elsewhere than the lines.
+fn recovery(channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
+    let (counters, planner) = (&channel.recovery, &desk.planner);
+    let state = ChannelState::from_number(counters.state);
+    let server = |kind: &str, server: &ServerCounters| ServerStatus {
+        kind: kind.to_owned(),
+        address: server.address.to_string(),
+        requests: server.requests,
+        answers: server.answers,
+        failures: server.failures,
+        last_failure: server.last_failure.clone(),
+    };
+    let rerequest = desk.rerequest.iter().map(|s| server("rerequest", s));
+    let glimpse = desk.glimpse.iter().map(|s| server("glimpse", s));
+    RecoveryStatus {
+        holes_open: counters.holes_open,
+        missing: counters.missing,
+        holes: counters.holes,
+        hole_messages: counters.hole_messages,
+        holes_closed: counters.holes_closed,
+        holes_lost: counters.holes_lost,
+        timeouts: counters.timeouts,
+        recoveries: counters.recoveries,
+        duration_sum_ns: counters.duration_sum_ns,
+        duration_max_ns: counters.duration_max_ns,
+        delivered: channel.lines[RECOVERY.index()].delivered,
+        requests: planner.requests,
+        request_timeouts: planner.timeouts,
+        rate_limited: planner.rate_limited,
+        answers: planner.answers,
+        answers_refused: occurred(&[
+            ("other_session", planner.other_session),
+            ("not_missing", planner.not_missing),
+            ("no_messages", planner.no_messages),
+        ]),
+        spent_messages: planner.spent_messages,
+        given_up: planner.given_up,
+        snapshot_wanted: state == ChannelState::Snapshot,
+        snapshot_attempts: planner.snapshot_attempts,
+        snapshot_failures: planner.snapshot_failures,
+        snapshots_too_old: planner.snapshots_too_old,
+        snapshot_fetch_sum_ns: desk.snapshot_fetch_sum_ns,
+        snapshot_bytes: desk.snapshot_bytes,
+        snapshots: counters.snapshots,
+        snapshot_messages: counters.snapshot_messages,
+        replayed: counters.replayed,
+        retained: counters.retained,
+        retained_lost: counters.retained_lost,
+        supplies: counters.supplies,
+        supplies_refused: occurred(&[
+            ("epoch", counters.refused_epoch),
+            ("session", counters.refused_session),
+            ("no_messages", counters.refused_no_messages),
+            ("not_wanted", counters.refused_not_wanted),
+            ("no_room", counters.refused_no_room),
+            ("too_old", counters.refused_too_old),
+        ]),
+        supplies_lost: planner.supplies_lost,
+        demands_delayed: counters.demands_delayed,
+        servers: rerequest.chain(glimpse).collect(),
+    }
+}

@@ -1,0 +1,395 @@
+//! What neither line brought is had from the venue's servers: the real gateway and the real exchange, over a real link.
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gateway_e2e::{Lab, Observer, Seen, oracle};
+use gateway_feed::record::{ControlKind, ControlRecord};
+use gateway_test_harness::config::{Input, Queue};
+use gateway_test_harness::network::EXCHANGE_ADDRESS;
+use gateway_test_harness::{Config, Gateway, Metrics, ScenarioReport, wait};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(30);
+/// Every scenario's beginning: a small day on the test lines.
+const DAY: &str = r#"
+description = "a test"
+[flow]
+symbols = 40
+[packets]
+messages_max = 6
+heartbeat_ms = 100
+[[line]]
+name = "A"
+destination = "239.77.0.1:26400"
+[[line]]
+name = "B"
+destination = "239.77.0.2:26400"
+"#;
+/// And its end: whoever waits for a server has the time for it before the session is over.
+const END: &str = r#"
+[end]
+linger_ms = 1_500
+end_of_session = true
+repeat_ms = 300
+"#;
+const REREQUEST: &str = "[[rerequest]]\nname = \"R1\"\nport = 26410\n";
+const GLIMPSE: &str = "[[glimpse]]\nname = \"G1\"\nport = 26420\n";
+
+/// A scenario as a file, and its text.
+struct Script {
+    text: String,
+    file: PathBuf,
+    _folder: TempDir,
+}
+
+impl Script {
+    fn new(servers: &str, phases: &str) -> Self {
+        let text = format!("{DAY}{servers}{phases}{END}");
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("scenario.toml");
+        std::fs::write(&file, &text).unwrap();
+        Self {
+            text,
+            file,
+            _folder: folder,
+        }
+    }
+}
+
+/// A gateway that recovers from the servers named, with `keys` in its recovery.
+fn config(tier: &str, servers: &[&str], keys: &str) -> Config {
+    let mut recovery = "[channel.recovery]\n".to_owned();
+    if servers.contains(&"rerequest") {
+        recovery.push_str(&format!("rerequest = [\"{EXCHANGE_ADDRESS}:26410\"]\n"));
+    }
+    if servers.contains(&"glimpse") {
+        recovery.push_str(&format!(
+            "glimpse = [{{ address = \"{EXCHANGE_ADDRESS}:26420\", username = \"glimps\", password_file = \"password\" }}]\n"
+        ));
+    }
+    Config {
+        queues: vec![Queue::all("full").of("full").with_slots(1 << 18)],
+        hold_timeout_us: 20_000,
+        channel_keys: "on_gap = \"recover\"\nrecover_timeout_ms = 20000\n".to_owned(),
+        extra: format!("{recovery}{keys}\n"),
+        ..Config::new(Input::tier(tier))
+    }
+}
+
+/// What came of a scenario.
+struct Outcome {
+    seen: Seen,
+    report: ScenarioReport,
+    metrics: Metrics,
+    status: Value,
+    log: String,
+}
+
+impl Outcome {
+    fn sum(&self, name: &str) -> u64 {
+        self.metrics.sum(name, &[]).unwrap_or_default() as u64
+    }
+
+    /// Every message came, in order and once.
+    fn assert_whole(&self) {
+        let sent: u64 = self.report.sessions.iter().map(|s| s.messages).sum();
+        assert_eq!(self.seen.messages, sent, "{:?}", self.seen.controls);
+        assert_eq!(self.seen.gaps, []);
+        self.assert_in_order();
+    }
+
+    fn assert_in_order(&self) {
+        let Seen {
+            out_of_order,
+            repeated,
+            lost_slots,
+            ..
+        } = self.seen;
+        assert_eq!((out_of_order, repeated, lost_slots), (0, 0, 0));
+    }
+
+    /// The book of the records is that of the messages, and nothing in it is in doubt.
+    fn assert_book(&self, script: &Script) {
+        let last = self.report.sessions[0].last_sequence;
+        let expected = oracle::resting(&script.text, last).unwrap();
+        assert!(expected.len() > 100, "{} orders", expected.len());
+        assert_eq!(self.seen.resting, expected);
+        let Seen {
+            incomplete,
+            suspect,
+            overdrawn,
+            ..
+        } = self.seen;
+        assert_eq!((incomplete, suspect, overdrawn), (0, 0, 0));
+    }
+}
+
+/// Plays a scenario to a gateway; `None` where the test is skipped.
+fn play(config: &Config, script: &Script) -> Option<Outcome> {
+    play_while(config, script, |_, _| {})
+}
+
+fn play_while(
+    config: &Config,
+    script: &Script,
+    meanwhile: impl FnOnce(&Gateway, &Observer),
+) -> Option<Outcome> {
+    let lab = Lab::open().unwrap()?;
+    let folder = TempDir::new().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "glimpse\n").unwrap();
+    let config = Config {
+        extra: config
+            .extra
+            .replace("\"password\"", &format!("\"{}\"", password.display())),
+        ..config.clone()
+    };
+    let mut gateway = lab.gateway(&config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "full").unwrap();
+    let simulator = lab.scenario(&script.file).unwrap();
+    meanwhile(&gateway, &observer);
+    let report = simulator.finish_scenario(LIMIT).unwrap();
+    let seen = observer.wait_for("the end of the session", LIMIT, |seen| {
+        seen.has(ControlKind::SessionEnd)
+    });
+    let Ok(seen) = seen else {
+        panic!("{seen:?}\n{report:?}\n{}", gateway.process.output());
+    };
+    let metrics = wait::until("the counters on show to catch up", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let next = metrics
+            .sum("gateway_next_sequence", &[])
+            .unwrap_or_default() as u64;
+        Ok((next == report.sessions[0].last_sequence + 1).then_some(metrics))
+    });
+    let (metrics, status) = (metrics.unwrap(), gateway.status().unwrap());
+    let text = gateway.command("status").output().unwrap().stdout;
+    assert!(String::from_utf8_lossy(&text).contains("  recovery  "));
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+    Some(Outcome {
+        seen,
+        report,
+        metrics,
+        status,
+        log: gateway.process.output(),
+    })
+}
+
+const A_HOLE: &str = r#"
+[[phase]]
+name = "before"
+messages = 3_000
+pace = 8_000
+[[phase]]
+name = "a hole of a thousand messages"
+messages = 1_000
+pace = 8_000
+down = ["A", "B"]
+[[phase]]
+name = "behind"
+messages = 3_000
+pace = 8_000
+"#;
+
+#[test]
+fn a_hole_on_both_lines_is_closed_by_what_is_asked_for_again() {
+    for tier in ["copy", "socket"] {
+        let script = Script::new(REREQUEST, A_HOLE);
+        let Some(outcome) = play(&config(tier, &["rerequest"], ""), &script) else {
+            return;
+        };
+        outcome.assert_whole();
+        outcome.assert_book(&script);
+        assert!(outcome.seen.has(ControlKind::Recovering));
+        assert!(outcome.seen.has(ControlKind::Recovered));
+        assert!(outcome.sum("gateway_recovery_messages_total") >= 1_000);
+        assert_eq!(outcome.sum("gateway_messages_lost_total"), 0);
+        assert_eq!(outcome.sum("gateway_recovery_holes_lost_total"), 0);
+        let recovery = &outcome.status["channels"][0]["recovery"];
+        assert!(recovery["requests"].as_u64().unwrap() > 0, "{recovery}");
+        assert_eq!(recovery["servers"][0]["kind"], "rerequest");
+        assert_eq!(outcome.status["channels"][0]["lost"], 0);
+    }
+}
+
+#[test]
+fn losses_here_and_there_are_closed_though_servers_answer_late_wrongly_or_not_at_all() {
+    let rerequest = format!(
+        "{REREQUEST}faults = {{ loss = 0.2, other_session = 0.05, other_range = 0.05, cut = 0.05, garbage = 0.05, \
+         duplicate = 0.1, delay_ms = 2, jitter_ms = 5 }}\n"
+    );
+    let phases = r#"
+[[phase]]
+name = "losses"
+messages = 9_000
+pace = 6_000
+impair = { A = { loss = 0.15 }, B = { loss = 0.15, delay_us = 300 } }
+"#;
+    let script = Script::new(&rerequest, phases);
+    let keys = "attempts_max = 100\nbackoff_max_ms = 20";
+    let Some(outcome) = play(&config("copy", &["rerequest"], keys), &script) else {
+        return;
+    };
+    outcome.assert_whole();
+    outcome.assert_book(&script);
+    let lost = outcome.report.sessions[0].lost_on_both.messages;
+    assert!(lost > 50, "{lost}");
+    assert!(outcome.sum("gateway_recovery_request_timeouts_total") > 0);
+    assert!(outcome.sum("gateway_recovery_answers_refused_total") > 0);
+}
+
+#[test]
+fn a_hole_that_no_server_has_any_more_is_closed_by_a_snapshot() {
+    let servers = format!("{REREQUEST}history_messages = 500\n{GLIMPSE}");
+    let script = Script::new(&servers, A_HOLE);
+    let servers = ["rerequest", "glimpse"];
+    let keys = "attempts_max = 2\nanswer_timeout_ms = 10";
+    let Some(outcome) = play(&config("copy", &servers, keys), &script) else {
+        return;
+    };
+    outcome.assert_in_order();
+    outcome.assert_book(&script);
+    let seen = &outcome.seen;
+    assert_eq!(seen.count(ControlKind::SnapshotBegin), 1);
+    assert_eq!(seen.count(ControlKind::SnapshotEnd), 1);
+    // What the snapshot stands for, and all else, is the whole day.
+    let sent = outcome.report.sessions[0].messages;
+    assert_eq!(seen.messages + seen.gap_messages(), sent);
+    assert!(seen.gap_messages() > 0 && seen.in_snapshots > 100);
+    assert_eq!(outcome.sum("gateway_recovery_snapshots_total"), 1);
+    assert!(outcome.log.contains("snapshot fetched"), "{}", outcome.log);
+    assert!(!outcome.log.contains("glimpse\n\n"), "{}", outcome.log);
+}
+
+#[test]
+fn a_gateway_that_is_started_at_noon_has_the_books_of_one_that_was_there_from_the_start() {
+    let phases = r#"
+[[phase]]
+name = "the morning, which nobody heard"
+messages = 9_000
+silent = true
+[[phase]]
+name = "the afternoon"
+messages = 6_000
+pace = 6_000
+"#;
+    // The first attempt is refused, the second breaks off.
+    let faults = "faults = { refuse_first = 1, drop_first = 1 }\n";
+    let servers = format!("{REREQUEST}history_messages = 500\n{GLIMPSE}{faults}");
+    let script = Script::new(&servers, phases);
+    let keys = "snapshot_backoff_min_ms = 20";
+    let Some(outcome) = play(&config("copy", &["rerequest", "glimpse"], keys), &script) else {
+        return;
+    };
+    outcome.assert_in_order();
+    outcome.assert_book(&script);
+    let session = &outcome.report.sessions[0];
+    // Nothing that was sent is missing, but for what only the snapshot told because the lines came later than it.
+    let seen = &outcome.seen;
+    assert_eq!(seen.messages + seen.gap_messages(), session.messages);
+    let begins = |control: &&ControlRecord| control.kind == ControlKind::SnapshotBegin as u16;
+    let begin = seen.controls.iter().find(begins).unwrap();
+    for (_, last) in &seen.gaps {
+        assert_eq!(last + 1, begin.sequence, "{:?}", seen.controls);
+    }
+    assert_eq!(outcome.seen.count(ControlKind::SnapshotBegin), 1);
+    let failures = outcome.sum("gateway_recovery_snapshot_failures_total");
+    assert!(failures >= 1, "{failures}");
+    assert!(outcome.log.contains("no snapshot"), "{}", outcome.log);
+}
+
+#[test]
+fn what_cannot_be_had_becomes_a_gap_after_the_timeout_and_what_was_held_flows() {
+    // The server is not there at all, so that the network says so; then one that says nothing.
+    for down in [false, true] {
+        let (servers, phases) = if down {
+            let named = A_HOLE.replace("\npace", "\ndown = [\"R1\"]\npace");
+            let named = named.replace("down = [\"R1\"]\npace = 8_000\ndown", "pace = 8_000\ndown");
+            (
+                REREQUEST,
+                named.replace("[\"A\", \"B\"]", "[\"A\", \"B\", \"R1\"]"),
+            )
+        } else {
+            ("", A_HOLE.to_owned())
+        };
+        let script = Script::new(servers, &phases);
+        let config = config("copy", &["rerequest"], "attempts_max = 1000");
+        let config = Config {
+            channel_keys: config.channel_keys.replace("20000", "300"),
+            ..config
+        };
+        let Some(outcome) = play(&config, &script) else {
+            return;
+        };
+        outcome.assert_in_order();
+        let session = &outcome.report.sessions[0];
+        assert_eq!(outcome.seen.gaps, session.lost_on_both.ranges);
+        assert_eq!(
+            outcome.seen.messages + outcome.seen.gap_messages(),
+            session.messages
+        );
+        assert_eq!(outcome.sum("gateway_recovery_timeouts_total"), 1);
+        assert_eq!(outcome.sum("gateway_recovery_holes_lost_total"), 1);
+        let cause = "the re-request server cannot be reached";
+        assert_eq!(
+            outcome.log.matches(cause).count(),
+            usize::from(!down),
+            "{}",
+            outcome.log
+        );
+    }
+}
+
+#[test]
+fn both_lines_die_and_return_and_each_is_told_once() {
+    let phases = r#"
+[[phase]]
+name = "both"
+messages = 2_000
+pace = 4_000
+[[phase]]
+name = "none"
+seconds = 1.5
+pace = 4_000
+down = ["A", "B"]
+[[phase]]
+name = "both again"
+messages = 3_000
+pace = 4_000
+"#;
+    let servers = format!("{REREQUEST}history_messages = 2_000\n{GLIMPSE}");
+    let script = Script::new(&servers, phases);
+    let config = config("copy", &["rerequest", "glimpse"], "attempts_max = 2");
+    let config = Config {
+        channel_keys: format!("{}stale_after_ms = 500\n", config.channel_keys),
+        ..config
+    };
+    let played = play_while(&config, &script, |gateway, observer| {
+        let stale = |seen: &Seen| seen.has(ControlKind::Stale);
+        observer.wait_for("the stale record", LIMIT, stale).unwrap();
+        wait::until("the channel to be shown as stale", LIMIT, || {
+            let metrics = gateway.metrics()?;
+            let stale = metrics.sum("gateway_channel_state", &[("state", "stale")]);
+            let silent = metrics.sum("gateway_line_silent", &[]);
+            Ok((stale == Some(1.0) && silent == Some(2.0)).then_some(()))
+        })
+        .unwrap();
+    });
+    let Some(outcome) = played else {
+        return;
+    };
+    outcome.assert_in_order();
+    outcome.assert_book(&script);
+    let of = |kind| outcome.seen.count(kind);
+    assert_eq!((of(ControlKind::Stale), of(ControlKind::Live)), (1, 1));
+    let told = |text: &str| outcome.log.matches(text).count();
+    assert_eq!(told("the line is silent"), 2, "{}", outcome.log);
+    assert_eq!(told("the line speaks again"), 2, "{}", outcome.log);
+    assert_eq!(outcome.sum("gateway_line_silences_total"), 2);
+    assert_eq!(outcome.sum("gateway_line_silent"), 0);
+    assert_eq!(outcome.sum("gateway_channel_stale_total"), 1);
+}
