@@ -50,14 +50,28 @@ fn keep(seed: u64, told: &str) -> ! {
     panic::set_hook(Box::new(|_| {}));
     let smallest = shrink(&Script::from_seed(seed), |script| failure(script).is_some());
     let told_last = failure(&smallest).unwrap_or_default();
+    let left = what_left(&smallest);
     panic::set_hook(before);
     let path = fixtures().join(format!("seed_{seed}.txt"));
     let text = format!("# {}\n{smallest}", told_last.replace('\n', "\n# "));
     fs::write(&path, text).unwrap();
     panic!(
-        "seed {seed}: {told}\nmade small in {}:\n{told_last}\n{smallest}",
+        "seed {seed}: {told}\nmade small in {}:\n{told_last}\n{smallest}what left:\n{left}",
         path.display()
     );
+}
+
+/// What left the channel under a schedule, as far as it came, a line for each item.
+fn what_left(script: &Script) -> String {
+    let mut world = World::new(script.read_setup());
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| world.play(script)));
+    let items = world.record.log.items.iter().zip(&world.record.times);
+    let line = |(item, time): (&Item, &u64)| match item {
+        Item::Message { sequence, .. } => format!("{time} message {sequence}\n"),
+        Item::InSnapshot { sequence, .. } => format!("{time} in the snapshot: {sequence}\n"),
+        other => format!("{time} {other:?}\n"),
+    };
+    items.map(line).collect()
 }
 
 #[derive(Debug, Default)]

@@ -91,8 +91,6 @@ pub(crate) struct World {
     pub(crate) entered: Vec<usize>,
     /// Whether the exchange once went on although the channel had not caught up.
     pub(crate) abrupt: bool,
-    /// Packets may come later than the hold time.
-    is_late: bool,
     /// When the last session began so.
     began: u64,
 }
@@ -174,7 +172,6 @@ impl World {
             numbering: None,
             entered: Vec::new(),
             abrupt: false,
-            is_late: false,
             began: 0,
             exchange,
             setup,
@@ -183,9 +180,6 @@ impl World {
 
     /// Plays a schedule to its end.
     pub(crate) fn play(&mut self, script: &Script) {
-        let steps_clock = |step| matches!(step, Step::Clock { .. });
-        // A clock that steps ahead makes late what is on its way.
-        self.is_late = self.setup.late || script.read_steps().any(steps_clock);
         self.idle();
         for (bytes, step) in script.steps.iter().zip(script.read_steps()) {
             self.run_until(self.now + Step::pause_ns(bytes));
@@ -206,7 +200,7 @@ impl World {
                 let fates = self.setup.limited(fates);
                 self.exchange.data(messages.into(), fates, cut);
             }
-            Step::Heartbeat { .. } if self.is_late => {}
+            Step::Heartbeat { .. } if self.setup.late => {}
             Step::Heartbeat { fates } => self.exchange.tell(self.setup.limited(fates)),
             Step::Lost { packets } => {
                 (0..packets).for_each(|_| self.exchange.data(3, [LOST; 2], None));
@@ -236,6 +230,8 @@ impl World {
             Step::Pause { ns } => self.run_until(self.now + ns),
             Step::Switch { server } => self.switch(usize::from(server)),
             Step::Clock { ns } if !calm => {
+                // What is on its way comes before, or it would be late by as much.
+                self.run_until(self.now + SESSION_NS_MIN);
                 self.clock_ahead += ns;
                 self.clock_stepped = true;
             }
@@ -253,9 +249,16 @@ impl World {
         }
     }
 
-    /// No session is shorter than a packet may be late.
+    /// No session is shorter than a packet may be late, and none ends before the channel went over to it, where a line brings
+    /// anything of it.
     fn grow_old(&mut self) {
         self.run_until(self.now.max(self.began + SESSION_NS_MIN));
+        let current = self.exchange.numberings.len() - 1;
+        let step = |world: &mut Self| {
+            world.run_until(world.now + SESSION_NS_MIN);
+            world.numbering == Some(current)
+        };
+        let _ = self.numbering == Some(current) || (0..100).any(|_| step(self));
     }
 
     /// The numbers begin anew, once the channel and both lines are where the exchange is.
