@@ -1,5 +1,6 @@
 //! The gateway service.
 
+pub mod books;
 pub mod broker;
 pub mod cli;
 pub mod config;

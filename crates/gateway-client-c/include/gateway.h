@@ -16,7 +16,7 @@
 
 // Version of this interface: the major half changes when programs must be compiled again, the minor half when
 // something is added.
-#define GATEWAY_ABI_VERSION 2
+#define GATEWAY_ABI_VERSION 3
 
 // How a call went. Negative ones are errors; `gateway_last_error` has the words.
 typedef enum gateway_status {
@@ -42,6 +42,14 @@ typedef enum gateway_status {
     GATEWAY_ERROR_BUSY = -9,
     // The gateway refused: this user may not read the queue.
     GATEWAY_ERROR_NOT_ENTITLED = -10,
+    // The gateway refused: there is no such book.
+    GATEWAY_ERROR_UNKNOWN_BOOK = -11,
+    // The book table has no such instrument.
+    GATEWAY_ERROR_UNKNOWN_INSTRUMENT = -12,
+    // The book table ended: the gateway stopped or was restarted, or this user may not read it any longer.
+    GATEWAY_ERROR_CLOSED = -13,
+    // Nothing is wrong: do the same again.
+    GATEWAY_ERROR_AGAIN = -14,
 } gateway_status;
 
 // What a poll brought.
@@ -157,6 +165,9 @@ typedef enum gateway_control_kind {
     GATEWAY_CONTROL_LIVE = 10,
 } gateway_control_kind;
 
+// A book table that is read. One thread at a time may use it.
+typedef struct gateway_books gateway_books;
+
 // A connection to a gateway. Any number of threads may use it at the same time.
 typedef struct gateway_client gateway_client;
 
@@ -172,6 +183,88 @@ typedef struct gateway_subscription gateway_subscription;
 
 // A text that the library made.
 typedef struct gateway_text gateway_text;
+
+// An instrument's place in one table; found by `gateway_books_find`. Look for it again after a restart of the gateway.
+typedef struct gateway_instrument {
+    // The instrument, as records name it.
+    uint32_t id;
+    // Its entry in the table.
+    uint32_t entry;
+} gateway_instrument;
+
+// A price level of both sides: DBN's `BidAskPair`.
+typedef struct gateway_level {
+    // Bid price in units of 1e-9; `INT64_MAX` where there is no such level.
+    int64_t bid_px;
+    // Ask price, likewise.
+    int64_t ask_px;
+    // Size bid.
+    uint32_t bid_sz;
+    // Size offered.
+    uint32_t ask_sz;
+    // Orders that bid.
+    uint32_t bid_ct;
+    // Orders that offer.
+    uint32_t ask_ct;
+} gateway_level;
+
+// Best bid and ask of an instrument.
+typedef struct gateway_best {
+    // Records of the queue below this position are in it.
+    uint64_t position;
+    // When the venue changed it last, in nanoseconds since the Unix epoch; 0 before the first time.
+    uint64_t ts_event;
+    // The best prices.
+    struct gateway_level level;
+    // The instrument.
+    uint32_t instrument_id;
+    // 0 where it shows what rests at the venue; otherwise the number of a reason, see `gateway_book_state_name`.
+    uint32_t state;
+} gateway_best;
+
+// An instrument's book.
+typedef struct gateway_book {
+    // Records of the queue below this position are in it.
+    uint64_t position;
+    // The position at which `state` began.
+    uint64_t state_since;
+    // When the venue changed it last, in nanoseconds since the Unix epoch; 0 before the first time.
+    uint64_t ts_event;
+    // When the gateway received that.
+    uint64_t ts_recv;
+    // Ten levels, best first.
+    struct gateway_level levels[10];
+    // Price of the last trade in units of 1e-9; meaningless where its size is 0.
+    int64_t last_trade_price;
+    // Time of the last trade.
+    uint64_t last_trade_ts_event;
+    // Time of the last status; 0 where there was none.
+    uint64_t status_ts_event;
+    // The instrument.
+    uint32_t instrument_id;
+    // As in `gateway_best`.
+    uint32_t state;
+    // Levels of the bid side, those beyond ten too.
+    uint32_t bid_levels;
+    // Levels of the ask side, those beyond ten too.
+    uint32_t ask_levels;
+    // Size of the last trade; 0 where there was none.
+    uint32_t last_trade_size;
+    // The lower 32 bits of the channel's sequence.
+    uint32_t sequence;
+    // DBN's `StatusAction` of the last status.
+    uint16_t status_action;
+    // DBN's `StatusReason` of the last status.
+    uint16_t status_reason;
+    // The side that initiated the last trade: `'A'`, `'B'` or `'N'`.
+    char last_trade_side;
+    // Whether it trades: `'Y'`, `'N'` or `'~'`.
+    char is_trading;
+    // Whether it is quoted: `'Y'`, `'N'` or `'~'`.
+    char is_quoting;
+    // The symbol, terminated by zero; empty while it is not known.
+    char symbol[SYMBOL_BYTES];
+} gateway_book;
 
 // A queue.
 typedef struct gateway_queue {
@@ -598,6 +691,72 @@ extern "C" {
 // The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 // program's and its lower 16 bits at least the program's, everything that the program knows is there.
 uint32_t gateway_client_abi_version(void);
+
+// Begins to read the table of `book` under the name `reader`. `*books` is the table, or null after a failure; end it
+// with `gateway_books_close`.
+//
+// Fails as `gateway_subscribe`, with `GATEWAY_ERROR_UNKNOWN_BOOK` where there is no such book.
+//
+// What the caller must see to:
+// `client` is an open connection, `book` and `reader` are zero-terminated texts and `books` may be written; each may be
+// null, which is refused.
+enum gateway_status gateway_books_open(const struct gateway_client *client,
+                                       const char *book,
+                                       const char *reader,
+                                       struct gateway_books **books);
+
+// Ends a table's reader; null is nothing.
+//
+// What the caller must see to:
+// `books` is null or came from `gateway_books_open`, and nobody uses it any more.
+void gateway_books_close(struct gateway_books *books);
+
+// Opens the table of the same name again, after `GATEWAY_ERROR_CLOSED`. Instruments found before are of another table.
+//
+// Fails as `gateway_books_open`; the table is unchanged then.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses, or null, which is refused.
+enum gateway_status gateway_books_reattach(struct gateway_books *books);
+
+// Finds the instrument of that symbol. Fails with `GATEWAY_ERROR_UNKNOWN_INSTRUMENT` where it was not announced yet.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses, `symbol` a zero-terminated text and `instrument` may be written; each
+// may be null, which is refused.
+enum gateway_status gateway_books_find(struct gateway_books *books,
+                                       const char *symbol,
+                                       struct gateway_instrument *instrument);
+
+// Finds the instrument that records name so. Fails as `gateway_books_find`.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `instrument` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_find_id(struct gateway_books *books,
+                                          uint32_t id,
+                                          struct gateway_instrument *instrument);
+
+// Copies an instrument's best bid and ask: whole, of one moment.
+//
+// Fails with `GATEWAY_ERROR_CLOSED` where the table ended, `GATEWAY_ERROR_UNKNOWN_INSTRUMENT` where the instrument is of
+// another table, `GATEWAY_ERROR_AGAIN` where it was replaced during every attempt; `*best` is unchanged then.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `best` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_best(struct gateway_books *books,
+                                       struct gateway_instrument instrument,
+                                       struct gateway_best *best);
+
+// Copies an instrument's book: whole, of one moment. Fails as `gateway_books_best`.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `book` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_read(struct gateway_books *books,
+                                       struct gateway_instrument instrument,
+                                       struct gateway_book *book);
+
+// A word for the `state` of a book: `valid`, or why it cannot be trusted.
+const char *gateway_book_state_name(uint32_t state);
 
 // Connects to the broker's socket at `path` (`/run/gateway/broker.sock`) and sees that a gateway of this protocol
 // answers. `*client` is the connection, or null after a failure; end it with `gateway_client_close`.

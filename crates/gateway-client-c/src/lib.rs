@@ -14,6 +14,7 @@
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 
 mod arguments;
+mod books;
 mod connection;
 mod event;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod record;
 mod status;
 mod subscription;
 
+pub use books::*;
 pub use connection::*;
 pub use event::*;
 pub use multi::*;
@@ -34,7 +36,7 @@ pub use subscription::*;
 
 /// Version of this interface: the major half changes when programs must be compiled again, the minor half when
 /// something is added.
-pub const GATEWAY_ABI_VERSION: u32 = 2;
+pub const GATEWAY_ABI_VERSION: u32 = 3;
 
 /// The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 /// program's and its lower 16 bits at least the program's, everything that the program knows is there.

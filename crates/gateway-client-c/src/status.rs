@@ -34,12 +34,21 @@ pub enum gateway_status {
     GATEWAY_ERROR_BUSY = -9,
     /// The gateway refused: this user may not read the queue.
     GATEWAY_ERROR_NOT_ENTITLED = -10,
+    /// The gateway refused: there is no such book.
+    GATEWAY_ERROR_UNKNOWN_BOOK = -11,
+    /// The book table has no such instrument.
+    GATEWAY_ERROR_UNKNOWN_INSTRUMENT = -12,
+    /// The book table ended: the gateway stopped or was restarted, or this user may not read it any longer.
+    GATEWAY_ERROR_CLOSED = -13,
+    /// Nothing is wrong: do the same again.
+    GATEWAY_ERROR_AGAIN = -14,
 }
 
 use gateway_status::{
     GATEWAY_ERROR_ARGUMENT, GATEWAY_ERROR_BROKEN, GATEWAY_ERROR_BUSY, GATEWAY_ERROR_CONNECT,
     GATEWAY_ERROR_INTERNAL, GATEWAY_ERROR_NOT_ENTITLED, GATEWAY_ERROR_PROTOCOL,
-    GATEWAY_ERROR_QUEUE, GATEWAY_ERROR_REFUSED, GATEWAY_ERROR_UNKNOWN_QUEUE, GATEWAY_OK,
+    GATEWAY_ERROR_QUEUE, GATEWAY_ERROR_REFUSED, GATEWAY_ERROR_UNKNOWN_BOOK,
+    GATEWAY_ERROR_UNKNOWN_QUEUE, GATEWAY_OK,
 };
 
 thread_local! {
@@ -54,6 +63,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// A failure of that kind.
+    pub(crate) const fn of(status: gateway_status, text: String) -> Self {
+        Self { status, text }
+    }
+
     /// A wrong argument.
     pub(crate) fn argument(text: impl Into<String>) -> Self {
         Self {
@@ -72,6 +86,7 @@ impl From<ClientError> for Failure {
             ClientError::Queue(_) => GATEWAY_ERROR_QUEUE,
             ClientError::Refused { code, .. } => match code {
                 ErrorCode::UnknownQueue => GATEWAY_ERROR_UNKNOWN_QUEUE,
+                ErrorCode::UnknownBook => GATEWAY_ERROR_UNKNOWN_BOOK,
                 ErrorCode::Busy => GATEWAY_ERROR_BUSY,
                 ErrorCode::NotEntitled | ErrorCode::Revoked => GATEWAY_ERROR_NOT_ENTITLED,
                 _ => GATEWAY_ERROR_REFUSED,

@@ -39,6 +39,20 @@ pub struct Instrument {
     pub id: u32,
 }
 
+impl Instrument {
+    /// A place that was found before, for those who keep it in a form of their own.
+    #[must_use]
+    pub const fn new(entry: u32, id: u32) -> Self {
+        Self { entry, id }
+    }
+
+    /// Its entry in the table.
+    #[must_use]
+    pub const fn entry(self) -> u32 {
+        self.entry
+    }
+}
+
 /// Why a book was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookError {

@@ -29,6 +29,16 @@ impl PeerCredentials {
         })
     }
 
+    /// Those of this process, for readers within it.
+    pub(super) fn own() -> Self {
+        Self {
+            pid: std::process::id(),
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            groups: Arc::new([]),
+        }
+    }
+
     /// Its group and its supplementary groups.
     pub fn all_groups(&self) -> impl Iterator<Item = u32> {
         std::iter::once(self.gid).chain(self.groups.iter().copied())

@@ -16,7 +16,7 @@ pub struct Rule {
     pub users: Vec<u32>,
     /// Group ids; a peer's own and its supplementary ones count.
     pub groups: Vec<u32>,
-    /// Names of the queues.
+    /// Names of the queues and books.
     pub queues: Vec<String>,
 }
 

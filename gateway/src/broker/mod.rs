@@ -48,7 +48,7 @@ pub use counters::BrokerCounters;
 pub use credentials::PeerCredentials;
 pub use entitlement::{Entitlements, OverflowIds, Reason, Refusal, Rule};
 pub use limit::REQUESTS_PER_SECOND;
-pub use readers::{ReaderStatus, Registry};
+pub use readers::{InternalReader, ReaderStatus, Registry};
 
 use bells::Ringing;
 use listener::BoundSocket;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gateway_queue::clock::Clock;
-use gateway_queue::{BellCounters, Bells, PositionPage, Watch};
+use gateway_queue::{
+    BellCounters, Bells, PositionPage, PositionWriter, QueueError, ReaderPosition, Watch,
+};
 use serde::Serialize;
 
 use super::books::Purse;
@@ -176,6 +178,41 @@ impl Registry {
         id
     }
 
+    /// Takes in a reader of this process, which has no client.
+    ///
+    /// # Errors
+    /// The kernel refuses a page.
+    pub(crate) fn attach_internal(
+        self: &Arc<Self>,
+        name: &str,
+        queue: &Offered,
+    ) -> Result<InternalReader, QueueError> {
+        let (reader, page) = self.internal(name, queue)?;
+        Ok(InternalReader {
+            id: self.add(None, reader),
+            name: name.to_owned(),
+            page,
+            registry: Arc::clone(self),
+        })
+    }
+
+    fn internal(
+        &self,
+        name: &str,
+        queue: &Offered,
+    ) -> Result<(Reader, PositionWriter), QueueError> {
+        let (page, fd) = PositionPage::create()?;
+        let writer = PositionWriter::attach(&fd)?;
+        let reader = Reader {
+            name: name.to_owned(),
+            peer: Some(PeerCredentials::own()),
+            queue: queue.clone(),
+            _watch: self.bells.watch(&queue.handle, &page),
+            page,
+        };
+        Ok((reader, writer))
+    }
+
     /// Says that a client reads a book's table.
     pub(super) fn table_given(&self, reader: &str, book: &str, peer: Option<&PeerCredentials>) {
         if let Some(held_back) = self.reader_log.pass() {
@@ -234,6 +271,36 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, Readers> {
         // Whoever panicked held it for one map operation: the maps are whole.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reader of this process. Dropped, it is gone from the list.
+#[derive(Debug)]
+pub struct InternalReader {
+    id: u64,
+    name: String,
+    page: PositionWriter,
+    registry: Arc<Registry>,
+}
+
+impl InternalReader {
+    /// Goes on in the queue's next epoch.
+    pub(crate) fn follow(&mut self, queue: &Offered) -> Result<(), QueueError> {
+        let (reader, page) = self.registry.internal(&self.name, queue)?;
+        self.registry.add(Some(self.id), reader);
+        self.page = page;
+        Ok(())
+    }
+
+    /// Says where it is.
+    pub(crate) fn write(&self, position: ReaderPosition) {
+        self.page.write(position);
+    }
+}
+
+impl Drop for InternalReader {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
     }
 }
 

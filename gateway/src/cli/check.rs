@@ -82,10 +82,14 @@ fn summary(config: &Config) -> String {
         format!("{number} {what}{}", if number == 1 { "" } else { "s" })
     };
     format!(
-        "ok: {}, {}, {}, {}",
+        "ok: {}, {}, {}, {}{}",
         count(config.interfaces.len() + config.captures.len(), "input"),
         count(config.workers.len(), "worker"),
         count(config.channels.len(), "channel"),
         count(config.queues.len(), "queue"),
+        match config.books.len() {
+            0 => String::new(),
+            number => format!(", {}", count(number, "book")),
+        },
     )
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod book;
 mod check;
 mod decode;
 pub mod exit;
@@ -40,6 +41,7 @@ First steps:
   gateway status                           what is it doing?
   gateway explain                          why this tier, and what would raise it?
   gateway tail all --count 10              what does a strategy see?
+  gateway book itch-book AAPL --watch      what rests at the venue?
   gateway decode day.pcap --protocol moldudp64-itch50     what is in this file?";
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +66,8 @@ enum Command {
     Decode(decode::Decode),
     /// Print a queue's records as they come, as a strategy sees them
     Tail(tail::Tail),
+    /// Print an instrument's book: ten levels, last trade, status, and whether it can be trusted
+    Book(book::ShowBook),
     /// Tell what the running gateway is doing: tier, lines, channels, queues, readers, counters
     Status(status::ShowStatus),
     /// Tell why an interface receives at its tier, and what would raise it
@@ -101,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
         Command::Tail(tail) => tail.run(),
+        Command::Book(book) => book.run(),
         Command::Status(status) => status.run(),
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),

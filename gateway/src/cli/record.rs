@@ -291,7 +291,7 @@ fn known_price(price: i64) -> Option<i64> {
 }
 
 /// A time of day, UTC, to the nanosecond.
-fn time(nanos: u64) -> String {
+pub(super) fn time(nanos: u64) -> String {
     let seconds = nanos / 1_000_000_000;
     format!(
         "{:02}:{:02}:{:02}.{:09}",
@@ -303,7 +303,12 @@ fn time(nanos: u64) -> String {
 }
 
 fn letter(character: std::ffi::c_char) -> String {
-    match character.cast_unsigned() {
+    letter_of(character.cast_unsigned())
+}
+
+/// A letter that may be anything; nothing for 0.
+pub(super) fn letter_of(byte: u8) -> String {
+    match byte {
         0 => String::new(),
         byte => byte.escape_ascii().to_string(),
     }

@@ -155,6 +155,35 @@ fn page(status: &Status) -> String {
             queue.readers
         ));
     }
+    for book in &status.books {
+        lines.push(format!(
+            "book {}  of queue {}  {}  valid {} of {} instruments  orders {} of {}  levels {}  lag {}  lost {}  laps {}",
+            book.name,
+            book.queue,
+            if book.running { "running" } else { "ENDED" },
+            book.valid,
+            book.instruments,
+            book.orders,
+            book.orders_max,
+            book.levels,
+            book.lag,
+            book.lost,
+            book.laps
+        ));
+        lines.push(format!(
+            "  table readers {}  snapshots of orders {}",
+            book.table_readers, book.orders_served
+        ));
+        if let Some(records) = &book.conflated_records {
+            lines.push(format!(
+                "  conflated {records}  records {}  merged {}  readers {}",
+                book.published, book.conflated, book.conflated_readers
+            ));
+        }
+        if !book.irregular.is_empty() {
+            lines.push(format!("  irregular: {}", list(book.irregular.iter())));
+        }
+    }
     for reader in &status.readers {
         let last_poll = reader
             .last_poll_age_s

@@ -34,6 +34,8 @@ pub struct Config {
     pub channels: Vec<Channel>,
     /// Shared-memory queues of records.
     pub queues: Vec<Queue>,
+    /// Order books built from queues.
+    pub books: Vec<Book>,
     /// Who may read them, besides the gateway's own user.
     pub entitlements: Vec<Entitlement>,
     /// What works and had better be otherwise.
@@ -290,7 +292,51 @@ pub struct Queue {
     pub huge_pages: bool,
 }
 
-/// Users and groups that may read some queues.
+/// Order books of a queue's instruments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Book {
+    /// Its name: that of its table, and of its conflated queue. No queue has it.
+    pub name: String,
+    /// Index in [`Config::queues`] of the queue of `full` records that it is built from.
+    pub queue: usize,
+    /// The most instruments.
+    pub instruments_max: u32,
+    /// The most orders that rest at a time.
+    pub orders_max: u32,
+    /// The most price levels that there are at a time.
+    pub levels_max: u32,
+    /// The CPU its thread is pinned to, if any.
+    pub core: Option<usize>,
+    /// What that does when idle.
+    pub wait: Wait,
+    /// The conflated queue, if there is one.
+    pub conflated: Option<Conflated>,
+}
+
+/// A queue of books as they are once in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflated {
+    /// What its records are.
+    pub records: ConflatedRecords,
+    /// How often a book is told at most.
+    pub interval: Duration,
+    /// Slots of 64 bytes, a power of two.
+    pub slots: u64,
+}
+
+/// What the records of a conflated queue are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflatedRecords {
+    /// DBN's `mbp-1`: best bid and ask.
+    #[serde(rename = "mbp-1")]
+    Mbp1,
+    /// DBN's `mbp-10`: ten levels.
+    #[serde(rename = "mbp-10")]
+    Mbp10,
+}
+
+/// Users and groups that may read some queues and books.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Its name in logs and refusals.
@@ -301,4 +347,6 @@ pub struct Entitlement {
     pub groups: Vec<u32>,
     /// Indices in [`Config::queues`].
     pub queues: Vec<usize>,
+    /// Indices in [`Config::books`].
+    pub books: Vec<usize>,
 }

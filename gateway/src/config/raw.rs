@@ -4,7 +4,7 @@ use gateway_feed::arbitration::OnGap;
 use serde::Deserialize;
 
 use super::document::{Document, Field, Findings, Place, Section};
-use super::model::{LogFormat, Wait};
+use super::model::{ConflatedRecords, LogFormat, Wait};
 use crate::ingest::{Mode, Pace, SocketWait, Tier, UdpChecksum};
 
 /// The file.
@@ -16,6 +16,7 @@ pub(crate) struct RawConfig {
     pub(crate) workers: Vec<RawWorker>,
     pub(crate) channels: Vec<RawChannel>,
     pub(crate) queues: Vec<RawQueue>,
+    pub(crate) books: Vec<RawBook>,
     pub(crate) entitlements: Vec<RawEntitlement>,
 }
 
@@ -190,6 +191,42 @@ pub(crate) struct RawQueue {
     pub(crate) huge_pages: Option<Field<bool>>,
 }
 
+/// `[[book]]`
+#[derive(Debug)]
+pub(crate) struct RawBook {
+    pub(crate) name: Option<Field<String>>,
+    pub(crate) queue: Option<Field<String>>,
+    pub(crate) instruments_max: Option<Field<u64>>,
+    pub(crate) orders_max: Option<Field<u64>>,
+    pub(crate) levels_max: Option<Field<u64>>,
+    pub(crate) core: Option<Field<u32>>,
+    pub(crate) wait: Option<Field<Wait>>,
+    pub(crate) conflated: Option<Field<RawConflated>>,
+    pub(crate) conflation_interval_us: Option<Field<u64>>,
+    pub(crate) conflated_slots: Option<Field<u64>>,
+}
+
+/// `conflated`
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum RawConflated {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "mbp-1")]
+    Mbp1,
+    #[serde(rename = "mbp-10")]
+    Mbp10,
+}
+
+impl From<RawConflated> for Option<ConflatedRecords> {
+    fn from(word: RawConflated) -> Self {
+        match word {
+            RawConflated::None => None,
+            RawConflated::Mbp1 => Some(ConflatedRecords::Mbp1),
+            RawConflated::Mbp10 => Some(ConflatedRecords::Mbp10),
+        }
+    }
+}
+
 /// `[[entitlement]]`
 #[derive(Debug)]
 pub(crate) struct RawEntitlement {
@@ -224,6 +261,7 @@ impl RawConfig {
             workers: each(&mut root, "worker", read_worker),
             channels: each(&mut root, "channel", read_channel),
             queues: each(&mut root, "queue", read_queue),
+            books: each(&mut root, "book", read_book),
             entitlements: each(&mut root, "entitlement", read_entitlement),
         };
         root.finish();
@@ -358,6 +396,24 @@ fn read_queue(mut section: Section<'_, '_>) -> RawQueue {
     raw
 }
 
+fn read_book(mut section: Section<'_, '_>) -> RawBook {
+    let raw = RawBook {
+        name: section.require("name", "a name, in quotes"),
+        queue: section.require("queue", "the name of a [[queue]] of full records"),
+        instruments_max: section.take("instruments_max", "a whole number of instruments"),
+        orders_max: section.take("orders_max", "a whole number of orders"),
+        levels_max: section.take("levels_max", "a whole number of price levels"),
+        core: section.take("core", "a CPU number"),
+        wait: section.take("wait", "\"spin\", \"yield\" or \"sleep\""),
+        conflated: section.take("conflated", "\"none\", \"mbp-1\" or \"mbp-10\""),
+        conflation_interval_us: section
+            .take("conflation_interval_us", "a whole number of microseconds"),
+        conflated_slots: section.take("conflated_slots", "a power of two"),
+    };
+    section.finish();
+    raw
+}
+
 fn read_entitlement(mut section: Section<'_, '_>) -> RawEntitlement {
     let accounts = "a list of names and numbers such as [\"alice\", 1001]";
     let users = section.take("users", accounts);
@@ -369,7 +425,10 @@ fn read_entitlement(mut section: Section<'_, '_>) -> RawEntitlement {
             || (groups.is_none() && section.has("groups")),
         users,
         groups,
-        queues: section.require("queues", "a list of queue names, or [\"*\"] for all"),
+        queues: section.require(
+            "queues",
+            "a list of names of queues and books, or [\"*\"] for all",
+        ),
     };
     section.finish();
     raw

@@ -6,7 +6,7 @@ use gateway_feed::class::Classes;
 
 use super::accounts::Accounts;
 use super::document::{Document, Findings};
-use super::model::{Input, Records, Venue};
+use super::model::{Conflated, ConflatedRecords, Input, Records, Venue, Wait};
 use super::raw::RawConfig;
 use super::{Config, Problem, parse, parse_with};
 use crate::ingest::Tier;
@@ -70,7 +70,7 @@ fn the_manual_mentions_every_key() {
     let findings = Findings::default();
     // Every section once, so that every key is asked for.
     let document = Document::parse(
-        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\n[[queue]]\n[[entitlement]]\n",
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\n[[queue]]\n[[book]]\n[[entitlement]]\n",
         &findings,
     );
     RawConfig::read(&document, &findings);
@@ -396,7 +396,7 @@ fn an_entitlement_that_cannot_mean_what_it_says_is_a_mistake() {
         ("users = [1001]\nqueues = []", "no queue", "\"*\""),
         (
             "users = [1001]\nqueues = [\"al\"]",
-            "no queue \"al\"",
+            "no queue or book \"al\"",
             "did you mean \"all\"",
         ),
         ("users = [1001]", "missing", "add queues"),
@@ -467,4 +467,108 @@ fn nothing_written_panics_the_reader() {
     ] {
         let _ = parse(source, Path::new("."));
     }
+}
+
+/// `GOOD` with a book.
+fn with_book(text: &str) -> Result<Config, Vec<Problem>> {
+    parse(
+        &format!("{GOOD}[[book]]\nname = \"books\"\nqueue = \"all\"\n{text}"),
+        Path::new("/etc/gateway"),
+    )
+}
+
+#[test]
+fn a_book_gets_the_documented_defaults() {
+    let config = with_book("").unwrap();
+    let book = &config.books[0];
+    assert_eq!((book.name.as_str(), book.queue), ("books", 0));
+    assert_eq!(
+        (book.instruments_max, book.orders_max, book.levels_max),
+        (16_384, 1_000_000, 500_000)
+    );
+    assert_eq!((book.core, book.wait), (None, Wait::Sleep));
+    assert_eq!(book.conflated, None);
+    let config = with_book("conflated = \"mbp-10\"\nconflation_interval_us = 0").unwrap();
+    assert_eq!(
+        config.books[0].conflated,
+        Some(Conflated {
+            records: ConflatedRecords::Mbp10,
+            interval: std::time::Duration::ZERO,
+            slots: 65_536
+        })
+    );
+}
+
+#[test]
+fn books_and_queues_share_their_names_and_entitlements() {
+    let entitled = "[[entitlement]]\nname = \"desk\"\nusers = [1234]\nqueues = ";
+    let config = with_book(&format!("{entitled}[\"books\"]")).unwrap();
+    let of = |config: &Config| {
+        let entitlement = &config.entitlements[0];
+        (entitlement.queues.clone(), entitlement.books.clone())
+    };
+    assert_eq!(of(&config), (vec![], vec![0]));
+    let config = with_book(&format!("{entitled}[\"*\"]")).unwrap();
+    assert_eq!(of(&config), (vec![0], vec![0]));
+    let found = with_book(&format!("{entitled}[\"bocks\"]")).unwrap_err();
+    assert_eq!(found[0].remedy, "did you mean \"books\"?");
+    let twice = GOOD.to_owned() + "[[book]]\nname = \"all\"\nqueue = \"all\"\n";
+    assert_eq!(problems(&twice)[0].what, "a queue has this name");
+}
+
+#[test]
+fn a_book_needs_a_queue_that_tells_everything() {
+    for (from, to, what) in [
+        (
+            "channels = [\"itch\"]",
+            "channels = [\"itch\"]\nrecords = \"plain\"",
+            "a book cannot be built from this queue: its records lack side, price or size",
+        ),
+        (
+            "channels = [\"itch\"]",
+            "channels = [\"itch\"]\nclasses = [\"trades\", \"status\", \"definitions\"]",
+            "a book cannot be built from this queue: it lacks the class \"orders\"",
+        ),
+        (
+            "queue = \"all\"",
+            "queue = \"al\"",
+            "there is no queue \"al\"",
+        ),
+        (
+            "queue = \"all\"",
+            "queue = \"all\"\norders_max = 0",
+            "out of range",
+        ),
+    ] {
+        let good = format!("{GOOD}[[book]]\nname = \"books\"\nqueue = \"all\"\n");
+        assert!(good.contains(from));
+        let found = problems(&good.replacen(from, to, 1));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(found[0].what, what);
+    }
+    let good = format!(
+        "{GOOD}classes = [\"orders\", \"trades\"]\nslots = 1024\n[[book]]\nname = \"b\"\nqueue = \"all\"\n"
+    );
+    let config = parse(&good, Path::new(".")).unwrap();
+    let about_the_book = config.warnings.iter().filter(|w| w.key.starts_with("book"));
+    assert_eq!(
+        about_the_book.count(),
+        3,
+        "no symbols, no status, few slots"
+    );
+}
+
+#[test]
+fn a_book_that_spins_has_a_core_of_its_own() {
+    let pinned = GOOD.replace("inputs = [\"eth1\"]", "inputs = [\"eth1\"]\ncore = 2");
+    let with = |text: &str| {
+        let text = format!("{pinned}[[book]]\nname = \"books\"\nqueue = \"all\"\n{text}");
+        parse(&text, Path::new("."))
+    };
+    assert!(with("core = 3\nwait = \"spin\"").is_ok());
+    let found = with("core = 2\nwait = \"spin\"").unwrap_err();
+    assert!(
+        found[0].what.starts_with("worker \"w0\" is on this core"),
+        "{found:?}"
+    );
 }

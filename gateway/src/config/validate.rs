@@ -3,6 +3,7 @@
 //! Every check goes on after a mistake; a value that is wrong is replaced by its default so that it causes no second
 //! report. Facts about the machine (does `eth1` exist?) are not checked here: a file can be checked anywhere.
 
+mod books;
 mod entitlements;
 mod feeds;
 mod inputs;
@@ -56,7 +57,8 @@ pub(crate) fn validate(
         findings,
     );
     let queues = queues::queues(raw, &channels, findings);
-    let entitlements = entitlements::entitlements(raw, &queues, accounts, findings);
+    let books = books::books(raw, &gateway, &workers, &channels, &queues, findings);
+    let entitlements = entitlements::entitlements(raw, &queues, &books, accounts, findings);
     if raw.workers.is_empty() {
         findings.add(
             &Place::default(),
@@ -71,6 +73,7 @@ pub(crate) fn validate(
         workers,
         channels,
         queues,
+        books,
         entitlements,
         warnings: Vec::new(),
     }
@@ -226,6 +229,12 @@ impl<'r> Names<'r> {
         }
         found
     }
+}
+
+/// A book's conflated queue has its name: there is one space of names for both.
+fn names_of_queues_and_books(raw: &RawConfig) -> impl Iterator<Item = Option<&Field<String>>> {
+    let queues = raw.queues.iter().map(|queue| queue.name.as_ref());
+    queues.chain(raw.books.iter().map(|book| book.name.as_ref()))
 }
 
 fn check_name(field: &Field<String>, findings: &Findings) {

@@ -38,6 +38,9 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
         );
     }
     queues(&mut page, status);
+    for book in &status.books {
+        super::books::book(&mut page, book);
+    }
     broker(&mut page, status);
     latency(&mut page, &status.ring_to_publish);
     page.gauge(
@@ -299,6 +302,12 @@ fn broker(page: &mut Page, status: &Status) {
             "Subscriptions given.",
             counters.subscriptions,
         ),
+        ("broker_tables_total", "Book tables given.", counters.tables),
+        (
+            "broker_snapshots_total",
+            "Requests for orders that were answered with orders.",
+            counters.snapshots,
+        ),
         (
             "broker_throttled_total",
             "Requests that had to wait because their client asked too often.",
@@ -364,8 +373,8 @@ mod tests {
     use super::*;
     use crate::metrics::histogram;
     use crate::service::status::{
-        ChannelStatus, InputStatus, LineStatus, QueueStatus, ReaderStatus, RecoveryStatus,
-        ServerStatus,
+        BookStatus, ChannelStatus, Count, InputStatus, LineStatus, QueueStatus, ReaderStatus,
+        RecoveryStatus, ServerStatus,
     };
 
     #[test]
@@ -410,6 +419,11 @@ mod tests {
                 ..ChannelStatus::default()
             }],
             queues: vec![QueueStatus::default()],
+            books: vec![BookStatus {
+                irregular: vec![Count::new("crossed", 1)],
+                heartbeat_age_s: Some(0.5),
+                ..BookStatus::default()
+            }],
             readers: [0, 1]
                 .map(|number| ReaderStatus {
                     consumer: "a\"b\n".into(),

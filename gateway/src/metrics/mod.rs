@@ -1,5 +1,6 @@
 //! What the gateway tells about itself.
 
+mod books;
 mod families;
 pub mod histogram;
 mod page;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::books::BookError;
 use crate::broker::BrokerError;
 use crate::cli::exit::{Exit, Failure};
 use crate::ingest::{ErrorKind, IngestError};
@@ -33,6 +34,14 @@ pub enum ServiceError {
         name: String,
         /// Why not.
         source: gateway_queue::QueueError,
+    },
+    /// A book's memory or thread.
+    #[error("book \"{name}\": {source}")]
+    Book {
+        /// The book.
+        name: String,
+        /// Why not.
+        source: BookError,
     },
     /// A symbols file.
     #[error("symbols_file {} of channel \"{channel}\": {reason}", path.display())]
@@ -121,7 +130,12 @@ impl ServiceError {
             | Self::Metrics { .. }
             | Self::Channel { .. }
             | Self::Recovery { .. } => Exit::Configuration,
-            Self::Pin(_) | Self::Worker(StartError::Pin(_)) => Exit::Configuration,
+            Self::Pin(_)
+            | Self::Worker(StartError::Pin(_))
+            | Self::Book {
+                source: BookError::Pin(_),
+                ..
+            } => Exit::Configuration,
             Self::Ingest(error) | Self::InputLost { source: error, .. } => match error.kind() {
                 ErrorKind::InterfaceUnusable => Exit::Interface,
                 ErrorKind::Privilege => Exit::Privilege,
@@ -133,6 +147,7 @@ impl ServiceError {
             },
             Self::Symbols { .. } => Exit::InputFile,
             Self::Queue { .. }
+            | Self::Book { .. }
             | Self::Worker(_)
             | Self::WorkerDied { .. }
             | Self::System { .. } => Exit::Internal,

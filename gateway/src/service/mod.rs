@@ -4,6 +4,7 @@
 //! and scrapes, and takes everything down again in the opposite order. Nothing a worker does waits for it.
 
 mod assembly;
+mod books;
 mod error;
 mod groups;
 mod http;
@@ -38,6 +39,7 @@ use crate::broker::{Broker, Offered};
 use crate::config::{Config, ConfigError};
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
+use books::Books;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
 pub(crate) use ports::LinkState;
@@ -125,6 +127,15 @@ async fn serve(
         channels,
         queues,
     } = assembly::assemble(&config)?;
+    let (seats, handles): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
+    let catalogue = broker.catalogue();
+    catalogue.change(|offer| {
+        offer.queues = handles.into_iter().map(Offered::first).collect();
+        offer.entitlements = offer::entitlements(&config);
+        offer.limits = offer::limits(&config);
+    });
+    // Before there are records, so that they have the first.
+    let mut books = Books::start(&config, &catalogue, &broker.registry())?;
     let mut workers = Workers::default();
     for plan in plans {
         workers.0.push(worker::start(plan)?);
@@ -133,14 +144,7 @@ async fn serve(
     if let Some(core) = config.gateway.housekeeping_core {
         worker::pin("the housekeeping thread", core)?;
     }
-    let (seats, handles): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
     let recoveries = recoveries::make(&config, servers, &channels, &mut workers.0);
-    let catalogue = broker.catalogue();
-    catalogue.change(|offer| {
-        offer.queues = handles.into_iter().map(Offered::first).collect();
-        offer.entitlements = offer::entitlements(&config);
-        offer.limits = offer::limits(&config);
-    });
     let state = Arc::new(State {
         config,
         started,
@@ -156,6 +160,7 @@ async fn serve(
             .collect(),
         channels,
         recoveries: recoveries.desks.clone(),
+        books: books.states(),
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
         reloads: Reloads::default(),
         queues: seats,
@@ -182,6 +187,7 @@ async fn serve(
     let mut charge = Charge {
         state: &state,
         workers: &workers.0,
+        books: &mut books,
         groups,
         ports,
         rotations: Rotations::default(),
@@ -192,6 +198,8 @@ async fn serve(
     let Charge { groups, ports, .. } = charge;
     drop(groups);
     workers.stop();
+    // Their queues are closed: they read the rest, and end.
+    books.stop(STOP_MAX);
     // Queues are closed: readers that still read get the rest and the reason.
     let _ = ending.send(true);
     let _ = tokio::time::timeout(STOP_MAX, async {
@@ -275,6 +283,7 @@ fn spawn_metrics(
 struct Charge<'a> {
     state: &'a State,
     workers: &'a [WorkerHandle],
+    books: &'a mut Books,
     groups: Groups,
     ports: Ports,
     rotations: Rotations,
@@ -319,6 +328,7 @@ impl Charge<'_> {
                     self.on_event(index, event)?;
                 }
             }
+            self.books.tend(&self.state.books);
             let interfaces = &self.state.interfaces;
             self.ports.tend(interfaces, self.workers, &mut self.groups);
             self.groups.tend(interfaces);
@@ -354,7 +364,7 @@ impl Charge<'_> {
 
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Reload(read) => on_reload(self.state, &mut self.rotations, *read),
+            Order::Reload(read) => on_reload(self.state, &mut self.rotations, self.books, *read),
             Order::StepUp => self.ports.step_up(&self.state.interfaces, &mut self.groups),
         }
     }
@@ -373,7 +383,12 @@ impl Charge<'_> {
 }
 
 /// Goes on with a new configuration, or with the present one where the new one has mistakes.
-fn on_reload(state: &State, rotations: &mut Rotations, read: Result<Config, ConfigError>) {
+fn on_reload(
+    state: &State,
+    rotations: &mut Rotations,
+    books: &Books,
+    read: Result<Config, ConfigError>,
+) {
     let new = match read {
         Ok(new) => new,
         Err(error) => {
@@ -383,11 +398,12 @@ fn on_reload(state: &State, rotations: &mut Rotations, read: Result<Config, Conf
         }
     };
     warn_of(&new);
-    let narrowed = reload::apply(state, &new);
-    let rotating: Vec<_> = narrowed
+    let (narrowed, narrowed_books) = reload::apply(state, &new);
+    let queues = narrowed
         .iter()
-        .map(|queue| state.config.queues[*queue].name.as_str())
-        .collect();
+        .map(|queue| state.config.queues[*queue].name.as_str());
+    let of_books = narrowed_books.iter().map(String::as_str);
+    let rotating: Vec<_> = queues.chain(of_books).collect();
     info!(entitlements = new.entitlements.len(), ?rotating, "reloaded");
     let waiting = reload::waiting(&state.config, &new);
     for what in &waiting {
@@ -396,6 +412,9 @@ fn on_reload(state: &State, rotations: &mut Rotations, read: Result<Config, Conf
     state.reloads.apply(waiting);
     for queue in narrowed {
         rotations.begin(state, queue);
+    }
+    for book in &narrowed_books {
+        books.rotate(book);
     }
 }
 

@@ -9,11 +9,14 @@ pub(super) fn entitlements(config: &Config) -> Entitlements {
         name: entitlement.name.clone(),
         users: entitlement.users.clone(),
         groups: entitlement.groups.clone(),
-        queues: entitlement
-            .queues
-            .iter()
-            .map(|queue| config.queues[*queue].name.clone())
-            .collect(),
+        queues: {
+            let queues = entitlement.queues.iter();
+            let books = entitlement.books.iter();
+            queues
+                .map(|queue| config.queues[*queue].name.clone())
+                .chain(books.map(|book| config.books[*book].name.clone()))
+                .collect()
+        },
     });
     Entitlements::new(rules.collect())
 }

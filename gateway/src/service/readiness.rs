@@ -38,11 +38,12 @@ impl Readiness {
         self.recovery_ended.store(true, Ordering::Relaxed);
     }
 
-    /// The first thing that is not as it should be; `None` when the gateway is ready. `workers` are names, and whether
-    /// they run.
+    /// The first thing that is not as it should be; `None` when the gateway is ready. `workers` and `books` are names, and
+    /// whether they run.
     pub(super) fn obstacle<'a>(
         &self,
         workers: impl IntoIterator<Item = (&'a str, bool)>,
+        books: impl IntoIterator<Item = (&'a str, bool)>,
         interfaces: &[InterfaceState],
     ) -> Option<String> {
         if !self.started.load(Ordering::Relaxed) {
@@ -70,6 +71,11 @@ impl Readiness {
                     "the groups of \"{}\" are not joined",
                     interface.name
                 ));
+            }
+        }
+        for (name, running) in books {
+            if !running {
+                return Some(format!("the builder of book \"{name}\" has ended"));
             }
         }
         if self.broker_ended.load(Ordering::Relaxed) {
@@ -113,7 +119,7 @@ mod tests {
         ];
         let obstacle = |readiness: &Readiness, running| {
             readiness
-                .obstacle([("w0", running)], &interfaces)
+                .obstacle([("w0", running)], [("b0", true)], &interfaces)
                 .unwrap_or_default()
         };
         assert_eq!(obstacle(&readiness, true), "starting or stopping");

@@ -6,26 +6,30 @@
 use super::offer;
 use super::state::State;
 use crate::config::Config;
-use crate::config::model::{Capture, Channel, Gateway, Interface, Queue, Worker};
+use crate::config::model::{Book, Capture, Channel, Gateway, Interface, Queue, Worker};
 
-/// Gives the broker the new entitlements and limits; the queues, by index, that somebody may not read any more.
-pub(super) fn apply(state: &State, new: &Config) -> Vec<usize> {
+/// Gives the broker the new entitlements and limits; the queues, by index, and books, by name, that somebody may not
+/// read any more.
+pub(super) fn apply(state: &State, new: &Config) -> (Vec<usize>, Vec<String>) {
     let entitlements = offer::entitlements(new);
     let before = state.catalogue.now();
-    let narrowed = (0..)
-        .zip(&before.queues)
-        .filter(|(_, queue)| {
-            before
-                .entitlements
-                .narrowed(&entitlements, queue.handle.name())
-        })
+    let narrowed = |name: &str| before.entitlements.narrowed(&entitlements, name);
+    // The conflated queues of books are not among these.
+    let queues = (0..)
+        .zip(&state.config.queues)
+        .filter(|(_, queue)| narrowed(&queue.name))
         .map(|(index, _)| index)
+        .collect();
+    let books = before.books.iter().map(|book| book.name());
+    let books = books
+        .filter(|book| narrowed(book))
+        .map(str::to_owned)
         .collect();
     state.catalogue.change(|offer| {
         offer.entitlements = entitlements;
         offer.limits = offer::limits(new);
     });
-    narrowed
+    (queues, books)
 }
 
 /// The names of those keys of a struct whose values differ. Without `..` in the pattern: a key added to the struct has
@@ -102,6 +106,18 @@ pub(super) fn waiting(running: &Config, new: &Config) -> Vec<String> {
             } applied {})
         },
         |queue| &queue.name,
+        &mut waiting,
+    );
+    compare(
+        "book",
+        &running.books,
+        &new.books,
+        |old, new| {
+            differing!(old, new, Book {
+                name, queue, instruments_max, orders_max, levels_max, core, wait, conflated
+            } applied {})
+        },
+        |book| &book.name,
         &mut waiting,
     );
     waiting

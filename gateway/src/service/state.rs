@@ -15,12 +15,13 @@ use gateway_wire::shared::Verdict;
 use super::inputs::{InputSeat, InterfaceState};
 use super::readiness::Readiness;
 use super::status::{
-    Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, QueueStatus, ReaderStatus,
-    ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    BookStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, QueueStatus,
+    ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
+use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
-use crate::config::model::{Input, Records};
+use crate::config::model::{ConflatedRecords, Input, Records};
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
@@ -42,6 +43,13 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 pub(crate) struct WorkerState {
     pub(crate) board: Arc<WorkerBoard>,
+    pub(crate) running: AtomicBool,
+}
+
+/// A book as the control plane knows it.
+#[derive(Debug)]
+pub(crate) struct BookState {
+    pub(crate) board: Arc<BookBoard>,
     pub(crate) running: AtomicBool,
 }
 
@@ -81,13 +89,15 @@ pub(crate) struct State {
     pub(crate) channels: Vec<Seat>,
     /// By channel of the configuration: what the recovery of those that have one shows.
     pub(crate) recoveries: Vec<Option<Arc<Desk>>>,
+    /// By book of the configuration.
+    pub(crate) books: Vec<BookState>,
     /// By queue of the configuration.
     pub(crate) queues: Vec<Seat>,
     /// How often each was rotated, by queue of the configuration.
     pub(crate) rotations: Vec<AtomicU64>,
     /// What became of new configurations.
     pub(crate) reloads: Reloads,
-    /// The queues themselves, by queue of the configuration too, and who may read them.
+    /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
 }
@@ -102,7 +112,12 @@ impl State {
             .iter()
             .map(|worker| worker.name.as_str());
         let workers = names.zip(self.workers.iter().map(running));
-        self.readiness.obstacle(workers, &self.interfaces)
+        let books = self.config.books.iter().zip(&self.books);
+        let books = books.map(|(book, state)| {
+            let running = state.running.load(Ordering::Relaxed);
+            (book.name.as_str(), running)
+        });
+        self.readiness.obstacle(workers, books, &self.interfaces)
     }
 
     /// The picture now.
@@ -127,6 +142,9 @@ impl State {
             channels: (0..self.channels.len()).map(|i| self.channel(i)).collect(),
             queues: (0..self.queues.len())
                 .map(|index| self.queue(index, now_ns, &offer, &readers))
+                .collect(),
+            books: (0..self.books.len())
+                .map(|index| self.book(index, now_ns, &offer, &readers))
                 .collect(),
             groups: self.groups(),
             readers,
@@ -320,6 +338,68 @@ impl State {
             refused: board.refused(seat.index),
             heartbeat_age_s: age(now_ns, handle.heartbeat_ns()),
             readers: readers.iter().filter(|r| r.queue == config.name).count(),
+        }
+    }
+}
+
+impl State {
+    fn book(
+        &self,
+        index: usize,
+        now_ns: u64,
+        offer: &Offer,
+        readers: &[ReaderStatus],
+    ) -> BookStatus {
+        let config = &self.config.books[index];
+        let queue = &self.config.queues[config.queue];
+        let shown = self.books[index].board.read();
+        let met = &shown.books;
+        let (offered, source) = (offer.find_book(&config.name), offer.find(&queue.name));
+        let table = offered.map(|book| &book.table);
+        BookStatus {
+            name: config.name.clone(),
+            queue: queue.name.clone(),
+            running: self.books[index].running.load(Ordering::Relaxed),
+            instruments: met.instruments,
+            instruments_max: config.instruments_max.into(),
+            valid: shown.valid,
+            orders: met.orders,
+            orders_max: config.orders_max.into(),
+            levels: met.levels,
+            levels_max: config.levels_max.into(),
+            records: met.records,
+            lag: source.map_or(0, |queue| queue.published().saturating_sub(shown.position)),
+            lost: shown.lost,
+            laps: shown.laps,
+            gaps: met.gaps,
+            snapshots_taken: met.snapshots,
+            irregular: occurred(&[
+                ("malformed", met.malformed),
+                ("foreign", met.foreign),
+                ("unknown_orders", met.unknown_orders),
+                ("duplicate_orders", met.duplicate_orders),
+                ("overdrawn", met.overdrawn),
+                ("contradictions", met.contradictions),
+                ("incomplete", met.incomplete),
+                ("orders_overflowed", met.orders_overflowed),
+                ("levels_overflowed", met.levels_overflowed),
+                ("instruments_overflowed", met.instruments_overflowed),
+                ("crossed", met.crossed),
+                ("symbols_refused", shown.symbols_refused),
+            ]),
+            conflated_records: config.conflated.map(|conflated| match conflated.records {
+                ConflatedRecords::Mbp1 => "mbp-1".to_owned(),
+                ConflatedRecords::Mbp10 => "mbp-10".to_owned(),
+            }),
+            published: shown.published,
+            conflated: shown.conflated,
+            orders_served: shown.snapshots,
+            table_readers: offered.map_or(0, |book| book.desk.readers()),
+            conflated_readers: readers.iter().filter(|r| r.queue == config.name).count(),
+            table_bytes: table.map_or(0, |table| table.memory().bytes),
+            epoch: table.map_or(0, gateway_queue::table::TableHandle::epoch),
+            rotations: shown.rotations,
+            heartbeat_age_s: table.and_then(|table| age(now_ns, table.heartbeat_ns())),
         }
     }
 }

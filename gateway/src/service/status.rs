@@ -34,6 +34,9 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Queues.
     pub queues: Vec<QueueStatus>,
+    /// Order books.
+    #[serde(default)]
+    pub books: Vec<BookStatus>,
     /// Memberships of multicast groups.
     pub groups: Vec<GroupStatus>,
     /// Readers of the queues.
@@ -399,6 +402,65 @@ pub struct QueueStatus {
     pub heartbeat_age_s: Option<f64>,
     /// Readers attached.
     pub readers: usize,
+}
+
+/// Order books of a queue.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BookStatus {
+    /// Their name.
+    pub name: String,
+    /// The queue that they are built from.
+    pub queue: String,
+    /// Whether their thread runs.
+    pub running: bool,
+    /// Instruments that have a book.
+    pub instruments: u64,
+    /// The most that can.
+    pub instruments_max: u64,
+    /// Instruments whose book can be trusted.
+    pub valid: u64,
+    /// Orders that rest.
+    pub orders: u64,
+    /// The most that can.
+    pub orders_max: u64,
+    /// Price levels that there are.
+    pub levels: u64,
+    /// The most that there can be.
+    pub levels_max: u64,
+    /// Records read.
+    pub records: u64,
+    /// Slots of the queue that are not read yet, as of a moment ago.
+    pub lag: u64,
+    /// Slots of the queue that were lost.
+    pub lost: u64,
+    /// How often the builder was overtaken.
+    pub laps: u64,
+    /// How often a channel told of lost messages.
+    pub gaps: u64,
+    /// Snapshots of a channel that were taken whole.
+    pub snapshots_taken: u64,
+    /// Records that contradict the books or found no room, by reason; only reasons that occurred.
+    pub irregular: Vec<Count>,
+    /// What the records of the conflated queue are: `mbp-1`, `mbp-10`; none where there is no such queue.
+    pub conflated_records: Option<String>,
+    /// Records in the conflated queue.
+    pub published: u64,
+    /// Changes that were merged with a later one.
+    pub conflated: u64,
+    /// Requests for orders that were answered with orders.
+    pub orders_served: u64,
+    /// Clients that read the table.
+    pub table_readers: u64,
+    /// Readers of the conflated queue.
+    pub conflated_readers: usize,
+    /// The table's memory in bytes.
+    pub table_bytes: u64,
+    /// When the table was made, nanoseconds since the Unix epoch.
+    pub epoch: u64,
+    /// How often table and conflated queue went on in other memory.
+    pub rotations: u64,
+    /// Seconds since the builder's last sign of life; absent before the first.
+    pub heartbeat_age_s: Option<f64>,
 }
 
 /// A reader.

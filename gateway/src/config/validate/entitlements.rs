@@ -1,13 +1,13 @@
-//! Who may read which queue. Names become numbers here: one that the system does not know is a mistake.
+//! Who may read which queue and book. Names become numbers here: one that the system does not know is a mistake.
 
 use super::super::accounts::Accounts;
 use super::super::document::{Field, Findings, Place};
-use super::super::model::{Entitlement, Queue};
+use super::super::model::{Book, Entitlement, Queue};
 use super::super::raw::{RawAccount, RawConfig, RawEntitlement};
-use super::{Names, text};
+use super::{Names, names_of_queues_and_books, text};
 use crate::broker::OverflowIds;
 
-/// Stands for every queue.
+/// Stands for every queue and book.
 const EVERY_QUEUE: &str = "*";
 /// No system gives these to an account: to the kernel they mean "none".
 const NO_ID: u32 = u32::MAX;
@@ -39,6 +39,7 @@ impl Kind {
 pub(super) fn entitlements(
     raw: &RawConfig,
     queues: &[Queue],
+    books: &[Book],
     accounts: &dyn Accounts,
     findings: &Findings,
 ) -> Vec<Entitlement> {
@@ -48,11 +49,7 @@ pub(super) fn entitlements(
         findings,
     );
     let unchecked = Findings::default();
-    let names = Names::collect(
-        "queue",
-        raw.queues.iter().map(|q| q.name.as_ref()),
-        &unchecked,
-    );
+    let names = Names::collect("queue or book", names_of_queues_and_books(raw), &unchecked);
     if raw.entitlements.is_empty() && !queues.is_empty() {
         findings.warn(
             &Place {
@@ -68,11 +65,18 @@ pub(super) fn entitlements(
         .iter()
         .map(|entitlement| {
             let ids = |field, kind| ids(field, kind, overflow, accounts, findings);
+            let members = members(entitlement, queues.len() + books.len(), &names, findings);
+            let (queues_named, books_named): (Vec<_>, Vec<_>) =
+                members.iter().partition(|index| **index < queues.len());
             let found = Entitlement {
                 name: text(entitlement.name.as_ref(), ""),
                 users: ids(entitlement.users.as_ref(), Kind::User),
                 groups: ids(entitlement.groups.as_ref(), Kind::Group),
-                queues: members(entitlement, queues, &names, findings),
+                queues: queues_named,
+                books: books_named
+                    .into_iter()
+                    .map(|index: usize| index - queues.len())
+                    .collect(),
             };
             nobody(entitlement, findings);
             own_user(entitlement, &found, accounts.own_user(), findings);
@@ -180,9 +184,10 @@ fn ids(
     ids
 }
 
+/// The queues or, counted on behind those, books that are named.
 fn members(
     entitlement: &RawEntitlement,
-    queues: &[Queue],
+    count: usize,
     names: &Names<'_>,
     findings: &Findings,
 ) -> Vec<usize> {
@@ -197,7 +202,7 @@ fn members(
         );
     }
     if field.value.iter().any(|name| name == EVERY_QUEUE) {
-        return (0..queues.len()).collect();
+        return (0..count).collect();
     }
     let found = field
         .value

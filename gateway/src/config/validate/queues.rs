@@ -112,7 +112,7 @@ fn members(
     (indices, worker)
 }
 
-fn slots(field: Option<&Field<u64>>, findings: &Findings) -> u64 {
+pub(super) fn slots(field: Option<&Field<u64>>, findings: &Findings) -> u64 {
     let Some(field) = field else {
         return SLOTS_DEFAULT;
     };
