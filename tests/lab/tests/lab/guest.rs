@@ -244,6 +244,16 @@ impl Guest {
         serde_json::from_str(&ended.stdout).context("no JSON from gateway status")
     }
 
+    /// What `gateway explain --json` says of an interface.
+    pub(crate) fn explain(&mut self, interface: &str) -> Result<serde_json::Value> {
+        let line = format!("/guest/bin/gateway explain {interface} --json --socket {SOCKET}");
+        let ended = self.machine.agent.run(&line, LIMIT)?;
+        ensure!(ended.code == Some(0), "gateway explain: {}", ended.stderr);
+        let all: serde_json::Value =
+            serde_json::from_str(&ended.stdout).context("no JSON from gateway explain")?;
+        Ok(all[0].clone())
+    }
+
     /// Begins to watch the gateway's queue.
     pub(crate) fn observe(&mut self) -> Result<u64> {
         self.machine.agent.observe(SOCKET, "all")

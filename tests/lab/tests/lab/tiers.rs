@@ -1,6 +1,6 @@
 //! Each tier on a virtual function, and how the gateway comes to it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use gateway_lab::topology::{VIRTUAL, Wire};
 use gateway_test_harness::{LineReport, Metrics, Report};
 
@@ -75,7 +75,38 @@ fn auto_reaches_zero_copy(guest: &mut Guest) -> Result<()> {
         interface["tier"] == "zero-copy" && interface["steps"] == serde_json::json!([]),
         "{interface:#}"
     );
-    guest.stop(gateway)
+    let explained = guest.explain("vf0")?;
+    ensure!(
+        explained["source"] == "running"
+            && explained["summary"] == "receives at zero-copy, the best there is",
+        "{explained:#}"
+    );
+    let filter = finding(&explained, "multicast filter")?;
+    ensure!(filter.contains("it holds 64"), "{filter}");
+    // A virtio card names its queues' interrupts.
+    finding(&explained, "interrupts")?;
+    guest.stop(gateway)?;
+
+    // The same without a gateway: nothing is attached, and the same is to be expected.
+    let explained = guest.explain("vf0")?;
+    ensure!(
+        explained["source"] == "probe" && explained["tier"] == "zero-copy",
+        "{explained:#}"
+    );
+    ensure!(!guest.has_program("vf0")?, "it attached a program");
+    Ok(())
+}
+
+/// What an explanation says about a subject.
+fn finding(explained: &serde_json::Value, subject: &str) -> Result<String> {
+    let findings = explained["findings"].as_array();
+    let found = findings
+        .into_iter()
+        .flatten()
+        .find(|finding| finding["subject"] == subject);
+    let what = found.and_then(|finding| finding["what"].as_str());
+    let what = what.with_context(|| format!("nothing about {subject}: {explained:#}"))?;
+    Ok(what.to_owned())
 }
 
 fn steps_down(guest: &mut Guest) -> Result<()> {
@@ -89,6 +120,12 @@ fn steps_down(guest: &mut Guest) -> Result<()> {
     ensure!(
         interface["tier"] == "copy" && step["tier"] == "zero-copy" && !reason.is_empty(),
         "{interface:#}"
+    );
+    let explained = guest.explain("vf0")?;
+    let first = &explained["tiers"][0];
+    ensure!(
+        first["standing"] == "refused" && first["why"] == reason && first["remedy"] != "",
+        "{explained:#}"
     );
     let log = guest.log(gateway)?;
     ensure!(
