@@ -262,8 +262,8 @@ typedef struct gateway_book {
     char is_trading;
     // Whether it is quoted: `'Y'`, `'N'` or `'~'`.
     char is_quoting;
-    // The symbol, terminated by zero; empty while it is not known.
-    char symbol[SYMBOL_BYTES];
+    // The symbol, up to 32 bytes, terminated by zero; empty while it is not known.
+    char symbol[33];
 } gateway_book;
 
 // A queue.

@@ -8,9 +8,6 @@ use crate::arguments::{exclusive, hand_out, reference, take_back, text};
 use crate::connection::gateway_client;
 use crate::status::{Failure, gateway_status, guard};
 
-/// Bytes of a symbol in `gateway_book`, the zero behind it included.
-const SYMBOL_BYTES: usize = 33;
-
 /// A book table that is read. One thread at a time may use it.
 pub struct gateway_books {
     inner: BookTable,
@@ -102,8 +99,8 @@ pub struct gateway_book {
     pub is_trading: c_char,
     /// Whether it is quoted: `'Y'`, `'N'` or `'~'`.
     pub is_quoting: c_char,
-    /// The symbol, terminated by zero; empty while it is not known.
-    pub symbol: [c_char; SYMBOL_BYTES],
+    /// The symbol, up to 32 bytes, terminated by zero; empty while it is not known.
+    pub symbol: [c_char; 33],
 }
 
 impl From<Level> for gateway_level {
@@ -134,7 +131,7 @@ impl From<BookBest> for gateway_best {
 impl From<BookEntry> for gateway_book {
     fn from(book: BookEntry) -> Self {
         let letter = |byte: u8| byte as c_char;
-        let mut symbol = [0; SYMBOL_BYTES];
+        let mut symbol = [0; 33];
         for (place, byte) in symbol.iter_mut().zip(book.symbol.as_str().bytes()) {
             *place = letter(byte);
         }
