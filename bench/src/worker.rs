@@ -7,7 +7,7 @@ use gateway::worker::{
     sink::{ChannelSink, Outlet},
 };
 use gateway_feed::{
-    arbitration::LineId,
+    arbitration::{LineId, OnGap},
     channel::{Channel, ChannelConfig},
     class::Classes,
     itch50::{self, ItchConfig, ItchDecoder},
@@ -29,6 +29,20 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker whose queues want `wants`, each under its own number.
     pub(crate) fn new(wants: &[Want]) -> Result<Self> {
+        Self::of(ChannelConfig::default(), wants)
+    }
+
+    /// The same, whose channel asks for what is missing and wants snapshots.
+    pub(crate) fn recovering(wants: &[Want]) -> Result<Self> {
+        let config = ChannelConfig {
+            on_gap: OnGap::Recover,
+            snapshots: true,
+            ..ChannelConfig::default()
+        };
+        Self::of(config, wants)
+    }
+
+    fn of(config: ChannelConfig, wants: &[Want]) -> Result<Self> {
         let outlets = wants.iter().map(|want| {
             let (publisher, _) = Publisher::create(&PublisherOptions {
                 name: format!("bench-{}", want.queue),
@@ -39,10 +53,7 @@ impl Worker {
         Ok(Self {
             clock: Clock::new(),
             channel: Channel::new(
-                ChannelConfig {
-                    lines: 2,
-                    ..ChannelConfig::default()
-                },
+                ChannelConfig { lines: 2, ..config },
                 ItchDecoder::new(&ItchConfig::default())?,
             ),
             filter: Filter::new(wants, itch50::classes),

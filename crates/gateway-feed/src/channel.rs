@@ -76,6 +76,8 @@ pub struct Channel<D, T = MoldUdp64> {
     stamp: Stamp,
     lines: usize,
     stale_after_ns: Nanos,
+    /// Until then silence was expected.
+    silent_until: Nanos,
     transport: PhantomData<fn() -> T>,
 }
 
@@ -107,6 +109,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             stamp,
             lines: config.lines.min(LINES_MAX),
             stale_after_ns: config.stale_after_ns,
+            silent_until: 0,
             transport: PhantomData,
         }
     }
@@ -219,12 +222,18 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         if self.stale_after_ns == 0 {
             return false;
         }
-        let counters = self.arbiter.counters_mut();
+        // Behind a session's end silence is what is expected, of every line until it has had the time to speak again.
+        if self.arbiter.session_has_ended() {
+            self.silent_until = now;
+        }
+        // Also where the clock was set back.
+        self.silent_until = self.silent_until.min(now);
+        let (since, counters) = (self.silent_until, self.arbiter.counters_mut());
         let (mut alive, mut changed) = (false, false);
         for line in counters.lines.iter_mut().take(self.lines) {
             // A line that never spoke is not watched: it may be one that is not there yet.
             let silent = line.last_packet_ns > 0
-                && now.saturating_sub(line.last_packet_ns) > self.stale_after_ns;
+                && now.saturating_sub(line.last_packet_ns.max(since)) > self.stale_after_ns;
             alive |= !silent && line.last_packet_ns > 0;
             line.silences += u64::from(silent && line.silent == 0);
             changed |= line.silent != u64::from(silent);

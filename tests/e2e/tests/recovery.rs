@@ -393,3 +393,50 @@ pace = 4_000
     assert_eq!(outcome.sum("gateway_line_silent"), 0);
     assert_eq!(outcome.sum("gateway_channel_stale_total"), 1);
 }
+
+/// How long 200 holes of 1,000 messages keep the stream: from the moment when a hole is asked for until the stream goes
+/// on, by the time stamps of the records. A measurement: `cargo nextest run -p gateway-e2e --run-ignored only
+/// --no-capture holes_of_a_thousand`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_holes_of_a_thousand_messages_keep_the_stream() {
+    let phases: String = (0..200)
+        .map(|number| {
+            format!(
+                "[[phase]]\nname = \"whole {number}\"\nmessages = 1_500\npace = 50_000\n\
+                 [[phase]]\nname = \"hole {number}\"\nmessages = 1_000\npace = 50_000\ndown = [\"A\", \"B\"]\n"
+            )
+        })
+        .collect();
+    let script = Script::new(
+        REREQUEST,
+        &format!("{phases}[[phase]]\nname = \"last\"\nmessages = 1_500\npace = 50_000\n"),
+    );
+    let config = Config {
+        hold_timeout_us: 1_000,
+        ..config("copy", &["rerequest"], "requests_per_second = 100000")
+    };
+    let Some(outcome) = play(&config, &script) else {
+        return;
+    };
+    outcome.assert_whole();
+    let of = |kind: ControlKind| {
+        let controls = outcome.seen.controls.iter();
+        controls.filter(move |control| control.kind == kind as u16)
+    };
+    let mut took: Vec<u64> = of(ControlKind::Recovering)
+        .zip(of(ControlKind::Recovered))
+        .map(|(from, to)| to.ts_recv - from.ts_recv)
+        .collect();
+    took.sort_unstable();
+    let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize] / 1_000;
+    println!(
+        "{} holes: p50 {} us, p90 {} us, p99 {} us, most {} us",
+        took.len(),
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(1.0)
+    );
+    assert!(took.len() >= 200);
+}

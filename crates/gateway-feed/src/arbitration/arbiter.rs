@@ -114,6 +114,11 @@ impl Arbiter {
         (self.epoch > 0).then_some(self.session)
     }
 
+    /// Whether the current session's end was reached, and nothing else began since.
+    pub(crate) const fn session_has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// When [`on_time`](Self::on_time) has something to do; `None` while nothing waits. At once, while a demand is to be
     /// taken or a snapshot goes on.
     #[must_use]

@@ -32,3 +32,22 @@ fn a_line_is_stale_once_and_the_channel_when_all_are() {
     assert_eq!((bench.line(A).silent, bench.line(B).silent), (1, 0));
     assert_eq!(bench.channel.counters().recovery.state, 0);
 }
+
+#[test]
+fn silence_behind_a_sessions_end_is_expected() {
+    let mut bench = Bench::with(ChannelConfig {
+        stale_after_ns: 3_000 * MS,
+        ..ChannelConfig::default()
+    });
+    bench.data(A, 1, 1).end(A, 2).left();
+    bench.pass(60_000 * MS);
+    assert!(!bench.channel.watch(bench.now, &mut bench.log));
+    assert_eq!(bench.left(), []);
+    assert_eq!(bench.line(A).silences, 0);
+    // What begins anew may fall silent.
+    bench.session = "TWO";
+    bench.data(A, 1, 1).pass(HOLD_NS).left();
+    bench.pass(4_000 * MS);
+    assert!(bench.channel.watch(bench.now, &mut bench.log));
+    assert_eq!(bench.left(), [Event(Stale(2))]);
+}
