@@ -298,6 +298,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         match error {
             FrameError::ShortHeader { .. } => errors.short_header += 1,
             FrameError::SequenceOverflow { .. } => errors.sequence_overflow += 1,
+            FrameError::Foreign { .. } => errors.foreign += 1,
         }
         Defect::Frame(error)
     }

@@ -9,8 +9,10 @@ pub mod class;
 pub mod decoder;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
+pub mod iex;
 pub mod itch50;
 pub mod moldudp64;
+pub mod native;
 pub mod order_index;
 pub mod recovery;
 pub mod session_time;

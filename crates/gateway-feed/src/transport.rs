@@ -152,6 +152,16 @@ pub enum FrameError {
         /// The header's count.
         count: u32,
     },
+    /// The header says that it is of another protocol, or of another version of it.
+    #[error(
+        "the transport header says {found:#x} where {expected:#x} (version and message protocol) belongs: group and port carry another feed, or a newer version of it"
+    )]
+    Foreign {
+        /// What it says, as the protocol has it.
+        found: u32,
+        /// What belongs there.
+        expected: u32,
+    },
 }
 
 /// What walking a frame's messages found.

@@ -152,17 +152,31 @@ pub struct Worker {
 pub enum Feed {
     /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
     NasdaqItch50,
+    /// IEX TOPS 1.6 over IEX-TP.
+    IexTops,
+    /// IEX DEEP 1.0 over IEX-TP.
+    IexDeep,
+    /// IEX DEEP+ over IEX-TP.
+    IexDeepPlus,
 }
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::NasdaqItch50];
+    pub const ALL: [Self; 4] = [
+        Self::NasdaqItch50,
+        Self::IexTops,
+        Self::IexDeep,
+        Self::IexDeepPlus,
+    ];
 
     /// Its name in configuration and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NasdaqItch50 => "nasdaq-itch50",
+            Self::IexTops => "iex-tops",
+            Self::IexDeep => "iex-deep",
+            Self::IexDeepPlus => "iex-deep-plus",
         }
     }
 
@@ -171,6 +185,7 @@ impl Feed {
     pub const fn venues(self) -> &'static [Venue] {
         match self {
             Self::NasdaqItch50 => &[Venue::Nasdaq, Venue::Bx, Venue::Psx],
+            Self::IexTops | Self::IexDeep | Self::IexDeepPlus => &[Venue::Iex],
         }
     }
 }
@@ -184,6 +199,8 @@ pub enum Venue {
     Bx,
     /// Nasdaq PSX.
     Psx,
+    /// IEX.
+    Iex,
 }
 
 impl Venue {
@@ -194,6 +211,7 @@ impl Venue {
             Self::Nasdaq => "nasdaq",
             Self::Bx => "bx",
             Self::Psx => "psx",
+            Self::Iex => "iex",
         }
     }
 
@@ -204,6 +222,8 @@ impl Venue {
             Self::Nasdaq => dbn::Publisher::XnasItchXnas,
             Self::Bx => dbn::Publisher::XbosItchXbos,
             Self::Psx => dbn::Publisher::XpsxItchXpsx,
+            // DBN has no publisher for DEEP and DEEP+.
+            Self::Iex => dbn::Publisher::IexgTopsIexg,
         }
     }
 }

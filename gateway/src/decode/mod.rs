@@ -11,13 +11,16 @@ mod summary;
 use std::path::Path;
 
 use gateway_capture::{CaptureError, FileKind, sniff};
+use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig};
+use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::order_index::OrderIndexError;
 use gateway_feed::record::ControlRecord;
 use gateway_feed::session_time::{SessionClock, SessionDate, SessionTimeError};
 use gateway_feed::sink::{InstrumentId, Nanos, Output, Outputs, RecordSink};
 use jiff::civil::Date;
 
+use crate::config::model::{Feed, Venue};
 use crate::worker::feed::ITCH_TIME_ZONE;
 
 pub use summary::{FileError, Orders, Summary, Symbols};
@@ -33,6 +36,25 @@ pub enum Protocol {
     /// ITCH 5.0 in MoldUDP64 in UDP packets: pcap and pcapng
     #[value(name = "moldudp64-itch50")]
     Moldudp64Itch50,
+    /// IEX TOPS 1.6 in IEX-TP in UDP packets
+    IexTops,
+    /// IEX DEEP 1.0 in IEX-TP in UDP packets
+    IexDeep,
+    /// IEX DEEP+ in IEX-TP in UDP packets
+    IexDeepPlus,
+}
+
+impl Protocol {
+    /// The venues that publish it; the first one is meant where none is named.
+    #[must_use]
+    pub const fn venues(self) -> &'static [Venue] {
+        match self {
+            Self::Itch50 | Self::Moldudp64Itch50 => Feed::NasdaqItch50.venues(),
+            Self::IexTops => Feed::IexTops.venues(),
+            Self::IexDeep => Feed::IexDeep.venues(),
+            Self::IexDeepPlus => Feed::IexDeepPlus.venues(),
+        }
+    }
 }
 
 /// What is to be read, and as what.
@@ -51,8 +73,8 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// What decodes a session of the file.
-    fn decoder(&self, session_date: SessionDate) -> Result<ItchDecoder, DecodeError> {
+    /// What decodes a session of ITCH.
+    fn itch_decoder(&self, session_date: SessionDate) -> Result<ItchDecoder, DecodeError> {
         let config = ItchConfig {
             session_date,
             publisher_id: self.publisher as u16,
@@ -64,6 +86,18 @@ impl Request<'_> {
             ItchConfigError::OrderIndex(error) => DecodeError::Orders(error),
             ItchConfigError::Symbol { .. } => unreachable!("no symbols are given"),
         })
+    }
+
+    /// What decodes a session of one of IEX's feeds.
+    fn iex_decoder(&self) -> Result<IexDecoder, DecodeError> {
+        let config = IexConfig {
+            publisher_id: self.publisher as u16,
+            ..IexConfig::default()
+        };
+        match IexDecoder::new(&config) {
+            Ok(decoder) => Ok(decoder),
+            Err(_) => unreachable!("no symbols are given"),
+        }
     }
 }
 
@@ -145,7 +179,22 @@ pub fn file(
     let mut summary = Summary::default();
     let result = check(request).and_then(|()| match request.protocol {
         Protocol::Itch50 => raw::read(request, observer, &mut summary),
-        Protocol::Moldudp64Itch50 => packets::read(request, observer, &mut summary),
+        Protocol::Moldudp64Itch50 => {
+            let decoder = || request.itch_decoder(request.date);
+            packets::read::<_, MoldUdp64>(request, decoder, observer, &mut summary)
+        }
+        Protocol::IexTops => {
+            let decoder = || request.iex_decoder();
+            packets::read::<_, IexTp<{ iex::TOPS }>>(request, decoder, observer, &mut summary)
+        }
+        Protocol::IexDeep => {
+            let decoder = || request.iex_decoder();
+            packets::read::<_, IexTp<{ iex::DEEP }>>(request, decoder, observer, &mut summary)
+        }
+        Protocol::IexDeepPlus => {
+            let decoder = || request.iex_decoder();
+            packets::read::<_, IexTp<{ iex::DEEP_PLUS }>>(request, decoder, observer, &mut summary)
+        }
     });
     if let Err(DecodeError::File(error)) = &result {
         summary.error(error.offset().unwrap_or(0), error.to_string());
@@ -163,7 +212,8 @@ fn check_kind(path: &Path, protocol: Protocol) -> Result<(), DecodeError> {
             "a packet capture",
             "read it with --protocol moldudp64-itch50",
         ),
-        (FileKind::LengthPrefixed, Protocol::Moldudp64Itch50) => (
+        (FileKind::Pcap | FileKind::Pcapng, _) => return Ok(()),
+        (FileKind::LengthPrefixed, protocol) if protocol != Protocol::Itch50 => (
             "a file of messages without packets",
             "read it with --protocol itch50",
         ),

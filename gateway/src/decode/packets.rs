@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use gateway_capture::CaptureReader;
 use gateway_feed::arbitration::{LINES_MAX, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::itch50::ItchDecoder;
-use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::decoder::Decoder;
 use gateway_feed::transport::{SessionId, Transport};
 
 use super::raw::bad;
@@ -25,19 +24,21 @@ const SESSIONS_MAX: usize = 64;
 const SESSIONS_WITH_ORDERS_MAX: usize = 8;
 
 /// A session, and the groups and ports that carried it.
-struct Session {
-    channel: Channel<ItchDecoder>,
+struct Session<D, T> {
+    channel: Channel<D, T>,
     lines: Vec<([u8; 4], u16)>,
     latest: u64,
 }
 
-pub(super) fn read(
+/// Reads the packets of transport `T`; `decoder` makes what decodes a session.
+pub(super) fn read<D: Decoder, T: Transport>(
     request: &Request<'_>,
+    decoder: impl Fn() -> Result<D, DecodeError>,
     observer: &mut impl Observer,
     summary: &mut Summary,
 ) -> Result<(), DecodeError> {
     let mut numbers: HashMap<SessionId, usize> = HashMap::new();
-    let mut sessions: Vec<Session> = Vec::new();
+    let mut sessions: Vec<Session<D, T>> = Vec::new();
     let sessions_max = match request.orders {
         Some(_) => SESSIONS_WITH_ORDERS_MAX,
         None => SESSIONS_MAX,
@@ -68,7 +69,7 @@ pub(super) fn read(
             continue;
         };
         summary.packets += 1;
-        let id = match MoldUdp64::frame(payload) {
+        let id = match T::frame(payload) {
             Ok(frame) => frame.session,
             Err(error) => {
                 summary.error(packet.offset, error.to_string());
@@ -82,10 +83,10 @@ pub(super) fn read(
                 summary.error(packet.offset, reason);
                 continue;
             }
-            None => match Session::new(request) {
-                Ok(session) => {
+            None => match decoder() {
+                Ok(decoder) => {
                     numbers.insert(id, sessions.len());
-                    sessions.push(session);
+                    sessions.push(Session::new(request, decoder));
                     sessions.len() - 1
                 }
                 Err(error) => break Err(error),
@@ -123,20 +124,19 @@ pub(super) fn read(
     result
 }
 
-impl Session {
-    fn new(request: &Request<'_>) -> Result<Self, DecodeError> {
-        let decoder = request.decoder(request.date)?;
+impl<D: Decoder, T: Transport> Session<D, T> {
+    fn new(request: &Request<'_>, decoder: D) -> Self {
         let config = ChannelConfig {
             publisher_id: request.publisher as u16,
             lines: LINES_MAX,
             hold_timeout_ns: HOLD_NS,
             ..ChannelConfig::default()
         };
-        Ok(Self {
+        Self {
             channel: Channel::new(config, decoder),
             lines: Vec::new(),
             latest: 0,
-        })
+        }
     }
 
     /// The line of an address; beyond the fourth, addresses share lines, which changes no message.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use gateway_capture::ItchFileReader;
 use gateway_feed::decoder::Decoder;
-use gateway_feed::itch50::ItchDecoder;
 use gateway_feed::session_time::{SessionClock, SessionDate};
 use gateway_feed::sink::MessageContext;
 use jiff::civil::Date;
@@ -26,7 +25,7 @@ pub(super) fn read(
     let midnight = SessionClock::new(ITCH_TIME_ZONE, session_date)
         .map_err(DecodeError::Date)?
         .midnight(0);
-    let mut decoder = request.decoder(session_date)?;
+    let mut decoder = request.itch_decoder(session_date)?;
     let mut reader = ItchFileReader::open(request.path)?;
     let mut sequence = 0;
     let result = loop {
@@ -60,7 +59,7 @@ pub(super) fn read(
 }
 
 /// Messages that could not be decoded so far.
-pub(super) fn bad(decoder: &ItchDecoder) -> u64 {
+pub(super) fn bad(decoder: &impl Decoder) -> u64 {
     let counters = decoder.counters();
     counters.length_errors() + counters.unknown_types
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gateway_feed::arbitration::{ArbiterConfig, LineId};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::class::Classes;
+use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
@@ -260,6 +261,18 @@ fn channels(
                 let feed = nasdaq_itch50(channel, channel_id, symbols, full)?;
                 (feed, itch50::classes)
             }
+            Feed::IexTops => {
+                let feed = iex(channel, channel_id, symbols)?;
+                (FeedChannel::IexTops(feed), iex::classes)
+            }
+            Feed::IexDeep => {
+                let feed = iex(channel, channel_id, symbols)?;
+                (FeedChannel::IexDeep(feed), iex::classes)
+            }
+            Feed::IexDeepPlus => {
+                let feed = iex(channel, channel_id, symbols)?;
+                (FeedChannel::IexDeepPlus(feed), iex::classes)
+            }
         };
         let channels = &mut plans[channel.worker].channels;
         seats.push(Seat {
@@ -304,9 +317,38 @@ fn nasdaq_itch50(
             "order index"
         );
     }
-    let config = ChannelConfig {
+    Ok(FeedChannel::NasdaqItch50(Box::new(Channel::new(
+        channel_config(channel, channel_id),
+        decoder,
+    ))))
+}
+
+fn iex<const PROTOCOL: u16>(
+    channel: &model::Channel,
+    channel_id: u8,
+    symbols: Vec<SymbolEntry>,
+) -> Result<Box<Channel<IexDecoder, IexTp<PROTOCOL>>>, ServiceError> {
+    let config = IexConfig {
+        publisher_id: channel.venue.publisher() as u16,
         channel_id,
-        publisher_id: itch.publisher_id,
+        symbols,
+        ..IexConfig::default()
+    };
+    let decoder = IexDecoder::new(&config).map_err(|error| ServiceError::Channel {
+        channel: channel.name.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(Box::new(Channel::new(
+        channel_config(channel, channel_id),
+        decoder,
+    )))
+}
+
+/// What is the same for every feed.
+fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
+    ChannelConfig {
+        channel_id,
+        publisher_id: channel.venue.publisher() as u16,
         lines: channel.lines.len(),
         hold_timeout_ns: nanoseconds(channel.hold_timeout),
         hold_packets_max: channel.hold_packets_max,
@@ -321,10 +363,7 @@ fn nasdaq_itch50(
             .is_some_and(|r| !r.glimpse.is_empty()),
         stale_after_ns: nanoseconds(channel.stale_after),
         ..ChannelConfig::default()
-    };
-    Ok(FeedChannel::NasdaqItch50(Box::new(Channel::new(
-        config, decoder,
-    ))))
+    }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -68,7 +68,7 @@ mirror! {
 mirror! {
     /// [`FrameErrorCounters`] on show.
     FrameErrorBoard of FrameErrorCounters {
-        short_header, sequence_overflow, truncated, trailing_bytes, unknown_line,
+        short_header, sequence_overflow, foreign, truncated, trailing_bytes, unknown_line,
     }
 }
 

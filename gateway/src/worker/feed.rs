@@ -6,6 +6,7 @@
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::Channel;
 use gateway_feed::decoder::Decoder;
+use gateway_feed::iex::{self, IexDecoder, IexTp};
 use gateway_feed::itch50::ItchDecoder;
 pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
 use gateway_feed::moldudp64::MoldUdp64;
@@ -14,12 +15,36 @@ use gateway_feed::sink::{Nanos, RecordSink};
 
 use super::board::ChannelBoard;
 
-/// A channel of any feed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FeedChannel {
+/// Names each feed's channel, and makes what a worker does with any of them out of what it does with one.
+macro_rules! feeds {
+    ($( $(#[$doc:meta])* $name:ident($decoder:ty, $transport:ty), )*) => {
+        /// A channel of any feed.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum FeedChannel {
+            $( $(#[$doc])* $name(Box<Channel<$decoder, $transport>>), )*
+        }
+
+        /// `$call` of whichever channel it is.
+        macro_rules! each {
+            ($feed:expr, $channel:ident => $call:expr) => {
+                match $feed {
+                    $( FeedChannel::$name($channel) => $call, )*
+                }
+            };
+        }
+    };
+}
+
+feeds! {
     /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
-    NasdaqItch50(Box<Channel<ItchDecoder, MoldUdp64>>),
+    NasdaqItch50(ItchDecoder, MoldUdp64),
+    /// IEX TOPS 1.6.
+    IexTops(IexDecoder, IexTp<{ iex::TOPS }>),
+    /// IEX DEEP 1.0.
+    IexDeep(IexDecoder, IexTp<{ iex::DEEP }>),
+    /// IEX DEEP+.
+    IexDeepPlus(IexDecoder, IexTp<{ iex::DEEP_PLUS }>),
 }
 
 impl FeedChannel {
@@ -31,25 +56,19 @@ impl FeedChannel {
         payload: &[u8],
         sink: &mut S,
     ) {
-        match self {
-            // A defect is counted by the channel; only tools that read files want to know where it was.
-            Self::NasdaqItch50(channel) => {
-                let _ = channel.on_packet(line, received, payload, sink);
-            }
-        }
+        // A defect is counted by the channel; only tools that read files want to know where it was.
+        each!(self, channel => {
+            let _ = channel.on_packet(line, received, payload, sink);
+        });
     }
 
     pub(super) fn on_time<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
-        match self {
-            Self::NasdaqItch50(channel) => channel.on_time(now, sink),
-        }
+        each!(self, channel => channel.on_time(now, sink));
     }
 
     /// Lets go what is held: no packet will come any more.
     pub(super) fn finish<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
-        match self {
-            Self::NasdaqItch50(channel) => channel.finish(now, sink),
-        }
+        each!(self, channel => channel.finish(now, sink));
     }
 
     /// Takes what was had from elsewhere than the lines.
@@ -60,45 +79,33 @@ impl FeedChannel {
         supply: &Supply,
         sink: &mut S,
     ) -> Result<(), SupplyError> {
-        match self {
-            Self::NasdaqItch50(channel) => channel.supply(now, supply, sink),
-        }
+        each!(self, channel => channel.supply(now, supply, sink))
     }
 
     /// Hands what the channel wants from elsewhere to `take`, if that has changed.
     pub(super) fn tell_demand(&mut self, take: impl FnOnce(&Demand) -> bool) {
-        match self {
-            Self::NasdaqItch50(channel) => channel.tell_demand(take),
-        }
+        each!(self, channel => channel.tell_demand(take));
     }
 
     /// Whether a snapshot is being taken.
     pub(super) const fn takes_snapshot(&self) -> bool {
-        match self {
-            Self::NasdaqItch50(channel) => channel.takes_snapshot(),
-        }
+        each!(self, channel => channel.takes_snapshot())
     }
 
     /// Looks whether lines have fallen silent, or speak again; whether one does.
     pub(super) fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
-        match self {
-            Self::NasdaqItch50(channel) => channel.watch(now, sink),
-        }
+        each!(self, channel => channel.watch(now, sink))
     }
 
     /// When [`on_time`](Self::on_time) has something to do; [`Nanos::MAX`] for never.
     #[inline]
     pub(super) fn deadline(&self) -> Nanos {
-        match self {
-            Self::NasdaqItch50(channel) => channel.next_deadline().unwrap_or(Nanos::MAX),
-        }
+        each!(self, channel => channel.next_deadline().unwrap_or(Nanos::MAX))
     }
 
     pub(super) fn show(&self, board: &ChannelBoard, unresolved: u64) {
-        match self {
-            Self::NasdaqItch50(channel) => {
-                board.show(channel.counters(), channel.decoder().counters(), unresolved);
-            }
-        }
+        each!(self, channel => {
+            board.show(channel.counters(), channel.decoder().counters(), unresolved);
+        });
     }
 }

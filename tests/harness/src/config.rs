@@ -125,7 +125,7 @@ impl Input {
     }
 }
 
-/// What a test says of a gateway with one worker and one Nasdaq channel; the rest is set so that two cores are
+/// What a test says of a gateway with one worker and one channel; the rest is set so that two cores are
 /// enough for gateway, exchange and strategies.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -133,6 +133,8 @@ pub struct Config {
     pub name: String,
     /// Where packets come from.
     pub input: Input,
+    /// The channel's feed.
+    pub feed: &'static str,
     /// The channel's lines.
     pub lines: Vec<Line>,
     /// The queues of the channel.
@@ -155,6 +157,7 @@ impl Config {
         Self {
             name: "test".to_owned(),
             input,
+            feed: "nasdaq-itch50",
             lines: test_lines(),
             queues: vec![Queue::all("all")],
             session_date: "auto".to_owned(),
@@ -221,7 +224,8 @@ impl Config {
         )?;
         writeln!(
             out,
-            "[[channel]]\nname = \"nasdaq\"\nfeed = \"nasdaq-itch50\"\nworker = \"worker\""
+            "[[channel]]\nname = \"nasdaq\"\nfeed = {}\nworker = \"worker\"",
+            quoted(self.feed)
         )?;
         writeln!(
             out,

@@ -86,6 +86,8 @@ pub struct FrameErrorCounters {
     pub short_header: u64,
     /// Numbers past 2^64 - 1; not taken.
     pub sequence_overflow: u64,
+    /// Of another protocol, or of another version of it; not taken.
+    pub foreign: u64,
     /// Cut within a message; the whole messages were taken. Copies of delivered packets are not looked into.
     pub truncated: u64,
     /// Bytes behind the last message; ignored.

@@ -51,8 +51,10 @@ pub(super) struct Decode {
         value_parser = clap::value_parser!(u32).range(1..=i64::from(ORDERS_MAX)))]
     orders_max: u32,
     /// Whose messages they are: it decides publisher and dataset
-    #[arg(long, value_enum, default_value = "nasdaq")]
-    venue: Venue,
+    ///
+    /// By default the first venue of the protocol: nasdaq, iex.
+    #[arg(long, value_enum)]
+    venue: Option<Venue>,
     /// Print the summary as one JSON object
     ///
     /// Keys: packets, messages, by_type, heartbeats, gaps (list of [first, last]), duplicates, resets, records,
@@ -103,7 +105,7 @@ impl Decode {
             path: &self.file,
             protocol: self.protocol,
             date: self.date.map_or(SessionDate::Auto, SessionDate::Fixed),
-            publisher: self.venue.publisher(),
+            publisher: self.venue()?.publisher(),
             orders: self.orders(),
         };
         if self.format.is_export() {
@@ -141,6 +143,26 @@ impl Decode {
             );
         }
         Ok(())
+    }
+
+    /// Whose messages they are.
+    fn venue(&self) -> Result<Venue, Failure> {
+        let venues = self.protocol.venues();
+        match self.venue {
+            None => Ok(venues[0]),
+            Some(venue) if venues.contains(&venue) => Ok(venue),
+            Some(venue) => {
+                let names: Vec<&str> = venues.iter().map(|venue| venue.name()).collect();
+                Err(Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "--venue {} does not publish this protocol; its venues are: {}",
+                        venue.name(),
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
     }
 
     /// What an archive needs to know of its input, and what would be wrong for good without it.

@@ -58,7 +58,7 @@ pub(super) fn channels(
             let lines = lines(channel, raw, reach, inputs, &mut seen, findings);
             let feed = feed(channel.feed.as_ref(), findings);
             let on_gap = channel.on_gap.as_ref();
-            let recovery = recovery::recovery(channel, base, reach, findings);
+            let recovery = recovery::recovery(channel, feed, base, reach, findings);
             Channel {
                 name: text(channel.name.as_ref(), ""),
                 feed,

@@ -10,7 +10,7 @@ use gateway_feed::recovery::{Backoff, PlannerConfig};
 use gateway_feed::soupbintcp::Credentials;
 
 use super::super::document::{Field, Findings};
-use super::super::model::{GlimpseServer, Input, PasswordSource, Recovery};
+use super::super::model::{Feed, GlimpseServer, Input, PasswordSource, Recovery};
 use super::super::raw::{RawChannel, RawGlimpse, RawRecovery};
 use super::inputs::INTERFACE_NAME_MAX;
 use super::number;
@@ -22,6 +22,7 @@ const TIME_MS_MAX: u64 = 600_000;
 /// The servers of a channel whose lines arrive on `reach`; reports what `on_gap` cannot mean with them.
 pub(super) fn recovery(
     channel: &RawChannel,
+    feed: Feed,
     base: &Path,
     reach: &[Input],
     findings: &Findings,
@@ -39,6 +40,13 @@ pub(super) fn recovery(
         return None;
     };
     let recovery = servers(raw, base, findings);
+    if feed != Feed::NasdaqItch50 {
+        findings.add(
+            &raw.place,
+            format!("the feed \"{}\" has no recovery in this gateway", feed.name()),
+            "remove [channel.recovery] and write on_gap = \"continue\": the lines are arbitrated, and what both lose is told as a gap",
+        );
+    }
     if raw
         .rerequest
         .as_ref()

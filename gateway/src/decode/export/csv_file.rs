@@ -49,6 +49,9 @@ impl CsvWriter {
             Entry::Mbo(order) => {
                 encoder.encode_record_with_sym(*order, symbol(order.hd.instrument_id))
             }
+            Entry::Mbp1(quote) => {
+                encoder.encode_record_with_sym(*quote, symbol(quote.hd.instrument_id))
+            }
             Entry::Trade(trade) => {
                 encoder.encode_record_with_sym(trade, symbol(trade.hd.instrument_id))
             }

@@ -79,6 +79,7 @@ impl DbnWriter {
     pub(super) fn write(&mut self, entry: &Entry<'_>) -> Result<(), OutputError> {
         match entry {
             Entry::Mbo(order) => self.encoder.encode_record(*order),
+            Entry::Mbp1(quote) => self.encoder.encode_record(*quote),
             Entry::Trade(trade) => self.encoder.encode_record(trade),
             Entry::Definition(definition) => self.encoder.encode_record(*definition),
             Entry::Status(status) => self.encoder.encode_record(*status),

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use dbn::Action;
 use gateway_client::Record;
 use gateway_feed::record::v3::{
-    ImbalanceMsg, InstrumentDefMsg, MboMsg, RecordHeader, StatusMsg, TradeMsg,
+    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, RecordHeader, StatusMsg, TradeMsg,
 };
 use serde::Serialize;
 
@@ -16,6 +16,10 @@ pub enum Schema {
     /// Every event of every order, and trades
     #[default]
     Mbo,
+    /// Best bids and asks, of feeds that send those
+    #[serde(rename = "mbp-1")]
+    #[value(name = "mbp-1")]
+    Mbp1,
     /// Trades only
     Trades,
     /// Instruments
@@ -24,7 +28,7 @@ pub enum Schema {
     Status,
     /// Auction imbalances
     Imbalance,
-    /// mbo, definition, status and imbalance in one file, in the order in which they came
+    /// mbo, mbp-1, definition, status and imbalance in one file, in the order in which they came
     All,
 }
 
@@ -32,6 +36,7 @@ pub enum Schema {
 #[derive(Debug)]
 pub(super) enum Entry<'a> {
     Mbo(&'a MboMsg),
+    Mbp1(&'a Mbp1Msg),
     Trade(TradeMsg),
     Definition(&'a InstrumentDefMsg),
     Status(&'a StatusMsg),
@@ -44,6 +49,7 @@ impl Schema {
     pub const fn in_dbn(self) -> Option<dbn::Schema> {
         match self {
             Self::Mbo => Some(dbn::Schema::Mbo),
+            Self::Mbp1 => Some(dbn::Schema::Mbp1),
             Self::Trades => Some(dbn::Schema::Trades),
             Self::Definition => Some(dbn::Schema::Definition),
             Self::Status => Some(dbn::Schema::Status),
@@ -56,6 +62,7 @@ impl Schema {
     pub(super) fn entry<'a>(self, record: &Record<'a>) -> Option<Entry<'a>> {
         match (*record, self) {
             (Record::Mbo(order), Self::Mbo | Self::All) => Some(Entry::Mbo(order)),
+            (Record::Mbp1(quote), Self::Mbp1 | Self::All) => Some(Entry::Mbp1(quote)),
             (Record::Mbo(order), Self::Trades) if is_trade(order) => {
                 Some(Entry::Trade(trade(order)))
             }
@@ -112,6 +119,9 @@ pub struct RecordCounts {
 pub struct LeftOut {
     /// Order records; in a file of trades all but those.
     pub mbo: u64,
+    /// Best bids and asks.
+    #[serde(rename = "mbp-1")]
+    pub mbp1: u64,
     /// Instruments.
     pub definition: u64,
     /// Trading statuses.
@@ -140,22 +150,24 @@ impl LeftOut {
     pub(super) fn count(&mut self, record: &Record<'_>) {
         let counter = match record {
             Record::Mbo(_) => &mut self.mbo,
+            Record::Mbp1(_) => &mut self.mbp1,
             Record::Definition(_) => &mut self.definition,
             Record::Status(_) => &mut self.status,
             Record::Imbalance(_) => &mut self.imbalance,
             Record::Control(_) => &mut self.control,
             Record::Native { .. } => &mut self.native,
-            // No file has records that only conflated queues have.
-            Record::Mbp1(_) | Record::Mbp10(_) | Record::Other(_) => &mut self.unknown,
+            // No feed has records that only conflated queues have.
+            Record::Mbp10(_) | Record::Other(_) => &mut self.unknown,
         };
         *counter += 1;
     }
 
     /// Each counter with its name.
     #[must_use]
-    pub const fn by_name(&self) -> [(&'static str, u64); 7] {
+    pub const fn by_name(&self) -> [(&'static str, u64); 8] {
         [
             ("mbo", self.mbo),
+            ("mbp-1", self.mbp1),
             ("definition", self.definition),
             ("status", self.status),
             ("imbalance", self.imbalance),

@@ -34,6 +34,7 @@ impl State {
         let errors = [
             ("short_header", counters.frame_errors.short_header),
             ("sequence_overflow", counters.frame_errors.sequence_overflow),
+            ("foreign", counters.frame_errors.foreign),
             ("truncated", counters.frame_errors.truncated),
             ("trailing_bytes", counters.frame_errors.trailing_bytes),
             ("unknown_line", counters.frame_errors.unknown_line),
