@@ -315,7 +315,7 @@ impl Books {
             other.change = other.change.max(effect.change as u8);
             self.fault(owner.slot, Reason::DuplicateOrder);
             effect = Effect {
-                also: Some(owner.slot),
+                also: owner.slot,
                 ..Effect::NOTHING
             };
         }

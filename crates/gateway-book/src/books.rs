@@ -9,13 +9,15 @@ use crate::applied::{Applied, Change, Subject};
 use crate::book::Book;
 use crate::channels::Channels;
 use crate::counters::BookCounters;
-use crate::instruments::{Instrument, Instruments, state};
+use crate::instruments::{Instruments, state};
 use crate::levels::Levels;
 use crate::mbo::{Mbo, WORDS};
 use crate::options::{BooksError, BooksOptions};
 use crate::orders::Orders;
 use crate::validity::{Reason, Validity};
 
+/// No instrument.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
 /// What no order record begins with.
 const NO_HEAD: u32 = 0;
 
@@ -36,7 +38,7 @@ pub struct Books {
     /// The next order's.
     pub(crate) stamp: u32,
     /// The position of the last record.
-    sequence: u64,
+    pub(crate) sequence: u64,
     pub(crate) ts_recv: u64,
 }
 
@@ -46,7 +48,9 @@ pub(crate) struct Effect {
     pub(crate) change: Change,
     pub(crate) trade: bool,
     pub(crate) validity: bool,
-    pub(crate) also: Option<u32>,
+    /// The slot of another instrument that lost an order, or [`NO_SLOT`]. No `Option`: this passes through the stack for
+    /// every record, where a load wider than the stores before it would wait for all of them to reach the cache.
+    pub(crate) also: u32,
 }
 
 impl Effect {
@@ -54,7 +58,7 @@ impl Effect {
         change: Change::Nothing,
         trade: false,
         validity: false,
-        also: None,
+        also: NO_SLOT,
     };
 
     #[inline(always)]
@@ -297,7 +301,7 @@ impl Books {
             complete,
             trade: effect.trade,
             status: false,
-            also: effect.also,
+            also: (effect.also != NO_SLOT).then_some(effect.also),
             validity: effect.validity,
         }
     }
@@ -312,79 +316,6 @@ impl Books {
         let slot = self.instruments.insert(id, channel);
         self.counters.instruments_overflowed += u64::from(slot.is_none());
         slot
-    }
-
-    /// What flags and an unusual state come to, once the record is applied. Says whether the validity changed.
-    fn heed_flags(&mut self, slot: u32, mbo: Mbo<'_>) -> bool {
-        let flags = mbo.flags();
-        let complete = flags & LAST != 0;
-        let mut changed = false;
-        if flags & MAYBE_BAD_BOOK != 0 {
-            changed |= self.fault(slot, Reason::Flagged);
-        }
-        let in_snapshot = self.instruments.get(slot).state & state::SNAPSHOT != 0;
-        if flags & SNAPSHOT != 0 {
-            let of_channel = self.channel_of(slot).reason() == Some(Reason::Snapshot);
-            let begins = mbo.action() == b'R';
-            if !in_snapshot && !of_channel && !begins {
-                // Its beginning was missed.
-                changed |= self.fault(slot, Reason::Snapshot);
-            }
-        }
-        let instrument = self.instruments.get_mut(slot);
-        if in_snapshot && (complete || flags & SNAPSHOT == 0) {
-            instrument.state &= !state::SNAPSHOT;
-            // A snapshot ends with its last record; one that another record breaks off never does.
-            if flags & SNAPSHOT != 0 && instrument.fault == Reason::Snapshot as u8 {
-                instrument.fault = 0;
-                instrument.since = self.sequence;
-                changed = true;
-            }
-        }
-        if complete && instrument.state & state::MAY_CROSS != 0 {
-            instrument.state &= !state::MAY_CROSS;
-            if instrument.state & state::TRADING != 0 && Book::new(self, slot).is_crossed() {
-                self.counters.crossed += 1;
-                changed |= self.fault(slot, Reason::Crossed);
-            }
-        }
-        changed
-    }
-
-    pub(crate) fn channel_of(&self, slot: u32) -> &crate::channels::Channel {
-        self.channels.get(self.instruments.get(slot).channel)
-    }
-
-    pub(crate) fn validity_of(&self, instrument: &Instrument) -> Validity {
-        if let Some(reason) = Reason::from_number(instrument.fault) {
-            let since = instrument.since;
-            return Validity::Invalid { reason, since };
-        }
-        let channel = self.channels.get(instrument.channel);
-        if instrument.begun_in == channel.epoch() {
-            let since = instrument.since;
-            return Validity::Valid { since };
-        }
-        channel.validity()
-    }
-
-    /// Notes what makes a book invalid, unless it is already. Says whether that is news.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn fault(&mut self, slot: u32, reason: Reason) -> bool {
-        let validity = self.validity_of(self.instruments.get(slot));
-        // What happens within a snapshot outlasts it.
-        let news = match validity {
-            Validity::Valid { .. } => true,
-            Validity::Invalid { reason: of, .. } => of == Reason::Snapshot && reason != of,
-        };
-        if news {
-            let sequence = self.sequence;
-            let instrument = self.instruments.get_mut(slot);
-            instrument.fault = reason as u8;
-            instrument.since = sequence;
-        }
-        news
     }
 
     /// Applies a record that is no order record of the publisher, whose number is still to be learnt perhaps.

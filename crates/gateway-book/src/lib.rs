@@ -72,6 +72,7 @@ mod options;
 mod orders;
 mod side;
 mod snapshot;
+mod trust;
 mod validity;
 
 pub use applied::{Applied, Change, Subject};

@@ -17,6 +17,9 @@ const PAGE: usize = 4096;
 /// The implementor is such a type, and its alignment is at most a page's.
 pub(crate) unsafe trait Zeroed: Copy {}
 
+// SAFETY: an integer.
+unsafe impl Zeroed for u32 {}
+
 /// A fixed number of `T`, all zero at first.
 #[derive(Debug)]
 pub(crate) struct Pages<T> {

@@ -11,16 +11,18 @@
 mod inner;
 mod leaf;
 mod numbers;
+mod pool;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::io;
 
 pub(crate) use numbers::{Numbers, Owner};
 
-use crate::memory::{Pages, Zeroed};
 use inner::Inner;
 use leaf::{Holding, LEVELS, Leaf, NONE};
+use pool::Pool;
 
 /// Inner nodes above each other, at most.
 const HEIGHT_MAX: usize = 24;
@@ -55,9 +57,6 @@ struct Spot {
     leaf: u32,
     at: usize,
 }
-
-/// An inner node on the way down, and the place of the child that was taken.
-type Step = (u32, usize);
 
 #[derive(Debug)]
 pub(crate) struct Levels {
@@ -323,87 +322,6 @@ impl Levels {
         (better + spot.at).min(TOP)
     }
 
-    /// The inner nodes above the leaf of `key`, from the root on.
-    fn way(&self, side: &Side, key: i64) -> ([Step; HEIGHT_MAX], usize) {
-        let mut way = [(NONE, 0); HEIGHT_MAX];
-        let height = (side.height as usize).min(HEIGHT_MAX);
-        let mut at = side.root;
-        for step in &mut way[..height] {
-            let node = &self.inners.nodes[at as usize];
-            *step = (at, node.search(key));
-            at = node.child(step.1);
-        }
-        (way, height)
-    }
-
-    /// Gives a side its first leaf.
-    #[cold]
-    fn plant(&mut self, side: &mut Side) -> Option<()> {
-        let leaf = self.leaves.take(Leaf::EMPTY)?;
-        *side = Side {
-            root: leaf,
-            first: leaf,
-            ..Side::EMPTY
-        };
-        Some(())
-    }
-
-    /// Makes two leaves of one that is full; gives the place that `key` belongs to. `None`, and all as it was, where
-    /// there are no nodes left.
-    #[cold]
-    #[inline(never)]
-    fn split(&mut self, side: &mut Side, full: u32, key: i64) -> Option<Spot> {
-        let (way, height) = self.way(side, key);
-        // In the worst case every node on the way is split, and there is a new root.
-        if height == HEIGHT_MAX || self.inners.left < height as u32 + 1 {
-            return None;
-        }
-        let new = self.leaves.take(Leaf::EMPTY)?;
-        let mut upper = Leaf::EMPTY;
-        let lower = &mut self.leaves.nodes[full as usize];
-        lower.split_into(&mut upper);
-        (upper.previous, upper.next) = (full, lower.next);
-        lower.next = new;
-        let separator = upper.key(0);
-        if let Some(next) = self.leaves.nodes.get_mut(upper.next as usize) {
-            next.previous = new;
-        }
-        self.leaves.nodes[new as usize] = upper;
-        self.insert_child(side, &way[..height], separator, new);
-        let leaf = if key < separator { full } else { new };
-        Some(Spot {
-            leaf,
-            at: self.leaves.nodes[leaf as usize].search(key),
-        })
-    }
-
-    /// Puts a child behind the one that the way leads to. There are nodes enough.
-    fn insert_child(&mut self, side: &mut Side, way: &[Step], mut separator: i64, mut child: u32) {
-        for &(node, at) in way.iter().rev() {
-            let lower = &mut self.inners.nodes[node as usize];
-            if !lower.is_full() {
-                lower.insert_behind(at, separator, child);
-                return;
-            }
-            let mut upper = Inner::EMPTY;
-            let between = lower.split_into(&mut upper);
-            match at.checked_sub(lower.len()) {
-                None => lower.insert_behind(at, separator, child),
-                Some(at) => upper.insert_behind(at, separator, child),
-            }
-            let Some(new) = self.inners.take(upper) else {
-                return;
-            };
-            (separator, child) = (between, new);
-        }
-        let mut root = Inner::above(side.root);
-        root.insert_behind(0, separator, child);
-        if let Some(new) = self.inners.take(root) {
-            side.root = new;
-            side.height += 1;
-        }
-    }
-
     /// Removes a level without orders.
     fn remove_level(&mut self, side: &mut Side, spot: Spot, key: i64) {
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
@@ -415,57 +333,6 @@ impl Levels {
             self.remove_leaf(side, spot.leaf, key);
         }
     }
-
-    /// Removes the leaf that was left empty when `key` went.
-    #[cold]
-    #[inline(never)]
-    fn remove_leaf(&mut self, side: &mut Side, empty: u32, key: i64) {
-        let (way, height) = self.way(side, key);
-        let Leaf { previous, next, .. } = self.leaves.nodes[empty as usize];
-        if let Some(previous) = self.leaves.nodes.get_mut(previous as usize) {
-            previous.next = next;
-        }
-        if let Some(next) = self.leaves.nodes.get_mut(next as usize) {
-            next.previous = previous;
-        }
-        if side.first == empty {
-            side.first = next;
-        }
-        self.leaves.give_back(empty);
-        for &(node, at) in way[..height].iter().rev() {
-            let inner = &mut self.inners.nodes[node as usize];
-            inner.remove(at);
-            if inner.len() > 0 {
-                break;
-            }
-            self.inners.give_back(node);
-        }
-        // A root with one child says nothing.
-        while side.height > 0 {
-            let root = &self.inners.nodes[side.root as usize];
-            if root.len() > 1 {
-                break;
-            }
-            let child = root.child(0);
-            self.inners.give_back(side.root);
-            side.root = child;
-            side.height -= 1;
-        }
-    }
-
-    /// Gives the inner nodes of a tree back.
-    fn fell(&mut self, node: u32, height: u32) {
-        if height == 0 {
-            return;
-        }
-        let inner = self.inners.nodes[node as usize];
-        if height > 1 {
-            for &child in inner.children() {
-                self.fell(child, height - 1);
-            }
-        }
-        self.inners.give_back(node);
-    }
 }
 
 /// What became of an order's level.
@@ -475,72 +342,4 @@ pub(crate) struct Added {
     pub(crate) rank: usize,
     /// Whether the level is there for this order.
     pub(crate) new_level: bool,
-}
-
-/// Nodes that are taken and given back.
-#[derive(Debug)]
-struct Pool<T> {
-    nodes: Pages<T>,
-    /// The first of those given back; each names the next.
-    free: u32,
-    /// Nodes from here on were never taken.
-    fresh: u32,
-    /// Nodes that can be taken.
-    left: u32,
-}
-
-trait Node: Zeroed {
-    fn next(&self) -> u32;
-    fn set_next(&mut self, next: u32);
-}
-
-impl Node for Leaf {
-    fn next(&self) -> u32 {
-        self.next
-    }
-
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
-}
-
-impl Node for Inner {
-    fn next(&self) -> u32 {
-        self.next
-    }
-
-    fn set_next(&mut self, next: u32) {
-        self.next = next;
-    }
-}
-
-impl<T: Node> Pool<T> {
-    fn new(total: usize) -> io::Result<Self> {
-        Ok(Self {
-            nodes: Pages::new(total)?,
-            free: NONE,
-            fresh: 0,
-            left: u32::try_from(total).unwrap_or(NONE - 1),
-        })
-    }
-
-    fn take(&mut self, node: T) -> Option<u32> {
-        self.left = self.left.checked_sub(1)?;
-        let at = self.free;
-        let at = if at != NONE {
-            self.free = self.nodes[at as usize].next();
-            at
-        } else {
-            self.fresh += 1;
-            self.fresh - 1
-        };
-        self.nodes[at as usize] = node;
-        Some(at)
-    }
-
-    fn give_back(&mut self, at: u32) {
-        self.nodes[at as usize].set_next(self.free);
-        self.free = at;
-        self.left += 1;
-    }
 }

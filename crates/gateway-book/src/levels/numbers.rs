@@ -5,9 +5,6 @@ use std::io;
 use crate::memory::{Pages, Zeroed};
 use crate::side::BookSide;
 
-/// No number.
-const NONE: u32 = u32::MAX;
-
 /// Whose level a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -23,8 +20,8 @@ struct Number {
     price: i64,
     /// Slot and side of a level that is there, [`DEAD`] for one that is gone while orders at it are not.
     owner: u32,
-    /// Of a dead level the orders that are still to be swept; of a free number the next free one.
-    link: u32,
+    /// Of a dead level the orders that are still to be swept.
+    stale: u32,
 }
 
 /// No slot has this number: see [`crate::options::INSTRUMENTS_MAX`].
@@ -37,30 +34,33 @@ unsafe impl Zeroed for Number {}
 #[derive(Debug)]
 pub(crate) struct Numbers {
     all: Pages<Number>,
+    /// Those given back, the last one last. Apart from the numbers, so that giving one back stores to no line that may be
+    /// far: later stores, and loads that have to wait for these, would queue up behind it.
+    free: Pages<u32>,
+    free_len: usize,
     /// Numbers from here on were never taken since the last reset.
     fresh: u32,
-    free: u32,
 }
 
 impl Numbers {
     pub(crate) fn new(total: u32) -> io::Result<Self> {
         Ok(Self {
             all: Pages::new(total as usize)?,
+            free: Pages::new(total as usize)?,
+            free_len: 0,
             fresh: 0,
-            free: NONE,
         })
     }
 
     pub(crate) const fn bytes(&self) -> u64 {
-        self.all.bytes()
+        self.all.bytes() + self.free.bytes()
     }
 
     /// A number for a level.
     pub(crate) fn take(&mut self, owner: Owner) -> Option<u32> {
-        let number = if self.free != NONE {
-            let number = self.free;
-            self.free = self.all[number as usize].link;
-            number
+        let number = if let Some(last) = self.free_len.checked_sub(1) {
+            self.free_len = last;
+            self.free[last]
         } else if (self.fresh as usize) < self.all.len() {
             self.fresh += 1;
             self.fresh - 1
@@ -70,7 +70,7 @@ impl Numbers {
         self.all[number as usize] = Number {
             price: owner.price,
             owner: owner.slot << 1 | owner.side as u32,
-            link: 0,
+            stale: 0,
         };
         Some(number)
     }
@@ -78,8 +78,10 @@ impl Numbers {
     /// Gives the number of a level without orders back.
     #[inline]
     pub(crate) fn give_back(&mut self, number: u32) {
-        self.all[number as usize].link = self.free;
-        self.free = number;
+        self.free[self.free_len] = number;
+        self.free_len += 1;
+        // It is the next to be taken.
+        self.all.prefetch(number as usize, 0);
     }
 
     /// Whose level it is; `None` if it is dead.
@@ -105,15 +107,15 @@ impl Numbers {
         }
         let dead = &mut self.all[number as usize];
         dead.owner = DEAD;
-        dead.link = orders;
+        dead.stale = orders;
     }
 
     /// An order at this level, which is dead, is gone.
     pub(crate) fn swept(&mut self, number: u32) {
         let dead = &mut self.all[number as usize];
         debug_assert_eq!(dead.owner, DEAD);
-        dead.link = dead.link.saturating_sub(1);
-        if dead.link == 0 {
+        dead.stale = dead.stale.saturating_sub(1);
+        if dead.stale == 0 {
             self.give_back(number);
         }
     }
@@ -121,6 +123,6 @@ impl Numbers {
     /// No number is taken any more.
     pub(crate) fn reset(&mut self) {
         self.fresh = 0;
-        self.free = NONE;
+        self.free_len = 0;
     }
 }
