@@ -1,5 +1,6 @@
 //! Numbers that restart within a session.
 
+use super::super::OnGap;
 use super::*;
 
 #[test]
@@ -188,4 +189,27 @@ fn a_copy_that_is_cut_behind_a_late_heartbeat_is_no_restart() {
     bench.send(A, &cut);
     bench.data(A, 6, 6);
     assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 6)]);
+}
+
+#[test]
+fn answers_in_other_packets_behind_a_late_heartbeat_are_no_restart() {
+    let mut bench = Bench::with(ChannelConfig {
+        on_gap: OnGap::Recover,
+        hold_packets_max: 1,
+        ..ChannelConfig::default()
+    });
+    bench.data(A, 1, 1).data(A, 4, 4).data(A, 6, 6);
+    assert_eq!(bench.answer(2, 2), Ok(()));
+    assert_eq!(bench.answer(3, 3), Ok(()));
+    bench.heartbeat(A, 2).data(A, 2, 3).data(B, 5, 5);
+    assert_eq!(
+        bench.left(),
+        [
+            Event(SessionStart(1)),
+            Messages(1, 1),
+            Event(Recovering(2, 2)),
+            Messages(2, 6),
+            Event(Recovered(7))
+        ]
+    );
 }
