@@ -32,10 +32,13 @@ struct Arguments {
     /// Print one JSON object a row instead of a table.
     #[arg(long)]
     json: bool,
-    /// How many interleaved runs the medians are over; `queue` takes no fewer than 15.
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(3..))]
-    runs: u16,
+    /// How many interleaved runs (rounds) the medians are over: 9, of `queue` 15.
+    #[arg(long, visible_alias = "rounds", value_parser = clap::value_parser!(u16).range(1..))]
+    runs: Option<u16>,
 }
+
+/// How many runs where nobody says.
+const RUNS: usize = 9;
 
 /// A bench.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,7 +66,9 @@ struct Machine {
 }
 
 impl Name {
-    fn run(self, runs: usize, machine: &Machine) -> Result<Vec<Row>> {
+    fn run(self, runs: Option<u16>, machine: &Machine) -> Result<Vec<Row>> {
+        let rounds = runs.map_or(queue::ROUNDS, usize::from);
+        let runs = runs.map_or(RUNS, usize::from);
         match self {
             Self::Decode => {
                 let mut rows = decode::run(runs)?;
@@ -74,7 +79,7 @@ impl Name {
             Self::Book => book::run(runs),
             Self::Pipeline => pipeline::run(runs),
             Self::Queues => queues::run(runs),
-            Self::Queue => queue::run(runs, &machine.cores, &machine.description),
+            Self::Queue => queue::run(rounds, &machine.cores, &machine.description),
             Self::Memory => memory::run(runs),
         }
     }
@@ -99,7 +104,7 @@ fn main() -> Result<()> {
     eprintln!("machine: {}; {core}", machine.description);
     let mut rows = Vec::new();
     for name in names {
-        rows.extend(name.run(usize::from(arguments.runs), &machine)?);
+        rows.extend(name.run(arguments.runs, &machine)?);
     }
     if arguments.json {
         report::print_json(&rows)?;

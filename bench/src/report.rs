@@ -178,12 +178,25 @@ pub(crate) fn print_table(rows: &[Row]) {
     }
 }
 
+/// `rows` as a table in Markdown.
+pub(crate) fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| case | median | unit | ratio | to | goal | met | runs | spread |\n\
+         |---|--:|---|--:|---|---|---|--:|--:|\n",
+    );
+    for row in rows {
+        // All that is printed is of one bench.
+        text += &format!("| {} |\n", cells(row)[1..].join(" | "));
+    }
+    text
+}
+
 fn cells(row: &Row) -> [String; 10] {
     let dash = || "-".to_owned();
     [
         row.bench.to_owned(),
         row.case.clone(),
-        number(row.value, |value| format!("{value:.2}")),
+        cell(row.value, |value| format!("{value:.2}")),
         row.unit.to_owned(),
         row.ratio.map_or_else(dash, |ratio| format!("{ratio:.2}")),
         row.baseline.clone().unwrap_or_else(dash),
@@ -191,11 +204,12 @@ fn cells(row: &Row) -> [String; 10] {
         row.met
             .map_or_else(dash, |met| if met { "yes" } else { "NO" }.to_owned()),
         row.runs.to_string(),
-        number(row.spread, |spread| format!("{:.0} %", spread * 100.0)),
+        cell(row.spread, |spread| format!("{:.0} %", spread * 100.0)),
     ]
 }
 
-fn number(value: f64, format: impl Fn(f64) -> String) -> String {
+/// A value, or a dash where there is none.
+pub(crate) fn cell(value: f64, format: impl Fn(f64) -> String) -> String {
     if value.is_finite() {
         format(value)
     } else {
@@ -204,7 +218,7 @@ fn number(value: f64, format: impl Fn(f64) -> String) -> String {
 }
 
 /// The median; NaN for no values.
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 

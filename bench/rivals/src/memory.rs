@@ -45,7 +45,7 @@ pub(crate) fn measure<Q: Queue>(task: &Task) -> Result<Values> {
 
     let pages = std::cell::RefCell::new(Vec::new());
     let readers = attend(task, &address, Attendance::Idle, READERS, || {
-        if task.queue != Contestant::Gateway {
+        if task.queue != Contestant::Ring {
             return Ok(None);
         }
         let (page, fd, at) = SleepingReader::page()?;

@@ -1,6 +1,7 @@
 //! What all queues carry: 56 bytes, each of them a function of the message's number.
 
-/// Seven words. The first begins with a record's header as our queue knows it: 14 words of 32 bits.
+/// Seven words. The first begins with the header of an order's record as our queue and its client know it: 14 words of
+/// 32 bits, type 0xA0.
 pub(crate) type Message = [u64; 7];
 
 /// The number of the message that ends a measurement.
@@ -9,7 +10,15 @@ pub(crate) const END: u64 = u64::MAX >> 8;
 /// Message number `n`.
 #[inline(always)]
 pub(crate) const fn message(n: u64) -> Message {
-    [n << 8 | 14, n, n ^ 2, n ^ 3, n ^ 4, n ^ 5, n ^ 6]
+    [
+        n << 16 | 0xA0 << 8 | 14,
+        n,
+        n ^ 2,
+        n ^ 3,
+        n ^ 4,
+        n ^ 5,
+        n ^ 6,
+    ]
 }
 
 /// The number of a message.

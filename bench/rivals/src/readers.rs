@@ -9,7 +9,7 @@ use gateway_queue::{Bells, LOOK_INTERVAL};
 use crate::attendant::Post;
 use crate::ends::{Companion, pin, place};
 use crate::publish;
-use crate::queues::{Gateway, Queue, SleepingReader};
+use crate::queues::{Queue, Ring, SleepingReader};
 use crate::task::{Attendance, Contestant, Readers, Task, Values};
 
 /// Readers in other processes.
@@ -64,10 +64,10 @@ pub(crate) fn attended<Q: Queue>(task: &Task) -> Result<Values> {
 
 fn sleeping(task: &Task, count: usize) -> Result<Values> {
     ensure!(
-        task.queue == Contestant::Gateway,
+        task.queue == Contestant::Ring,
         "the others' sleeping readers are woken by their writer"
     );
-    let (mut tx, address) = Gateway::create(&place(task, "there"))?;
+    let (mut tx, address) = Ring::create(&place(task, "there"))?;
     let bells = Bells::new();
     let (mut pages, mut watches) = (Vec::new(), Vec::new());
     for _ in 0..count {

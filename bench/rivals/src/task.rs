@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contestant {
-    /// Ours.
+    /// Ours, by its client.
     Gateway,
+    /// Ours without the client.
+    Ring,
     /// One cache line a direction, handed over and back: the least that anything can take.
     RawLine,
     /// The crate `ringfire`.

@@ -5,16 +5,25 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, test_kill_process};
 use serde::Deserialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::placement::Class;
 use super::rivals::Contestant;
 
 /// Longest time of one measurement, a client's time-out to its daemon included.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Where queues that have files put them.
+const SHARED_MEMORY: &str = "/dev/shm";
+/// What the names of this program's folders there begin with; its process id follows.
+const FOLDER: &str = "gateway-bench-";
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,16 +74,35 @@ pub(super) struct Measurer {
     program: PathBuf,
     cores: Vec<usize>,
     folder: PathBuf,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Measurer {
-    pub(super) fn new(program: PathBuf, cores: Vec<usize>) -> Self {
-        let name = format!("gateway-bench-{}", std::process::id());
-        Self {
+    /// From now on SIGINT and SIGTERM are noted, so that nothing is left behind; a second one ends this program as
+    /// usual. What earlier runs left that were killed is removed.
+    ///
+    /// # Errors
+    /// Where signals cannot be handled.
+    pub(super) fn new(program: PathBuf, cores: Vec<usize>) -> Result<Self> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag unset.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted))?;
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+        }
+        remove(|pid| pid == std::process::id() || !is_running(pid));
+        Ok(Self {
             program,
             cores,
-            folder: Path::new("/dev/shm").join(name),
-        }
+            folder: Path::new(SHARED_MEMORY).join(format!("{FOLDER}{}", std::process::id())),
+            interrupted,
+        })
+    }
+
+    /// Whether the user wants to stop.
+    pub(super) fn is_interrupted(&self) -> bool {
+        // The flag alone is the message: no order needed.
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Measures `quantity` of `queue`, which has room for `capacity` messages, once.
@@ -123,10 +151,11 @@ impl Measurer {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            if Instant::now() > deadline {
+            if Instant::now() > deadline || self.is_interrupted() {
                 // Its companions are tied to it.
                 child.kill()?;
                 child.wait()?;
+                ensure!(!self.is_interrupted(), "interrupted");
                 bail!("no end within {} s", LIMIT.as_secs());
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -150,23 +179,52 @@ impl Measurer {
 
 impl Drop for Measurer {
     fn drop(&mut self) {
-        // What a killed process left in shared memory begins with the name of its folder.
-        let name = self
-            .folder
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
-        let leftovers = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-        for entry in leftovers {
-            let entry_name = entry.file_name().to_string_lossy().into_owned();
-            let ours = name.as_ref().is_some_and(|name| {
-                entry_name
-                    .strip_prefix(name.as_str())
-                    .is_some_and(|rest| rest.starts_with('_'))
-            });
-            if ours {
-                let _ = fs::remove_file(entry.path());
-            }
+        remove(|pid| pid == std::process::id());
+    }
+}
+
+/// Removes what processes that `whose` names left in shared memory: their folders, and what queues put beside them,
+/// whose names begin with those of the folders.
+fn remove(whose: impl Fn(u32) -> bool) {
+    let entries = fs::read_dir(SHARED_MEMORY).into_iter().flatten().flatten();
+    for entry in entries {
+        if owner(&entry.file_name().to_string_lossy()).is_some_and(&whose) {
+            // It may be gone already.
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
-        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The process that made the file or folder of that name, if it is one of this program's.
+fn owner(name: &str) -> Option<u32> {
+    let pid = name.strip_prefix(FOLDER)?;
+    pid.split('_').next()?.parse().ok()
+}
+
+fn is_running(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_this_program_made_has_an_owner() {
+        assert_eq!(owner("gateway-bench-123"), Some(123));
+        assert_eq!(owner("gateway-bench-123_service"), Some(123));
+        assert_eq!(owner("gateway-bench-rivals"), None);
+        assert_eq!(owner("gateway-benchmark-1"), None);
+        assert_eq!(owner("other"), None);
+    }
+
+    #[test]
+    fn this_process_runs_and_one_that_was_waited_for_does_not() {
+        assert!(is_running(std::process::id()));
+        let mut child = Command::new("true").spawn().expect("a program");
+        let pid = child.id();
+        child.wait().expect("its end");
+        assert!(!is_running(pid));
     }
 }

@@ -4,6 +4,7 @@
 //! over at least 15 rounds. Measurements of one placement of the cores are compared with each other only.
 
 mod assembly;
+mod markdown;
 mod measure;
 mod placement;
 mod plot;
@@ -14,8 +15,9 @@ mod rows;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::report::Row;
 use measure::{Measurer, Quantity};
@@ -23,7 +25,7 @@ use results::Results;
 use rivals::{Contestant, Rivals};
 
 /// Fewer rounds than this prove nothing on a shared machine.
-const RUNS_MIN: usize = 15;
+pub(crate) const ROUNDS: usize = 15;
 /// Memory does not vary.
 const MEMORY_RUNS: usize = 3;
 /// Cores busier than this beforehand are worth a warning.
@@ -36,11 +38,11 @@ const POLLING: [usize; 4] = [1, 2, 4, 8];
 const CAPACITY: u64 = 65_536;
 const CAPACITY_IN_CACHE: u64 = 4_096;
 
-/// Measures everything on two of the `allowed` cores.
+/// Measures everything on two of the `allowed` cores, `rounds` times.
 ///
 /// # Errors
-/// When the measuring program does not build, or the results cannot be written.
-pub(crate) fn run(runs: usize, allowed: &[usize], machine: &str) -> Result<Vec<Row>> {
+/// When the measuring program does not build, the results cannot be written, or the user interrupts it.
+pub(crate) fn run(rounds: usize, allowed: &[usize], machine: &str) -> Result<Vec<Row>> {
     let cores = placement::choose(allowed);
     if cores.len() < 2 {
         return Ok(vec![Row::not_measured(
@@ -63,10 +65,12 @@ pub(crate) fn run(runs: usize, allowed: &[usize], machine: &str) -> Result<Vec<R
             busy * 100.0
         );
     }
-    let runs = runs.max(RUNS_MIN);
-    let measurer = Measurer::new(rivals.program.clone(), cores.clone());
-    let results = rounds(&measurer, &plan(&rivals, cores.len()), runs);
-    let mut rows = rows::of(&results, &rivals, cores.len());
+    if rounds < ROUNDS {
+        eprintln!("queue: {rounds} rounds show whether it works; a result takes {ROUNDS}");
+    }
+    let measurer = Measurer::new(rivals.program.clone(), cores.clone())?;
+    let results = measure_rounds(&measurer, &plan(&rivals, cores.len()), rounds)?;
+    let mut rows = rows::of(&results, &rivals, cores.len(), rounds);
     rows.extend(assembly::rows(&rivals.program));
     write(&rows, &results, machine)?;
     Ok(rows)
@@ -86,7 +90,7 @@ fn plan(rivals: &Rivals, cores: usize) -> Vec<Case> {
         }));
     }
     for count in SLEEPING {
-        plan.push((Contestant::Gateway, Quantity::Sleeping(count), CAPACITY));
+        plan.push((Contestant::Ring, Quantity::Sleeping(count), CAPACITY));
     }
     for count in POLLING.into_iter().filter(|count| *count < cores) {
         plan.push((Contestant::Gateway, Quantity::Polling(count), CAPACITY));
@@ -94,16 +98,16 @@ fn plan(rivals: &Rivals, cores: usize) -> Vec<Case> {
     plan
 }
 
-/// Measures every case once a round, the order of every other round turned round; rounds beyond `runs`, up to half as
+/// Measures every case once a round, the order of every other round turned round; rounds beyond `rounds`, up to half as
 /// many, make up for measurements during which the cores were moved.
-fn rounds(measurer: &Measurer, plan: &[Case], runs: usize) -> Results {
+fn measure_rounds(measurer: &Measurer, plan: &[Case], rounds: usize) -> Result<Results> {
     let mut results = Results::default();
     let mut told = BTreeSet::new();
-    for round in 0..runs + runs / 2 {
-        if round >= runs && results.complete(plan, runs) {
+    let start = Instant::now();
+    for round in 0..rounds + rounds / 2 {
+        if round >= rounds && results.complete(plan, rounds) {
             break;
         }
-        eprintln!("queue: round {} of {runs}", round + 1);
         let mut order: Vec<&Case> = plan.iter().collect();
         if round % 2 == 1 {
             order.reverse();
@@ -113,7 +117,11 @@ fn rounds(measurer: &Measurer, plan: &[Case], runs: usize) -> Results {
             if quantity == Quantity::Memory && round >= MEMORY_RUNS {
                 continue;
             }
-            match measurer.run(contestant, quantity, capacity) {
+            let outcome = measurer.run(contestant, quantity, capacity);
+            if measurer.is_interrupted() {
+                bail!("interrupted in round {} of {rounds}", round + 1);
+            }
+            match outcome {
                 Ok(outcome) => results.add(*case, round, outcome),
                 Err(error) => {
                     let error = format!("{}, {quantity:?}: {error:#}", contestant.title());
@@ -124,15 +132,18 @@ fn rounds(measurer: &Measurer, plan: &[Case], runs: usize) -> Results {
                 }
             }
         }
+        let (done, elapsed) = (round + 1, start.elapsed().as_secs_f64());
+        let left = rounds.saturating_sub(done) as f64 * elapsed / done as f64;
+        eprintln!("queue: round {done} of {rounds} done in {elapsed:.0} s, some {left:.0} s left");
     }
     eprintln!(
         "queue: measurements by placement of the cores: {}",
         results.classes()
     );
-    results
+    Ok(results)
 }
 
-/// Leaves rows and every single measurement as JSON, and a picture, in `target/bench`.
+/// Leaves rows and every single measurement as JSON, the report as Markdown, and a picture, in `target/bench`.
 fn write(rows: &[Row], results: &Results, machine: &str) -> Result<()> {
     let program = std::env::current_exe().context("this program has no path")?;
     let target = program
@@ -147,9 +158,13 @@ fn write(rows: &[Row], results: &Results, machine: &str) -> Result<()> {
         "rows": rows,
         "measurements": results.raw(),
     });
-    let (data, picture) = (folder.join("queue.json"), folder.join("queue.svg"));
-    fs::write(&data, serde_json::to_string_pretty(&json)?)?;
-    fs::write(&picture, plot::svg(results, machine))?;
-    eprintln!("queue: wrote {} and {}", data.display(), picture.display());
-    Ok(())
+    let write = |name: &str, content: String| {
+        let path = folder.join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("queue: wrote {}", path.display());
+        anyhow::Ok(())
+    };
+    write("queue.json", serde_json::to_string_pretty(&json)?)?;
+    write("queue.md", markdown::report(rows, results, machine))?;
+    write("queue.svg", plot::svg(results, machine))
 }

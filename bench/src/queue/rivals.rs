@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// What builds on every machine that builds the product.
-pub(super) const OURS: [Contestant; 4] = [
+pub(super) const OURS: [Contestant; 5] = [
     Contestant::Gateway,
+    Contestant::Ring,
     Contestant::RawLine,
     Contestant::Datagram,
     Contestant::DatagramPolled,
@@ -19,7 +20,10 @@ pub(super) const OURS: [Contestant; 4] = [
 /// A queue that takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Contestant {
+    /// By the client, as a strategy reads.
     Gateway,
+    /// The ring without the client.
+    Ring,
     RawLine,
     Ringfire,
     Outcry,
@@ -33,9 +37,10 @@ pub(super) enum Contestant {
 
 impl Contestant {
     /// All of them, in the order of the report.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::RawLine,
         Self::Gateway,
+        Self::Ring,
         Self::Ringfire,
         Self::Outcry,
         Self::Aeron,
@@ -50,6 +55,7 @@ impl Contestant {
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
+            Self::Ring => "gateway's ring, no client",
             Self::RawLine => "raw cache line",
             Self::Ringfire => "ringfire 0.5",
             Self::Outcry => "outcry 0.2",
@@ -66,6 +72,7 @@ impl Contestant {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
+            Self::Ring => "ring",
             Self::RawLine => "raw-line",
             Self::Ringfire => "ringfire",
             Self::Outcry => "outcry",

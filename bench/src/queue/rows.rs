@@ -10,8 +10,8 @@ use super::{CAPACITY, CAPACITY_IN_CACHE, POLLING, SLEEPING};
 use crate::report::{Goal, Row, Samples};
 
 pub(super) const BENCH: &str = "queue";
-/// A class with fewer measurements of a case than this is not reported.
-const VALUES_MIN: usize = 5;
+/// A class with a smaller share of the rounds than this is not reported.
+const SHARE_MIN: f64 = 1.0 / 3.0;
 
 /// What every contestant that takes part is measured for.
 pub(super) const CASES: [(Quantity, u64); 8] = [
@@ -28,7 +28,7 @@ pub(super) const CASES: [(Quantity, u64); 8] = [
 /// Whether `quantity` means anything for `contestant`.
 pub(super) fn takes_part(contestant: Contestant, quantity: Quantity) -> bool {
     use Contestant::{Crossbeam, Datagram, DatagramPolled, Gateway, Iceoryx2, Outcry, RawLine};
-    use Contestant::{Ringfire, Rtrb};
+    use Contestant::{Ring, Ringfire, Rtrb};
     match quantity {
         Quantity::Latency => true,
         Quantity::Throughput => contestant != RawLine,
@@ -36,13 +36,14 @@ pub(super) fn takes_part(contestant: Contestant, quantity: Quantity) -> bool {
         Quantity::CatchUp | Quantity::Burst => {
             !matches!(contestant, RawLine | Datagram | DatagramPolled)
         }
-        // Without a reader the others stop their writer.
+        // Without a reader the others stop their writer; ours is the same with a client and without.
         Quantity::Alone => matches!(contestant, Gateway | Ringfire | Outcry | Iceoryx2),
         Quantity::Memory => !matches!(
             contestant,
-            RawLine | Datagram | DatagramPolled | Crossbeam | Rtrb
+            Gateway | RawLine | Datagram | DatagramPolled | Crossbeam | Rtrb
         ),
-        Quantity::Sleeping(_) | Quantity::Polling(_) => contestant == Gateway,
+        Quantity::Sleeping(_) => contestant == Ring,
+        Quantity::Polling(_) => contestant == Gateway,
     }
 }
 
@@ -75,7 +76,7 @@ const fn style(quantity: Quantity, value: &'static str) -> Style {
 }
 
 /// All rows but those about the machine code.
-pub(super) fn of(results: &Results, rivals: &Rivals, cores: usize) -> Vec<Row> {
+pub(super) fn of(results: &Results, rivals: &Rivals, cores: usize, rounds: usize) -> Vec<Row> {
     let mut rows = Vec::new();
     for (class, _) in results.by_class() {
         let table = Table {
@@ -84,7 +85,8 @@ pub(super) fn of(results: &Results, rivals: &Rivals, cores: usize) -> Vec<Row> {
             class,
         };
         let gateway = (Contestant::Gateway, Quantity::Latency, CAPACITY);
-        if table.results.values(gateway, class, "p50").len() < VALUES_MIN {
+        let values = table.results.values(gateway, class, "p50").len();
+        if (values as f64) < rounds as f64 * SHARE_MIN {
             continue;
         }
         table.latency(&mut rows);
@@ -242,9 +244,7 @@ impl Table<'_> {
     }
 
     fn throughput(&self, rows: &mut Vec<Row>) {
-        // Far cores hand over a third of the lines in the same time: the absolute goals are those of near ones.
-        let near = self.class != Class::Far;
-        let at_least = |bound| near.then_some(Goal::ValueAtLeast(bound));
+        let at_least = |bound| Some(Goal::ValueAtLeast(bound));
         let goals = [
             (Contestant::Ringfire, Goal::RatioAtLeast(1.5)),
             (Contestant::Outcry, Goal::RatioAtLeast(1.2)),
@@ -264,9 +264,7 @@ impl Table<'_> {
             let style = style(quantity, "publish");
             for capacity in [CAPACITY_IN_CACHE, CAPACITY] {
                 let name = format!("{}, ring of {capacity}", style.what);
-                // Far cores take two to three times as long to give a line back.
-                let near = self.class != Class::Far || quantity == Quantity::Alone;
-                let goal = near.then_some(Goal::ValueAtMost(bound));
+                let goal = Some(Goal::ValueAtMost(bound));
                 self.compare(rows, &style, (quantity, capacity), &name, goal, &[]);
             }
         }
@@ -277,7 +275,7 @@ impl Table<'_> {
         for count in SLEEPING {
             let quantity = Quantity::Sleeping(count);
             let style = style(quantity, "publish");
-            let values = self.values(&style, (Contestant::Gateway, quantity, CAPACITY));
+            let values = self.values(&style, (Contestant::Ring, quantity, CAPACITY));
             let label = format!("{}, {count} of them: gateway", style.what);
             let baseline = (count > 1).then(|| ("1 of them".to_owned(), &one));
             let goal = (count > 1).then_some(Goal::RatioAtMost(1.1));

@@ -18,8 +18,8 @@
 //!
 //! A [`Subscription`] copies each record once, from the queue's read-only pages into a buffer of its own, and hands out
 //! typed views of it. Polling makes no system call while records arrive. The gateway sees where a reader is
-//! ([`gateway_queue::PositionWriter`], written every 1,024 records or millisecond) and sees its end when the
-//! subscription is dropped.
+//! ([`gateway_queue::PositionWriter`], written every 1,024 slots, and each millisecond in which a poll finds nothing) and
+//! sees its end when the subscription is dropped.
 //!
 //! # Records
 //!

@@ -140,7 +140,7 @@ impl MultiSubscriber {
         if found.is_none() {
             let mut deadline = Deadline::after(timeout);
             while found.is_none() {
-                self.pause(deadline.left());
+                self.pause(&deadline);
                 found = take(self);
                 if deadline.is_over(self.wait.sleeps()) {
                     break;
@@ -150,15 +150,17 @@ impl MultiSubscriber {
         found
     }
 
-    fn pause(&mut self, limit: Duration) {
+    fn pause(&mut self, deadline: &Deadline) {
         match self.wait {
             WaitStrategy::Spin => std::hint::spin_loop(),
             WaitStrategy::Yield => std::thread::yield_now(),
             WaitStrategy::Sleep(duration) => std::thread::sleep(duration),
-            WaitStrategy::Block => self.block(limit),
+            WaitStrategy::Block => self.block(deadline.left()),
         }
-        for member in &mut self.members {
-            member.subscription.slept = self.wait.sleeps();
+        if self.wait.sleeps() {
+            for member in &mut self.members {
+                member.subscription.has_slept();
+            }
         }
     }
 

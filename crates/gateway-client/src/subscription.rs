@@ -19,12 +19,13 @@ use crate::record::Record;
 use crate::wait::{Deadline, WaitStrategy};
 use crate::{ClientError, Connection};
 
-/// The position is written after so many records …
-const POSITION_RECORDS: u32 = 1_024;
-/// … or after this time.
-const POSITION_INTERVAL: Duration = Duration::from_millis(1);
+/// The position is written after so many slots …
+const POSITION_SLOTS: u64 = 1_024;
+/// … or after this time, when a poll finds nothing. Who has found nothing for as long also looks at the queue's state:
+/// often enough to learn of its end at once, rarely enough not to take the publisher's heartbeat line from its cache.
+const IDLE: Duration = Duration::from_millis(1);
 /// Empty polls between two looks at the clock.
-const IDLE_POLLS: u32 = 256;
+const EMPTY_POLLS: u32 = 256;
 /// An idle reader looks this often whether the gateway's socket hung up.
 const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
 /// One that sleeps in the kernel, this often.
@@ -108,6 +109,12 @@ pub(crate) enum Step {
     Closed(Closed),
 }
 
+/// What a poll that found nothing comes to.
+enum NoRecord {
+    Empty,
+    Closed(Closed),
+}
+
 /// A reader of one queue. Dropped, it is gone from the gateway's list.
 #[derive(Debug)]
 pub struct Subscription {
@@ -125,9 +132,17 @@ pub struct Subscription {
     lost: u64,
     /// How many times it was overrun.
     overruns: u64,
-    records_since_write: u32,
+    /// The position in the ring that is the next to be written.
+    write_at: u64,
+    /// Empty polls since the last look at the clock; [`EMPTY_POLLS`] if the next one has to look.
     empty_polls: u32,
-    pub(crate) slept: bool,
+    slept: bool,
+    /// The queue's state, as seen by a look whose poll is still to be made.
+    state: Option<Option<gateway_queue::Closed>>,
+    /// When a poll that found nothing last looked at more than the ring, and where this reader was then.
+    looked_ticks: u64,
+    looked_position: u64,
+    interval_ticks: u64,
     written_at: Instant,
     connection_seen_at: Instant,
     clock_checked_at: Instant,
@@ -146,23 +161,27 @@ impl Subscription {
         let grant = connection.subscribe(queue, &options.name)?;
         let attachment = grant.attach(options.start, options.run, options.on_lapped)?;
         connection.limit(FOLLOW_TIMEOUT)?;
-        let now = Instant::now();
+        let (now, clock) = (Instant::now(), Clock::global());
         let mut subscription = Self {
+            looked_position: attachment.subscriber.position(),
             subscriber: attachment.subscriber,
             page: attachment.page,
             connection,
             path: path.to_owned(),
             queue: queue.to_owned(),
             options: options.clone(),
-            clock: Clock::global(),
+            clock,
             run: attachment.run,
             base: attachment.base,
             joined: attachment.joined,
             lost: 0,
             overruns: 0,
-            records_since_write: 0,
+            write_at: 0,
             empty_polls: 0,
             slept: false,
+            state: None,
+            looked_ticks: clock.ticks(),
+            interval_ticks: clock.ticks_in(IDLE),
             written_at: now,
             connection_seen_at: now,
             clock_checked_at: now,
@@ -196,28 +215,23 @@ impl Subscription {
     /// those who keep records, and copy them but once. All else of `place` is meaningless afterwards.
     #[inline]
     pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
-        let advance = match self.subscriber.take_into(place) {
-            gateway_queue::Taken::Record { position, words } => {
-                self.count_record();
-                let position = self.base + position;
-                return Taken::Record { position, words };
-            }
-            gateway_queue::Taken::Empty => Advance::Empty,
-            gateway_queue::Taken::Lost(slots) => Advance::Lost(slots),
-            gateway_queue::Taken::Closed(closed) => Advance::Closed(closed),
-        };
-        match self.no_record(advance) {
-            // It came while the connection was looked at.
-            Step::Record => {
-                let record = self.current();
-                Taken::Record {
-                    position: record.position,
-                    words: record.copy_into(place),
+        loop {
+            match self.subscriber.take_into(place) {
+                gateway_queue::Step::Record { position, words } => {
+                    self.count_record();
+                    let position = self.base + position;
+                    return Taken::Record { position, words };
                 }
+                gateway_queue::Step::Lost(slots) => {
+                    self.count_loss(slots);
+                    return Taken::Lost(slots);
+                }
+                gateway_queue::Step::Empty => match self.empty() {
+                    Some(NoRecord::Empty) => return Taken::Empty,
+                    Some(NoRecord::Closed(reason)) => return Taken::Closed(reason),
+                    None => {}
+                },
             }
-            Step::Empty => Taken::Empty,
-            Step::Lost(slots) => Taken::Lost(slots),
-            Step::Closed(reason) => Taken::Closed(reason),
         }
     }
 
@@ -241,7 +255,7 @@ impl Subscription {
         if found.is_none() {
             let mut deadline = Deadline::after(timeout);
             while found.is_none() {
-                self.pause(deadline.left());
+                self.pause(&deadline);
                 found = take(self);
                 if deadline.is_over(self.options.wait.sleeps()) {
                     break;
@@ -251,19 +265,27 @@ impl Subscription {
         found
     }
 
-    /// What the options say to do between two polls, but no longer than `limit`.
-    fn pause(&mut self, limit: Duration) {
+    /// What the options say to do between two polls, but no longer than until `deadline`.
+    fn pause(&mut self, deadline: &Deadline) {
         match self.options.wait {
             WaitStrategy::Spin => std::hint::spin_loop(),
             WaitStrategy::Yield => std::thread::yield_now(),
             WaitStrategy::Sleep(duration) => std::thread::sleep(duration),
             WaitStrategy::Block => {
                 if let Some(asleep) = self.fall_asleep() {
-                    let _ = asleep.wait(limit.min(self.sleep_max()));
+                    let _ = asleep.wait(deadline.left().min(self.sleep_max()));
                 }
             }
         }
-        self.slept = self.options.wait.sleeps();
+        if self.options.wait.sleeps() {
+            self.has_slept();
+        }
+    }
+
+    /// The next empty poll looks at everything: nobody knows how long this reader was away.
+    pub(crate) const fn has_slept(&mut self) {
+        self.slept = true;
+        self.empty_polls = EMPTY_POLLS;
     }
 
     /// Announces to the gateway that this reader sleeps from now on, unless there is something to read.
@@ -369,6 +391,7 @@ impl Subscription {
         self.base = attachment.base;
         self.joined = attachment.joined;
         self.empty_polls = 0;
+        self.state = None;
         self.hung_up_at = None;
         self.revoked = false;
         self.closed = None;
@@ -388,59 +411,103 @@ impl Subscription {
 
     #[inline(always)]
     pub(crate) fn advance(&mut self) -> Step {
-        let advance = self.subscriber.advance();
-        if let Advance::Record = advance {
-            self.count_record();
-            return Step::Record;
+        loop {
+            match self.subscriber.advance_only() {
+                Advance::Record => {
+                    self.count_record();
+                    return Step::Record;
+                }
+                Advance::Lost(slots) => {
+                    self.count_loss(slots);
+                    return Step::Lost(slots);
+                }
+                Advance::Empty | Advance::Closed(_) => match self.empty() {
+                    Some(NoRecord::Empty) => return Step::Empty,
+                    Some(NoRecord::Closed(reason)) => return Step::Closed(reason),
+                    None => {}
+                },
+            }
         }
-        self.no_record(advance)
     }
 
     #[inline(always)]
     fn count_record(&mut self) {
-        self.records_since_write += 1;
-        if self.records_since_write >= POSITION_RECORDS {
-            self.write_position(Instant::now());
+        if self.subscriber.position() >= self.write_at {
+            self.write_position_now();
         }
     }
 
+    #[cold]
     #[inline(never)]
-    fn no_record(&mut self, advance: Advance) -> Step {
-        let step = self.step(advance);
-        if !matches!(step, Step::Empty) {
-            return step;
-        }
-        if let Some(reason) = self.closed {
-            return Step::Closed(reason);
-        }
+    fn write_position_now(&mut self) {
+        self.write_position(Instant::now());
+    }
+
+    #[cold]
+    #[inline(never)]
+    const fn count_loss(&mut self, slots: u64) {
+        self.lost += slots;
+        self.overruns += 1;
+    }
+
+    /// What a poll that found nothing comes to; nothing, where it is to be made again, after a look at the state.
+    #[inline(always)]
+    fn empty(&mut self) -> Option<NoRecord> {
         self.empty_polls += 1;
-        if self.empty_polls < IDLE_POLLS && !self.slept {
-            return step;
+        if self.empty_polls < EMPTY_POLLS {
+            return Some(NoRecord::Empty);
+        }
+        self.often_empty()
+    }
+
+    /// What one of many empty polls, or one after a sleep, comes to.
+    #[cold]
+    #[inline(never)]
+    fn often_empty(&mut self) -> Option<NoRecord> {
+        if let Some(reason) = self.closed {
+            // Said by every poll from now on.
+            self.empty_polls = EMPTY_POLLS;
+            return Some(NoRecord::Closed(reason));
         }
         self.empty_polls = 0;
-        self.idle()
+        if let Some(state) = self.state.take() {
+            // What was published before that look has been read.
+            return Some(self.conclude(state));
+        }
+        if !self.look_around() {
+            return Some(NoRecord::Empty);
+        }
+        self.state = Some(self.subscriber.ended());
+        self.empty_polls = EMPTY_POLLS;
+        None
     }
 
-    fn step(&mut self, advance: Advance) -> Step {
-        match advance {
-            Advance::Record => Step::Record,
-            Advance::Empty => Step::Empty,
-            Advance::Lost(slots) => {
-                self.lost += slots;
-                self.overruns += 1;
-                Step::Lost(slots)
-            }
-            Advance::Closed(gateway_queue::Closed::Stopped) => self.end(Closed::Stopped),
-            Advance::Closed(gateway_queue::Closed::Superseded { successor_epoch }) => {
+    /// What the state of a queue that was read to its end means.
+    fn conclude(&mut self, state: Option<gateway_queue::Closed>) -> NoRecord {
+        match (state, self.hung_up_at) {
+            (Some(gateway_queue::Closed::Stopped), _) => self.end(Closed::Stopped),
+            (Some(gateway_queue::Closed::Superseded { successor_epoch }), _) => {
                 self.follow(successor_epoch)
             }
+            (None, Some(since)) if since.elapsed() >= HANG_UP_GRACE || self.heart_stopped() => {
+                self.end(Closed::HungUp)
+            }
+            (None, _) => NoRecord::Empty,
         }
     }
 
-    /// What an idle reader does once in a while: says where it is, sees whether the gateway is still there.
-    fn idle(&mut self) -> Step {
+    /// What a reader that finds nothing does once in a while: says where it is, sees whether the gateway is still there.
+    /// Whether it is to look at the queue's state, too.
+    fn look_around(&mut self) -> bool {
+        let (slept, ticks) = (std::mem::take(&mut self.slept), self.clock.ticks());
+        if !slept && ticks.wrapping_sub(self.looked_ticks) < self.interval_ticks {
+            return false;
+        }
+        self.looked_ticks = ticks;
+        let position = self.subscriber.position();
+        let stayed = std::mem::replace(&mut self.looked_position, position) == position;
         let now = Instant::now();
-        if now - self.written_at >= POSITION_INTERVAL {
+        if now - self.written_at >= IDLE {
             self.write_position(now);
         }
         if now - self.clock_checked_at >= CLOCK_INTERVAL {
@@ -453,32 +520,19 @@ impl Subscription {
             self.revoked = peer == Peer::Revoked;
             self.hung_up_at = (peer != Peer::There).then_some(now);
         }
-        let slept = std::mem::take(&mut self.slept);
-        if !slept && self.hung_up_at.is_none() {
-            return Step::Empty;
-        }
-        let advance = self.subscriber.advance_or_state();
-        match (self.step(advance), self.hung_up_at) {
-            (Step::Empty, Some(since)) if now - since >= HANG_UP_GRACE || self.heart_stopped() => {
-                self.end(Closed::HungUp)
-            }
-            (step, _) => step,
-        }
+        slept || stayed || self.hung_up_at.is_some()
     }
 
     /// The queue goes on in other memory, because an entitlement was taken back: asks for it. Whoever still may read gets
     /// it and loses nothing.
     #[cold]
-    fn follow(&mut self, successor_epoch: u64) -> Step {
-        if let Some(reason) = self.closed {
-            return Step::Closed(reason);
-        }
+    fn follow(&mut self, successor_epoch: u64) -> NoRecord {
         if self.revoked {
             return self.end(Closed::Revoked);
         }
         let grant = self.connection.subscribe(&self.queue, &self.options.name);
         match grant.and_then(|grant| self.adopt(grant)) {
-            Ok(()) => Step::Empty,
+            Ok(()) => NoRecord::Empty,
             Err(ClientError::Refused {
                 code: ErrorCode::Revoked | ErrorCode::NotEntitled,
                 ..
@@ -498,10 +552,7 @@ impl Subscription {
 
     /// Decides once why the queue ended: a successor that already answers explains everything.
     #[cold]
-    fn end(&mut self, found: Closed) -> Step {
-        if let Some(reason) = self.closed {
-            return Step::Closed(reason);
-        }
+    fn end(&mut self, found: Closed) -> NoRecord {
         self.write_position(Instant::now());
         let reason = match found {
             Closed::HungUp if self.revoked => Closed::Revoked,
@@ -511,7 +562,8 @@ impl Subscription {
                 .map_or(found, |epoch| Closed::Restarted { epoch }),
         };
         self.closed = Some(reason);
-        Step::Closed(reason)
+        self.empty_polls = EMPTY_POLLS;
+        NoRecord::Closed(reason)
     }
 
     /// The epoch of the queue that has this one's name now, if a gateway answers and it is another.
@@ -524,7 +576,7 @@ impl Subscription {
 
     fn write_position(&mut self, now: Instant) {
         self.written_at = now;
-        self.records_since_write = 0;
+        self.write_at = self.subscriber.position() + POSITION_SLOTS;
         self.page.write(ReaderPosition {
             position: self.subscriber.position(),
             lost: self.lost,

@@ -78,11 +78,11 @@ pub use position::{PositionPage, PositionWriter, ReaderPosition};
 #[cfg(not(loom))]
 pub use publisher::Publisher;
 #[cfg(not(loom))]
-pub use ring::{Closed, Ending, OnLapped};
+pub use ring::{Closed, Ending, OnLapped, Step};
 #[cfg(not(loom))]
 pub use sleep::Asleep;
 #[cfg(not(loom))]
-pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber, Taken};
+pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber};
 #[cfg(not(loom))]
 pub use words::{LentWords, read_words};
 

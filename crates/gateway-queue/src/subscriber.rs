@@ -7,13 +7,13 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, State, StaticHeader};
 use crate::mapping::{self, Mapping};
-use crate::ring::{self, Closed, OnLapped, Reader, Step};
+use crate::ring::{self, Closed, OnLapped, Reader, Step, record_words};
 use crate::shared::MappedRing;
 use crate::sync::Ordering;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
 /// Empty polls between two looks at the clock.
-const IDLE_POLLS: u32 = 256;
+const EMPTY_POLLS: u32 = 256;
 /// A reader that found nothing for so long looks at the queue's state: often enough to learn of its end at once,
 /// rarely enough not to take the publisher's heartbeat line from its cache.
 const IDLE: Duration = Duration::from_millis(1);
@@ -60,24 +60,6 @@ pub enum Advance {
     Closed(Closed),
 }
 
-/// A [`Poll`] whose record is at a place of the caller's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// A record, whole.
-    Record {
-        /// Position of its first slot.
-        position: u64,
-        /// Its length in words.
-        words: usize,
-    },
-    /// Nothing new.
-    Empty,
-    /// The publisher overtook this reader by so many slots.
-    Lost(u64),
-    /// The queue ended.
-    Closed(Closed),
-}
-
 /// A record in the subscriber's buffer, valid until the next poll.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
@@ -112,12 +94,11 @@ pub struct Health {
 pub struct Subscriber {
     reader: Reader<MappedRing, SLOT_PAYLOAD_WORDS>,
     buffer: [u64; RECORD_WORDS_MAX],
-    current_position: u64,
-    current_words: usize,
-    clock: &'static Clock,
-    idle_polls: u32,
-    idle_ticks: u64,
-    state_seen_ticks: u64,
+    /// Empty polls since the last look at the clock; [`EMPTY_POLLS`] if the next one is to look.
+    empty_polls: u32,
+    idle: Idle,
+    /// The end that was seen; there may be records to read before it.
+    ended: Option<Closed>,
     header: StaticHeader,
 }
 
@@ -156,18 +137,14 @@ impl Subscriber {
                 oldest.saturating_sub(position),
             ),
         };
-        let clock = Clock::global();
         let mut reader = Reader::new(ring, geometry, next, on_lapped);
         reader.add_lost(lost);
         Ok(Self {
             reader,
             buffer: [0; RECORD_WORDS_MAX],
-            current_position: 0,
-            current_words: 0,
-            clock,
-            idle_polls: 0,
-            idle_ticks: clock.ticks_in(IDLE),
-            state_seen_ticks: clock.ticks(),
+            empty_polls: 0,
+            idle: Idle::new(next),
+            ended: None,
             header,
         })
     }
@@ -199,76 +176,86 @@ impl Subscriber {
     /// As [`Self::poll`]; the record is [`Self::current`].
     #[inline(always)]
     pub fn advance(&mut self) -> Advance {
+        loop {
+            match self.advance_only() {
+                Advance::Empty => {}
+                advance => return advance,
+            }
+            self.empty_polls += 1;
+            if self.empty_polls < EMPTY_POLLS {
+                return Advance::Empty;
+            }
+            match self.often_empty() {
+                Some(NoRecord::Empty) => return Advance::Empty,
+                Some(NoRecord::Closed(closed)) => return Advance::Closed(closed),
+                None => {}
+            }
+        }
+    }
+
+    /// As [`Self::advance`], but never looks at the queue's state: for callers that do it themselves, by
+    /// [`Self::ended`], once they are idle.
+    #[inline(always)]
+    pub fn advance_only(&mut self) -> Advance {
         match self.reader.poll(&mut self.buffer) {
-            Step::Record { position, words } => self.copied(position, words),
-            Step::Empty => self.empty(),
+            Step::Record { .. } => Advance::Record,
+            Step::Empty => Advance::Empty,
             Step::Lost(slots) => Advance::Lost(slots),
         }
     }
 
-    /// As [`Self::poll`], with the record at the start of `place` instead of this subscriber's buffer: for those who
-    /// keep records. All else of `place` is meaningless afterwards.
+    /// As [`Self::advance_only`], with the record at the start of `place` instead of this subscriber's buffer: for
+    /// those who keep records. All else of `place` is meaningless afterwards.
     #[inline(always)]
-    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
-        let advance = match self.reader.poll(place) {
-            Step::Record { position, words } => return Taken::Record { position, words },
-            Step::Empty => self.empty(),
-            Step::Lost(slots) => Advance::Lost(slots),
-        };
-        match advance {
-            // It came while the state was looked at.
-            Advance::Record => Taken::Record {
-                position: self.current_position,
-                words: self.current().copy_into(place),
-            },
-            Advance::Empty => Taken::Empty,
-            Advance::Lost(slots) => Taken::Lost(slots),
-            Advance::Closed(closed) => Taken::Closed(closed),
-        }
+    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Step {
+        self.reader.poll(place)
     }
 
-    /// What a poll that found nothing does once in a while.
-    #[inline(always)]
-    fn empty(&mut self) -> Advance {
-        self.idle_polls += 1;
-        if self.idle_polls < IDLE_POLLS {
-            return Advance::Empty;
+    /// What one of many empty polls comes to; nothing, where it is to be made again, after a look at the state.
+    #[cold]
+    #[inline(never)]
+    fn often_empty(&mut self) -> Option<NoRecord> {
+        // Said by every poll from now on.
+        self.empty_polls = EMPTY_POLLS;
+        if let Some(closed) = self.ended {
+            return Some(NoRecord::Closed(closed));
         }
-        self.idle_polls = 0;
-        if self.clock.ticks().wrapping_sub(self.state_seen_ticks) < self.idle_ticks {
-            return Advance::Empty;
+        if self.idle.is_due(self.reader.next()) {
+            self.ended = self.ended();
+            if self.ended.is_some() {
+                return None;
+            }
         }
-        self.advance_or_state()
+        self.empty_polls = 0;
+        Some(NoRecord::Empty)
+    }
+
+    /// Whether the queue got its last record, and why. A poll after this one that finds nothing has read everything.
+    #[must_use]
+    pub fn ended(&self) -> Option<Closed> {
+        ring::ended(self.reader.memory())
     }
 
     /// As [`Self::poll_or_state`]; the record is [`Self::current`].
     #[cold]
     #[inline(never)]
     pub fn advance_or_state(&mut self) -> Advance {
-        self.state_seen_ticks = self.clock.ticks();
-        let closed = ring::ended(self.reader.memory());
-        match self.reader.poll(&mut self.buffer) {
-            Step::Record { position, words } => self.copied(position, words),
-            Step::Lost(slots) => Advance::Lost(slots),
-            Step::Empty => closed.map_or(Advance::Empty, Advance::Closed),
+        let closed = self.ended();
+        match self.advance_only() {
+            Advance::Empty => closed.map_or(Advance::Empty, Advance::Closed),
+            advance => advance,
         }
     }
 
-    #[inline(always)]
-    fn copied(&mut self, position: u64, words: usize) -> Advance {
-        self.current_position = position;
-        self.current_words = words;
-        Advance::Record
-    }
-
-    /// The record of the poll that just brought one. After any other poll its words are meaningless.
+    /// The record of the poll that just brought one. After any other poll it is meaningless.
     #[inline(always)]
     #[must_use]
     pub fn current(&self) -> RecordRef<'_> {
-        let words = &self.buffer[..self.current_words.min(RECORD_WORDS_MAX)];
+        let words = record_words(self.buffer[0]);
+        let slots = words.div_ceil(SLOT_PAYLOAD_WORDS) as u64;
         RecordRef {
-            position: self.current_position,
-            words,
+            position: self.reader.next().saturating_sub(slots),
+            words: &self.buffer[..words],
         }
     }
 
@@ -311,6 +298,44 @@ impl Subscriber {
                 .unwrap_or(State::Closed),
             heartbeat_ns: mapping.word(HEARTBEAT).load(Ordering::Relaxed),
         }
+    }
+}
+
+/// What an empty poll comes to.
+enum NoRecord {
+    Empty,
+    Closed(Closed),
+}
+
+/// Tells when a reader that finds nothing has found nothing for long enough to look elsewhere.
+#[derive(Debug)]
+struct Idle {
+    clock: &'static Clock,
+    interval_ticks: u64,
+    /// When it last looked at the position, and what that was.
+    looked_ticks: u64,
+    position: u64,
+}
+
+impl Idle {
+    fn new(position: u64) -> Self {
+        let clock = Clock::global();
+        Self {
+            clock,
+            interval_ticks: clock.ticks_in(IDLE),
+            looked_ticks: clock.ticks(),
+            position,
+        }
+    }
+
+    /// Whether a reader at `position` has been there for [`IDLE`], or for as long again.
+    fn is_due(&mut self, position: u64) -> bool {
+        let now = self.clock.ticks();
+        if now.wrapping_sub(self.looked_ticks) < self.interval_ticks {
+            return false;
+        }
+        self.looked_ticks = now;
+        std::mem::replace(&mut self.position, position) == position
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use gateway_queue::{
     Closed, Ending, OnLapped, Poll, Publisher, PublisherOptions, QueueHandle, RECORD_WORDS_MAX,
-    Start, Subscriber, Taken,
+    Start, Subscriber, ring,
 };
 use proptest::prelude::*;
 
@@ -269,13 +269,12 @@ impl Pair {
         if reader.next.is_multiple_of(2) {
             let mut place = [0; RECORD_WORDS_MAX];
             match (subscriber.take_into(&mut place), expected) {
-                (Taken::Record { position, words }, Expected::Record(expected)) => {
+                (ring::Step::Record { position, words }, Expected::Record(expected)) => {
                     assert_eq!(position, expected);
                     assert_eq!(place[..words], self.reference.records[&position]);
                 }
-                (Taken::Lost(slots), Expected::Lost(expected)) => assert_eq!(slots, expected),
-                (Taken::Empty, Expected::Empty) => {}
-                (Taken::Closed(found), Expected::Empty) => assert_eq!(Some(found), self.closed),
+                (ring::Step::Lost(slots), Expected::Lost(expected)) => assert_eq!(slots, expected),
+                (ring::Step::Empty, Expected::Empty) => {}
                 (found, expected) => panic!("{found:?} instead of {expected:?}"),
             }
             assert_eq!(subscriber.position(), reader.next);

@@ -17,13 +17,13 @@ pub(crate) struct DatagramSender {
     path: Option<PathBuf>,
 }
 
-pub(crate) struct DatagramReceiver {
+pub(crate) struct DatagramReceiver<const BLOCKING: bool> {
     socket: UnixDatagram,
 }
 
 impl<const BLOCKING: bool> Queue for Datagram<BLOCKING> {
     type Sender = DatagramSender;
-    type Receiver = DatagramReceiver;
+    type Receiver = DatagramReceiver<BLOCKING>;
 
     fn create(place: &Place) -> Result<(DatagramSender, String)> {
         let path = place.folder.join(place.name);
@@ -37,7 +37,7 @@ impl<const BLOCKING: bool> Queue for Datagram<BLOCKING> {
         Ok((sender, address))
     }
 
-    fn attach(address: &str) -> Result<DatagramReceiver> {
+    fn attach(address: &str) -> Result<DatagramReceiver<BLOCKING>> {
         let socket = UnixDatagram::bind(address)?;
         socket.set_nonblocking(!BLOCKING)?;
         Ok(DatagramReceiver { socket })
@@ -58,7 +58,9 @@ impl Sender for DatagramSender {
     }
 }
 
-impl Receiver for DatagramReceiver {
+impl<const BLOCKING: bool> Receiver for DatagramReceiver<BLOCKING> {
+    const BLOCKS: bool = BLOCKING;
+
     #[inline(always)]
     fn receive(&mut self, mut read: impl FnMut(&Message)) -> usize {
         let mut message = Message::default();

@@ -1,131 +1,140 @@
-//! Our queue, by its public interface, as the worker and the client use it.
+//! Our queue as a strategy reads it: through the client, from what a broker gave it.
+//!
+//! The broker here is a thread that answers with the gateway's own messages and decides nothing; it sleeps while
+//! anything is measured.
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
-use gateway_queue::{
-    Advance, Poll, PositionPage, PositionWriter, Publisher, PublisherOptions, QueueHandle,
-    ReaderPosition, Start, Subscriber,
+use anyhow::{Context, Result, bail};
+use gateway_client::protocol::{ProtocolError, REQUEST_BYTES_MAX, Reply, Request};
+use gateway_client::{Client, Event, Record, SubscribeOptions, Subscription};
+use gateway_queue::PositionPage;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType,
 };
 
-use super::{Place, Queue, Receiver, Sender};
-use crate::control::address_of;
-use crate::message::{Checker, Message};
+use super::ring::{Ring, RingSender};
+use super::{Place, Queue, Receiver};
+use crate::message::Message;
 
-/// Longest sleep of a reader before it looks again: the helper wakes it long before.
-const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// Clients that may wait to be let in.
+const BACKLOG: i32 = 64;
 
 pub(crate) struct Gateway;
 
-pub(crate) struct GatewaySender {
-    publisher: Publisher,
-    handle: QueueHandle,
-    /// What readers open.
-    _read_only: OwnedFd,
-}
-
-impl GatewaySender {
-    pub(crate) const fn handle(&self) -> &QueueHandle {
-        &self.handle
-    }
-}
-
 impl Queue for Gateway {
-    type Sender = GatewaySender;
-    type Receiver = Subscriber;
+    type Sender = RingSender;
+    type Receiver = Subscription;
 
-    fn create(place: &Place) -> Result<(GatewaySender, String)> {
-        let options = PublisherOptions {
-            name: place.name.into(),
-            slots: place.capacity,
-            ..PublisherOptions::default()
-        };
-        let (publisher, handle) = Publisher::create(&options)?;
-        let read_only = handle.read_only_fd()?;
-        let address = address_of(&read_only);
-        let sender = GatewaySender {
-            publisher,
-            handle,
-            _read_only: read_only,
-        };
-        Ok((sender, address))
+    fn create(place: &Place) -> Result<(RingSender, String)> {
+        let (sender, _) = Ring::create(place)?;
+        let path = place.folder.join(format!("{}.sock", place.name));
+        listen(&path, sender.read_only().try_clone()?)?;
+        let path = path.to_str().context("a path that is no text")?;
+        Ok((sender, format!("{path}:{}", place.name)))
     }
 
-    fn attach(address: &str) -> Result<Subscriber> {
-        let file = File::open(address).with_context(|| format!("cannot open {address}"))?;
-        Ok(Subscriber::attach(file.into(), Start::Head)?)
+    fn attach(address: &str) -> Result<Subscription> {
+        let (path, name) = address.rsplit_once(':').context("no such address")?;
+        let options = SubscribeOptions::named("bench");
+        Ok(Client::connect(path)?.subscribe(name, &options)?)
     }
 }
 
-impl Sender for GatewaySender {
-    #[inline(always)]
-    fn try_send(&mut self, message: &Message) -> bool {
-        self.publisher.publish_array(message);
-        true
-    }
-}
-
-impl Receiver for Subscriber {
+impl Receiver for Subscription {
     #[inline(always)]
     fn receive(&mut self, mut read: impl FnMut(&Message)) -> usize {
-        match self.poll() {
-            Poll::Record(record) => {
-                // Every message is of one slot.
-                let Ok(message) = record.words.try_into() else {
-                    return 0;
-                };
-                read(message);
-                1
-            }
-            // A loss shows in the numbers of the messages.
-            Poll::Empty | Poll::Lost { .. } | Poll::Closed(_) => 0,
-        }
-    }
-}
-
-/// A reader with a page of its own, through which it is woken, as the broker sets it up.
-pub(crate) struct SleepingReader {
-    subscriber: Subscriber,
-    page: PositionWriter,
-}
-
-impl SleepingReader {
-    /// What a reader needs of whoever made the queue: its page, and where it finds it.
-    pub(crate) fn page() -> Result<(PositionPage, OwnedFd, String)> {
-        let (page, fd) = PositionPage::create()?;
-        let address = address_of(&fd);
-        Ok((page, fd, address))
-    }
-
-    pub(crate) fn attach(queue: &str, page: &str) -> Result<Self> {
-        let file = File::options().read(true).write(true).open(page);
-        let fd: OwnedFd = file.with_context(|| format!("cannot open {page}"))?.into();
-        let reader = Self {
-            subscriber: Gateway::attach(queue)?,
-            page: PositionWriter::attach(&fd)?,
+        // A loss shows in the numbers of the messages.
+        let Event::Record(Record::Mbo(_)) = self.poll() else {
+            return 0;
         };
-        // Touches the page, as the client does.
-        reader.page.write(ReaderPosition::default());
-        Ok(reader)
+        let Ok(message) = self.current().words.try_into() else {
+            return 0;
+        };
+        read(message);
+        1
     }
+}
 
-    /// Sleeps whenever there is nothing to read; returns at the end of the measurement.
-    pub(crate) fn read_to_end(&mut self) -> Result<()> {
-        let mut checker = Checker::default();
-        loop {
-            match self.subscriber.advance_or_sleep(&self.page, SLEEP_MAX) {
-                Advance::Record => {
-                    let words = self.subscriber.current().words;
-                    if checker.take(words.try_into()?) {
-                        return checker.finish();
-                    }
+/// Gives `ring` to whoever asks at `path`, until this process ends.
+fn listen(path: &Path, ring: OwnedFd) -> Result<()> {
+    let listener = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    rustix::net::bind(&listener, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    let ring = Arc::new(ring);
+    thread::spawn(move || {
+        while let Ok(client) = rustix::net::accept(&listener) {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                if let Err(error) = serve(&client, ring.as_fd()) {
+                    eprintln!("the broker let a client go: {error:#}");
                 }
-                Advance::Empty => {}
-                Advance::Lost(slots) => ensure!(slots == 0, "{slots} slots were lost"),
-                Advance::Closed(closed) => bail!("the queue ended: {closed:?}"),
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Answers one client until it hangs up.
+fn serve(client: &OwnedFd, ring: BorrowedFd<'_>) -> Result<()> {
+    let mut pages = Vec::new();
+    let mut message = [0; REQUEST_BYTES_MAX];
+    loop {
+        let (length, _) = rustix::net::recv(client, &mut message, RecvFlags::empty())?;
+        if length == 0 {
+            return Ok(());
+        }
+        let (number, request) = Request::decode(&message[..length])?;
+        match request {
+            Request::Hello => {
+                let reply = Reply::Welcome {
+                    pid: std::process::id(),
+                    started_ns: 1,
+                };
+                answer(client, number, &reply, &[])?;
             }
+            Request::Subscribe { .. } => {
+                let (page, fd) = PositionPage::create()?;
+                pages.push(page);
+                let reply = Reply::Subscribed {
+                    epoch: 1,
+                    base: 0,
+                    run: 1,
+                };
+                answer(client, number, &reply, &[ring, fd.as_fd()])?;
+            }
+            Request::Queues | Request::Status => bail!(ProtocolError::Answer),
         }
     }
+}
+
+fn answer(
+    client: &OwnedFd,
+    number: u32,
+    reply: &Reply,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        bail!("no room for {} descriptors", descriptors.len());
+    }
+    rustix::net::sendmsg(
+        client,
+        &[IoSlice::new(&reply.encode(number))],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )?;
+    Ok(())
 }

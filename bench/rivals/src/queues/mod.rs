@@ -11,6 +11,7 @@ mod iceoryx2;
 #[cfg(feature = "outcry")]
 mod outcry;
 mod raw_line;
+mod ring;
 #[cfg(feature = "ringfire")]
 mod ringfire;
 #[cfg(feature = "rtrb")]
@@ -23,7 +24,8 @@ use anyhow::Result;
 use crate::message::Message;
 use crate::task::Contestant;
 
-pub(crate) use gateway::{Gateway, SleepingReader};
+pub(crate) use gateway::Gateway;
+pub(crate) use ring::{Ring, SleepingReader};
 
 /// The writing end.
 pub(crate) trait Sender {
@@ -33,6 +35,9 @@ pub(crate) trait Sender {
 
 /// The reading end.
 pub(crate) trait Receiver {
+    /// Whether [`Self::receive`] waits for a message.
+    const BLOCKS: bool = false;
+
     /// Shows what has come, one message or a few, as the queue has it; how many.
     fn receive(&mut self, read: impl FnMut(&Message)) -> usize;
 }
@@ -113,6 +118,7 @@ pub(crate) trait Visit {
 pub(crate) fn visit<V: Visit>(contestant: Contestant, visit: V) -> Result<V::Output> {
     match contestant {
         Contestant::Gateway => visit.queue::<Gateway>(),
+        Contestant::Ring => visit.queue::<Ring>(),
         Contestant::RawLine => visit.queue::<raw_line::RawLine>(),
         Contestant::Datagram => visit.queue::<datagram::Datagram<true>>(),
         Contestant::DatagramPolled => visit.queue::<datagram::Datagram<false>>(),

@@ -71,6 +71,6 @@ pub enum OnLapped {
 #[inline(always)]
 #[must_use]
 pub const fn record_words(first: u64) -> usize {
-    let words = ((first & 0xFF) as usize).div_ceil(2);
+    let words = ((first & 0xFF) as usize + 1) >> 1;
     if words == 0 { 1 } else { words }
 }

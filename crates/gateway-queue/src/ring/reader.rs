@@ -1,7 +1,7 @@
 //! The reading side of the protocol: relaxed loads and fences, which is all that is guaranteed on read-only pages.
 
 use super::{CONTINUATION, Geometry, Memory, OnLapped, record_words};
-use crate::sync::{Ordering, Site, fence_at};
+use crate::sync::{AtomicU64, Ordering, Site, fence_at};
 
 /// What one look at the ring brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,23 @@ pub enum Step {
     Lost(u64),
 }
 
+/// A [`Step`] that brought no record. The uncommon paths return no other: where one of them brought a record, too, the
+/// compiler would join it with the common path and load from memory what that has in registers.
+enum Miss {
+    Empty,
+    Lost(u64),
+}
+
+impl From<Miss> for Step {
+    #[inline(always)]
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Empty => Self::Empty,
+            Miss::Lost(slots) => Self::Lost(slots),
+        }
+    }
+}
+
 /// Reads records from a ring. Any number may read one ring; none leaves a trace in it.
 #[derive(Debug)]
 pub struct Reader<M, const P: usize> {
@@ -28,8 +45,8 @@ pub struct Reader<M, const P: usize> {
     next: u64,
     /// Slots passed unread and not yet reported.
     lost: u64,
-    /// Before the first record, slots of a record that began earlier are nobody's loss.
-    started: bool,
+    /// While this is `next`, nothing was read yet: slots of a record that began earlier are nobody's loss.
+    joined: u64,
 }
 
 impl<M: Memory, const P: usize> Reader<M, P> {
@@ -41,7 +58,7 @@ impl<M: Memory, const P: usize> Reader<M, P> {
             on_lapped,
             next,
             lost: 0,
-            started: false,
+            joined: next,
         }
     }
 
@@ -59,7 +76,9 @@ impl<M: Memory, const P: usize> Reader<M, P> {
     /// Counts slots as lost that the reader asked for and the ring no longer holds.
     pub const fn add_lost(&mut self, slots: u64) {
         self.lost += slots;
-        self.started |= slots > 0;
+        if slots > 0 {
+            self.joined = u64::MAX;
+        }
     }
 
     /// First position not yet published in `memory`.
@@ -80,55 +99,64 @@ impl<M: Memory, const P: usize> Reader<M, P> {
 
     /// Copies the next record into `buffer` if there is one. Allocates nothing, makes no system call, executes no
     /// locked instruction.
+    ///
+    /// `buffer` is written once the copy is known to be whole; until then the words are in registers. Stored before the
+    /// fence they would have to be loaded again behind it, by whoever looks at them: often by wide loads, which wait
+    /// until the narrow stores have left the store buffer.
     #[inline(always)]
     pub fn poll(&mut self, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
         const { assert!(P >= 1 && P <= crate::RECORD_WORDS_MAX) };
         let n = self.next;
-        if self.lost != 0 || self.memory.slot(n)[0].load(Ordering::Relaxed) != n + 1 {
-            return self.not_ready(buffer);
+        // All that `self` knows is read before the fences, for the same reason.
+        let end = n + self.geometry.slots;
+        let (slot, reserved) = (self.memory.slot(n), self.memory.reserved());
+        let sequence = slot[0].load(Ordering::Relaxed);
+        // Not compared with `n + 1`: the compiler would go on with what was loaded, since it is the same, and the address
+        // of each slot would wait for the load of the one before.
+        let (position, first) = if sequence.wrapping_sub(n) == 1 && self.lost == 0 {
+            let first: [u64; P] = copy(slot);
+            if overwritten(reserved, end) {
+                return Step::Lost(self.resume());
+            }
+            // Compared as the byte that it is: most callers know the length and never compute it.
+            if usize::from(first[0] as u8) <= 2 * P {
+                self.next = n + 1;
+                (n, first)
+            } else {
+                match self.copy_slots(n, buffer) {
+                    Ok(position) => (position, start(buffer)),
+                    Err(miss) => return miss.into(),
+                }
+            }
+        } else if sequence & !CONTINUATION <= n && self.lost == 0 {
+            // Written a lap ago, or never.
+            return Step::Empty;
+        } else {
+            match self.not_ready(buffer) {
+                Ok(position) => (position, start(buffer)),
+                Err(miss) => return miss.into(),
+            }
+        };
+        // Every record ends here, or what follows would not know that these words are still in registers.
+        buffer[..P].copy_from_slice(&first);
+        Step::Record {
+            position,
+            words: record_words(first[0]),
         }
-        self.copy(n, buffer)
     }
 
-    /// Copies the record at `n`, whose sequence word was just seen.
-    #[inline(always)]
-    fn copy(&mut self, n: u64, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
-        // Partner: the Release store of the sequence word: the payload is at least as new as the sequence.
-        fence_at(Site::SequenceThenCopy, Ordering::Acquire);
-        let slot = self.memory.slot(n);
-        for (index, word) in buffer[..P].iter_mut().enumerate() {
-            *word = slot[1 + index].load(Ordering::Relaxed);
-        }
-        let words = record_words(buffer[0]);
-        if words > P {
-            return self.copy_rest(n, words, buffer);
-        }
-        if self.overwritten(n) {
-            return self.resume();
-        }
-        self.started = true;
-        self.next = n + 1;
-        Step::Record { position: n, words }
-    }
-
-    /// Whether the writer may have been overwriting slot `n` while it was copied.
-    #[inline(always)]
-    fn overwritten(&self, n: u64) -> bool {
-        // Partner: the writer's Release fence between reservation and payload: whoever copied a word of a later lap
-        // sees the reservation that covered it.
-        fence_at(Site::CopyThenReservation, Ordering::Acquire);
-        self.memory.reserved().load(Ordering::Relaxed) > n + self.geometry.slots
-    }
-
-    /// Copies the slots behind the first of a record of several.
+    /// Copies the record that begins at `n`, whose sequence word was just seen, however many slots it has. Returns its
+    /// position.
     #[cold]
     #[inline(never)]
-    fn copy_rest(
+    fn copy_slots(
         &mut self,
         n: u64,
-        words: usize,
         buffer: &mut [u64; crate::RECORD_WORDS_MAX],
-    ) -> Step {
+    ) -> Result<u64, Miss> {
+        let first: [u64; P] = copy(self.memory.slot(n));
+        buffer[..P].copy_from_slice(&first);
+        let words = record_words(first[0]);
         let mut whole = words <= self.geometry.record_words_max.min(crate::RECORD_WORDS_MAX);
         if whole {
             for (offset, chunk) in buffer[..words].chunks_mut(P).enumerate().skip(1) {
@@ -144,27 +172,27 @@ impl<M: Memory, const P: usize> Reader<M, P> {
                 }
             }
         }
-        // The payload of every slot was stored before the first slot's sequence word, which `poll` acquired: only an
+        // The payload of every slot was stored before the first slot's sequence word, which was acquired: only an
         // overwrite can spoil it, and slot `n` is overwritten before those behind it.
-        if self.overwritten(n) {
-            return self.resume();
+        if overwritten(self.memory.reserved(), n + self.geometry.slots) {
+            return Err(Miss::Lost(self.resume()));
         }
-        self.started = true;
         if !whole {
             // A length that contradicts its slots: no publisher of ours writes it. One slot is given up, and what
             // continues it is skipped, so that the reader stays in step.
             self.next = n + 1;
-            return Step::Lost(1);
+            return Err(Miss::Lost(1));
         }
         self.next = n + words.div_ceil(P) as u64;
-        Step::Record { position: n, words }
+        Ok(n)
     }
 
-    /// The uncommon ends of a poll: nothing there, overtaken, or inside of a record that began earlier.
+    /// The uncommon ends of a poll: overtaken, inside of a record that began earlier, or a loss to report.
+    #[cold]
     #[inline(never)]
-    fn not_ready(&mut self, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Step {
+    fn not_ready(&mut self, buffer: &mut [u64; crate::RECORD_WORDS_MAX]) -> Result<u64, Miss> {
         if self.lost != 0 {
-            return Step::Lost(std::mem::take(&mut self.lost));
+            return Err(self.skipped());
         }
         // No more than one record's continuation slots lie before the next start: the loop is bounded.
         for _ in 0..=self.geometry.block {
@@ -173,36 +201,41 @@ impl<M: Memory, const P: usize> Reader<M, P> {
             let sequence = word & !CONTINUATION;
             if sequence != n + 1 {
                 let ahead = sequence.wrapping_sub(n + 1).cast_signed() > 0;
-                return if ahead {
-                    self.resume()
+                return Err(if ahead {
+                    Miss::Lost(self.resume())
                 } else {
-                    self.skipped_or(Step::Empty)
-                };
+                    self.skipped()
+                });
             }
             if word & CONTINUATION == 0 {
                 return if self.lost == 0 {
-                    self.copy(n, buffer)
+                    self.copy_slots(n, buffer)
                 } else {
-                    self.skipped_or(Step::Empty)
+                    Err(self.skipped())
                 };
             }
             self.next = n + 1;
-            self.lost += u64::from(self.started);
+            if self.joined == n {
+                self.joined = n + 1;
+            } else {
+                self.lost += 1;
+            }
         }
-        self.skipped_or(Step::Empty)
+        Err(self.skipped())
     }
 
-    fn skipped_or(&mut self, step: Step) -> Step {
-        match std::mem::take(&mut self.lost) {
-            0 => step,
-            lost => Step::Lost(lost),
+    /// The loss that is to be reported, if there is one.
+    const fn skipped(&mut self) -> Miss {
+        match std::mem::replace(&mut self.lost, 0) {
+            0 => Miss::Empty,
+            lost => Miss::Lost(lost),
         }
     }
 
-    /// Goes on where the policy says after an overrun.
+    /// Goes on where the policy says after an overrun; returns how many slots are lost.
     #[cold]
     #[inline(never)]
-    fn resume(&mut self) -> Step {
+    fn resume(&mut self) -> u64 {
         // Partner: the Release store of whichever sequence word, or the Release fence before whichever payload,
         // showed the overrun: head and reservation are at least as new.
         fence_at(Site::OverrunThenHead, Ordering::Acquire);
@@ -220,8 +253,29 @@ impl<M: Memory, const P: usize> Reader<M, P> {
         // Position `next` was overwritten, so the one behind it exists.
         let target = target.max(self.next + 1);
         let lost = target - self.next + std::mem::take(&mut self.lost);
-        self.started = true;
         self.next = target;
-        Step::Lost(lost)
+        lost
     }
+}
+
+/// The first slot's payload of the record in `buffer`.
+fn start<const P: usize>(buffer: &[u64; crate::RECORD_WORDS_MAX]) -> [u64; P] {
+    std::array::from_fn(|index| buffer[index])
+}
+
+/// Copies the payload of a slot whose sequence word was just seen.
+#[inline(always)]
+fn copy<const P: usize>(slot: &[AtomicU64]) -> [u64; P] {
+    // Partner: the Release store of the sequence word: the payload is at least as new as the sequence.
+    fence_at(Site::SequenceThenCopy, Ordering::Acquire);
+    std::array::from_fn(|index| slot[1 + index].load(Ordering::Relaxed))
+}
+
+/// Whether the writer may have been overwriting a slot while it was copied: that of the position a lap before `end`.
+#[inline(always)]
+fn overwritten(reserved: &AtomicU64, end: u64) -> bool {
+    // Partner: the writer's Release fence between reservation and payload: whoever copied a word of a later lap sees
+    // the reservation that covered it.
+    fence_at(Site::CopyThenReservation, Ordering::Acquire);
+    reserved.load(Ordering::Relaxed) > end
 }

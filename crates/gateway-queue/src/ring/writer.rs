@@ -63,11 +63,11 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         if n >= self.reserved {
             self.reserve(n + 1);
         }
+        // Before the fence, behind which the compiler has to load again what lies behind `self`.
+        let (slot, head, words) = (self.memory.slot(n), self.memory.head(), *words);
         // Orders the reservation before every payload store; partner: the Acquire fence between a reader's copy and
         // its look at the reservation. Nothing on x86.
         fence_at(Site::ReservationThenPayload, Ordering::Release);
-        let slot = self.memory.slot(n);
-        let words = *words;
         for index in (0..N).rev() {
             slot[1 + index].store(words[index], Ordering::Relaxed);
         }
@@ -76,7 +76,7 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         slot[0].store(n + 1, release);
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         let release = ordered(Site::SequenceThenHead, Ordering::Release);
-        self.memory.head().store(n + 1, release);
+        head.store(n + 1, release);
         self.next = n + 1;
     }
 
