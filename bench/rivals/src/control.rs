@@ -10,44 +10,43 @@ use anyhow::{Context, Result};
 use rustix::fs::MemfdFlags;
 use rustix::mm::{MapFlags, ProtFlags};
 
-/// Bytes of the mapping.
+/// Bytes of what the ends tell each other.
 const PAGE: usize = 4096;
 
-/// A page in both processes.
+/// Memory in both processes.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct Shared {
     base: NonNull<u8>,
+    bytes: usize,
     fd: OwnedFd,
 }
 
 // SAFETY: the memory is reached as atomics alone, which threads may share.
-unsafe impl Send for Page {}
+unsafe impl Send for Shared {}
 // SAFETY: as above.
-unsafe impl Sync for Page {}
+unsafe impl Sync for Shared {}
 
-impl Page {
-    /// A page of zeros.
-    pub(crate) fn create() -> Result<Self> {
+impl Shared {
+    /// So many bytes of zeros.
+    pub(crate) fn create(bytes: usize) -> Result<Self> {
         let fd = rustix::fs::memfd_create("gateway-bench", MemfdFlags::CLOEXEC)?;
-        rustix::fs::ftruncate(&fd, PAGE as u64)?;
-        Self::map(fd)
+        rustix::fs::ftruncate(&fd, bytes as u64)?;
+        Self::map(fd, bytes)
     }
 
-    /// The page that another process made.
-    pub(crate) fn open(address: &str) -> Result<Self> {
+    /// The memory that another process made, of as many bytes.
+    pub(crate) fn open(address: &str, bytes: usize) -> Result<Self> {
         let file = File::options().read(true).write(true).open(address);
-        Self::map(
-            file.with_context(|| format!("cannot open {address}"))?
-                .into(),
-        )
+        let fd = file.with_context(|| format!("cannot open {address}"))?;
+        Self::map(fd.into(), bytes)
     }
 
-    fn map(fd: OwnedFd) -> Result<Self> {
+    fn map(fd: OwnedFd, bytes: usize) -> Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory that anybody has.
         let base = unsafe {
             rustix::mm::mmap(
                 std::ptr::null_mut(),
-                PAGE,
+                bytes,
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED | MapFlags::POPULATE,
                 &fd,
@@ -55,7 +54,7 @@ impl Page {
             )
         }?;
         let base = NonNull::new(base.cast()).context("a mapping at address 0")?;
-        Ok(Self { base, fd })
+        Ok(Self { base, bytes, fd })
     }
 
     /// Where another process of the same user finds it.
@@ -64,17 +63,18 @@ impl Page {
     }
 
     /// The word at index `index`.
+    #[inline(always)]
     pub(crate) fn word(&self, index: usize) -> &AtomicU64 {
-        assert!(index < PAGE / 8);
+        assert!(index < self.bytes / 8);
         // SAFETY: in bounds as just checked, aligned because mappings begin at a page; lives as long as `self`.
         unsafe { &*self.base.as_ptr().cast::<AtomicU64>().add(index) }
     }
 }
 
-impl Drop for Page {
+impl Drop for Shared {
     fn drop(&mut self) {
         // SAFETY: mapped by `map`; references into it are tied to `self`.
-        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), PAGE) };
+        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }
 
@@ -86,19 +86,19 @@ pub(crate) fn address_of(fd: &impl AsRawFd) -> String {
 /// What the ends tell each other.
 #[derive(Debug)]
 pub(crate) struct Control {
-    page: Page,
+    page: Shared,
 }
 
 impl Control {
     pub(crate) fn create() -> Result<Self> {
         Ok(Self {
-            page: Page::create()?,
+            page: Shared::create(PAGE)?,
         })
     }
 
     pub(crate) fn open(address: &str) -> Result<Self> {
         Ok(Self {
-            page: Page::open(address)?,
+            page: Shared::open(address, PAGE)?,
         })
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Contestant {
     Ring,
     /// One cache line a direction, handed over and back: the least that anything can take.
     RawLine,
+    /// A line of its own for each message, 65,536 in turn: the least that a ring can take.
+    RawLines,
     /// The crate `ringfire`.
     Ringfire,
     /// The crate `outcry`.

@@ -9,10 +9,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// What builds on every machine that builds the product.
-pub(super) const OURS: [Contestant; 5] = [
+pub(super) const OURS: [Contestant; 6] = [
     Contestant::Gateway,
     Contestant::Ring,
     Contestant::RawLine,
+    Contestant::RawLines,
     Contestant::Datagram,
     Contestant::DatagramPolled,
 ];
@@ -24,7 +25,10 @@ pub(super) enum Contestant {
     Gateway,
     /// The ring without the client.
     Ring,
+    /// One line handed over and back.
     RawLine,
+    /// A line of its own for each message.
+    RawLines,
     Ringfire,
     Outcry,
     Aeron,
@@ -37,8 +41,9 @@ pub(super) enum Contestant {
 
 impl Contestant {
     /// All of them, in the order of the report.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::RawLine,
+        Self::RawLines,
         Self::Gateway,
         Self::Ring,
         Self::Ringfire,
@@ -57,6 +62,7 @@ impl Contestant {
             Self::Gateway => "gateway",
             Self::Ring => "gateway's ring, no client",
             Self::RawLine => "raw cache line",
+            Self::RawLines => "raw cache lines, 65,536 in turn",
             Self::Ringfire => "ringfire 0.5",
             Self::Outcry => "outcry 0.2",
             Self::Aeron => "Aeron IPC",
@@ -74,6 +80,7 @@ impl Contestant {
             Self::Gateway => "gateway",
             Self::Ring => "ring",
             Self::RawLine => "raw-line",
+            Self::RawLines => "raw-lines",
             Self::Ringfire => "ringfire",
             Self::Outcry => "outcry",
             Self::Aeron => "aeron",

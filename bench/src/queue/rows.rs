@@ -28,19 +28,19 @@ pub(super) const CASES: [(Quantity, u64); 8] = [
 /// Whether `quantity` means anything for `contestant`.
 pub(super) fn takes_part(contestant: Contestant, quantity: Quantity) -> bool {
     use Contestant::{Crossbeam, Datagram, DatagramPolled, Gateway, Iceoryx2, Outcry, RawLine};
-    use Contestant::{Ring, Ringfire, Rtrb};
+    use Contestant::{RawLines, Ring, Ringfire, Rtrb};
     match quantity {
         Quantity::Latency => true,
-        Quantity::Throughput => contestant != RawLine,
+        Quantity::Throughput => !matches!(contestant, RawLine | RawLines),
         // The kernel holds a few hundred datagrams at most.
         Quantity::CatchUp | Quantity::Burst => {
-            !matches!(contestant, RawLine | Datagram | DatagramPolled)
+            !matches!(contestant, RawLine | RawLines | Datagram | DatagramPolled)
         }
         // Without a reader the others stop their writer; ours is the same with a client and without.
         Quantity::Alone => matches!(contestant, Gateway | Ringfire | Outcry | Iceoryx2),
         Quantity::Memory => !matches!(
             contestant,
-            Gateway | RawLine | Datagram | DatagramPolled | Crossbeam | Rtrb
+            Gateway | RawLine | RawLines | Datagram | DatagramPolled | Crossbeam | Rtrb
         ),
         Quantity::Sleeping(_) => contestant == Ring,
         Quantity::Polling(_) => contestant == Gateway,

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Runs one step, says how it went, and returns its share of the totals. A step that is no test counts as failed
 /// only: the totals stay those of tests while none fails.
 fn run_step(step: &mut Step, logs: &Path) -> Result<Summary> {
-    println!("{:<8} {}", step.name, step.what);
+    println!("{:<14} {}", step.name, step.what);
     let log = logs.join(format!("{}.log", step.name));
     let start = Instant::now();
     let status = shell::run_logged(&mut step.command, &log, STEP_LIMIT);
@@ -91,13 +91,13 @@ fn run_step(step: &mut Step, logs: &Path) -> Result<Summary> {
         } else {
             String::new()
         };
-        println!("{:<8} ok in {elapsed:.1} s{counts}", step.name);
+        println!("{:<14} ok in {elapsed:.1} s{counts}", step.name);
         return Ok(summary);
     };
     // A build error or a crash of the test binary leaves no result line.
     summary.failed = summary.failed.max(1);
     show_end(&summary::failures(&output).unwrap_or(output));
-    println!("{:<8} FAILED in {elapsed:.1} s: {failure}", step.name);
+    println!("{:<14} FAILED in {elapsed:.1} s: {failure}", step.name);
     println!("         {}", shell::display(&step.command));
     println!("         whole output: {}", log.display());
     Ok(summary)
@@ -136,6 +136,11 @@ fn steps() -> Vec<Step> {
             cargo(&["fmt", "--all", "--check"]),
         ),
         check(
+            "rivals-format",
+            "the same on the harness that measures the queue beside others",
+            rivals(cargo, &["fmt"], &["--check"]),
+        ),
+        check(
             "clippy",
             "lints on every target, warnings are errors",
             cargo(&[
@@ -146,6 +151,22 @@ fn steps() -> Vec<Step> {
                 "-D",
                 "warnings",
             ]),
+        ),
+        check(
+            "rivals-clippy",
+            "the same on that harness, with the rivals that build in seconds",
+            rivals(
+                cargo,
+                &["clippy", "--locked"],
+                &[
+                    "--all-targets",
+                    "--features",
+                    "crossbeam,outcry,ringfire,rtrb",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            ),
         ),
         check(
             "build",
@@ -185,7 +206,7 @@ fn steps() -> Vec<Step> {
         tests(
             "rivals",
             "the harness that measures the queue beside others, without the others",
-            rivals(cargo),
+            rivals(cargo, &["test", "--locked"], &[]),
         ),
         tests(
             "clients",
@@ -221,13 +242,14 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-/// The harness is a workspace of its own.
-fn rivals(cargo: impl Fn(&[&str]) -> Command) -> Command {
-    let mut command = cargo(&["test", "--locked", "--manifest-path"]);
+/// `before` and `behind` what tells cargo that the harness is a workspace of its own.
+fn rivals(cargo: impl Fn(&[&str]) -> Command, before: &[&str], behind: &[&str]) -> Command {
+    let mut command = cargo(before);
     command
+        .env("CARGO_TARGET_DIR", workspace::target().join("rivals"))
+        .arg("--manifest-path")
         .arg(workspace::root().join("bench/rivals/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(workspace::target().join("rivals"));
+        .args(behind);
     command
 }
 

@@ -119,7 +119,8 @@ pub(crate) fn visit<V: Visit>(contestant: Contestant, visit: V) -> Result<V::Out
     match contestant {
         Contestant::Gateway => visit.queue::<Gateway>(),
         Contestant::Ring => visit.queue::<Ring>(),
-        Contestant::RawLine => visit.queue::<raw_line::RawLine>(),
+        Contestant::RawLine => visit.queue::<raw_line::RawLine<1>>(),
+        Contestant::RawLines => visit.queue::<raw_line::RawLine<65_536>>(),
         Contestant::Datagram => visit.queue::<datagram::Datagram<true>>(),
         Contestant::DatagramPolled => visit.queue::<datagram::Datagram<false>>(),
         #[cfg(feature = "ringfire")]
