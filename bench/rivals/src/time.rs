@@ -32,25 +32,33 @@ pub(crate) fn nanos(clock: &Clock, ticks: f64) -> f64 {
     ticks * 1e9 / clock.hz()
 }
 
-/// Steps of the counter: on some processors it advances by many ticks at once. On virtual ones it may now and then be
-/// shifted by less, so that the smallest difference between two readings is not it.
+/// Steps of the counter: on some processors it advances by many ticks at once.
 pub(crate) fn granularity(clock: &Clock) -> u64 {
-    let mut last = clock.ticks();
-    let mut steps = [(); 10_000].map(|()| {
-        let now = clock.ticks();
-        let step = now.wrapping_sub(last);
-        last = now;
-        step
+    let mut last = stamp(clock);
+    let differences = [(); 8_192].map(|()| {
+        let now = stamp(clock);
+        now.wrapping_sub(std::mem::replace(&mut last, now))
     });
-    step_of(&mut steps)
+    step_of(&differences)
 }
 
-/// The least of `steps`, but for one in a hundred; those of nothing aside, which say nothing.
-fn step_of(steps: &mut [u64]) -> u64 {
-    steps.sort_unstable();
-    let from = steps.partition_point(|step| *step == 0);
-    let steps = &steps[from..];
-    steps.get(steps.len() / 100).copied().unwrap_or(1)
+/// What divides the differences between readings. A virtual counter may be shifted now and then, and two readings
+/// within one step may differ by 1: what divides most of their windows is taken.
+fn step_of(differences: &[u64]) -> u64 {
+    let divisor = |mut a: u64, mut b: u64| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let windows = differences.chunks(32);
+    let mut divisors: Vec<u64> = windows
+        .map(|window| window.iter().copied().fold(0, divisor))
+        .collect();
+    divisors.sort_unstable();
+    divisors
+        .get(divisors.len() / 2)
+        .map_or(1, |step| (*step).max(1))
 }
 
 /// The quantile `q` of durations that a counter with steps of `step` measured: values of one step are taken as
@@ -98,10 +106,11 @@ mod tests {
 
     #[test]
     fn the_counter_s_step_is_found_though_it_was_shifted_once() {
-        let mut steps: Vec<u64> = (0..1_000).map(|i| 26 * (i % 3)).collect();
-        steps[500] = 1;
-        assert_eq!(step_of(&mut steps), 26);
-        assert_eq!(step_of(&mut [0, 0]), 1);
+        let mut differences: Vec<u64> = (0..1_000).map(|i| 26 * (2 + i % 3)).collect();
+        differences[500] = 53;
+        assert_eq!(step_of(&differences), 26);
+        assert_eq!(step_of(&[0, 0]), 1);
+        assert_eq!(step_of(&[]), 1);
     }
 
     #[test]
