@@ -216,7 +216,7 @@ impl Subscription {
     #[inline]
     pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
         loop {
-            match self.subscriber.take_into(place) {
+            match self.subscriber.take_only(place) {
                 gateway_queue::Step::Record { position, words } => {
                     self.count_record();
                     let position = self.base + position;

@@ -82,7 +82,7 @@ pub use ring::{Closed, Ending, OnLapped, Step};
 #[cfg(not(loom))]
 pub use sleep::Asleep;
 #[cfg(not(loom))]
-pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber};
+pub use subscriber::{Advance, Health, Poll, RecordRef, Start, Subscriber, Taken};
 #[cfg(not(loom))]
 pub use words::{LentWords, read_words};
 

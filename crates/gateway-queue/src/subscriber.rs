@@ -60,6 +60,24 @@ pub enum Advance {
     Closed(Closed),
 }
 
+/// A [`Poll`] whose record is at a place of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A record, whole.
+    Record {
+        /// Position of its first slot.
+        position: u64,
+        /// Its length in words.
+        words: usize,
+    },
+    /// Nothing new.
+    Empty,
+    /// The publisher overtook this reader by so many slots.
+    Lost(u64),
+    /// The queue ended.
+    Closed(Closed),
+}
+
 /// A record in the subscriber's buffer, valid until the next poll.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
@@ -178,17 +196,12 @@ impl Subscriber {
     pub fn advance(&mut self) -> Advance {
         loop {
             match self.advance_only() {
-                Advance::Empty => {}
+                Advance::Empty => match self.empty() {
+                    Some(NoRecord::Empty) => return Advance::Empty,
+                    Some(NoRecord::Closed(closed)) => return Advance::Closed(closed),
+                    None => {}
+                },
                 advance => return advance,
-            }
-            self.empty_polls += 1;
-            if self.empty_polls < EMPTY_POLLS {
-                return Advance::Empty;
-            }
-            match self.often_empty() {
-                Some(NoRecord::Empty) => return Advance::Empty,
-                Some(NoRecord::Closed(closed)) => return Advance::Closed(closed),
-                None => {}
             }
         }
     }
@@ -204,14 +217,40 @@ impl Subscriber {
         }
     }
 
-    /// As [`Self::advance_only`], with the record at the start of `place` instead of this subscriber's buffer: for
-    /// those who keep records. All else of `place` is meaningless afterwards.
+    /// As [`Self::advance`], with the record at the start of `place` instead of this subscriber's buffer: for those who
+    /// keep records. All else of `place` is meaningless afterwards.
     #[inline(always)]
-    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Step {
+    pub fn take_into(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Taken {
+        loop {
+            match self.take_only(place) {
+                Step::Record { position, words } => return Taken::Record { position, words },
+                Step::Lost(slots) => return Taken::Lost(slots),
+                Step::Empty => match self.empty() {
+                    Some(NoRecord::Empty) => return Taken::Empty,
+                    Some(NoRecord::Closed(closed)) => return Taken::Closed(closed),
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// As [`Self::take_into`], but never looks at the queue's state, as [`Self::advance_only`].
+    #[inline(always)]
+    pub fn take_only(&mut self, place: &mut [u64; RECORD_WORDS_MAX]) -> Step {
         self.reader.poll(place)
     }
 
-    /// What one of many empty polls comes to; nothing, where it is to be made again, after a look at the state.
+    /// What an empty poll comes to; nothing, where it is to be made again, after a look at the state.
+    #[inline(always)]
+    fn empty(&mut self) -> Option<NoRecord> {
+        self.empty_polls += 1;
+        if self.empty_polls < EMPTY_POLLS {
+            return Some(NoRecord::Empty);
+        }
+        self.often_empty()
+    }
+
+    /// What one of many empty polls comes to.
     #[cold]
     #[inline(never)]
     fn often_empty(&mut self) -> Option<NoRecord> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use gateway_queue::{
     Closed, Ending, OnLapped, Poll, Publisher, PublisherOptions, QueueHandle, RECORD_WORDS_MAX,
-    Start, Subscriber, ring,
+    Start, Subscriber, Taken,
 };
 use proptest::prelude::*;
 
@@ -269,12 +269,13 @@ impl Pair {
         if reader.next.is_multiple_of(2) {
             let mut place = [0; RECORD_WORDS_MAX];
             match (subscriber.take_into(&mut place), expected) {
-                (ring::Step::Record { position, words }, Expected::Record(expected)) => {
+                (Taken::Record { position, words }, Expected::Record(expected)) => {
                     assert_eq!(position, expected);
                     assert_eq!(place[..words], self.reference.records[&position]);
                 }
-                (ring::Step::Lost(slots), Expected::Lost(expected)) => assert_eq!(slots, expected),
-                (ring::Step::Empty, Expected::Empty) => {}
+                (Taken::Lost(slots), Expected::Lost(expected)) => assert_eq!(slots, expected),
+                (Taken::Empty, Expected::Empty) => {}
+                (Taken::Closed(found), Expected::Empty) => assert_eq!(Some(found), self.closed),
                 (found, expected) => panic!("{found:?} instead of {expected:?}"),
             }
             assert_eq!(subscriber.position(), reader.next);
