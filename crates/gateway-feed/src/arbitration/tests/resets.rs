@@ -208,8 +208,9 @@ fn answers_in_other_packets_behind_a_late_heartbeat_are_no_restart() {
             Event(SessionStart(1)),
             Messages(1, 1),
             Event(Recovering(2, 2)),
-            Messages(2, 6),
-            Event(Recovered(7))
+            Messages(2, 4),
+            Event(Recovered(5)),
+            Messages(5, 6),
         ]
     );
 }
