@@ -86,7 +86,7 @@ fn replay(lab: &Lab, tier: &str, file: &Path, messages: u64) -> Outcome {
         "--interface",
         EXCHANGE_INTERFACE,
         "--pace",
-        "rate=4000",
+        "rate=12000",
         "--json",
     ];
     let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
