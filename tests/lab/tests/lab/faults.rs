@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use gateway_lab::topology::VIRTUAL;
+use gateway_lab::machine::plug_of;
+use gateway_lab::topology::{IGB, VIRTUAL};
 
 use crate::config::Config;
 use crate::guest::{Gateway, Guest};
@@ -27,6 +28,12 @@ pub(crate) fn cases() -> Vec<Case> {
             Whole,
             Kernels::Any,
             taken_away,
+        ),
+        Case::new(
+            "a_card_unplugged_and_plugged_in_again_under_load_is_opened_again_at_its_tier",
+            Whole,
+            Kernels::Any,
+            unplugged,
         ),
         Case::new(
             "a_link_that_goes_down_and_up_under_load_is_survived",
@@ -109,6 +116,33 @@ fn taken_away(guest: &mut Guest) -> Result<()> {
     let interface = &status["interfaces"][0];
     ensure!(interface["tier"] == tier.as_str(), "{interface}");
     ensure!(interface["reopened"] == 1, "{interface}");
+    drop(exchange);
+    guest.stop(gateway)
+}
+
+/// The whole card, physical function and all, as a hypervisor takes a passed-through one.
+fn unplugged(guest: &mut Guest) -> Result<()> {
+    guest.up(&IGB)?;
+    let config = Config::new("igb", "mode = \"auto\"\nlowest_tier = \"copy\"");
+    let gateway = guest.gateway(&config)?;
+    let tier = guest.status()?["interfaces"][0]["tier"].clone();
+    let exchange = guest.exchange(&IGB, &config, LONG_FLOW)?;
+    receives_more(guest, 0)?;
+    guest.machine.qmp.unplug(IGB.name)?;
+    link_is(guest, "absent")?;
+    let before = received(guest)?;
+    guest.machine.qmp.plug(plug_of(&IGB))?;
+    guest.until("the card", |guest| {
+        let there = guest.shell("name-interfaces; [ -e /sys/class/net/igb ]");
+        Ok(there.is_ok().then_some(()))
+    })?;
+    guest.up(&IGB)?;
+    link_is(guest, "live")?;
+    receives_more(guest, before)?;
+    missed_is_counted(guest)?;
+    let status = guest.status()?;
+    let interface = &status["interfaces"][0];
+    ensure!(interface["tier"] == tier, "{interface}");
     drop(exchange);
     guest.stop(gateway)
 }
