@@ -93,5 +93,21 @@ fn many_groups(guest: &mut Guest, count: u8) -> Result<()> {
         "{groups} groups are joined:\n{joined}"
     );
     reconciles(guest, &VIRTUAL, &config, "copy")?;
+    // What is counted is what the kernel lists, and more than the card holds is told, with what it does then.
+    let listed = joined.lines().filter(|line| line.contains("link ")).count();
+    let metrics = guest.metrics()?;
+    let counted = metrics.sum("gateway_multicast_groups", &[]);
+    ensure!(
+        counted == Some(listed as f64),
+        "counted {counted:?}:\n{joined}"
+    );
+    let max = metrics.sum("gateway_multicast_groups_max", &[]);
+    ensure!(max == Some(f64::from(TABLE)), "{max:?}");
+    let log = guest.log(gateway)?;
+    let told = log.matches("every group on the wire comes in").count();
+    ensure!(
+        told == usize::from(listed > usize::from(TABLE)),
+        "{listed} listed:\n{log}"
+    );
     guest.stop(gateway)
 }
