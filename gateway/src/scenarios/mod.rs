@@ -7,6 +7,7 @@
 //! all paths send by an ordinary UDP socket, as strategies that are told by market data to send an order do.
 
 pub mod control;
+mod exchange;
 pub mod facts;
 pub mod measure;
 pub mod packet;

@@ -6,16 +6,16 @@
 //! the instrument's next quote, with DEEP+ with its Clear, else with a new session.
 
 use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP, PUBLISHER_SPECIFIC, SNAPSHOT, TOB};
-use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
+use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::directory::{Directory, Place};
 use super::messages::{
-    AddOrder, AuctionInformation, BuyLevelUpdate, ClearBook, LENGTHS, OfficialPrice,
-    OperationalHaltStatus, OrderDelete, OrderExecuted, OrderModify, Price4, QuoteUpdate,
-    RetailLiquidityIndicator, SecurityDirectory, SecurityEvent, SellLevelUpdate,
-    ShortSalePriceTestStatus, SystemEvent, TradeBreak, TradeReport, TradingStatus,
+    AuctionInformation, LENGTHS, OfficialPrice, OperationalHaltStatus, QuoteUpdate,
+    RetailLiquidityIndicator, SecurityDirectory, SecurityEvent, ShortSalePriceTestStatus,
+    SystemEvent, TradeBreak, TradeReport, TradingStatus,
 };
 use super::records::{ReferenceRecords, price_or_undefined};
+use super::updates::{Level, Order};
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::itch50::fields::Symbol;
 use crate::native;
@@ -468,112 +468,6 @@ impl Decoder for IexDecoder {
 
     fn counters(&self) -> &DecoderCounters {
         &self.counters
-    }
-}
-
-/// A price level's update.
-struct Level {
-    symbol: Symbol,
-    timestamp: u64,
-    event_flags: u8,
-    size: u32,
-    price: Price4,
-}
-
-impl Level {
-    #[inline(always)]
-    fn parse(message: &[u8]) -> Option<(Side, Self)> {
-        macro_rules! level {
-            ($side:ident, $view:ident) => {
-                $view::parse(message).map(|level| {
-                    let level = Self {
-                        symbol: level.symbol(),
-                        timestamp: level.timestamp(),
-                        event_flags: level.event_flags(),
-                        size: level.size(),
-                        price: level.price(),
-                    };
-                    (Side::$side, level)
-                })
-            };
-        }
-        level!(Bid, BuyLevelUpdate).or_else(|| level!(Ask, SellLevelUpdate))
-    }
-}
-
-/// What a message of DEEP+ does to an order; an execution is a [`Action::Fill`].
-struct Order {
-    action: Action,
-    symbol: Symbol,
-    timestamp: u64,
-    side: Side,
-    order_id: u64,
-    size: u32,
-    price: i64,
-    trade_id: u64,
-}
-
-impl Order {
-    fn parse(message: &[u8]) -> Option<Self> {
-        let nothing = |action, symbol, timestamp| Self {
-            action,
-            symbol,
-            timestamp,
-            side: Side::None,
-            order_id: 0,
-            size: 0,
-            price: UNDEF_PRICE,
-            trade_id: 0,
-        };
-        Some(match *message.first()? {
-            AddOrder::TYPE => {
-                let order = AddOrder::parse(message)?;
-                let side = match order.side() {
-                    b'8' => Side::Bid,
-                    b'5' => Side::Ask,
-                    _ => Side::None,
-                };
-                Self {
-                    side,
-                    order_id: order.order_id(),
-                    size: order.size(),
-                    price: price_or_undefined(order.price()),
-                    ..nothing(Action::Add, order.symbol(), order.timestamp())
-                }
-            }
-            OrderModify::TYPE => {
-                let order = OrderModify::parse(message)?;
-                Self {
-                    order_id: order.order_id(),
-                    size: order.size(),
-                    price: price_or_undefined(order.price()),
-                    ..nothing(Action::Modify, order.symbol(), order.timestamp())
-                }
-            }
-            OrderDelete::TYPE => {
-                let order = OrderDelete::parse(message)?;
-                Self {
-                    order_id: order.order_id(),
-                    size: UNDEF_ORDER_SIZE,
-                    ..nothing(Action::Cancel, order.symbol(), order.timestamp())
-                }
-            }
-            OrderExecuted::TYPE => {
-                let order = OrderExecuted::parse(message)?;
-                Self {
-                    order_id: order.order_id(),
-                    size: order.size(),
-                    price: price_or_undefined(order.price()),
-                    trade_id: order.trade_id(),
-                    ..nothing(Action::Fill, order.symbol(), order.timestamp())
-                }
-            }
-            ClearBook::TYPE => {
-                let clear = ClearBook::parse(message)?;
-                nothing(Action::Clear, clear.symbol(), clear.timestamp())
-            }
-            _ => return None,
-        })
     }
 }
 

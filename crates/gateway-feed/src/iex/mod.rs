@@ -14,6 +14,7 @@ pub mod harness;
 pub mod messages;
 mod records;
 pub mod transport;
+mod updates;
 
 pub use classes::classes;
 pub use decoder::{IexConfig, IexConfigError, IexDecoder, SYMBOL_LIMITS};
