@@ -113,9 +113,7 @@ fn processes<Q: Queue>(task: &Task) -> Result<Values> {
     pin(task.cores[0])?;
     let mut values = near(task, &mut tx, &mut rx, &control)?;
     let theirs: std::collections::BTreeMap<String, f64> = serde_json::from_str(&far.line()?)?;
-    for name in ["rate"] {
-        values.extend(theirs.get(name).map(|value| (name, *value)));
-    }
+    values.extend(theirs.get("rate").map(|rate| ("rate", *rate)));
     far.finish()?;
     Ok(values)
 }

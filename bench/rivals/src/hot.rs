@@ -24,8 +24,8 @@ pub(crate) fn gateway_hot_poll(subscriber: &mut Subscriber, record: &mut [u64; 7
     }
 }
 
+type Publish = fn(&mut Publisher, &[u64; 7]);
+type Poll7 = fn(&mut Subscriber, &mut [u64; 7]) -> bool;
+
 /// Their addresses.
-pub(crate) const FUNCTIONS: (
-    fn(&mut Publisher, &[u64; 7]),
-    fn(&mut Subscriber, &mut [u64; 7]) -> bool,
-) = (gateway_hot_publish, gateway_hot_poll);
+pub(crate) const FUNCTIONS: (Publish, Poll7) = (gateway_hot_publish, gateway_hot_poll);

@@ -114,7 +114,11 @@ fn serve(client: &OwnedFd, ring: BorrowedFd<'_>) -> Result<()> {
                 };
                 answer(client, number, &reply, &[ring, fd.as_fd()])?;
             }
-            Request::Queues | Request::Status => bail!(ProtocolError::Answer),
+            Request::Queues
+            | Request::Status
+            | Request::Books
+            | Request::Book { .. }
+            | Request::Orders { .. } => bail!(ProtocolError::Answer),
         }
     }
 }
