@@ -101,6 +101,15 @@ static const char *status_name(gateway_status status) {
         return "busy";
     case GATEWAY_ERROR_NOT_ENTITLED:
         return "not-entitled";
+    // Only of books, which the script does not open.
+    case GATEWAY_ERROR_UNKNOWN_BOOK:
+        return "unknown-book";
+    case GATEWAY_ERROR_UNKNOWN_INSTRUMENT:
+        return "unknown-instrument";
+    case GATEWAY_ERROR_CLOSED:
+        return "closed";
+    case GATEWAY_ERROR_AGAIN:
+        return "again";
     }
     return "?";
 }
