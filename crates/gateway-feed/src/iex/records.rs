@@ -8,6 +8,7 @@ use super::messages::{
     AuctionInformation, OperationalHaltStatus, Price4, SecurityDirectory, ShortSalePriceTestStatus,
     TradingStatus,
 };
+use crate::itch50::copy_text;
 use crate::record::v3;
 use crate::sink::{InstrumentId, MessageContext};
 
@@ -188,13 +189,6 @@ pub(super) fn price_or_undefined(price: Price4) -> i64 {
     match price.to_nano() {
         None | Some(0) => UNDEF_PRICE,
         Some(nano) => nano,
-    }
-}
-
-/// Copies `text` into a field that a zero byte ends; a longer text is cut.
-fn copy_text<const N: usize>(field: &mut [c_char; N], text: &[u8]) {
-    for (to, from) in field[..N - 1].iter_mut().zip(text) {
-        *to = from.cast_signed();
     }
 }
 

@@ -19,6 +19,7 @@ use super::messages::{LENGTHS, NetOrderImbalance};
 use super::reference::ReferenceRecords;
 use super::shape::{self, CommonOrder};
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::native;
 use crate::order_index::{OrderIndex, OrderIndexError};
 use crate::record::{MboEvent, NativeHeader};
 use crate::session_time::{SessionClock, SessionDate, SessionTimeError};
@@ -379,7 +380,7 @@ impl Decoder for ItchDecoder {
     }
 }
 
-/// Publishes `message` as a native record: header, the exchange's bytes, zeros up to a whole word.
+/// Publishes `message` as a native record.
 #[inline]
 pub(super) fn publish_native<S: RecordSink>(
     output: Output,
@@ -388,18 +389,5 @@ pub(super) fn publish_native<S: RecordSink>(
     message: &[u8],
     sink: &mut S,
 ) {
-    let mut words = [0; NATIVE_WORDS_MAX];
-    let [head, ts_recv, body @ ..] = &mut words;
-    [*head, *ts_recv] = NativeHeader::words(message.len(), instrument, context.ts_recv);
-    let (chunks, rest) = message.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    for (word, chunk) in body.iter_mut().zip(chunks.iter().chain([&last])) {
-        *word = u64::from_le_bytes(*chunk);
-    }
-    sink.publish(
-        output,
-        instrument,
-        &words[..NativeHeader::words_for(message.len())],
-    );
+    native::publish::<NATIVE_WORDS_MAX, S>(output, instrument, context, message, sink);
 }

@@ -21,3 +21,4 @@ mod shape;
 
 pub use classes::classes;
 pub use decoder::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
+pub(crate) use reference::copy_text;

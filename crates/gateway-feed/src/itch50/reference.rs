@@ -235,7 +235,7 @@ pub(super) fn size_or_undefined(shares: u64) -> u32 {
 }
 
 /// Copies `text` into a field that a zero byte ends; a longer text is cut.
-fn copy_text<const N: usize>(field: &mut [c_char; N], text: &[u8]) {
+pub(crate) fn copy_text<const N: usize>(field: &mut [c_char; N], text: &[u8]) {
     for (to, from) in field[..N - 1].iter_mut().zip(text) {
         *to = from.cast_signed();
     }
