@@ -1,6 +1,6 @@
 //! The resting orders of all books by their reference.
 //!
-//! A table of cache lines with three orders each, as `gateway-feed` has one for its decoders: the line follows from
+//! A table of cache lines with three orders each, much as `gateway-feed` has one for its decoders: the line follows from
 //! the reference alone, so it can be prefetched; a removal frees the place at once; an operation looks at
 //! [`PROBES_MAX`] lines at most, whatever the references are. An order knows its level by number rather than its
 //! instrument, side and price, and when it came: twenty bytes.

@@ -14,7 +14,8 @@
 //! | 32 | 8 | send time | nanoseconds since the Unix epoch |
 //! | 40 | … | message blocks | each a 2-byte length and as many bytes |
 //!
-//! What lies behind the payload's length is no part of it and is counted as trailing bytes.
+//! The count rules, not the payload's length: of a segment that is cut the whole messages are taken, and bytes behind the last
+//! message are counted and ignored. The payload's length only tells a heartbeat.
 
 use crate::moldudp64::encode::BuildError;
 use crate::transport::{
@@ -65,8 +66,7 @@ impl<const PROTOCOL: u16> Transport for IexTp<PROTOCOL> {
         } else {
             FrameKind::Data
         };
-        // A payload that is longer than what came is cut: its whole messages are taken. Of a shorter one the rest is told
-        // as trailing bytes by the walk, which therefore sees it.
+        // The walk sees all that came, so that it can tell what is cut and what lies behind the last message.
         let body = if count == 0 && payload == 0 {
             &[]
         } else {
