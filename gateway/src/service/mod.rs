@@ -216,9 +216,9 @@ fn warn_of(config: &Config) {
     for warning in &config.warnings {
         warn!(
             key = warning.key,
+            what = warning.what,
             remedy = warning.remedy,
-            "{}",
-            warning.what
+            "the configuration works and had better be otherwise"
         );
     }
 }

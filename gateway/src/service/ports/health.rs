@@ -116,9 +116,9 @@ impl Health {
             self.told_too_many = addresses;
             warn!(
                 interface = interface.name,
+                reason = obstacle.reason,
                 remedy = obstacle.remedy,
-                "{}",
-                obstacle.reason
+                "the multicast filter may not let all groups in"
             );
         }
     }
