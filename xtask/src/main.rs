@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod ebpf;
 mod lab;
 mod setup;
@@ -54,6 +55,12 @@ enum Task {
     /// Needs root and Debian's archive among apt's sources; installs nothing. QEMU and the guests' kernels are downloaded
     /// once and kept under target/lab, as are the guests' logs. Ends with `N passed, N failed, N skipped`.
     Lab(lab::Arguments),
+    /// Build a Debian package, a tarball, SHA256SUMS and a CycloneDX list of what went in, under target/dist.
+    ///
+    /// The package has the service, the simulated exchange, the client libraries for C and C++, systemd unit, configuration,
+    /// manual pages and completions. The same commit, toolchain and path give the same bytes; SOURCE_DATE_EPOCH sets the
+    /// time, DEBFULLNAME and DEBEMAIL the maintainer.
+    Dist(dist::Arguments),
     /// Run the benchmarks; every argument goes to the bench binary (try `cargo xtask bench --help`).
     #[command(disable_help_flag = true)]
     Bench {
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Lab(arguments) => lab::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Bench { arguments } => bench::run(&arguments),
     };
     match result {

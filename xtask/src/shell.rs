@@ -58,6 +58,23 @@ pub(crate) fn run_shown(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// What `command` printed; what it said on stderr is told when it fails.
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {}", display(command)))?;
+    if !output.status.success() {
+        bail!(
+            "`{}` ended with {}: {}",
+            display(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Runs `command` with stdout and stderr into the file `log`; kills it and its children after `limit`.
 pub(crate) fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;

@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use arguments::{Arguments, Command, Generate, Publish, Replay, ServerArguments};
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
 use gateway_feed::moldudp64::Session;
 use gateway_feed::soupbintcp::Credentials;
@@ -57,6 +57,9 @@ fn main() -> ExitCode {
         Command::Replay(replay) => run_replay(replay, arguments.json, &stop),
         Command::Generate(generate) => run_generate(generate, arguments.json, &stop),
         Command::Scenario(play) => play::run(play, arguments.json, &stop),
+        Command::Manual(manual) => manual
+            .write(Arguments::command())
+            .with_context(|| format!("cannot write to {}", manual.directory().display())),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -77,6 +77,11 @@ enum Command {
     Explain(explain::Explain),
     /// Measure what this machine and its network do
     Bench(bench::Bench),
+    /// Write manual pages and completions for bash, zsh and fish
+    ///
+    /// A page for each command, out of what `--help` says. The package brings them already; this is for systems that it
+    /// is not for.
+    Manual(gateway_manual::Manual),
 }
 
 /// `-c FILE`, wherever a command needs the configuration.
@@ -87,13 +92,17 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+/// The command line, with the exit codes in its help.
+fn command() -> clap::Command {
+    Cli::command()
+        .after_help(Exit::help())
+        .after_long_help(format!("{LEARN}\n\n{}", Exit::help()))
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = Cli::command()
-        .after_help(Exit::help())
-        .after_long_help(format!("{LEARN}\n\n{}", Exit::help()));
-    let cli = match command
+    let cli = match command()
         .try_get_matches()
         .and_then(|m| Cli::from_arg_matches(&m))
     {
@@ -110,11 +119,19 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Manual(manual) => write_manual(&manual),
     };
     match result {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => report(&failure),
     }
+}
+
+fn write_manual(manual: &gateway_manual::Manual) -> Result<(), Failure> {
+    manual.write(command()).map_err(|cause| {
+        let place = manual.directory().display();
+        Failure::new(Exit::Output, format!("cannot write to {place}: {cause}"))
+    })
 }
 
 fn report(failure: &Failure) -> ExitCode {

@@ -3,7 +3,7 @@
 use gateway_ebpf_builder::{Detection, Missing, Piece, detect};
 
 use super::install::Remedy;
-use super::needs::Need;
+use super::needs::{ALL, Need};
 
 /// The toolchain for BPF as one need, or one for each kind of piece that it lacks.
 pub(crate) fn needs() -> Vec<Need> {
@@ -21,7 +21,8 @@ fn from(detection: &Detection) -> Vec<Need> {
             purpose: PURPOSE,
             found: Ok(found),
             remedy: Remedy::BpfCompiler,
-            only_to_test: false,
+            tasks: ALL,
+            optional: false,
         }];
     }
     let of = |piece: Piece, name: &'static str, remedy: Remedy| {
@@ -37,7 +38,8 @@ fn from(detection: &Detection) -> Vec<Need> {
             purpose: PURPOSE,
             found,
             remedy,
-            only_to_test: false,
+            tasks: ALL,
+            optional: false,
         })
     };
     // The linker of the build machine is a need of the whole project.

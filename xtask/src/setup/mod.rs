@@ -47,18 +47,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// What a task is going to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     /// Build the programs, and perhaps run them.
     Build,
     /// Run every check.
     Test,
+    /// Make the package.
+    Dist,
 }
 
 impl Intent {
     /// Those of `needs` that concern it.
     fn needs(self, mut needs: Vec<Need>) -> Vec<Need> {
-        needs.retain(|need| self == Self::Test || !need.only_to_test);
+        needs.retain(|need| need.tasks.contains(&self));
         needs
     }
 }
@@ -87,9 +89,15 @@ fn provide(
 ) -> Result<()> {
     install(&missing(needs))?;
     let after = intent.needs(look());
-    let still = missing(&after);
+    let (optional, still): (Vec<_>, Vec<_>) =
+        missing(&after).into_iter().partition(|need| need.optional);
+    for need in &optional {
+        eprintln!("going on without {} ({})", need.name, need.purpose);
+    }
     if still.is_empty() {
-        eprintln!("Nothing is missing any more.");
+        if optional.is_empty() {
+            eprintln!("Nothing is missing any more.");
+        }
         return Ok(());
     }
     let names: Vec<&str> = still.iter().map(|need| need.name).collect();
@@ -103,10 +111,22 @@ fn provide(
 /// Installs `missing` if this user may, else says the commands and fails.
 fn install_as_root(missing: &[&Need]) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
+        if missing.iter().all(|need| need.optional) {
+            return Ok(());
+        }
         let plan = Plan::of(missing, &Packages::known());
         bail!("this user cannot install packages; run:\n\n{plan}\nthen start this task again");
     }
-    install::install(missing)
+    let (optional, required): (Vec<_>, Vec<_>) = missing.iter().partition(|need| need.optional);
+    if !required.is_empty() {
+        install::install(&required)?;
+    }
+    if !optional.is_empty()
+        && let Err(error) = install::install(&optional)
+    {
+        eprintln!("{error:#}");
+    }
+    Ok(())
 }
 
 fn missing(needs: &[Need]) -> Vec<&Need> {
@@ -129,7 +149,12 @@ mod tests {
             purpose: "a test",
             found: found.then(String::new).ok_or_else(|| format!("no {name}")),
             remedy: Remedy::Packages(&["m4"]),
-            only_to_test,
+            tasks: if only_to_test {
+                needs::TEST
+            } else {
+                needs::ALL
+            },
+            optional: false,
         }
     }
 
@@ -174,6 +199,28 @@ mod tests {
         let (installed, outcome) = provide_on_a_fresh_machine(Intent::Test, &["m4", "clippy"]);
         outcome.unwrap();
         assert_eq!(installed, ["m4", "clippy"]);
+    }
+
+    #[test]
+    fn what_a_task_can_do_without_holds_it_up_no_longer_than_the_attempt() {
+        let machine = || {
+            vec![
+                need("m4", true, false),
+                Need {
+                    optional: true,
+                    ..need("lintian", false, true)
+                },
+            ]
+        };
+        let asked = RefCell::new(Vec::new());
+        let outcome = provide(Intent::Test, &machine(), machine, |missing| {
+            asked
+                .borrow_mut()
+                .extend(missing.iter().map(|need| need.name));
+            Ok(())
+        });
+        outcome.unwrap();
+        assert_eq!(asked.into_inner(), ["lintian"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::Intent;
 use super::install::Remedy;
 use crate::{shell, workspace};
 
@@ -16,9 +17,18 @@ pub(crate) struct Need {
     pub(crate) found: Result<String, String>,
     /// How to get it.
     pub(crate) remedy: Remedy,
-    /// Whether only `cargo xtask test` needs it.
-    pub(crate) only_to_test: bool,
+    /// Which tasks need it.
+    pub(crate) tasks: &'static [Intent],
+    /// Whether the task can do without: some of its tests are skipped then.
+    pub(crate) optional: bool,
 }
+
+/// Every task.
+pub(crate) const ALL: &[Intent] = &[Intent::Build, Intent::Test, Intent::Dist];
+/// `cargo xtask test` only.
+pub(crate) const TEST: &[Intent] = &[Intent::Test];
+/// `cargo xtask dist`, and the tests of what it builds.
+const DIST: &[Intent] = &[Intent::Dist, Intent::Test];
 
 /// Looks for everything.
 pub(crate) fn all() -> Vec<Need> {
@@ -49,10 +59,55 @@ pub(crate) fn all() -> Vec<Need> {
         python(),
     ];
     needs.push(Need {
-        only_to_test: true,
+        tasks: TEST,
         ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
     });
+    needs.extend(packaging());
     needs.extend(super::bpf::needs());
+    needs
+}
+
+/// What makes the package, and what looks at it. A system without Debian's tools builds and tests everything else.
+fn packaging() -> Vec<Need> {
+    let dist = |need| Need {
+        tasks: DIST,
+        ..need
+    };
+    let looks = |need| Need {
+        tasks: TEST,
+        optional: true,
+        ..need
+    };
+    let mut needs = vec![
+        dist(program("dpkg-deb", "building the package", &["dpkg"])),
+        dist(program(
+            "dpkg-shlibdeps",
+            "the package's dependencies",
+            &["dpkg-dev"],
+        )),
+        looks(program(
+            "lintian",
+            "Debian's checks of the package",
+            &["lintian"],
+        )),
+        looks(program(
+            "systemd-analyze",
+            "rating the unit's hardening",
+            &["systemd"],
+        )),
+        looks(program(
+            "virt-xml-validate",
+            "checking the examples for libvirt",
+            &["libvirt-clients", "libxml2-utils"],
+        )),
+        looks(program("xmllint", "the same", &["libxml2-utils"])),
+    ];
+    if shell::find_program("apt-get").is_none() {
+        // Nobody can install them: what needs them says that it is skipped, or fails with its own words.
+        for need in &mut needs {
+            need.optional = true;
+        }
+    }
     needs
 }
 
@@ -70,7 +125,8 @@ fn rust_component(component: &'static str, file: &str) -> Need {
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no {file} beside cargo")),
         remedy: Remedy::Command(format!("rustup component add {component}")),
-        only_to_test: true,
+        tasks: TEST,
+        optional: false,
     }
 }
 
@@ -83,7 +139,8 @@ fn program(name: &'static str, purpose: &'static str, packages: &'static [&'stat
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no program {name}")),
         remedy: Remedy::Packages(packages),
-        only_to_test: false,
+        tasks: ALL,
+        optional: false,
     }
 }
 
@@ -108,7 +165,8 @@ fn python() -> Need {
         purpose: "cargo xtask test, which builds the Python client and reads DBN files with Databento's Python library",
         found,
         remedy: Remedy::Packages(&["python3", "python3-venv"]),
-        only_to_test: true,
+        tasks: TEST,
+        optional: false,
     }
 }
 
@@ -125,7 +183,8 @@ fn header(
             .map(|path| path.display().to_string())
             .ok_or_else(|| format!("no header {file}")),
         remedy: Remedy::Packages(packages),
-        only_to_test: false,
+        tasks: ALL,
+        optional: false,
     }
 }
 

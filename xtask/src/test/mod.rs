@@ -21,7 +21,7 @@ const LINES_SHOWN: usize = 120;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients,
-    /// e2e, lab).
+    /// e2e, package, lab).
     steps: Vec<String>,
 }
 
@@ -185,6 +185,8 @@ fn steps() -> Vec<Step> {
                 "gateway-test-clients",
                 "--exclude",
                 "gateway-lab",
+                "--exclude",
+                "gateway-test-package",
                 "--no-fail-fast",
                 "--lib",
                 "--bins",
@@ -232,6 +234,18 @@ fn steps() -> Vec<Step> {
                 "--",
                 "--show-output",
                 "--test-threads=1",
+            ]),
+        ),
+        tests(
+            "package",
+            "the Debian package: its contents, its unit, what it leaves behind",
+            cargo(&[
+                "test",
+                "--package",
+                "gateway-test-package",
+                "--no-fail-fast",
+                "--",
+                "--show-output",
             ]),
         ),
         tests(

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     ///
     /// docs/rehearsals.md explains the files; those that come with the program are in config/scenarios.
     Scenario(Box<Play>),
+    /// Write manual pages and completions for bash, zsh and fish.
+    Manual(gateway_manual::Manual),
 }
 
 #[derive(Debug, Args)]
