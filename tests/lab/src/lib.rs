@@ -13,5 +13,5 @@ pub mod machine;
 pub mod topology;
 
 pub use agent::Agent;
-pub use depot::{Depot, Kernel};
+pub use depot::{Depot, Kernel, System};
 pub use machine::{Accelerator, Machine};

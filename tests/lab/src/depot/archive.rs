@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 use super::command::{output_of, run};
 
 /// Where QEMU and the older kernels come from; newer ones come from its backports.
-const SUITE: &str = "trixie";
+pub(super) const SUITE: &str = "trixie";
 /// The keys that sign it, as Debian and its derivatives install them.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Package lists and what was downloaded by them.
 pub(super) struct Archive {
@@ -87,7 +87,7 @@ impl Archive {
 }
 
 /// The address of the Debian archive among this machine's apt sources.
-fn mirror() -> Result<String> {
+pub(super) fn mirror() -> Result<String> {
     // A machine that has read no list yet does not know whose archive is whose.
     if let Some(found) = find_mirror()? {
         return Ok(found);

@@ -5,14 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::System;
 use super::kernel::Kernel;
 
 /// What the kernel starts.
 const INIT: &str = include_str!("init.sh");
+/// The same where that only prepares a whole system.
+const INIT_DEBIAN: &str = include_str!("init-debian.sh");
 
 /// Writes an archive for `kernel` to `file`, in the format that the kernel unpacks (Documentation/driver-api/early-userspace
 /// /buffer-format.rst, "newc").
-pub(super) fn write(file: &Path, kernel: &Kernel, busybox: &Path) -> Result<()> {
+pub(super) fn write(file: &Path, kernel: &Kernel, system: System, busybox: &Path) -> Result<()> {
     let mut archive = Cpio::default();
     for folder in [
         "bin", "dev", "etc", "guest", "modules", "proc", "root", "run", "sys", "tmp",
@@ -23,7 +26,11 @@ pub(super) fn write(file: &Path, kernel: &Kernel, busybox: &Path) -> Result<()> 
     archive.entry("etc/group", 0o100_644, b"root:x:0:\n");
     let program = fs::read(busybox).context("no busybox")?;
     archive.entry("bin/busybox", 0o100_755, &program);
-    archive.entry("init", 0o100_755, INIT.as_bytes());
+    let init = match system {
+        System::Bare => INIT,
+        System::Debian => INIT_DEBIAN,
+    };
+    archive.entry("init", 0o100_755, init.as_bytes());
     for (number, module) in kernel.modules.iter().enumerate() {
         let name = module.file_name().unwrap_or_default().to_string_lossy();
         let bytes =

@@ -5,6 +5,7 @@
 
 mod archive;
 mod command;
+mod debian;
 mod initramfs;
 mod kernel;
 mod share;
@@ -24,6 +25,15 @@ use crate::topology;
 #[derive(Debug)]
 pub struct Depot {
     folder: PathBuf,
+}
+
+/// What runs in a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// One static program, the modules and the agent.
+    Bare,
+    /// Debian 13 with systemd.
+    Debian,
 }
 
 /// Programs that provisioning starts, each with Debian's name of the package that has it.
@@ -97,6 +107,36 @@ impl Depot {
             .collect()
     }
 
+    /// Makes sure that guests can have `system`.
+    ///
+    /// # Errors
+    /// The archive cannot be reached, or debootstrap fails.
+    pub fn provide_system(&self, system: System, mut say: impl FnMut(&str)) -> Result<()> {
+        if system == System::Bare {
+            return Ok(());
+        }
+        let made = debian::file(&self.folder);
+        if !made.is_file() {
+            say("making a Debian 13 with systemd (80 MB)");
+            debian::provide(&Archive::open(&self.folder.join("apt"))?, &self.folder)?;
+        }
+        // Where guests see it.
+        let shared = self.shared().join("debian.tar");
+        let _ = fs::remove_file(&shared);
+        fs::hard_link(&made, &shared).context("cannot share the system with the guest")
+    }
+
+    /// Puts a file where guests see it, as `/guest/NAME`; its path there.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn lend(&self, file: &Path) -> Result<String> {
+        let name = file.file_name().context("a file without a name")?;
+        fs::copy(file, self.shared().join(name))
+            .with_context(|| format!("cannot copy {}", file.display()))?;
+        Ok(format!("/guest/{}", name.to_string_lossy()))
+    }
+
     fn qemu_tree(&self) -> PathBuf {
         self.folder.join("qemu")
     }
@@ -154,8 +194,13 @@ impl Depot {
     }
 
     /// Writes the first file system of a guest with `kernel` to `file`.
-    pub(crate) fn write_initramfs(&self, kernel: &Kernel, file: &Path) -> Result<()> {
-        initramfs::write(file, kernel, &self.busybox())
+    pub(crate) fn write_initramfs(
+        &self,
+        kernel: &Kernel,
+        system: System,
+        file: &Path,
+    ) -> Result<()> {
+        initramfs::write(file, kernel, system, &self.busybox())
     }
 }
 

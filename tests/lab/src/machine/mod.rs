@@ -19,13 +19,15 @@ use serde_json::{Value, json};
 pub use qmp::Qmp;
 
 use crate::agent::Agent;
-use crate::depot::{Depot, Kernel};
+use crate::depot::{Depot, Kernel, System};
 use crate::topology::{
     E1000E, IGB, MANAGEMENT, PHYSICAL, PORTS, PRIMARY, STANDBY, VIRTUAL, WIRES, Wire,
 };
 
 /// From power to the agent's first answer: some ten seconds of emulation on an idle machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(150);
+/// The same where a system is unpacked and systemd starts it: half a minute.
+const SYSTEM_BOOT_LIMIT: Duration = Duration::from_secs(420);
 
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,7 @@ impl Machine {
     pub fn boot(
         depot: &Depot,
         kernel: &Kernel,
+        system: System,
         accelerator: Accelerator,
         logs: &Path,
     ) -> Result<Self> {
@@ -93,7 +96,7 @@ impl Machine {
             taps.push((wire, tap::open(&namespace, wire)?));
         }
         let initramfs = logs.join("initramfs.cpio");
-        depot.write_initramfs(kernel, &initramfs)?;
+        depot.write_initramfs(kernel, system, &initramfs)?;
         let console = logs.join("console.log");
         let socket = tempfile::Builder::new().prefix("gateway-lab-").tempdir()?;
         let qmp_path = socket.path().join("qmp");
@@ -103,10 +106,12 @@ impl Machine {
         command.arg("-kernel").arg(&kernel.image);
         command.arg("-initrd").arg(&initramfs);
         // No option of the command line speeds the guest up as much as leaving out what guards against neighbours.
-        command.args([
-            "-append",
-            "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr",
-        ]);
+        let mut options =
+            "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr".to_owned();
+        if system == System::Debian {
+            options += " systemd.unit=multi-user.target systemd.show_status=0";
+        }
+        command.args(["-append", &options]);
         command.args(["-serial", &format!("file:{}", console.display())]);
         command.args([
             "-qmp",
@@ -130,7 +135,11 @@ impl Machine {
         // QEMU has its own; the taps go when it does.
         drop(taps);
         let qmp = Qmp::connect(&qmp_path).with_context(|| qemu.output())?;
-        let agent = wait::until("the guest's agent", BOOT_LIMIT, || {
+        let limit = match system {
+            System::Bare => BOOT_LIMIT,
+            System::Debian => SYSTEM_BOOT_LIMIT,
+        };
+        let agent = wait::until("the guest's agent", limit, || {
             if let Some(status) = qemu.ended()? {
                 bail!("QEMU ended with {status}");
             }

@@ -9,13 +9,15 @@ use anyhow::{Context, Result, bail, ensure};
 use gateway_lab::agent::protocol::Seen;
 use gateway_lab::agent::{Ended, ProcessId};
 use gateway_lab::topology::{VIRTUAL, Wire};
-use gateway_lab::{Accelerator, Depot, Kernel, Machine};
+use gateway_lab::{Accelerator, Depot, Kernel, Machine, System};
 use gateway_test_harness::{Binaries, Metrics, Report, Running};
 
 use crate::config::{Config, METRICS_PORT, SOCKET};
 
 /// Longest time for anything that takes a moment on a real machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Longest time for a package to be unpacked, or a service to be started, by an emulated processor.
+const SLOW_LIMIT: Duration = Duration::from_secs(300);
 /// The card's first function, in the guest.
 const PHYSICAL_FUNCTION: &str = "/sys/class/net/pf0/device/..";
 
@@ -28,6 +30,8 @@ pub(crate) struct Guest {
     logs: PathBuf,
     test: String,
     started: Vec<ProcessId>,
+    /// Where the gateway's broker listens.
+    socket: String,
 }
 
 /// A `gateway run` in the guest.
@@ -38,17 +42,19 @@ impl Guest {
     pub(crate) fn boot(
         depot: &Depot,
         kernel: &Kernel,
+        system: System,
         accelerator: Accelerator,
         logs: &Path,
         binaries: Binaries,
     ) -> Result<Self> {
         Ok(Self {
-            machine: Machine::boot(depot, kernel, accelerator, logs)?,
+            machine: Machine::boot(depot, kernel, system, accelerator, logs)?,
             binaries,
             kernel: kernel.clone(),
             logs: logs.to_owned(),
             test: "boot".to_owned(),
             started: Vec::new(),
+            socket: SOCKET.to_owned(),
         })
     }
 
@@ -60,6 +66,7 @@ impl Guest {
     /// Prepares it for the test `name`: no virtual function, every link up.
     pub(crate) fn begin(&mut self, name: &str) -> Result<()> {
         name.clone_into(&mut self.test);
+        SOCKET.clone_into(&mut self.socket);
         self.shell(&format!("echo lab: {name} > /dev/kmsg"))?;
         self.set_virtual_functions(0)
     }
@@ -133,6 +140,25 @@ impl Guest {
     /// Runs `script` in the guest's shell; what it printed.
     pub(crate) fn shell(&mut self, script: &str) -> Result<String> {
         self.machine.agent.shell(script)
+    }
+
+    /// The same for what takes minutes in an emulated guest.
+    pub(crate) fn shell_slowly(&mut self, script: &str) -> Result<String> {
+        let words = ["sh", "-ec", script].map(str::to_owned).to_vec();
+        let ended = self.machine.agent.run_words(words, SLOW_LIMIT)?;
+        ensure!(
+            ended.code == Some(0),
+            "`{script}` in the guest: {:?}: {}{}",
+            ended.code,
+            ended.stdout,
+            ended.stderr
+        );
+        Ok(ended.stdout)
+    }
+
+    /// From now on the gateway's broker listens there.
+    pub(crate) fn set_socket(&mut self, path: &str) {
+        path.clone_into(&mut self.socket);
     }
 
     /// Makes the card have so many virtual functions, 0 or 1.
@@ -238,7 +264,7 @@ impl Guest {
 
     /// What `gateway status --json` says.
     pub(crate) fn status(&mut self) -> Result<serde_json::Value> {
-        let line = format!("/guest/bin/gateway status --json --socket {SOCKET}");
+        let line = format!("/guest/bin/gateway status --json --socket {}", self.socket);
         let ended = self.machine.agent.run(&line, LIMIT)?;
         ensure!(ended.code == Some(0), "gateway status: {}", ended.stderr);
         serde_json::from_str(&ended.stdout).context("no JSON from gateway status")
@@ -246,7 +272,10 @@ impl Guest {
 
     /// What `gateway explain --json` says of an interface.
     pub(crate) fn explain(&mut self, interface: &str) -> Result<serde_json::Value> {
-        let line = format!("/guest/bin/gateway explain {interface} --json --socket {SOCKET}");
+        let line = format!(
+            "/guest/bin/gateway explain {interface} --json --socket {}",
+            self.socket
+        );
         let ended = self.machine.agent.run(&line, LIMIT)?;
         ensure!(ended.code == Some(0), "gateway explain: {}", ended.stderr);
         let all: serde_json::Value =
@@ -256,7 +285,7 @@ impl Guest {
 
     /// Begins to watch the gateway's queue.
     pub(crate) fn observe(&mut self) -> Result<u64> {
-        self.machine.agent.observe(SOCKET, "all")
+        self.machine.agent.observe(&self.socket, "all")
     }
 
     pub(crate) fn seen(&mut self, observer: u64) -> Result<Seen> {

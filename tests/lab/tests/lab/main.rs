@@ -11,6 +11,7 @@ mod filter;
 mod foreign;
 mod guest;
 mod options;
+mod package;
 mod queues;
 mod rack;
 mod scenarios;
@@ -20,7 +21,7 @@ mod vlan;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use gateway_lab::{Depot, Kernel};
+use gateway_lab::{Depot, Kernel, System};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use guest::Guest;
@@ -59,6 +60,7 @@ struct Case {
     name: &'static str,
     set: Set,
     kernels: Kernels,
+    system: System,
     body: fn(&mut Guest) -> Result<()>,
 }
 
@@ -73,15 +75,23 @@ impl Case {
             name,
             set,
             kernels,
+            system: System::Bare,
             body,
         }
     }
 
+    /// The same in a guest with another system.
+    const fn on(self, system: System) -> Self {
+        Self { system, ..self }
+    }
+
     fn trial(self, kernel: &Kernel) -> Trial {
-        let Self { name, body, .. } = self;
+        let Self {
+            name, body, system, ..
+        } = self;
         let kernel = kernel.clone();
         let series = kernel.series.clone();
-        let run = move || rack::run(&kernel, name, body);
+        let run = move || rack::run(&kernel, system, name, body);
         Trial::test(name, move || {
             run().map_err(|error| Failed::from(format!("{error:#}")))
         })
@@ -99,6 +109,7 @@ fn cases() -> impl Iterator<Item = Case> {
         foreign::cases(),
         failover::cases(),
         scenarios::cases(),
+        package::cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,12 +1,12 @@
 //! Where the guest stands between tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use gateway_lab::{Depot, Kernel};
+use gateway_lab::{Depot, Kernel, System};
 use gateway_test_harness::Binaries;
 
 use crate::guest::Guest;
@@ -18,7 +18,7 @@ struct Rack {
     depot: Depot,
     options: Options,
     binaries: Option<Binaries>,
-    guest: Option<(String, Guest)>,
+    guest: Option<(String, System, Guest)>,
     boots: u32,
 }
 
@@ -45,18 +45,29 @@ pub(crate) fn close() {
 
 /// Runs the test `name` in a guest with `kernel`: the one that stands, if it has that kernel. Only a test that passes
 /// puts it back.
-pub(crate) fn run(kernel: &Kernel, name: &str, body: fn(&mut Guest) -> Result<()>) -> Result<()> {
+pub(crate) fn run(
+    kernel: &Kernel,
+    system: System,
+    name: &str,
+    body: fn(&mut Guest) -> Result<()>,
+) -> Result<()> {
     let mut guest = rack()
         .as_mut()
         .context("the lab is closed")?
-        .take_guest(kernel)?;
+        .take_guest(kernel, system)?;
     guest.begin(name)?;
     body(&mut guest).with_context(|| guest.told())?;
     guest.finish().with_context(|| guest.told())?;
     if let Some(rack) = rack().as_mut() {
-        rack.guest = Some((kernel.series.clone(), guest));
+        rack.guest = Some((kernel.series.clone(), system, guest));
     }
     Ok(())
+}
+
+/// Puts a file where guests see it; its path there.
+pub(crate) fn lend(file: &Path) -> Result<String> {
+    let rack = rack();
+    rack.as_ref().context("the lab is closed")?.depot.lend(file)
 }
 
 /// Boots a second guest like `guest`, for one test.
@@ -64,21 +75,21 @@ pub(crate) fn another(guest: &Guest) -> Result<Guest> {
     rack()
         .as_mut()
         .context("the lab is closed")?
-        .boot(guest.kernel())
+        .boot(guest.kernel(), System::Bare)
 }
 
 impl Rack {
-    fn take_guest(&mut self, kernel: &Kernel) -> Result<Guest> {
-        if let Some((series, mut guest)) = self.guest.take()
-            && series == kernel.series
+    fn take_guest(&mut self, kernel: &Kernel, system: System) -> Result<Guest> {
+        if let Some((series, stands, mut guest)) = self.guest.take()
+            && (series.as_str(), stands) == (kernel.series.as_str(), system)
             && guest.runs()
         {
             return Ok(guest);
         }
-        self.boot(kernel)
+        self.boot(kernel, system)
     }
 
-    fn boot(&mut self, kernel: &Kernel) -> Result<Guest> {
+    fn boot(&mut self, kernel: &Kernel, system: System) -> Result<Guest> {
         let binaries = match &self.binaries {
             Some(binaries) => binaries.clone(),
             None => {
@@ -88,6 +99,8 @@ impl Rack {
                 self.binaries.insert(binaries).clone()
             }
         };
+        self.depot
+            .provide_system(system, |step| eprintln!("lab: {step}"))?;
         let folder = self.depot.folder().join("logs");
         if self.boots == 0 {
             // Those of the last run.
@@ -99,6 +112,7 @@ impl Rack {
         let mut guest = Guest::boot(
             &self.depot,
             kernel,
+            system,
             self.options.accelerator,
             &logs,
             binaries,
