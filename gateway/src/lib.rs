@@ -5,10 +5,13 @@ pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod doctor;
+pub mod ethtool;
 pub mod explain;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;
+mod netlink;
 /// What the lines have lost is had from the venue's servers.
 pub mod recovery;
 pub mod scenarios;

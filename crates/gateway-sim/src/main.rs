@@ -6,6 +6,8 @@ mod arguments;
 mod output;
 #[path = "main/play.rs"]
 mod play;
+#[path = "main/probe.rs"]
+mod probe;
 #[path = "main/summary.rs"]
 mod summary;
 
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Manual(manual) => manual
             .write(Arguments::command())
             .with_context(|| format!("cannot write to {}", manual.directory().display())),
+        Command::Probe(probe) => probe::run(probe, arguments.json, &stop),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

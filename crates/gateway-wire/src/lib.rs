@@ -6,6 +6,7 @@
 //! * [`packet`]: Ethernet with up to two VLAN tags, IPv4 with options, UDP
 //! * [`checksum`]: the internet checksum of IPv4 headers and UDP datagrams
 //! * [`build`]: frames for tests and for the simulator
+//! * [`probe`]: numbered packets of the probe, by which a receiver knows what did not arrive
 //! * [`shared`]: keys, values and counters of the BPF maps, and the metadata in front of a packet
 
 #![no_std]
@@ -17,6 +18,7 @@ extern crate std;
 pub mod build;
 pub mod checksum;
 pub mod packet;
+pub mod probe;
 pub mod shared;
 
 pub use packet::{PacketBytes, Reject, UdpPacket, parse};

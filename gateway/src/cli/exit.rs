@@ -35,11 +35,15 @@ pub enum Exit {
     Interrupted = 12,
     /// An output file cannot be written.
     Output = 13,
+    /// A check of `gateway doctor` warns; none fails.
+    CheckWarned = 14,
+    /// A check of `gateway doctor` fails.
+    CheckFailed = 15,
 }
 
 impl Exit {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -54,6 +58,8 @@ impl Exit {
         Self::NotReachable,
         Self::Interrupted,
         Self::Output,
+        Self::CheckWarned,
+        Self::CheckFailed,
     ];
 
     /// What it means, in a few words.
@@ -74,6 +80,8 @@ impl Exit {
             Self::NotReachable => "no gateway answers",
             Self::Interrupted => "interrupted by a signal",
             Self::Output => "output cannot be written",
+            Self::CheckWarned => "a check of the doctor warns",
+            Self::CheckFailed => "a check of the doctor fails",
         }
     }
 

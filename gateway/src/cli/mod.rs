@@ -4,6 +4,7 @@ mod bench;
 mod book;
 mod check;
 mod decode;
+mod doctor;
 pub mod exit;
 mod explain;
 mod interrupt;
@@ -40,6 +41,7 @@ First steps:
   gateway run -c config/gateway.toml       run it
   gateway status                           what is it doing?
   gateway explain                          why this tier, and what would raise it?
+  gateway doctor                           is this machine fit for it?
   gateway tail all --count 10              what does a strategy see?
   gateway book itch-book AAPL --watch      what rests at the venue?
   gateway decode day.pcap --protocol moldudp64-itch50     what is in this file?";
@@ -75,6 +77,12 @@ enum Command {
     /// Asks the running gateway what it tried and what the kernel answered. Where none runs, or with --probe, it looks at
     /// driver, kernel, features, rights, memory and queues without attaching anything, and says what is to be expected.
     Explain(explain::Explain),
+    /// Tell whether this machine is fit to receive market data, and what would make it so
+    ///
+    /// Looks at driver, kernel, rights, multicast, offloads, queues, interrupts, cores, clocks and memory, and says of each
+    /// what it read, whether that is well, what it costs and the command that mends it. Changes nothing. With --probe it
+    /// counts the packets of a peer; with --jitter it measures how long cores run something else.
+    Doctor(Box<doctor::Doctor>),
     /// Measure what this machine and its network do
     Bench(bench::Bench),
     /// Write manual pages and completions for bash, zsh and fish
@@ -118,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Bench(bench) => bench.run(),
         Command::Manual(manual) => write_manual(&manual),
     };

@@ -8,7 +8,8 @@ use gateway_client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{print, print_line};
 use super::tail::unreachable;
-use crate::service::status::{Count, RecoveryStatus, Status};
+use crate::doctor::Verdict;
+use crate::service::status::{CheckStatus, Count, RecoveryStatus, Status};
 
 /// Options of `gateway status`.
 #[derive(Debug, Args)]
@@ -212,6 +213,7 @@ fn page(status: &Status) -> String {
     if !refusals.is_empty() {
         lines.push(format!("refused to clients: {}", list(refusals.iter())));
     }
+    lines.extend(doctor(&status.doctor));
     let latency = status.latency_ns.ring_pub;
     lines.push(format!(
         "latency ring to publish  p50 {} ns  p99 {} ns  p99.9 {} ns  max {} ns  ({} packets)",
@@ -219,6 +221,21 @@ fn page(status: &Status) -> String {
     ));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The worst that the doctor found, and how much more there is.
+fn doctor(checks: &[CheckStatus]) -> Option<String> {
+    let of = |verdict| checks.iter().filter(move |check| check.verdict == verdict);
+    let (failing, warning) = (of(Verdict::Fail).count(), of(Verdict::Warn).count());
+    let worst = of(Verdict::Fail).chain(of(Verdict::Warn)).next()?;
+    let on = match worst.interface.as_str() {
+        "" => String::new(),
+        name => format!(" on {name}"),
+    };
+    Some(format!(
+        "doctor  {failing} checks fail, {warning} warn, such as {}{on}: {}; `gateway doctor` tells what to do",
+        worst.check, worst.found
+    ))
 }
 
 fn recovery_lines(recovery: &RecoveryStatus) -> Vec<String> {

@@ -104,8 +104,7 @@ impl Facts {
             fail("read the link's state")(io::Error::from_raw_os_error(libc::ENODEV))
         })?;
         let features = netdev::xdp_features(index).map_err(fail("read XDP features"))?;
-        let rx_queues =
-            netdev::receive_queues(name, index).map_err(fail("count receive queues"))?;
+        let rx_queues = netdev::receive_queues(index).map_err(fail("count receive queues"))?;
         let sockets = match &request.queues {
             Queues::All => rx_queues as usize,
             Queues::Only(queues) => queues.len(),
@@ -121,7 +120,7 @@ impl Facts {
             rx_queues,
             rx_queues_with_napi: queues_with_napi(index, rx_queues),
             other_program: i32::try_from(index).ok().and_then(link::attached),
-            socket_errno: xsk::socket_refusal().and_then(|cause| cause.raw_os_error()),
+            socket_errno: socket_errno(),
             missing_capabilities: missing_capabilities(),
             memory_lock_bytes: memory_lock_bytes(),
             packet_memory_bytes: (xsk::memory_bytes(request.rx_ring) * sockets) as u64,
@@ -146,7 +145,9 @@ fn queues_with_napi(index: u32, rx_queues: u32) -> Option<u32> {
     Some(found)
 }
 
-fn missing_capabilities() -> Vec<String> {
+/// Rights that the AF_XDP tiers need and this process does not have.
+#[must_use]
+pub fn missing_capabilities() -> Vec<String> {
     let Ok(sets) = capabilities(None) else {
         return Vec::new();
     };
@@ -161,6 +162,12 @@ fn missing_capabilities() -> Vec<String> {
         .filter(|(right, _)| !has(*right))
         .map(|(_, name)| (*name).to_owned())
         .collect()
+}
+
+/// Why no AF_XDP socket can be made at all: the error number; `None` where one can.
+#[must_use]
+pub fn socket_errno() -> Option<i32> {
+    xsk::socket_refusal().and_then(|cause| cause.raw_os_error())
 }
 
 fn memory_lock_bytes() -> Option<u64> {

@@ -217,8 +217,7 @@ pub fn providers_max(request: &InterfaceRequest, interface_index: u32) -> usize 
     match &request.queues {
         _ if request.mode == Mode::Exactly(Tier::Socket) => 1,
         Queues::Only(queues) => queues.len(),
-        Queues::All => netdev::receive_queues(&request.name, interface_index)
-            .map_or(1, |active| active as usize),
+        Queues::All => netdev::receive_queues(interface_index).map_or(1, |active| active as usize),
     }
 }
 
@@ -234,7 +233,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn af_xdp_tier(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
         let request = self.request;
-        let active = netdev::receive_queues(&request.name, self.interface_index)
+        let active = netdev::receive_queues(self.interface_index)
             .map_err(|cause| Refusal::Fatal(of_device(request, "count receive queues", cause)))?;
         let queues = queues(request, active)?;
         let mode = if tier == Tier::Skb {

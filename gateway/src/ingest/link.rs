@@ -164,6 +164,29 @@ fn refusal(
 
 /// Which XDP program the interface runs, in words; nothing if it runs none or the kernel does not tell.
 pub(super) fn attached(index: i32) -> Option<String> {
+    let options = query(index)?;
+    let modes = [
+        ("native", options.drv_prog_id),
+        ("skb", options.skb_prog_id),
+        ("offloaded", options.hw_prog_id),
+    ];
+    let found: Vec<String> = modes
+        .iter()
+        .filter(|(_, id)| *id != 0)
+        .map(|(mode, id)| format!("{mode} mode, program id {id}"))
+        .collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+/// The number of the XDP program that the interface runs; `None` where it runs none or the kernel does not tell.
+#[must_use]
+pub fn attached_program(index: u32) -> Option<u32> {
+    let options = query(i32::try_from(index).ok()?)?;
+    let ids = [options.drv_prog_id, options.skb_prog_id, options.hw_prog_id];
+    ids.into_iter().find(|&id| id != 0)
+}
+
+fn query(index: i32) -> Option<bpf_xdp_query_opts> {
     let mut options = bpf_xdp_query_opts {
         // Up to the feature flags: those would be asked for by a second netlink family.
         sz: std::mem::offset_of!(bpf_xdp_query_opts, feature_flags),
@@ -176,18 +199,6 @@ pub(super) fn attached(index: i32) -> Option<String> {
         xdp_zc_max_segs: 0,
     };
     // SAFETY: `options` lives through the call and says its size.
-    if unsafe { bpf_xdp_query(index, 0, &raw mut options) } != 0 {
-        return None;
-    }
-    let modes = [
-        ("native", options.drv_prog_id),
-        ("skb", options.skb_prog_id),
-        ("offloaded", options.hw_prog_id),
-    ];
-    let found: Vec<String> = modes
-        .iter()
-        .filter(|(_, id)| *id != 0)
-        .map(|(mode, id)| format!("{mode} mode, program id {id}"))
-        .collect();
-    (!found.is_empty()).then(|| found.join(", "))
+    let result = unsafe { bpf_xdp_query(index, 0, &raw mut options) };
+    (result == 0).then_some(options)
 }

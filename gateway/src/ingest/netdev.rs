@@ -6,10 +6,10 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::io;
-use std::os::fd::AsRawFd;
 
 pub use super::netdev_family::{Napi, XdpFeatures, napi, queue_napi, xdp_features};
-use super::netlink::{Request, attribute};
+use crate::ethtool;
+use crate::netlink::{Request, attribute};
 
 /// A kernel's version: major and minor, as the allow-list counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,9 +164,21 @@ pub fn names() -> Vec<String> {
 /// Whether the calling thread's network namespace has an interface of this index, under whatever name.
 #[must_use]
 pub fn exists(index: u32) -> bool {
+    name(index).is_some()
+}
+
+/// The name of the interface of this index; `None` where the calling thread's network namespace has none.
+#[must_use]
+pub fn name(index: u32) -> Option<String> {
     let mut name = [0; libc::IF_NAMESIZE];
     // SAFETY: `name` has the room that the call asks for.
-    !unsafe { libc::if_indextoname(index, name.as_mut_ptr()) }.is_null()
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
+    if found.is_null() {
+        return None;
+    }
+    let bytes: Vec<u8> = name.iter().map(|&c| c.cast_unsigned()).collect();
+    let name = CStr::from_bytes_until_nul(&bytes).ok()?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// The driver's name as `ethtool -i` shows it.
@@ -175,22 +187,7 @@ pub fn exists(index: u32) -> bool {
 ///
 /// The kernel's: `EOPNOTSUPP` for interfaces without a driver to name (the loopback interface).
 pub fn driver(name: &str) -> io::Result<String> {
-    /// `struct ethtool_drvinfo` starts with the command and a name of 32 bytes.
-    #[repr(C)]
-    struct DriverInfo {
-        command: u32,
-        driver: [u8; 32],
-        rest: [u8; 160],
-    }
-    const ETHTOOL_GDRVINFO: u32 = 3;
-    let mut info = DriverInfo {
-        command: ETHTOOL_GDRVINFO,
-        driver: [0; 32],
-        rest: [0; 160],
-    };
-    ethtool(name, &mut info)?;
-    let name = CStr::from_bytes_until_nul(&info.driver).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(name.to_string_lossy().into_owned())
+    Ok(ethtool::driver_info(name)?.driver)
 }
 
 /// How many receive queues are active: by `ethtool -l` where the driver tells, else all that the interface has.
@@ -198,25 +195,9 @@ pub fn driver(name: &str) -> io::Result<String> {
 /// # Errors
 ///
 /// The kernel's: `ENODEV` when the interface is gone.
-pub fn receive_queues(name: &str, index: u32) -> io::Result<u32> {
-    /// `struct ethtool_channels`.
-    #[repr(C)]
-    #[derive(Default)]
-    struct Channels {
-        command: u32,
-        maximum: [u32; 4],
-        rx: u32,
-        tx: u32,
-        other: u32,
-        combined: u32,
-    }
-    const ETHTOOL_GCHANNELS: u32 = 0x3c;
-    let mut channels = Channels {
-        command: ETHTOOL_GCHANNELS,
-        ..Channels::default()
-    };
-    let active = match ethtool(name, &mut channels) {
-        Ok(()) => channels.rx + channels.combined,
+pub fn receive_queues(index: u32) -> io::Result<u32> {
+    let active = match ethtool::channels(index) {
+        Ok(channels) => channels.receive(),
         Err(_) => link(index)?
             .get(IFINFO_BYTES..)
             .and_then(|attributes| {
@@ -227,33 +208,6 @@ pub fn receive_queues(name: &str, index: u32) -> io::Result<u32> {
             .map_or(1, u32::from_ne_bytes),
     };
     Ok(active.max(1))
-}
-
-/// `SIOCETHTOOL` with a command structure.
-fn ethtool<T>(name: &str, command: &mut T) -> io::Result<()> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-    // SAFETY: a C struct for which all-zero bytes are a valid value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    if name.len() >= libc::IFNAMSIZ {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, &from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
-        *to = from.cast_signed();
-    }
-    request.ifr_ifru.ifru_data = std::ptr::from_mut(command).cast();
-    // SAFETY: the request names a C struct of the size that its command has, which lives through the call.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            libc::SIOCETHTOOL as libc::Ioctl,
-            &raw mut request,
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -306,13 +260,14 @@ mod tests {
     #[test]
     fn the_loopback_interface_is_known_everywhere() {
         let lo = index("lo").unwrap();
-        assert!(receive_queues("lo", lo).unwrap() >= 1);
+        assert!(receive_queues(lo).unwrap() >= 1);
         assert!(mtu(lo).unwrap() >= 1500);
         assert!(LinkFacts::of_index(lo).is_some() && exists(lo) && !exists(u32::MAX >> 1));
         if let Some(features) = xdp_features(lo).unwrap() {
             assert!(!features.redirect(), "lo has no native XDP");
         }
         assert!(!names().contains(&"lo".to_owned()));
+        assert_eq!(name(lo).as_deref(), Some("lo"));
         assert_eq!(index("no-such-iface"), None);
         assert_eq!(
             xdp_features(u32::MAX >> 1)

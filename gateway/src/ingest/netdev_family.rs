@@ -5,7 +5,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::netlink::{Request, attribute};
+use crate::netlink::{self, GENL_HEADER_BYTES, Request, attribute};
 
 /// What a driver says it can do with XDP (`enum netdev_xdp_act`, linux/netdev.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +13,8 @@ pub struct XdpFeatures {
     bits: u64,
     /// Bits of `enum netdev_xdp_rx_metadata`.
     metadata_bits: u64,
+    /// Bits of `enum netdev_xsk_flags`.
+    socket_bits: u64,
 }
 
 impl XdpFeatures {
@@ -27,6 +29,7 @@ impl XdpFeatures {
         Self {
             bits,
             metadata_bits: 0,
+            socket_bits: 0,
         }
     }
 
@@ -42,6 +45,16 @@ impl XdpFeatures {
             } else {
                 0
             },
+            socket_bits: 0,
+        }
+    }
+
+    /// The same with what the driver can do for packets that an AF_XDP socket sends: stamp them, fill in checksums.
+    #[must_use]
+    pub const fn sending(self, stamp: bool, checksum: bool) -> Self {
+        Self {
+            socket_bits: stamp as u64 | (checksum as u64) << 1,
+            ..self
         }
     }
 
@@ -70,6 +83,12 @@ impl XdpFeatures {
         self.metadata_bits & Self::METADATA_TIMESTAMP != 0
     }
 
+    /// What the driver can do for packets that an AF_XDP socket sends: stamp them with the time, fill in their checksum.
+    #[must_use]
+    pub const fn socket_sends(self) -> (bool, bool) {
+        (self.socket_bits & 1 != 0, self.socket_bits & 2 != 0)
+    }
+
     /// From the content of an answer to `NETDEV_CMD_DEV_GET` (a `genlmsghdr` and attributes).
     fn parse(answer: &[u8]) -> Option<Self> {
         let attributes = answer.get(GENL_HEADER_BYTES..)?;
@@ -81,19 +100,16 @@ impl XdpFeatures {
         Some(Self {
             bits: u64_of(NETDEV_A_DEV_XDP_FEATURES)?,
             metadata_bits: u64_of(NETDEV_A_DEV_XDP_RX_METADATA_FEATURES).unwrap_or(0),
+            socket_bits: u64_of(NETDEV_A_DEV_XSK_FEATURES).unwrap_or(0),
         })
     }
 }
 
-const GENL_HEADER_BYTES: usize = 4;
-const GENL_ID_CTRL: u16 = 0x10;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;
 const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 const NETDEV_A_DEV_XDP_RX_METADATA_FEATURES: u16 = 5;
+const NETDEV_A_DEV_XSK_FEATURES: u16 = 6;
 const NETDEV_CMD_QUEUE_GET: u8 = 10;
 const NETDEV_A_QUEUE_ID: u16 = 1;
 const NETDEV_A_QUEUE_IFINDEX: u16 = 2;
@@ -206,24 +222,7 @@ fn napi_of(answer: &[u8]) -> Option<u32> {
 
 /// The number of the `netdev` family; `None` where the kernel has none (before 6.3).
 fn netdev_family() -> io::Result<Option<u16>> {
-    let family = Request::new(GENL_ID_CTRL, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
-        .attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0")
-        .ask(libc::NETLINK_GENERIC);
-    let family = match family {
-        Ok(answer) => answer,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let id = family
-        .get(GENL_HEADER_BYTES..)
-        .and_then(|attributes| {
-            attribute(attributes, CTRL_ATTR_FAMILY_ID)?
-                .first_chunk()
-                .copied()
-        })
-        .map(u16::from_ne_bytes)
-        .ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Some(id))
+    netlink::family(c"netdev")
 }
 
 #[cfg(test)]
@@ -248,6 +247,8 @@ mod tests {
             let features = XdpFeatures::parse(&answer).unwrap();
             assert!(features.native() && features.redirect() && features.zero_copy());
             assert!(!features.nic_timestamp());
+            assert_eq!(features.socket_sends(), (false, false));
+            assert_eq!(features.sending(false, true).socket_sends(), (false, true));
             for length in 0..24 {
                 assert_eq!(
                     XdpFeatures::parse(&answer[..length]),

@@ -83,6 +83,16 @@ fn gateway(page: &mut Page, status: &Status) {
         &[],
         status.reloads.waiting.len() as f64,
     );
+    for check in &status.doctor {
+        if let Some(level) = check.verdict.level() {
+            page.gauge(
+                "doctor_check",
+                "What a check of the doctor found: 0 ok, 1 warn, 2 fail; absent where it was skipped.",
+                &[("check", &check.check), ("interface", &check.interface)],
+                f64::from(level),
+            );
+        }
+    }
     for worker in &status.workers {
         page.gauge(
             "worker_shown_age_seconds",

@@ -5,6 +5,7 @@
 
 mod assembly;
 mod books;
+mod checkup;
 mod error;
 mod groups;
 mod http;
@@ -40,6 +41,7 @@ use crate::config::{Config, ConfigError};
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 use books::Books;
+use checkup::Checkup;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
 pub(crate) use ports::LinkState;
@@ -163,6 +165,7 @@ async fn serve(
         books: books.states(),
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
         reloads: Reloads::default(),
+        checks: Arc::default(),
         queues: seats,
         catalogue,
         readers: broker.registry(),
@@ -192,6 +195,7 @@ async fn serve(
         ports,
         rotations: Rotations::default(),
         silences: Silences::default(),
+        checkup: Checkup::default(),
     };
     let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
@@ -288,6 +292,7 @@ struct Charge<'a> {
     ports: Ports,
     rotations: Rotations,
     silences: Silences,
+    checkup: Checkup,
 }
 
 impl Charge<'_> {
@@ -333,6 +338,7 @@ impl Charge<'_> {
             self.ports.tend(interfaces, self.workers, &mut self.groups);
             self.groups.tend(interfaces);
             self.silences.look(self.state);
+            self.checkup.tend(&self.state.checks, &self.state.config);
             if calibrated.elapsed() >= RECALIBRATE {
                 calibrated = Instant::now();
                 let found = Clock::global().recalibrate();

@@ -12,6 +12,7 @@ use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
 
+use super::checkup::Checks;
 use super::inputs::{InputSeat, InterfaceState};
 use super::readiness::Readiness;
 use super::status::{
@@ -97,6 +98,8 @@ pub(crate) struct State {
     pub(crate) rotations: Vec<AtomicU64>,
     /// What became of new configurations.
     pub(crate) reloads: Reloads,
+    /// What the doctor found.
+    pub(crate) checks: Arc<Checks>,
     /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
@@ -150,6 +153,7 @@ impl State {
             readers,
             broker: self.readers.counters(),
             reloads: self.reloads.status(),
+            doctor: self.checks.status(),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use recovery::{RecoveryStatus, ServerStatus};
 
 use crate::broker::BrokerCounters;
+use crate::doctor::Verdict;
 use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
@@ -45,11 +46,27 @@ pub struct Status {
     pub broker: BrokerCounters,
     /// What became of new configurations (SIGHUP).
     pub reloads: ReloadStatus,
+    /// What the doctor's checks found last, but for those that were skipped; nothing before the first look.
+    #[serde(default)]
+    pub doctor: Vec<CheckStatus>,
     /// Latency by stage.
     pub latency_ns: Latencies,
     /// From taking a packet off its ring until its last record is published, all workers.
     #[serde(skip)]
     pub ring_to_publish: Snapshot,
+}
+
+/// A check of the doctor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// Its id.
+    pub check: String,
+    /// The interface; empty for the machine.
+    pub interface: String,
+    /// How it went.
+    pub verdict: Verdict,
+    /// What is wrong; empty where nothing is.
+    pub found: String,
 }
 
 /// Latency since the start, by stage.

@@ -19,6 +19,7 @@ Examples:
   gateway-sim replay 12302019.NASDAQ_ITCH50.gz --line-a 239.1.1.1:5001 --pace capture --speed 10
   gateway-sim replay lines.pcap --raw --interface veth1
   gateway-sim scenario both_lines_gap --interface veth1 --listen 10.1.1.1 --speed 5
+  gateway-sim probe 239.255.77.77:26499 --interface veth1
 
 Nothing leaves this machine by accident: without --interface or --source, multicast goes out of
 the loopback interface; the time to live is 1; other destinations than groups and loopback need
@@ -55,6 +56,26 @@ pub(crate) enum Command {
     Scenario(Box<Play>),
     /// Write manual pages and completions for bash, zsh and fish.
     Manual(gateway_manual::Manual),
+    /// Send numbered packets to a group, for `gateway doctor --probe` on another machine to count.
+    Probe(Probe),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// Where to: what the doctor listens for.
+    #[arg(value_name = "GROUP:PORT", default_value = "239.255.77.77:26499")]
+    pub(crate) destination: SocketAddrV4,
+    /// Packets a second.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// So many packets [default: until it is stopped].
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// Bytes of payload.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(24..=1_472))]
+    pub(crate) bytes: u16,
+    #[command(flatten)]
+    pub(crate) egress: EgressArguments,
 }
 
 #[derive(Debug, Args)]

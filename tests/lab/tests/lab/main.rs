@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod doctor;
 mod failover;
 mod faults;
 mod filter;
@@ -110,6 +111,7 @@ fn cases() -> impl Iterator<Item = Case> {
         failover::cases(),
         scenarios::cases(),
         package::cases(),
+        doctor::cases(),
     ]
     .into_iter()
     .flatten()

@@ -8,18 +8,22 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 const HEADER_BYTES: usize = 16;
 const ATTRIBUTE_BYTES: usize = 4;
+/// An attribute that holds attributes says so: newer families insist on it.
+const NLA_F_NESTED: u16 = 1 << 15;
 /// `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER` are flags in the attribute's type.
 const TYPE_MASK: u16 = 0x3fff;
+/// `struct genlmsghdr`, in front of the attributes of generic netlink.
+pub(crate) const GENL_HEADER_BYTES: usize = 4;
 /// An answer is at most this long; an interface's is some kilobytes.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// A request under construction.
 #[derive(Debug)]
-pub(super) struct Request(Vec<u8>);
+pub(crate) struct Request(Vec<u8>);
 
 impl Request {
     /// A request of this message type with the protocol's own header.
-    pub(super) fn new(message_type: u16, protocol_header: &[u8]) -> Self {
+    pub(crate) fn new(message_type: u16, protocol_header: &[u8]) -> Self {
         let mut bytes = vec![0; HEADER_BYTES];
         bytes[4..6].copy_from_slice(&message_type.to_ne_bytes());
         bytes[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
@@ -29,13 +33,18 @@ impl Request {
     }
 
     /// Appends an attribute.
-    pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        let length = (ATTRIBUTE_BYTES + value.len()) as u16;
-        self.0.extend_from_slice(&length.to_ne_bytes());
-        self.0.extend_from_slice(&kind.to_ne_bytes());
-        self.0.extend_from_slice(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
+    pub(crate) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+        append(&mut self.0, kind, value);
         self
+    }
+
+    /// Appends an attribute that holds others.
+    pub(crate) fn nested(self, kind: u16, attributes: &[(u16, &[u8])]) -> Self {
+        let mut inner = Vec::new();
+        for (kind, value) in attributes {
+            append(&mut inner, *kind, value);
+        }
+        self.attribute(kind | NLA_F_NESTED, &inner)
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -49,7 +58,7 @@ impl Request {
     /// # Errors
     ///
     /// The kernel's own, where it answers with one.
-    pub(super) fn ask(self, protocol: libc::c_int) -> io::Result<Vec<u8>> {
+    pub(crate) fn ask(self, protocol: libc::c_int) -> io::Result<Vec<u8>> {
         // SAFETY: makes a new descriptor from constants.
         let fd = unsafe {
             libc::socket(
@@ -92,6 +101,39 @@ impl Request {
     }
 }
 
+/// The number of a family of generic netlink by its name; `None` where the kernel has none of that name.
+pub(crate) fn family(name: &std::ffi::CStr) -> io::Result<Option<u16>> {
+    const GENL_ID_CTRL: u16 = 0x10;
+    const CTRL_CMD_GETFAMILY: u8 = 3;
+    const CTRL_ATTR_FAMILY_ID: u16 = 1;
+    const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+    let answer = Request::new(GENL_ID_CTRL, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
+        .attribute(CTRL_ATTR_FAMILY_NAME, name.to_bytes_with_nul())
+        .ask(libc::NETLINK_GENERIC);
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let id = answer
+        .get(GENL_HEADER_BYTES..)
+        .and_then(|attributes| {
+            attribute(attributes, CTRL_ATTR_FAMILY_ID)?
+                .first_chunk()
+                .copied()
+        })
+        .ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some(u16::from_ne_bytes(id)))
+}
+
+fn append(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = (ATTRIBUTE_BYTES + value.len()) as u16;
+    bytes.extend_from_slice(&length.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
 /// The first message's content, or the error that it is.
 fn parse_answer(answer: &[u8]) -> io::Result<&[u8]> {
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
@@ -109,7 +151,7 @@ fn parse_answer(answer: &[u8]) -> io::Result<&[u8]> {
 }
 
 /// The attributes in `bytes`, type and value; ends at the first that does not fit.
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let header: [u8; ATTRIBUTE_BYTES] = *bytes.first_chunk()?;
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
@@ -121,8 +163,21 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// The value of the first attribute of this type.
-pub(super) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(crate) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find_map(|(found, value)| (found == kind).then_some(value))
+}
+
+/// The number in the first attribute of this type; one of fewer than four bytes is none.
+pub(crate) fn number(bytes: &[u8], kind: u16) -> Option<u32> {
+    let value = attribute(bytes, kind)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*value))
+}
+
+/// The text in the first attribute of this type, without the zero at its end.
+pub(crate) fn text(bytes: &[u8], kind: u16) -> Option<String> {
+    let value = attribute(bytes, kind)?;
+    let value = value.split(|&byte| byte == 0).next().unwrap_or_default();
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 #[cfg(test)]
