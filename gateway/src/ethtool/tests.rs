@@ -128,7 +128,7 @@ proptest! {
     #[test]
     fn no_answer_panics(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         Features::parse(&bytes);
-        Channels::parse(&bytes).receive();
+        let _ = Channels::parse(&bytes).receive();
         Rings::parse(&bytes);
         Coalescing::parse(&bytes);
         Pause::parse(&bytes);

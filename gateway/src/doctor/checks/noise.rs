@@ -17,28 +17,51 @@ pub(super) const NOISE: Check = Check {
     place: Place::Machine(noise),
 };
 
-/// A setting of sysctl, and the value that is quiet.
-const SETTINGS: [(&str, &str, fn(i64) -> bool, i64); 5] = [
-    (
+/// A setting of sysctl.
+struct Setting {
+    /// Below `/proc/sys`.
+    path: &'static str,
+    name: &'static str,
+    quiet: fn(i64) -> bool,
+    /// What to set it to.
+    better: i64,
+}
+
+const fn setting(
+    path: &'static str,
+    name: &'static str,
+    quiet: fn(i64) -> bool,
+    better: i64,
+) -> Setting {
+    Setting {
+        path,
+        name,
+        quiet,
+        better,
+    }
+}
+
+const SETTINGS: [Setting; 5] = [
+    setting(
         "vm/stat_interval",
         "vm.stat_interval",
         |value| value >= 10,
         120,
     ),
-    ("kernel/watchdog", "kernel.watchdog", |value| value == 0, 0),
-    (
+    setting("kernel/watchdog", "kernel.watchdog", |value| value == 0, 0),
+    setting(
         "kernel/nmi_watchdog",
         "kernel.nmi_watchdog",
         |value| value == 0,
         0,
     ),
-    (
+    setting(
         "kernel/timer_migration",
         "kernel.timer_migration",
         |value| value == 0,
         0,
     ),
-    (
+    setting(
         "kernel/sched_rt_runtime_us",
         "kernel.sched_rt_runtime_us",
         |value| value == -1,
@@ -48,7 +71,13 @@ const SETTINGS: [(&str, &str, fn(i64) -> bool, i64); 5] = [
 
 fn noise(look: &Look<'_>) -> Seen {
     let (mut wrong, mut commands, mut told) = (Vec::new(), Vec::new(), 0);
-    for (path, name, quiet, better) in SETTINGS {
+    for Setting {
+        path,
+        name,
+        quiet,
+        better,
+    } in SETTINGS
+    {
         // Some kernels are built without one or the other.
         let Some(value) = look.number(&format!("/proc/sys/{path}")) else {
             continue;
