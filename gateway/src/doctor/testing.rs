@@ -34,6 +34,8 @@ impl FakeFiles {
         let below = format!("{path}/");
         self.files
             .retain(|file, _| file != path && !file.starts_with(&below));
+        self.targets
+            .retain(|file, _| file != path && !file.starts_with(&below));
     }
 
     pub(crate) fn link(&mut self, path: &str, target: &str) {
