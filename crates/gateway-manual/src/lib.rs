@@ -38,13 +38,19 @@ impl Manual {
 
 fn write(mut command: Command, directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
+    clap_mangen::generate_to(without_help(command.clone()), directory)?;
     let name = command.get_name().to_owned();
     for shell in SHELLS {
         generate_to(shell, &mut command, &name, directory)?;
     }
-    // The help of each subcommand is its own page: those that print it are none.
-    let command = command.disable_help_subcommand(true);
-    clap_mangen::generate_to(command, directory)
+    Ok(())
+}
+
+/// Without the subcommands that print help: what they print is each command's own page.
+fn without_help(command: Command) -> Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help)
 }
 
 #[cfg(test)]

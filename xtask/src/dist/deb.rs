@@ -18,7 +18,7 @@ const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 pub(super) fn maintainer() -> String {
     let said = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let name = said("DEBFULLNAME").unwrap_or_else(|| "The gateway contributors".to_owned());
-    let address = said("DEBEMAIL").unwrap_or_else(|| "gateway@localhost.localdomain".to_owned());
+    let address = said("DEBEMAIL").unwrap_or_else(|| "contributors@gateway.invalid".to_owned());
     format!("{name} <{address}>")
 }
 

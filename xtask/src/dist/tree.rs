@@ -137,6 +137,11 @@ fn configuration(tree: &Path) -> Result<()> {
         let name = name.context("an odd name in config")?;
         if path.is_dir() && !PLACED.contains(&name) {
             copy_all(&path, &share.join(name))?;
+            // What checks the rules here checks nothing there.
+            let tests = share.join(name).join("tests");
+            if tests.is_dir() {
+                fs::remove_dir_all(&tests).context("cannot leave tests out")?;
+            }
         }
     }
     Ok(())
