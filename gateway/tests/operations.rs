@@ -120,7 +120,7 @@ fn events() -> BTreeMap<(String, &'static str), PathBuf> {
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'))
-        .map(|line| line.split(" | ").map(str::trim).collect())
+        .map(|line| line.split('|').map(str::trim).collect())
 }
 
 #[test]
