@@ -203,6 +203,15 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         result
     }
 
+    /// Has the state of all books told anew by a snapshot, because a reader of the channel's records has lost some of
+    /// them; the stream flows on until it is there. `false` where none can be had: no server has snapshots, or no packet
+    /// came yet.
+    #[cold]
+    pub fn refresh<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
+        let (arbiter, mut out) = self.split(sink);
+        arbiter.refresh(now, &mut out)
+    }
+
     /// Hands what the channel wants from elsewhere to `take`, if that changed since it was told last; `take` says whether
     /// it took it, and is asked again if not. While there is something to tell, [`next_deadline`](Self::next_deadline) is
     /// 0: so a worker that wakes the channel then need not ask at any other time.

@@ -4,6 +4,28 @@ use std::sync::{Mutex, PoisonError};
 
 use gateway_book::BookCounters;
 
+/// Channels by their ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelSet([u64; 4]);
+
+impl ChannelSet {
+    /// Whether a channel is among them.
+    #[must_use]
+    pub const fn contains(self, channel: u8) -> bool {
+        self.0[channel as usize / 64] >> (channel % 64) & 1 == 1
+    }
+}
+
+impl FromIterator<u8> for ChannelSet {
+    fn from_iter<I: IntoIterator<Item = u8>>(channels: I) -> Self {
+        let mut set = Self::default();
+        for channel in channels {
+            set.0[usize::from(channel / 64)] |= 1 << (channel % 64);
+        }
+        set
+    }
+}
+
 /// The counts of a builder at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
@@ -17,6 +39,8 @@ pub struct Shown {
     pub lost: u64,
     /// How often the builder was overtaken.
     pub laps: u64,
+    /// Channels whose books have not begun anew since.
+    pub lapped: ChannelSet,
     /// Changes of books that the conflated queue is to tell.
     pub changes: u64,
     /// Of these, changes that were merged with a later one.
@@ -48,6 +72,20 @@ impl BookBoard {
     pub(super) fn show(&self, shown: Shown) {
         if let Ok(mut last) = self.0.try_lock() {
             *last = shown;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_the_channels_that_were_put_in() {
+        let channels = [0, 63, 64, 200, 255];
+        let set: ChannelSet = channels.into_iter().collect();
+        for channel in 0..=255 {
+            assert_eq!(set.contains(channel), channels.contains(&channel));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use gateway_book::{BATCH_RECORDS, Batch, Books, BooksOptions};
+use gateway_book::{BATCH_RECORDS, Batch, Books, BooksOptions, Reason, Validity};
 use gateway_feed::record::v3::{InstrumentDefMsg, MboMsg};
 use gateway_feed::record::{InstrumentId, RTYPE_CONTROL};
 use gateway_queue::clock::Clock;
@@ -43,6 +43,8 @@ pub struct Plan {
     pub name: String,
     /// Name of the queue.
     pub queue: String,
+    /// Ids of the channels that the queue has.
+    pub channels: Vec<u8>,
     /// Limits.
     pub books: BooksOptions,
     /// The conflated queue, if there is to be one.
@@ -413,7 +415,13 @@ impl Builder {
             .instruments()
             .filter(|book| book.validity().is_valid());
         let conflation = self.conflation.as_ref();
+        let lapped = self.plan.channels.iter().copied().filter(|channel| {
+            let validity = self.books.channel_validity(*channel);
+            let reason = Reason::Lapped;
+            matches!(validity, Validity::Invalid { reason: of, .. } if of == reason)
+        });
         self.shown = Shown {
+            lapped: lapped.collect(),
             books: self.books.counters(),
             valid: valid.count() as u64,
             position: self.source.position(),

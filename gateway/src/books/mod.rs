@@ -2,7 +2,8 @@
 //!
 //! What it has it gives out in three ways: a table in shared memory ([`table`]), orders on request ([`orders`]), and a
 //! conflated queue ([`conflation`]). Workers know nothing of it. A builder that is overtaken by its queue says so (its
-//! table, log, metrics) and goes on; its books are valid again as each begins anew.
+//! table, log, metrics) and goes on; its books are valid again as each begins anew, for which the control plane asks for
+//! a snapshot of the channel where it can have one.
 //!
 //! [`builder`] does one step at a time and has no thread, so that tests drive it; [`start`] gives it one.
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use gateway_queue::QueueError;
 
-pub use board::{BookBoard, Shown};
+pub use board::{BookBoard, ChannelSet, Shown};
 pub use builder::{Builder, Command, Plan, Step};
 
 use crate::config::model::Wait;

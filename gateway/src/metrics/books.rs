@@ -61,7 +61,7 @@ pub(super) fn book(page: &mut Page, book: &BookStatus) {
         ),
         (
             "book_laps_total",
-            "How often the queue overran the builder: no book is valid then until it begins anew.",
+            "How often the queue overran the builder: no book is valid then until a snapshot or something else has it begin anew.",
             book.laps,
         ),
         (

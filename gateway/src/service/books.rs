@@ -34,6 +34,7 @@ impl Books {
             let plan = Plan {
                 name: book.name.clone(),
                 queue: queue.name.clone(),
+                channels: channel_ids(&queue.channels),
                 books: BooksOptions {
                     orders_max: book.orders_max,
                     levels_max: book.levels_max,
@@ -59,6 +60,11 @@ impl Books {
             })?);
         }
         Ok(Self(handles))
+    }
+
+    /// Whether there are any.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What the state has of them.
@@ -105,4 +111,10 @@ impl Books {
             }
         }
     }
+}
+
+/// The ids of channels of the configuration, which allows at most 255.
+fn channel_ids(indices: &[usize]) -> Vec<u8> {
+    let id = |index: &usize| u8::try_from(*index).ok();
+    indices.iter().filter_map(id).collect()
 }

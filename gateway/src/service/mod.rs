@@ -10,6 +10,7 @@ mod error;
 mod groups;
 mod http;
 mod inputs;
+mod laps;
 pub mod log;
 mod offer;
 mod ports;
@@ -44,6 +45,7 @@ use books::Books;
 use checkup::Checkup;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
+use laps::Laps;
 pub(crate) use ports::LinkState;
 use ports::Ports;
 use readiness::Readiness;
@@ -196,6 +198,7 @@ async fn serve(
         rotations: Rotations::default(),
         silences: Silences::default(),
         checkup: Checkup::default(),
+        laps: Laps::default(),
     };
     let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
@@ -293,6 +296,7 @@ struct Charge<'a> {
     rotations: Rotations,
     silences: Silences,
     checkup: Checkup,
+    laps: Laps,
 }
 
 impl Charge<'_> {
@@ -339,6 +343,9 @@ impl Charge<'_> {
             self.groups.tend(interfaces);
             self.silences.look(self.state);
             self.checkup.tend(&self.state.checks, &self.state.config);
+            if !self.books.is_empty() {
+                self.laps.look(self.state, self.workers);
+            }
             if calibrated.elapsed() >= RECALIBRATE {
                 calibrated = Instant::now();
                 let found = Clock::global().recalibrate();

@@ -87,7 +87,7 @@ mirror! {
         state, holes_open, missing, holes, hole_messages, holes_closed, holes_lost, timeouts, recoveries,
         duration_sum_ns, duration_max_ns, demands_delayed, supplies, refused_epoch, refused_session,
         refused_no_messages, refused_not_wanted, refused_no_room, refused_too_old, refused_too_far_ahead, snapshots,
-        snapshot_messages, replayed, stales, retained, retained_lost,
+        snapshot_messages, replayed, refreshes, stales, retained, retained_lost,
     }
 }
 

@@ -43,6 +43,11 @@ pub enum Command {
         /// What it is given.
         supply: Supply,
     },
+    /// Have the state of a channel's books told anew by a snapshot: a builder of books has lost records of it.
+    Refresh {
+        /// Index among the worker's channels.
+        channel: usize,
+    },
 }
 
 /// What a worker is done with, given back because it never frees anything.

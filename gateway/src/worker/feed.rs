@@ -82,6 +82,14 @@ impl FeedChannel {
         each!(self, channel => channel.supply(now, supply, sink))
     }
 
+    /// Wants a snapshot although nothing is missing; nothing comes of it where no server has any.
+    #[cold]
+    pub(super) fn refresh<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
+        each!(self, channel => {
+            let _ = channel.refresh(now, sink);
+        });
+    }
+
     /// Hands what the channel wants from elsewhere to `take`, if that has changed.
     pub(super) fn tell_demand(&mut self, take: impl FnOnce(&Demand) -> bool) {
         each!(self, channel => channel.tell_demand(take));

@@ -183,6 +183,15 @@ impl WorkerHandle {
         self.controls.send(Command::Rotate { queue, successor })
     }
 
+    /// Has a snapshot told of the books of its channel of that index, because a reader has lost records. One that is
+    /// wanted already is enough, and nothing comes of it where no server has any.
+    ///
+    /// # Errors
+    /// It does not read its commands, or has ended.
+    pub fn refresh(&self, channel: usize) -> Result<(), CommandError> {
+        self.controls.send(Command::Refresh { channel })
+    }
+
     /// Whether it would take another command now.
     #[must_use]
     pub fn can_take_commands(&self) -> bool {

@@ -210,6 +210,16 @@ impl Lane {
         self.dirty = true;
     }
 
+    /// Wants a snapshot, because a reader has lost records.
+    #[cold]
+    fn refresh(&mut self, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
+        let filter = &mut self.channel.filter;
+        let mut sink = ChannelSink { filter, outlets };
+        self.channel.feed.refresh(now, &mut sink);
+        self.deadline = self.channel.feed.deadline();
+        self.dirty = true;
+    }
+
     /// Looks whether lines have fallen silent, or speak again.
     fn watch(&mut self, now: Nanos, outlets: &mut [Outlet<Publisher>]) {
         let filter = &mut self.channel.filter;
@@ -275,6 +285,11 @@ impl Worker {
                 Some(Command::Supply { channel, supply }) => {
                     if let Some(lane) = self.lanes.get_mut(channel) {
                         lane.supply(supply, clock.now(), &mut self.outlets);
+                    }
+                }
+                Some(Command::Refresh { channel }) => {
+                    if let Some(lane) = self.lanes.get_mut(channel) {
+                        lane.refresh(clock.now(), &mut self.outlets);
                     }
                 }
             }

@@ -13,6 +13,9 @@ use gateway_book::BooksOptions;
 use gateway_client::Client;
 use gateway_queue::{Publisher, PublisherOptions, QueueHandle};
 
+/// The channel of the flow; the queue has another one, which is silent.
+pub(crate) const CHANNEL: u8 = 0;
+
 pub(crate) struct Rig {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) registry: Arc<Registry>,
@@ -66,6 +69,7 @@ impl Rig {
         let plan = Plan {
             name: "books".into(),
             queue: "all".into(),
+            channels: vec![CHANNEL, CHANNEL + 1],
             books: BooksOptions {
                 orders_max: 20_000,
                 levels_max: 20_000,

@@ -1,10 +1,12 @@
 //! What the table says.
 
+use gateway::books::Builder;
 use gateway_client::{BookState, BookTable};
 use gateway_feed::record::ControlKind;
+use gateway_queue::Publisher;
 
 use crate::flow::{Flow, control, definition, halt};
-use crate::rig::{Rig, settle};
+use crate::rig::{CHANNEL, Rig, eventually, settle};
 
 /// Asserts that every entry shows what rests; returns how many there are.
 fn all_shown(table: &mut BookTable, flow: &Flow) -> usize {
@@ -173,6 +175,17 @@ fn a_builder_that_is_overtaken_says_so_and_goes_on() {
     }
     assert_eq!(table.checkpoint().position, publisher.head());
     let lost = rig.registry.readers()[0].lost;
+    // Both channels say so until they begin anew.
+    let lapped = |builder: &mut Builder, publisher: &Publisher| {
+        let board = builder.board();
+        eventually("the counts to be shown", || {
+            builder.step();
+            board.read().position == publisher.head()
+        });
+        let lapped = board.read().lapped;
+        [CHANNEL, CHANNEL + 1, CHANNEL + 2].map(|channel| lapped.contains(channel))
+    };
+    assert_eq!(lapped(&mut builder, &publisher), [true, true, false]);
     // The next session begins with nothing, and everything is known again.
     publisher.publish_array(&flow.session_start());
     for record in (0..100).flat_map(|_| flow.message()) {
@@ -183,6 +196,7 @@ fn a_builder_that_is_overtaken_says_so_and_goes_on() {
     for instrument in instruments {
         assert!(table.read(instrument).unwrap().state.is_valid());
     }
+    assert_eq!(lapped(&mut builder, &publisher), [false, true, false]);
     drop(publisher);
     while builder.step() != gateway::books::Step::Ended {}
     let shown = builder.board().read();

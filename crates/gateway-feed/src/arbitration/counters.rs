@@ -242,6 +242,8 @@ pub struct RecoveryCounters {
     pub snapshot_messages: u64,
     /// Messages told again on top of a snapshot.
     pub replayed: u64,
+    /// Snapshots that were wanted although nothing was missing.
+    pub refreshes: u64,
     /// How often all lines were silent for longer than they may be.
     pub stales: u64,
     /// Packets retained at this moment, because a snapshot is wanted.

@@ -155,6 +155,20 @@ impl Arbiter {
         }
     }
 
+    /// Has a snapshot told although nothing is missing, because somebody behind the channel has lost what it was handed.
+    /// One that is wanted already, or being taken, is enough. `false` where none can be had.
+    pub(crate) fn refresh<O: Outlet>(&mut self, now: Nanos, out: &mut O) -> bool {
+        if self.epoch == 0 || !self.config.snapshots {
+            return false;
+        }
+        if !self.recovery.in_doubt {
+            self.doubt_books();
+            self.counters.recovery.refreshes += 1;
+            self.settle(now, out);
+        }
+        true
+    }
+
     /// The numbers from `next` up to `to` are lost for good.
     pub(super) fn lose<O: Outlet>(&mut self, to: u64, now: Nanos, out: &mut O) {
         let count = to - self.next;

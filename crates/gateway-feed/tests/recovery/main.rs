@@ -2,7 +2,14 @@
 //! can be had again its output is the lossless stream.
 //!
 //! `GATEWAY_RECOVERY_SCHEDULES` says how many schedules are drawn (default 3,000), `GATEWAY_RECOVERY_SEED` the first one's
-//! seed (default 1). A schedule that fails is made as small as it can be and written into `fixtures`, where the next run
+//! seed (default 1); all processors take part. The long run, with the compiler's checks and full optimisation:
+//!
+//! ```text
+//! CARGO_PROFILE_DEV_OPT_LEVEL=3 GATEWAY_RECOVERY_SCHEDULES=1000000 \
+//!     cargo test -p gateway-feed --test recovery any_schedule -- --nocapture
+//! ```
+//!
+//! A schedule that fails is made as small as it can be and written into `fixtures`, where the next run
 //! replays it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
@@ -10,9 +17,13 @@
 mod harness;
 mod shrink;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use gateway_feed::harness::Item;
 use harness::script::Script;
@@ -74,109 +85,91 @@ fn what_left(script: &Script) -> String {
     items.map(line).collect()
 }
 
+/// How often each thing came about that a schedule may lead to.
 #[derive(Debug, Default)]
-struct Seen {
-    messages: u64,
-    closed: u64,
-    lost: u64,
-    timeouts: u64,
-    overflows: u64,
-    resets: u64,
-    changes: u64,
-    snapshots: u64,
-    replayed: u64,
-    too_old: u64,
-    given_up: u64,
-    supplies_lost: u64,
-    demands_delayed: u64,
-    other_session: u64,
-    no_messages: u64,
-    refused: u64,
-    failures: u64,
-    near_the_last_number: u64,
-}
+struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
     fn add(&mut self, world: &World) {
         let counters = world.channel.counters();
         let recovery = counters.recovery;
         let planned = world.planner.counters();
-        self.messages += counters.messages;
-        self.closed += recovery.holes_closed;
-        self.lost += recovery.holes_lost;
-        self.timeouts += recovery.timeouts;
-        self.overflows += counters.hold_overflows;
-        self.resets += counters.resets;
-        self.changes += counters.session_changes;
-        self.snapshots += recovery.snapshots;
-        self.replayed += recovery.replayed;
-        self.too_old += recovery.refused_too_old + planned.snapshots_too_old;
-        self.given_up += planned.given_up;
-        self.supplies_lost += planned.supplies_lost;
-        self.demands_delayed += recovery.demands_delayed;
-        self.other_session += planned.other_session;
-        self.no_messages += planned.no_messages;
-        self.refused += recovery.refused_not_wanted;
-        self.failures += planned.snapshot_failures;
-        self.near_the_last_number += u64::from(counters.next_sequence > u64::MAX - 300);
+        let near_the_last = counters.next_sequence > u64::MAX - 300;
+        for (what, count) in [
+            ("messages", counters.messages),
+            ("holes closed", recovery.holes_closed),
+            ("holes lost", recovery.holes_lost),
+            ("timeouts", recovery.timeouts),
+            ("overflows", counters.hold_overflows),
+            ("resets", counters.resets),
+            ("session changes", counters.session_changes),
+            ("snapshots", recovery.snapshots),
+            ("refreshes", recovery.refreshes),
+            ("replayed", recovery.replayed),
+            (
+                "too old",
+                recovery.refused_too_old + planned.snapshots_too_old,
+            ),
+            ("given up", planned.given_up),
+            ("supplies lost", planned.supplies_lost),
+            ("demands delayed", recovery.demands_delayed),
+            ("of other sessions", planned.other_session),
+            ("without messages", planned.no_messages),
+            ("refused", recovery.refused_not_wanted),
+            ("snapshots failed", planned.snapshot_failures),
+            ("near the last number", u64::from(near_the_last)),
+        ] {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (what, count) in other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
     }
 
     fn all(&self) -> bool {
-        let Self {
-            messages,
-            closed,
-            lost,
-            timeouts,
-            overflows,
-            resets,
-            changes,
-            snapshots,
-            replayed,
-            too_old,
-            given_up,
-            supplies_lost,
-            demands_delayed,
-            other_session,
-            no_messages,
-            refused,
-            failures,
-            near_the_last_number,
-        } = *self;
-        [
-            messages,
-            closed,
-            lost,
-            timeouts,
-            overflows,
-            resets,
-            changes,
-            snapshots,
-            replayed,
-            too_old,
-            given_up,
-            supplies_lost,
-            demands_delayed,
-            other_session,
-            no_messages,
-            refused,
-            failures,
-            near_the_last_number,
-        ]
-        .iter()
-        .all(|count| *count > 0)
+        self.0.values().all(|count| *count > 0)
     }
+}
+
+/// Runs the schedules of the seeds that `next` hands out below `end`, until one fails anywhere; that seed is kept in `failed`.
+fn run_all(next: &AtomicU64, end: u64, failed: &AtomicU64) -> Seen {
+    let mut seen = Seen::default();
+    // Relaxed, all of them: the numbers are all that is passed on.
+    while failed.load(Ordering::Relaxed) == u64::MAX {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            break;
+        }
+        match panic::catch_unwind(|| run(&Script::from_seed(seed))) {
+            Ok(world) => seen.add(&world),
+            Err(_) => {
+                failed.fetch_min(seed, Ordering::Relaxed);
+            }
+        }
+    }
+    seen
 }
 
 #[test]
 fn any_schedule_keeps_the_promises() {
     let schedules = number("GATEWAY_RECOVERY_SCHEDULES", SCHEDULES);
     let first = number("GATEWAY_RECOVERY_SEED", 1);
+    let (next, failed) = (AtomicU64::new(first), AtomicU64::new(u64::MAX));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut seen = Seen::default();
-    for seed in first..first + schedules {
-        match panic::catch_unwind(|| run(&Script::from_seed(seed))) {
-            Ok(world) => seen.add(&world),
-            Err(_) => keep(seed, "a promise is broken"),
+    thread::scope(|scope| {
+        let runs = || run_all(&next, first + schedules, &failed);
+        let runners: Vec<_> = (0..threads).map(|_| scope.spawn(runs)).collect();
+        for runner in runners {
+            seen.merge(runner.join().unwrap());
         }
+    });
+    let failed = failed.into_inner();
+    if failed != u64::MAX {
+        keep(failed, "a promise is broken");
     }
     println!("{schedules} schedules from seed {first} on: {seen:?}");
     assert!(

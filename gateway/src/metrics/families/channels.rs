@@ -348,6 +348,11 @@ fn recovery(page: &mut Page, labels: &[(&str, &str); 2], recovery: &RecoveryStat
             recovery.replayed,
         ),
         (
+            "recovery_refreshes_total",
+            "Snapshots that were asked for because a builder of books was overtaken by its queue.",
+            recovery.refreshes,
+        ),
+        (
             "recovery_retained_lost_total",
             "Packets that were retained for a snapshot and went for newer ones: raise recover_packets_max.",
             recovery.retained_lost,

@@ -165,6 +165,7 @@ fn recovery(channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
         snapshots: counters.snapshots,
         snapshot_messages: counters.snapshot_messages,
         replayed: counters.replayed,
+        refreshes: counters.refreshes,
         retained: counters.retained,
         retained_lost: counters.retained_lost,
         supplies: counters.supplies,

@@ -61,6 +61,9 @@ pub struct RecoveryStatus {
     pub snapshot_messages: u64,
     /// Messages told again on top of a snapshot.
     pub replayed: u64,
+    /// Snapshots that were wanted because a builder of books had lost records.
+    #[serde(default)]
+    pub refreshes: u64,
     /// Packets retained at this moment, because a snapshot is wanted.
     pub retained: u64,
     /// Packets that were retained and went for newer ones.

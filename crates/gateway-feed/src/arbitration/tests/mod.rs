@@ -108,6 +108,11 @@ impl Bench {
         self.supply(SupplyItem::Snapshot(snapshot))
     }
 
+    /// A reader has lost records.
+    fn refresh(&mut self) -> bool {
+        self.channel.refresh(self.now, &mut self.log)
+    }
+
     /// Lets time pass, a deadline at a time.
     fn pass(&mut self, time: u64) -> &mut Self {
         let until = self.now + time;

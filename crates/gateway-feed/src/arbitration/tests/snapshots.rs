@@ -235,6 +235,51 @@ fn a_start_at_a_sessions_first_message_wants_none() {
 }
 
 #[test]
+fn a_reader_that_lost_records_has_a_snapshot_though_nothing_is_missing() {
+    for on_gap in [OnGap::Continue, OnGap::Recover] {
+        let mut bench = Bench::with(config(on_gap));
+        assert!(!bench.refresh(), "there is no session yet");
+        bench.data(A, 1, 4);
+        assert!(bench.refresh());
+        assert_eq!(state(&bench), ChannelState::Snapshot);
+        // The stream flows on until the snapshot is there.
+        bench.data(A, 5, 6).data(B, 5, 6).data(A, 7, 7);
+        assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 7)]);
+        assert_eq!(bench.demand(), (vec![], Some(5)));
+        // Another reader's wish is the same wish.
+        assert!(bench.refresh());
+        assert_eq!(bench.demand(), (vec![], Some(5)));
+        assert_eq!(bench.snapshot(6, 10), Ok(()));
+        bench.pass(0);
+        assert_eq!(
+            bench.left(),
+            [
+                Event(SnapshotBegin(6, 10)),
+                InSnapshot(12),
+                Event(SnapshotEnd(8, 2))
+            ]
+        );
+        assert_eq!(bench.demand(), (vec![], None));
+        assert_eq!(state(&bench), ChannelState::Live);
+        let recovery = &bench.channel.counters().recovery;
+        assert_eq!((recovery.refreshes, recovery.snapshots), (1, 1));
+        assert_eq!(bench.channel.counters().gaps, 0);
+    }
+}
+
+#[test]
+fn where_no_snapshot_can_be_had_a_reader_that_lost_records_has_none() {
+    let mut bench = Bench::with(ChannelConfig {
+        snapshots: false,
+        ..config(OnGap::Continue)
+    });
+    bench.data(A, 1, 4);
+    assert!(!bench.refresh());
+    assert_eq!(bench.demand(), (vec![], None));
+    assert_eq!(state(&bench), ChannelState::Live);
+}
+
+#[test]
 fn lines_that_cannot_wait_have_the_snapshot_taken_at_once() {
     let mut bench = Bench::with(ChannelConfig {
         hold_packets_max: 4,

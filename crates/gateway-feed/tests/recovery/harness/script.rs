@@ -407,6 +407,8 @@ pub(crate) enum Step {
     Blocked {
         ns: u64,
     },
+    /// A reader has lost records, and wants a snapshot.
+    Refresh,
     /// A packet that belongs to no stream of the exchange.
     Stray {
         foreign: bool,
@@ -463,6 +465,7 @@ impl Step {
             228..240 => Self::Burst {
                 packets: 1 + size % 24,
             },
+            240..243 => Self::Refresh,
             _ => data(None),
         }
     }

@@ -27,6 +27,9 @@ const HEARTBEAT_NS: u64 = 1_000 * MS;
 const WAY_NS: u64 = 20 * US;
 /// How long the worker's loop takes.
 const LOOP_NS: u64 = 2 * US;
+/// How long it takes where a demand was refused: a worker tries again at every turn, but nothing is to be learnt from
+/// thousands of refusals in a row.
+const REFUSED_LOOP_NS: u64 = 100 * US;
 /// Demands that wait for the control plane, at most.
 const DEMANDS_MAX: usize = 2;
 /// How often something may be due at the same moment: more is an endless loop.
@@ -236,6 +239,12 @@ impl World {
                 self.clock_stepped = true;
             }
             Step::Blocked { ns } => self.blocked_until = self.now + ns,
+            Step::Refresh => {
+                let clock = self.clock();
+                self.record.now = self.now;
+                self.channel.refresh(clock, &mut self.record);
+                self.look();
+            }
             Step::Stray {
                 foreign,
                 line,
@@ -484,16 +493,20 @@ impl World {
         let clock = self.clock();
         self.channel.on_time(clock, &mut self.record);
         let room = self.demands < DEMANDS_MAX && self.now >= self.blocked_until;
-        let mut told = None;
+        let (mut told, mut loop_ns) = (None, LOOP_NS);
         self.channel.tell_demand(|demand| {
-            told = room.then_some(*demand);
+            if room {
+                told = Some(*demand);
+            } else {
+                loop_ns = REFUSED_LOOP_NS;
+            }
             room
         });
         if let Some(demand) = told {
             self.demands += 1;
             self.push(self.now + WAY_NS, Event::Demand(Box::new(demand)));
         }
-        self.worker_at = self.now + LOOP_NS;
+        self.worker_at = self.now + loop_ns;
     }
 
     /// Lets the planner do something, and does what it says.
