@@ -6,6 +6,7 @@
 pub mod capture;
 mod observer;
 pub mod oracle;
+pub mod rehearsal;
 
 use std::path::Path;
 
@@ -43,15 +44,18 @@ impl Lab {
         Gateway::start(&self.binaries, &self.network.gateway, config)
     }
 
-    /// Starts `gateway-sim scenario` with `file`, its servers at the exchange's address.
-    pub fn scenario(&self, file: &Path) -> Result<Simulator> {
+    /// Starts `gateway-sim scenario` with `file`, so many times as fast, its servers at the exchange's address.
+    pub fn scenario(&self, file: &Path, speed: u32) -> Result<Simulator> {
         let address = EXCHANGE_ADDRESS.to_string();
+        let speed = speed.to_string();
         let words = [
             "--json",
             "--interface",
             EXCHANGE_INTERFACE,
             "--listen",
             &address,
+            "--speed",
+            &speed,
         ];
         let mut all = vec!["scenario".to_owned(), file.display().to_string()];
         all.extend(words.map(str::to_owned));

@@ -87,8 +87,10 @@ impl Seen {
                     self.gaps
                         .push((control.sequence, control.sequence + control.count - 1));
                 }
-                if control.kind == ControlKind::SessionStart as u16 {
+                let begins = [ControlKind::SessionStart, ControlKind::Reset];
+                if begins.iter().any(|kind| control.kind == *kind as u16) {
                     (self.last_record, self.last_message) = (0, None);
+                    self.resting.clear();
                 }
                 if control.kind == ControlKind::SnapshotBegin as u16 {
                     self.in_snapshot = true;

@@ -8,14 +8,15 @@ use anyhow::{Context, Result};
 use gateway_sim::flow::OrderFlow;
 use gateway_sim::scenario::{Overrides, Scenario};
 
-/// What rests of each order behind message `last` of the first session of the scenario `text`.
+/// What rests of each order behind message `last` of the last session of the scenario `text`.
 pub fn resting(text: &str, last: u64) -> Result<HashMap<u64, u32>> {
     let scenario = Scenario::parse("oracle", text, Path::new(""), &Overrides::default())
         .map_err(anyhow::Error::msg)?;
-    let session = scenario.sessions.first().context("no session")?;
+    let session = scenario.sessions.last().context("no session")?;
+    let first = session.plan.pack.first_sequence;
     let mut flow = OrderFlow::new(session.flow.clone());
     let mut resting = HashMap::new();
-    for _ in 0..last {
+    for _ in first..=last {
         let message = flow.next().context("the day is shorter")?;
         apply(&mut resting, message.bytes)?;
     }

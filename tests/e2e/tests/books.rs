@@ -12,8 +12,9 @@ use gateway_client::{
     Subscription, WaitStrategy,
 };
 use gateway_e2e::Lab;
-use gateway_test_harness::Config;
+use gateway_e2e::rehearsal::{self, GLIMPSE, Script};
 use gateway_test_harness::config::{Input, Queue};
+use gateway_test_harness::{Config, Gateway, wait};
 
 const LIMIT: Duration = Duration::from_secs(40);
 const FLOW: &str =
@@ -230,4 +231,129 @@ fn table_orders_and_conflated_queue_end_as_a_strategys_own_book() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Slots of a queue that overtakes a builder which is not run for a moment.
+const SMALL: u64 = 4_096;
+
+/// The base with a small queue beside the large one, and books of it.
+fn with_a_small_queue(base: Config) -> Config {
+    let queue = |name: &str, slots| Queue::all(name).of("full").with_slots(slots);
+    Config {
+        queues: vec![queue("full", 1 << 18), queue("all", SMALL)],
+        extra: format!("{}{BOOK}", base.extra),
+        ..base
+    }
+}
+
+/// Stops the builder, and nothing else, until its queue has overtaken it.
+fn overtake(gateway: &Gateway, client: &Client) {
+    wait::until("books", LIMIT, || {
+        Ok((client.book_list()?[0].applied > 5_000).then_some(()))
+    })
+    .unwrap();
+    let head = || -> u64 {
+        let queues = client.queues().unwrap();
+        queues
+            .iter()
+            .find(|queue| queue.name == "all")
+            .unwrap()
+            .head
+    };
+    let frozen = gateway.process.freeze("book-books").unwrap();
+    let from = head();
+    wait::until("the queue to pass", LIMIT, || {
+        Ok((head() > from + 2 * SMALL).then_some(()))
+    })
+    .unwrap();
+    drop(frozen);
+}
+
+#[test]
+fn a_builder_that_was_overtaken_has_its_books_back_by_a_snapshot_of_the_channel() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let day = "[[phase]]\nname = \"a day\"\nmessages = 24_000\npace = 6_000\n";
+    let script = Script::new(GLIMPSE, day);
+    let folder = tempfile::tempdir().unwrap();
+    let base = rehearsal::config("copy", &["G1"], "");
+    let config = with_a_small_queue(rehearsal::with_password(&base, folder.path()));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let client = Client::connect(gateway.socket()).unwrap();
+    let own = client.subscribe("full", &options("own")).unwrap();
+    let own = strategy(own, Resting::default());
+    let simulator = script.start(&lab);
+    overtake(&gateway, &client);
+    let status = wait::until("the books to be right again", LIMIT, || {
+        let status = gateway.status()?;
+        let book = &status["books"][0];
+        let right = book["laps"].as_u64() > Some(0) && book["valid"] == 40;
+        Ok(right.then_some(status))
+    });
+    let status = status.unwrap_or_else(|error| panic!("{error}\n{}", gateway.process.output()));
+    let recovery = &status["channels"][0]["recovery"];
+    assert_eq!(
+        (&recovery["refreshes"], &recovery["snapshots"]),
+        (&1.into(), &1.into())
+    );
+    // Nothing of the channel was lost.
+    assert_eq!(status["channels"][0]["lost"], 0);
+    simulator.finish_scenario(LIMIT).unwrap();
+
+    let (own, symbols) = own.join().unwrap();
+    let mut table = client.books("books", "test").unwrap();
+    let head = client.queues().unwrap()[1].head;
+    wait::until("the builder to arrive", LIMIT, || {
+        Ok((table.checkpoint().position >= head).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(symbols.len(), 40);
+    for (id, symbol) in &symbols {
+        let instrument = table.find(symbol).unwrap();
+        let entry = table.read(instrument).unwrap();
+        assert!(entry.state.is_valid(), "{entry:?}");
+        assert_eq!(entry.levels, own.ten(*id), "{symbol}");
+    }
+    let metrics = gateway.metrics().unwrap();
+    assert_eq!(
+        metrics.sum("gateway_recovery_refreshes_total", &[]),
+        Some(1.0)
+    );
+    assert_eq!(metrics.sum("gateway_book_laps_total", &[]), Some(1.0));
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    let log = gateway.process.output();
+    assert!(ended.success(), "{log}");
+    for line in [
+        "the builder of books was overtaken",
+        "a snapshot of the channel is asked for",
+        "books that had lost records begin anew",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+}
+
+#[test]
+fn where_no_server_has_snapshots_overtaken_books_stay_invalid_and_that_is_told_once() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let config = with_a_small_queue(Config::new(Input::tier("copy")));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let client = Client::connect(gateway.socket()).unwrap();
+    let flow = lab
+        .simulator(&config, &FLOW.replace("40000", "24000"))
+        .unwrap();
+    overtake(&gateway, &client);
+    flow.finish(LIMIT).unwrap();
+    let told = "books have lost records and stay invalid";
+    let told = gateway
+        .process
+        .wait_for_line("the warning", LIMIT, |line| line.contains(told));
+    told.unwrap();
+    let book = gateway.status().unwrap()["books"][0].clone();
+    assert_eq!((&book["laps"], &book["valid"]), (&1.into(), &0.into()));
+    gateway.process.terminate(LIMIT).unwrap();
+    let log = gateway.process.output();
+    assert_eq!(log.matches("stay invalid until").count(), 1, "{log}");
 }

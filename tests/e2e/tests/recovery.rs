@@ -1,183 +1,10 @@
 //! What neither line brought is had from the venue's servers: the real gateway and the real exchange, over a real link.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use gateway_e2e::{Lab, Observer, Seen, oracle};
+use gateway_e2e::Seen;
+use gateway_e2e::rehearsal::{GLIMPSE, LIMIT, REREQUEST, Script, config, play, play_while};
 use gateway_feed::record::{ControlKind, ControlRecord};
-use gateway_test_harness::config::{Input, Queue};
-use gateway_test_harness::network::EXCHANGE_ADDRESS;
-use gateway_test_harness::{Config, Gateway, Metrics, ScenarioReport, wait};
-use serde_json::Value;
-use tempfile::TempDir;
-
-const LIMIT: Duration = Duration::from_secs(30);
-/// Every scenario's beginning: a small day on the test lines.
-const DAY: &str = r#"
-description = "a test"
-[flow]
-symbols = 40
-[packets]
-messages_max = 6
-heartbeat_ms = 100
-[[line]]
-name = "A"
-destination = "239.77.0.1:26400"
-[[line]]
-name = "B"
-destination = "239.77.0.2:26400"
-"#;
-/// And its end: whoever waits for a server has the time for it before the session is over.
-const END: &str = r#"
-[end]
-linger_ms = 1_500
-end_of_session = true
-repeat_ms = 300
-"#;
-const REREQUEST: &str = "[[rerequest]]\nname = \"R1\"\nport = 26410\n";
-const GLIMPSE: &str = "[[glimpse]]\nname = \"G1\"\nport = 26420\n";
-
-/// A scenario as a file, and its text.
-struct Script {
-    text: String,
-    file: PathBuf,
-    _folder: TempDir,
-}
-
-impl Script {
-    fn new(servers: &str, phases: &str) -> Self {
-        let text = format!("{DAY}{servers}{phases}{END}");
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("scenario.toml");
-        std::fs::write(&file, &text).unwrap();
-        Self {
-            text,
-            file,
-            _folder: folder,
-        }
-    }
-}
-
-/// A gateway that recovers from the servers named, with `keys` in its recovery.
-fn config(tier: &str, servers: &[&str], keys: &str) -> Config {
-    let mut recovery = "[channel.recovery]\n".to_owned();
-    if servers.contains(&"rerequest") {
-        recovery.push_str(&format!("rerequest = [\"{EXCHANGE_ADDRESS}:26410\"]\n"));
-    }
-    if servers.contains(&"glimpse") {
-        recovery.push_str(&format!(
-            "glimpse = [{{ address = \"{EXCHANGE_ADDRESS}:26420\", username = \"glimps\", password_file = \"password\" }}]\n"
-        ));
-    }
-    Config {
-        queues: vec![Queue::all("full").of("full").with_slots(1 << 18)],
-        hold_timeout_us: 20_000,
-        channel_keys: "on_gap = \"recover\"\nrecover_timeout_ms = 20000\n".to_owned(),
-        extra: format!("{recovery}{keys}\n"),
-        ..Config::new(Input::tier(tier))
-    }
-}
-
-/// What came of a scenario.
-struct Outcome {
-    seen: Seen,
-    report: ScenarioReport,
-    metrics: Metrics,
-    status: Value,
-    log: String,
-}
-
-impl Outcome {
-    fn sum(&self, name: &str) -> u64 {
-        self.metrics.sum(name, &[]).unwrap_or_default() as u64
-    }
-
-    /// Every message came, in order and once.
-    fn assert_whole(&self) {
-        let sent: u64 = self.report.sessions.iter().map(|s| s.messages).sum();
-        assert_eq!(self.seen.messages, sent, "{:?}", self.seen.controls);
-        assert_eq!(self.seen.gaps, []);
-        self.assert_in_order();
-    }
-
-    fn assert_in_order(&self) {
-        let Seen {
-            out_of_order,
-            repeated,
-            lost_slots,
-            ..
-        } = self.seen;
-        assert_eq!((out_of_order, repeated, lost_slots), (0, 0, 0));
-    }
-
-    /// The book of the records is that of the messages, and nothing in it is in doubt.
-    fn assert_book(&self, script: &Script) {
-        let last = self.report.sessions[0].last_sequence;
-        let expected = oracle::resting(&script.text, last).unwrap();
-        assert!(expected.len() > 100, "{} orders", expected.len());
-        assert_eq!(self.seen.resting, expected);
-        let Seen {
-            incomplete,
-            suspect,
-            overdrawn,
-            ..
-        } = self.seen;
-        assert_eq!((incomplete, suspect, overdrawn), (0, 0, 0));
-    }
-}
-
-/// Plays a scenario to a gateway; `None` where the test is skipped.
-fn play(config: &Config, script: &Script) -> Option<Outcome> {
-    play_while(config, script, |_, _| {})
-}
-
-fn play_while(
-    config: &Config,
-    script: &Script,
-    meanwhile: impl FnOnce(&Gateway, &Observer),
-) -> Option<Outcome> {
-    let lab = Lab::open().unwrap()?;
-    let folder = TempDir::new().unwrap();
-    let password = folder.path().join("password");
-    std::fs::write(&password, "glimpse\n").unwrap();
-    let config = Config {
-        extra: config
-            .extra
-            .replace("\"password\"", &format!("\"{}\"", password.display())),
-        ..config.clone()
-    };
-    let mut gateway = lab.gateway(&config).unwrap();
-    let observer = Observer::start(&gateway.socket(), "full").unwrap();
-    let simulator = lab.scenario(&script.file).unwrap();
-    meanwhile(&gateway, &observer);
-    let report = simulator.finish_scenario(LIMIT).unwrap();
-    let seen = observer.wait_for("the end of the session", LIMIT, |seen| {
-        seen.has(ControlKind::SessionEnd)
-    });
-    let Ok(seen) = seen else {
-        panic!("{seen:?}\n{report:?}\n{}", gateway.process.output());
-    };
-    let metrics = wait::until("the counters on show to catch up", LIMIT, || {
-        let metrics = gateway.metrics()?;
-        let next = metrics
-            .sum("gateway_next_sequence", &[])
-            .unwrap_or_default() as u64;
-        Ok((next == report.sessions[0].last_sequence + 1).then_some(metrics))
-    });
-    let (metrics, status) = (metrics.unwrap(), gateway.status().unwrap());
-    let text = gateway.command("status").output().unwrap().stdout;
-    assert!(String::from_utf8_lossy(&text).contains("  recovery  "));
-    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
-    assert!(ended.success(), "{}", gateway.process.output());
-    Some(Outcome {
-        seen,
-        report,
-        metrics,
-        status,
-        log: gateway.process.output(),
-    })
-}
+use gateway_test_harness::{Config, wait};
 
 const A_HOLE: &str = r#"
 [[phase]]
@@ -199,7 +26,7 @@ pace = 8_000
 fn a_hole_on_both_lines_is_closed_by_what_is_asked_for_again() {
     for tier in ["copy", "socket"] {
         let script = Script::new(REREQUEST, A_HOLE);
-        let Some(outcome) = play(&config(tier, &["rerequest"], ""), &script) else {
+        let Some(outcome) = play(&config(tier, &["R1"], ""), &script) else {
             return;
         };
         outcome.assert_whole();
@@ -231,7 +58,7 @@ impair = { A = { loss = 0.15 }, B = { loss = 0.15, delay_us = 300 } }
 "#;
     let script = Script::new(&rerequest, phases);
     let keys = "attempts_max = 100\nbackoff_max_ms = 20";
-    let Some(outcome) = play(&config("copy", &["rerequest"], keys), &script) else {
+    let Some(outcome) = play(&config("copy", &["R1"], keys), &script) else {
         return;
     };
     outcome.assert_whole();
@@ -246,7 +73,7 @@ impair = { A = { loss = 0.15 }, B = { loss = 0.15, delay_us = 300 } }
 fn a_hole_that_no_server_has_any_more_is_closed_by_a_snapshot() {
     let servers = format!("{REREQUEST}history_messages = 500\n{GLIMPSE}");
     let script = Script::new(&servers, A_HOLE);
-    let servers = ["rerequest", "glimpse"];
+    let servers = ["R1", "G1"];
     let keys = "attempts_max = 2\nanswer_timeout_ms = 10";
     let Some(outcome) = play(&config("copy", &servers, keys), &script) else {
         return;
@@ -282,7 +109,7 @@ pace = 6_000
     let servers = format!("{REREQUEST}history_messages = 500\n{GLIMPSE}{faults}");
     let script = Script::new(&servers, phases);
     let keys = "snapshot_backoff_min_ms = 20";
-    let Some(outcome) = play(&config("copy", &["rerequest", "glimpse"], keys), &script) else {
+    let Some(outcome) = play(&config("copy", &["R1", "G1"], keys), &script) else {
         return;
     };
     outcome.assert_in_order();
@@ -317,7 +144,7 @@ fn what_cannot_be_had_becomes_a_gap_after_the_timeout_and_what_was_held_flows() 
             ("", A_HOLE.to_owned())
         };
         let script = Script::new(servers, &phases);
-        let config = config("copy", &["rerequest"], "attempts_max = 1000");
+        let config = config("copy", &["R1"], "attempts_max = 1000");
         let config = Config {
             channel_keys: config.channel_keys.replace("20000", "300"),
             ..config
@@ -353,7 +180,7 @@ messages = 2_000
 pace = 4_000
 [[phase]]
 name = "none"
-seconds = 1.5
+seconds = 5
 pace = 4_000
 down = ["A", "B"]
 [[phase]]
@@ -363,7 +190,7 @@ pace = 4_000
 "#;
     let servers = format!("{REREQUEST}history_messages = 2_000\n{GLIMPSE}");
     let script = Script::new(&servers, phases);
-    let config = config("copy", &["rerequest", "glimpse"], "attempts_max = 2");
+    let config = config("copy", &["R1", "G1"], "attempts_max = 2");
     let config = Config {
         channel_keys: format!("{}stale_after_ms = 500\n", config.channel_keys),
         ..config
@@ -414,7 +241,7 @@ fn how_long_holes_of_a_thousand_messages_keep_the_stream() {
     );
     let config = Config {
         hold_timeout_us: 1_000,
-        ..config("copy", &["rerequest"], "requests_per_second = 100000")
+        ..config("copy", &["R1"], "requests_per_second = 100000")
     };
     let Some(outcome) = play(&config, &script) else {
         return;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
+use std::marker::PhantomData;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process, set_parent_process_death_signal};
 
@@ -58,6 +61,36 @@ impl Lines {
     }
 }
 
+/// A thread of a program that does not run. Dropped, it runs on.
+///
+/// The thread that stopped it has to let it go, as the kernel wants it.
+#[derive(Debug)]
+pub struct Frozen {
+    thread: nix::unistd::Pid,
+    _stays: PhantomData<*const ()>,
+}
+
+impl Frozen {
+    fn new(id: i32) -> Result<Self> {
+        let thread = nix::unistd::Pid::from_raw(id);
+        ptrace::seize(thread, ptrace::Options::empty())?;
+        let frozen = Self {
+            thread,
+            _stays: PhantomData,
+        };
+        ptrace::interrupt(thread)?;
+        waitpid(thread, Some(WaitPidFlag::__WALL))?;
+        Ok(frozen)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Where it is gone there is nothing to let go.
+        let _ = ptrace::detach(self.thread, None);
+    }
+}
+
 /// A running program. Dropped, it is killed and reaped.
 #[derive(Debug)]
 pub struct Running {
@@ -104,6 +137,20 @@ impl Running {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Stops its thread of that name, and that one only, until what is returned is dropped. Wants root.
+    pub fn freeze(&self, thread: &str) -> Result<Frozen> {
+        let tasks = format!("/proc/{}/task", self.pid());
+        for task in std::fs::read_dir(&tasks).with_context(|| tasks.clone())? {
+            let task = task?;
+            let name = std::fs::read_to_string(task.path().join("comm"))?;
+            if name.trim_end() == thread {
+                let id = task.file_name().to_string_lossy().parse()?;
+                return Frozen::new(id).with_context(|| format!("cannot stop {thread}"));
+            }
+        }
+        bail!("{} has no thread {thread}", self.name)
     }
 
     /// What it wrote to stdout so far, the last lines of it; complete after [`wait`](Self::wait).
