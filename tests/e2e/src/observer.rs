@@ -74,7 +74,9 @@ impl Seen {
                 self.out_of_order += u64::from(mbo.sequence < self.last_record);
                 self.last_record = mbo.sequence;
                 self.order(mbo);
-                if mbo.flags.raw() & flags::LAST != 0 {
+                // No message of the venue clears a book: it is what the end of a numbering leads to.
+                let clears = mbo.action() == Ok(Action::Clear);
+                if mbo.flags.raw() & flags::LAST != 0 && !clears {
                     self.repeated += u64::from(self.last_message == Some(mbo.sequence));
                     self.last_message = Some(mbo.sequence);
                     self.messages += 1;

@@ -173,7 +173,7 @@ fn open_burst() {
     for line in ["A", "B"] {
         let got = outcome
             .metrics
-            .sum("gateway_line_packets_total", &[("line", line)]);
+            .sum("gateway_group_packets_total", &[("line", line)]);
         let sent = session.lines[line].datagrams() as f64;
         assert!(
             got.is_some_and(|got| got > 0.0 && got <= sent),

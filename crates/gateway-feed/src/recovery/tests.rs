@@ -150,6 +150,21 @@ fn a_server_that_is_silent_rests_while_the_next_is_asked_and_returns_with_its_fi
 }
 
 #[test]
+fn a_third_server_is_asked_though_the_first_two_rest_for_less_than_an_answer_takes() {
+    let mut bench = Bench::new(PlannerConfig {
+        servers: 3,
+        attempts_max: 100,
+        backoff: Backoff {
+            min_ns: MS,
+            max_ns: 2 * MS,
+        },
+        ..config()
+    });
+    bench.demand(&[(10, 5)], None).pass(40 * MS);
+    assert_eq!(bench.did(), ["ask 0 10+5", "ask 1 10+5", "ask 2 10+5"]);
+}
+
+#[test]
 fn all_servers_may_be_asked_at_once_and_the_first_answer_counts() {
     let mut bench = Bench::new(PlannerConfig {
         ask: Ask::All,

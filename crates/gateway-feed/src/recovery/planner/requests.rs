@@ -100,13 +100,16 @@ impl Planner {
         }
     }
 
-    /// The servers to ask now, by bit.
+    /// The servers to ask now, by bit. In turn, that is the one that failed least: where rests are shorter than the wait
+    /// for an answer, two silent servers would else be asked for ever by turns, and a third one never.
     fn choose(&self, now: Nanos) -> u32 {
         let count = self.servers.len();
         let order = (0..count).map(|step| (self.preferred + step) % count);
-        let mut able = order.filter(|index| self.servers[*index].rests_until <= now);
+        let able = order.filter(|index| self.servers[*index].rests_until <= now);
         match self.config.ask {
-            Ask::InTurn => able.next().map_or(0, |index| 1 << index),
+            Ask::InTurn => able
+                .min_by_key(|index| self.servers[*index].failures)
+                .map_or(0, |index| 1 << index),
             Ask::All => able.map(|index| 1 << index).sum(),
         }
     }
