@@ -75,7 +75,7 @@ impl Seen {
                 self.last_record = mbo.sequence;
                 self.order(mbo);
                 // No message of the venue clears a book: it is what the end of a numbering leads to.
-                let clears = mbo.action() == Ok(Action::Clear);
+                let clears = matches!(mbo.action(), Ok(Action::Clear));
                 if mbo.flags.raw() & flags::LAST != 0 && !clears {
                     self.repeated += u64::from(self.last_message == Some(mbo.sequence));
                     self.last_message = Some(mbo.sequence);

@@ -34,8 +34,9 @@ const REFUSED_LOOP_NS: u64 = 100 * US;
 const DEMANDS_MAX: usize = 2;
 /// How often something may be due at the same moment: more is an endless loop.
 const WAKES_MAX: u32 = 5_000;
-/// For how long the exchange waits until a channel has caught up, in heartbeats.
-const PATIENCE: usize = 60;
+/// For how long the exchange waits until a channel has caught up, in heartbeats: one message at a time from a server that
+/// mostly lies takes a minute for a few hundred.
+const PATIENCE: usize = 600;
 /// The shortest session: longer than any packet is on its way.
 const SESSION_NS_MIN: u64 = 10 * MS;
 const ON_TIME: Fate = [Some(7 * US), None];
