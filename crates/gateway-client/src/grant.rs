@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use gateway_queue::{OnLapped, PositionWriter, Start, Subscriber};
 
-use crate::protocol::{ProtocolError, Reply, Request};
+use crate::protocol::{ProtocolError, Reply, Request, Wish};
 use crate::{ClientError, Connection};
 
 /// Where a reader is, in a form that outlives it: for [`crate::SubscribeOptions::resuming`].
@@ -32,7 +32,8 @@ pub struct Joined {
 pub enum JoinOutcome {
     /// It begins where it asked.
     AsAsked,
-    /// So many slots from the position asked for are overwritten; the first poll reports them as lost.
+    /// So many slots from the place asked for are overwritten; the first poll reports them as lost. State cannot be
+    /// rebuilt from a start that was to be [`Start::Resync`].
     Later {
         /// How many.
         slots: u64,
@@ -64,11 +65,17 @@ pub(crate) struct Attachment {
 }
 
 impl Connection {
-    /// Asks for `queue` under the name `reader`.
-    pub(crate) fn subscribe(&mut self, queue: &str, reader: &str) -> Result<Grant, ClientError> {
+    /// Asks for `queue` under the name `reader`, in the memory that has `wish` if any has.
+    pub(crate) fn subscribe(
+        &mut self,
+        queue: &str,
+        reader: &str,
+        wish: Wish,
+    ) -> Result<Grant, ClientError> {
         let request = Request::Subscribe {
             queue: queue.to_owned(),
             reader: reader.to_owned(),
+            wish,
         };
         let (reply, descriptors) = self.ask(&request)?;
         let Reply::Subscribed { base, run, .. } = reply else {
@@ -83,6 +90,22 @@ impl Connection {
             ring,
             page,
         })
+    }
+}
+
+/// What the broker is told of where a reader is to begin.
+pub(crate) const fn wish(start: Start, run: Option<u64>) -> Wish {
+    match start {
+        Start::Head => Wish::Head,
+        Start::Oldest => Wish::Oldest,
+        Start::Resync => Wish::Resync,
+        Start::At(position) => {
+            let run = match run {
+                Some(run) => run,
+                None => 0,
+            };
+            Wish::At { run, position }
+        }
     }
 }
 
@@ -111,7 +134,10 @@ impl Grant {
                 slots: position - wish,
             },
             Some(wish) if wish > position => JoinOutcome::NotYet,
-            None if !this_run => JoinOutcome::OtherRun,
+            None if start == Start::Resync && subscriber.untold() > 0 => JoinOutcome::Later {
+                slots: subscriber.untold(),
+            },
+            None if matches!(start, Start::At(_)) => JoinOutcome::OtherRun,
             _ => JoinOutcome::AsAsked,
         };
         if let Some(wish) = wish {

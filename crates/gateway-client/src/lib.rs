@@ -45,9 +45,10 @@
 //!
 //! # Where a reader begins
 //!
-//! With the next record, with the oldest that is still there, or at a position; [`Subscription::joined`] says what was
-//! possible. Positions count the queue's slots since the gateway started. A strategy that keeps
-//! [`Subscription::checkpoint`] resumes there after a restart of its own: [`SubscribeOptions::resuming`].
+//! With the next record, with the oldest that is still there, at a position, or where state can be rebuilt
+//! ([`Start::Resync`]: the last session start, reset or snapshot); [`Subscription::joined`] says what was possible.
+//! Positions count the queue's slots since the gateway started. A strategy that keeps [`Subscription::checkpoint`] resumes
+//! there after a restart of its own: [`SubscribeOptions::resuming`].
 //!
 //! # Entitlements
 //!
@@ -87,7 +88,8 @@
 //! # Examples
 //!
 //! `cargo run --example NAME -- SOCKET QUEUE`: `tail` prints records, `best_bid_ask` keeps order books, `latency`
-//! measures how long records take to arrive.
+//! measures how long records take to arrive. `cargo run --example books -- SOCKET BOOK` prints a book table and the orders
+//! that rest.
 //!
 //! # Dependencies
 //!

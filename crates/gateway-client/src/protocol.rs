@@ -21,7 +21,7 @@ mod reply;
 mod request;
 
 pub use reply::{BookInfo, ErrorCode, QueueEntry, Reply};
-pub use request::{OrdersOf, Request};
+pub use request::{OrdersOf, Request, Wish};
 
 /// First bytes of every message.
 pub const MAGIC: [u8; 4] = *b"GWB1";

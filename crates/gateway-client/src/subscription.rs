@@ -13,8 +13,8 @@ use gateway_queue::{
 
 use crate::client::{Client, SubscribeOptions};
 use crate::connection::Peer;
-use crate::grant::{Checkpoint, Grant, Joined};
-use crate::protocol::ErrorCode;
+use crate::grant::{Checkpoint, Grant, Joined, wish};
+use crate::protocol::{ErrorCode, Wish};
 use crate::record::Record;
 use crate::wait::{Deadline, WaitStrategy};
 use crate::{ClientError, Connection};
@@ -158,7 +158,8 @@ impl Subscription {
         options: &SubscribeOptions,
     ) -> Result<Self, ClientError> {
         let mut connection = Connection::open(path)?;
-        let grant = connection.subscribe(queue, &options.name)?;
+        let wish = wish(options.start, options.run);
+        let grant = connection.subscribe(queue, &options.name, wish)?;
         let attachment = grant.attach(options.start, options.run, options.on_lapped)?;
         connection.limit(FOLLOW_TIMEOUT)?;
         let (now, clock) = (Instant::now(), Clock::global());
@@ -370,11 +371,19 @@ impl Subscription {
     /// As [`Client::subscribe`]; the subscription is unchanged then, so that the caller may try again later.
     pub fn reattach(&mut self) -> Result<(), ClientError> {
         let mut connection = Connection::open(&self.path)?;
-        let grant = connection.subscribe(&self.queue, &self.options.name)?;
+        let grant = connection.subscribe(&self.queue, &self.options.name, self.go_on())?;
         connection.limit(FOLLOW_TIMEOUT)?;
         self.adopt(grant)?;
         self.connection = connection;
         Ok(())
+    }
+
+    /// What this reader wants next, wherever that lies.
+    const fn go_on(&self) -> Wish {
+        Wish::At {
+            run: self.run,
+            position: self.position(),
+        }
     }
 
     /// Goes on in memory that the broker gave.
@@ -530,7 +539,10 @@ impl Subscription {
         if self.revoked {
             return self.end(Closed::Revoked);
         }
-        let grant = self.connection.subscribe(&self.queue, &self.options.name);
+        let wish = self.go_on();
+        let grant = self
+            .connection
+            .subscribe(&self.queue, &self.options.name, wish);
         match grant.and_then(|grant| self.adopt(grant)) {
             Ok(()) => NoRecord::Empty,
             Err(ClientError::Refused {

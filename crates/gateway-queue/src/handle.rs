@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crate::layout::{BELL, HEAD, HEARTBEAT, STATE, State, StaticHeader};
+use crate::layout::{BELL, HEAD, HEARTBEAT, RESYNC, STATE, State, StaticHeader};
 use crate::mapping::{Mapping, MemoryReport};
 use crate::sync::Ordering;
 use crate::{QueueError, futex, ring};
@@ -82,6 +82,15 @@ impl QueueHandle {
     pub fn head(&self) -> u64 {
         // A statistic: no order needed.
         self.shared.mapping.word(HEAD).load(Ordering::Relaxed)
+    }
+
+    /// First position from which state can be rebuilt, as the publisher says; negative where it lies in an earlier epoch of
+    /// the queue, 0 where nobody says.
+    #[must_use]
+    pub fn resync(&self) -> i64 {
+        // A hint, which a reader bounds by what the ring holds: no order needed.
+        let mark = self.shared.mapping.word(RESYNC).load(Ordering::Relaxed);
+        mark.cast_signed()
     }
 
     /// The publisher's last heartbeat, nanoseconds since the Unix epoch; 0 before the first.

@@ -113,6 +113,12 @@ impl Publisher {
         self.writer.mark_resync();
     }
 
+    /// Says where state can be rebuilt if `before` was the queue's earlier epoch, which this one goes on from: a record that
+    /// lies in front of all of this one's.
+    pub fn carry_resync(&mut self, before: &Self) {
+        self.writer.carry_resync(&before.writer);
+    }
+
     /// Ends the queue: readers get what they have not read yet and then the reason.
     pub fn close(self, ending: Ending) {
         ring::end(self.writer.memory(), ending);

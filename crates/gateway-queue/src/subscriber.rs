@@ -29,6 +29,10 @@ pub enum Start {
     /// At this position: at the oldest (and the difference reported lost) where it is gone, at the head where it is
     /// yet to come.
     At(u64),
+    /// Where state can be rebuilt, as the publisher says; at the oldest (and the difference reported lost) where that is
+    /// gone. Where nobody says, that is the queue's first record. One that lies in an earlier epoch of the queue is gone from
+    /// this one, too.
+    Resync,
 }
 
 /// What a poll brought.
@@ -143,6 +147,8 @@ impl Subscriber {
         let _ = mapping.populate(false);
         let geometry = header.geometry();
         let ring = MappedRing::new(Arc::new(mapping), &header);
+        // Before head, which then is no older in practice; were it, this reader would begin some records early.
+        let resync = Reader::<_, SLOT_PAYLOAD_WORDS>::resync(&ring);
         let (oldest, head) = (
             Reader::<_, SLOT_PAYLOAD_WORDS>::oldest(&ring, geometry),
             Reader::<_, SLOT_PAYLOAD_WORDS>::head(&ring),
@@ -154,6 +160,14 @@ impl Subscriber {
                 position.clamp(oldest, head.max(oldest)),
                 oldest.saturating_sub(position),
             ),
+            Start::Resync => {
+                let first = u64::try_from(resync).unwrap_or(0);
+                let earlier = resync.min(0).unsigned_abs();
+                (
+                    first.clamp(oldest, head.max(oldest)),
+                    oldest.saturating_sub(first) + earlier,
+                )
+            }
         };
         let mut reader = Reader::new(ring, geometry, next, on_lapped);
         reader.add_lost(lost);
@@ -303,6 +317,12 @@ impl Subscriber {
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.reader.next()
+    }
+
+    /// Slots lost that the next poll reports: after attaching, those from where it was to begin that are gone.
+    #[must_use]
+    pub const fn untold(&self) -> u64 {
+        self.reader.untold()
     }
 
     /// Counts slots as lost that were published where this subscriber could not see them, in an earlier epoch of the

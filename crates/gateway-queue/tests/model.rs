@@ -36,6 +36,7 @@ fn starts() -> impl Strategy<Value = Start> {
     prop_oneof![
         Just(Start::Head),
         Just(Start::Oldest),
+        Just(Start::Resync),
         (0..2_000_u64).prop_map(Start::At),
         Just(Start::At(u64::MAX))
     ]
@@ -150,6 +151,10 @@ impl ReferenceReader {
             Start::At(position) => (
                 position.clamp(oldest, head),
                 oldest.saturating_sub(position),
+            ),
+            Start::Resync => (
+                reference.resync.max(oldest),
+                oldest.saturating_sub(reference.resync),
             ),
         };
         Self {

@@ -127,6 +127,40 @@ fn an_overtaken_reader_learns_how_many_slots_it_lost() {
 }
 
 #[test]
+fn where_state_can_be_rebuilt_is_known_in_the_epochs_after() {
+    let (mut first, _) = queue(64);
+    for id in 0..10 {
+        if id == 7 {
+            first.mark_resync();
+        }
+        first.publish(&record(id, 7));
+    }
+    let (mut second, _) = queue(64);
+    second.carry_resync(&first);
+    for id in 10..15 {
+        second.publish(&record(id, 7));
+    }
+    let (mut third, handle) = queue(64);
+    third.carry_resync(&second);
+    // Of five slots of the second epoch and three of the first nothing is left here.
+    assert_eq!(handle.resync(), -8);
+    for id in 15..20 {
+        third.publish(&record(id, 7));
+    }
+    let mut late = attach(&handle, Start::Resync);
+    assert_eq!((late.position(), late.untold()), (0, 8));
+    assert!(matches!(late.poll(), Poll::Lost { slots: 8 }));
+    expect_record(&mut late, 15, 7);
+
+    third.mark_resync();
+    assert_eq!(handle.resync(), 5);
+    third.publish(&record(20, 7));
+    let mut late = attach(&handle, Start::Resync);
+    assert_eq!((late.position(), late.untold()), (5, 0));
+    expect_record(&mut late, 20, 7);
+}
+
+#[test]
 fn the_end_is_told_after_the_last_record() {
     for ending in [Ending::Closed, Ending::Superseded { successor_epoch: 9 }] {
         let (mut publisher, handle) = queue(64);

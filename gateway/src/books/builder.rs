@@ -375,12 +375,12 @@ impl Builder {
             if let Some(book) = offer.books.iter_mut().find(|book| book.name() == name) {
                 book.table = handle;
             }
-            let mut queues = offer.queues.iter_mut();
-            if let Some(handle) = queue
-                && let Some(offered) = queues.find(|queue| queue.handle.name() == name)
-            {
-                offered.base += published;
-                offered.handle = handle;
+            let index = offer
+                .queues
+                .iter()
+                .position(|queue| queue.handle.name() == name);
+            if let (Some(handle), Some(index)) = (queue, index) {
+                offer.go_on(index, handle, published);
             }
         });
         old.close(Ending::Superseded {

@@ -144,7 +144,8 @@ impl Conflation {
     /// # Errors
     /// The kernel refuses memory; nothing changed then.
     pub fn rotate(&mut self) -> Result<(Publisher, QueueHandle), QueueError> {
-        let (publisher, handle) = Publisher::create(&self.options)?;
+        let (mut publisher, handle) = Publisher::create(&self.options)?;
+        publisher.carry_resync(&self.publisher);
         Ok((std::mem::replace(&mut self.publisher, publisher), handle))
     }
 

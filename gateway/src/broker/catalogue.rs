@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use gateway_client::protocol::Wish;
 use gateway_queue::QueueHandle;
 use tokio::sync::watch;
 
@@ -57,6 +58,9 @@ impl Default for Limits {
 pub struct Offer {
     /// In the configuration's order.
     pub queues: Vec<Offered>,
+    /// Of each queue that was rotated the epoch before the present one, until the present one has taken as many records:
+    /// so late joiners find what they would find in a queue that was never rotated.
+    pub earlier: Vec<Offered>,
     /// Likewise. A book has a name of its own among queues and books; where it has a conflated queue, that has the same.
     pub books: Vec<OfferedBook>,
     /// Who may read what.
@@ -70,6 +74,59 @@ impl Offer {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Offered> {
         self.queues.iter().find(|queue| queue.handle.name() == name)
+    }
+
+    /// The epoch of `queue`, which is one of [`Self::queues`], that has what a reader wishes; the present one where no
+    /// other is held. `run` is the gateway's.
+    #[must_use]
+    pub fn epoch_of<'a>(&'a self, queue: &'a Offered, wish: Wish, run: u64) -> &'a Offered {
+        let from = match wish {
+            Wish::Head => return queue,
+            Wish::Oldest => 0,
+            // Of another run the position means nothing: all that is there is to be read.
+            Wish::At { run: of, .. } if of != 0 && of != run => 0,
+            Wish::At { position, .. } => position,
+            Wish::Resync => queue.base.saturating_add_signed(queue.handle.resync()),
+        };
+        if from >= queue.base {
+            return queue;
+        }
+        let name = queue.handle.name();
+        let earlier = self.earlier.iter().find(|e| e.handle.name() == name);
+        earlier.unwrap_or(queue)
+    }
+
+    /// The queue of that index goes on in other memory, after so many slots in its present one.
+    pub fn go_on(&mut self, queue: usize, successor: QueueHandle, published: u64) {
+        let Some(now) = self.queues.get_mut(queue) else {
+            return;
+        };
+        let next = Offered {
+            base: now.base + published,
+            handle: successor,
+        };
+        let before = std::mem::replace(now, next);
+        let name = before.handle.name();
+        self.earlier.retain(|earlier| earlier.handle.name() != name);
+        self.earlier.push(before);
+    }
+
+    /// Whether [`Self::let_go`] would free memory.
+    #[must_use]
+    pub fn holds_too_much(&self) -> bool {
+        self.earlier.iter().any(|earlier| self.is_replaced(earlier))
+    }
+
+    /// Lets go of earlier epochs that a queue that was never rotated would have overwritten by now.
+    pub fn let_go(&mut self) {
+        let mut earlier = std::mem::take(&mut self.earlier);
+        earlier.retain(|earlier| !self.is_replaced(earlier));
+        self.earlier = earlier;
+    }
+
+    fn is_replaced(&self, earlier: &Offered) -> bool {
+        self.find(earlier.handle.name())
+            .is_none_or(|now| now.handle.head() >= earlier.handle.header().slots)
     }
 
     /// The book of that name.

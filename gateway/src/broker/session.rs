@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use gateway_client::protocol::request_number;
 use gateway_client::protocol::{
     ErrorCode, OrdersOf, ProtocolError, QueueEntry, REQUEST_BYTES_MAX, Reply, Request, VERSION,
+    Wish,
 };
 use gateway_queue::clock::Clock;
 use gateway_queue::{LentWords, PositionPage, QueueError};
@@ -232,7 +233,11 @@ impl Session {
                 let text = (self.service.status)();
                 self.reply_all(number, &Reply::status(&text)).await
             }
-            Request::Subscribe { queue, reader } => self.subscribe(number, &queue, &reader).await,
+            Request::Subscribe {
+                queue,
+                reader,
+                wish,
+            } => self.subscribe(number, &queue, &reader, wish).await,
             Request::Books => {
                 let offer = self.service.catalogue.now();
                 let may_read = |name: &str| {
@@ -386,9 +391,15 @@ impl Session {
         })
     }
 
-    async fn subscribe(&mut self, number: u32, name: &str, reader: &str) -> Result<(), End> {
+    async fn subscribe(
+        &mut self,
+        number: u32,
+        name: &str,
+        reader: &str,
+        wish: Wish,
+    ) -> Result<(), End> {
         let offer = self.service.catalogue.now();
-        let queue = match self.find(&offer, name) {
+        let queue = match self.find(&offer, name, wish) {
             Ok(queue) => queue,
             Err(error) => return self.reply(number, &error, &[]).await,
         };
@@ -423,8 +434,9 @@ impl Session {
             .await
     }
 
-    /// The queue of that name, if this client may subscribe to it now; otherwise the answer that says why not. Counts.
-    fn find<'a>(&self, offer: &'a Offer, name: &str) -> Result<&'a Offered, Reply> {
+    /// The queue of that name in the epoch that has what the client wishes, if it may subscribe to it now; otherwise the
+    /// answer that says why not. Counts.
+    fn find<'a>(&self, offer: &'a Offer, name: &str, wish: Wish) -> Result<&'a Offered, Reply> {
         let registry = &self.service.registry;
         let refuse = |code, text: String| {
             let counter = &registry.counters.refused_subscriptions;
@@ -443,9 +455,10 @@ impl Session {
                 text: refusal.to_string(),
             });
         }
+        let queue = offer.epoch_of(queue, wish, self.service.started_ns);
         match &self.subscription {
-            // The queue went on in another epoch, and its reader follows.
-            Some(before) if before.queue == name && before.epoch != queue.handle.epoch() => {
+            // The queue went on in a later epoch, and its reader follows.
+            Some(before) if before.queue == name && before.epoch < queue.handle.epoch() => {
                 Ok(queue)
             }
             Some(_) => refuse(

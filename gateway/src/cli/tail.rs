@@ -36,6 +36,8 @@ enum From {
     Head,
     /// With the oldest record that is still there
     Oldest,
+    /// With the last session start, reset or snapshot
+    Resync,
 }
 
 impl Tail {
@@ -45,6 +47,7 @@ impl Tail {
             start: match self.start {
                 From::Head => Start::Head,
                 From::Oldest => Start::Oldest,
+                From::Resync => Start::Resync,
             },
             wait: WaitStrategy::Sleep(Duration::from_millis(1)),
             ..SubscribeOptions::named("gateway-tail")

@@ -16,7 +16,7 @@ use tracing::{error, info};
 use super::assembly;
 use super::error::ServiceError;
 use super::state::State;
-use crate::broker::Offered;
+use crate::broker::Offer;
 use crate::worker::WorkerHandle;
 
 /// How often a worker's answer is looked for: its readers wait meanwhile.
@@ -139,8 +139,11 @@ impl Rotations {
         }
     }
 
-    /// Tells of workers that take too long.
+    /// Frees memory that nobody can need any longer, and tells of workers that take too long.
     pub(super) fn look(&mut self, state: &State) {
+        if state.catalogue.now().holds_too_much() {
+            state.catalogue.change(Offer::let_go);
+        }
         for switching in &mut self.switching {
             if !switching.told && switching.since.elapsed() > SWITCH_MAX {
                 switching.told = true;
@@ -160,13 +163,9 @@ fn supersede(state: &State, switching: Switching, old: Publisher) {
         queue, successor, ..
     } = switching;
     let epoch = successor.epoch();
-    state.catalogue.change(|offer| {
-        let now = &mut offer.queues[queue];
-        *now = Offered {
-            base: now.base + old.head(),
-            handle: successor,
-        };
-    });
+    state
+        .catalogue
+        .change(|offer| offer.go_on(queue, successor, old.head()));
     old.close(Ending::Superseded {
         successor_epoch: epoch,
     });

@@ -408,6 +408,7 @@ impl Worker {
         let Some(outlet) = self.outlets.get_mut(queue) else {
             return;
         };
+        successor.carry_resync(&outlet.writer);
         let publisher = std::mem::replace(&mut outlet.writer, successor);
         // There is room for as many as commands may wait. Where the control plane is gone the old queue ends here.
         let _ = self.retired.try_send(Retired::Queue { queue, publisher });

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use gateway::books::Command;
-use gateway::broker::Offered;
 use gateway::config::model::ConflatedRecords;
 use gateway_client::{Event, Record, Start, SubscribeOptions};
 use gateway_queue::{Ending, Publisher};
@@ -15,10 +14,8 @@ use crate::rig::{Rig, conflated, queue, settle};
 fn rotate(rig: &Rig, publisher: Publisher) -> Publisher {
     let (successor, handle) = queue(1_024);
     let successor_epoch = handle.epoch();
-    rig.catalogue.change(|offer| {
-        let base = offer.queues[0].base + publisher.head();
-        offer.queues[0] = Offered { handle, base };
-    });
+    rig.catalogue
+        .change(|offer| offer.go_on(0, handle, publisher.head()));
     publisher.close(Ending::Superseded { successor_epoch });
     successor
 }

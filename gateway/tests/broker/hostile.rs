@@ -4,7 +4,7 @@ use std::fs;
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-use gateway_client::protocol::{ErrorCode, Reply, Request};
+use gateway_client::protocol::{ErrorCode, Reply, Request, Wish};
 use gateway_client::{Client, ClientError, Event, SubscribeOptions};
 use rustix::net::SendFlags;
 
@@ -23,6 +23,7 @@ fn malformed_messages_are_answered_counted_and_end_the_connection() {
     let mut bad_text = Request::Subscribe {
         queue: "all".into(),
         reader: "r".into(),
+        wish: Wish::Head,
     }
     .encode(1);
     bad_text[16] = 0xFF;

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use gateway_client::protocol::Request;
+use gateway_client::protocol::{Request, Wish};
 use gateway_client::{Client, Event};
 use rustix::net::RecvFlags;
 
@@ -22,6 +22,7 @@ fn nobody_can_write_to_a_queue() {
         &Request::Subscribe {
             queue: "all".into(),
             reader: "evil".into(),
+            wish: Wish::Head,
         }
         .encode(1),
     )

@@ -27,6 +27,8 @@ fn a_reader_begins_where_it_asked_or_is_told_what_was_possible() {
                 slots: oldest - 700,
             },
         ),
+        // Nobody has said where state begins: with the first record.
+        (Start::Resync, oldest, JoinOutcome::Later { slots: oldest }),
         (Start::At(1_001), 1_000, JoinOutcome::NotYet),
         (Start::At(u64::MAX), 1_000, JoinOutcome::NotYet),
     ] {
@@ -51,6 +53,54 @@ fn a_reader_begins_where_it_asked_or_is_told_what_was_possible() {
             position < 1_000
         );
     }
+    gateway.stop();
+}
+
+#[test]
+fn a_reader_begins_where_state_can_be_rebuilt_as_long_as_that_is_held() {
+    let (mut publisher, handle) = queue("all");
+    let gateway = start(vec![handle], 8);
+    let client = Client::connect(&gateway.path).unwrap();
+    let options = SubscribeOptions {
+        start: Start::Resync,
+        ..SubscribeOptions::named("test")
+    };
+    let begin = || client.subscribe("all", &options).unwrap();
+    assert_eq!(begin().joined().outcome, JoinOutcome::AsAsked);
+    for number in 0..100 {
+        if number == 40 {
+            publisher.mark_resync();
+        }
+        publisher.publish(&record(number));
+    }
+    let mut reader = begin();
+    assert_eq!(
+        (reader.position(), reader.joined().outcome),
+        (40, JoinOutcome::AsAsked)
+    );
+    assert!(matches!(reader.poll(), Event::Record(_)));
+    assert_eq!((reader.current().position, reader.lost()), (40, 0));
+    drop(reader);
+
+    for number in 100..1_000 {
+        publisher.publish(&record(number));
+    }
+    let mut reader = begin();
+    assert_eq!(
+        reader.joined().outcome,
+        JoinOutcome::Later { slots: 768 - 40 }
+    );
+    assert!(matches!(reader.poll(), Event::Lost(slots) if slots == 768 - 40));
+    assert!(matches!(reader.poll(), Event::Record(_)));
+    assert_eq!(reader.current().position, 768);
+    drop(reader);
+
+    // Where the next record is the one.
+    publisher.mark_resync();
+    assert_eq!(
+        (begin().position(), begin().joined().outcome),
+        (1_000, JoinOutcome::AsAsked)
+    );
     gateway.stop();
 }
 

@@ -70,9 +70,9 @@ pub(crate) fn start_with(queues: Vec<QueueHandle>, limits: Limits, rules: Vec<Ru
     let broker = Broker::bind(&path).unwrap();
     let offer = Offer {
         queues: queues.into_iter().map(Offered::first).collect(),
-        books: Vec::new(),
         entitlements: Entitlements::new(rules),
         limits,
+        ..Offer::default()
     };
     run_with(broker, offer, path, directory)
 }

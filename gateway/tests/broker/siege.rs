@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gateway_client::protocol::Request;
+use gateway_client::protocol::{Request, Wish};
 use gateway_client::{Client, Event, Record, WaitStrategy};
 use gateway_queue::Publisher;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -63,6 +63,7 @@ fn spoils_its_page(path: &Path, over: &AtomicBool) {
     let request = Request::Subscribe {
         queue: "all".into(),
         reader: "spoiler".into(),
+        wish: Wish::Head,
     };
     send(&socket, &request.encode(1)).unwrap();
     let [_ring, page] = <[OwnedFd; 2]>::try_from(receive_descriptors(&socket)).unwrap();

@@ -430,7 +430,7 @@ fn take_book(fields: &mut Fields<'_>) -> Result<BookInfo, ProtocolError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::{OrdersOf, Request};
+    use super::super::{OrdersOf, Request, Wish};
     use super::*;
 
     fn book(index: u64) -> BookInfo {
@@ -514,6 +514,15 @@ mod tests {
         let subscribe = Request::Subscribe {
             queue: "all".into(),
             reader: "me".into(),
+            wish: Wish::At {
+                run: 3,
+                position: 4,
+            },
+        };
+        let wishing = |wish| Request::Subscribe {
+            queue: "all".into(),
+            reader: "me".into(),
+            wish,
         };
         let orders = |of| Request::Orders {
             book: "all-book".into(),
@@ -523,6 +532,9 @@ mod tests {
             Request::Hello,
             Request::Queues,
             subscribe,
+            wishing(Wish::Head),
+            wishing(Wish::Oldest),
+            wishing(Wish::Resync),
             Request::Status,
             Request::Books,
             Request::Book {
@@ -542,6 +554,7 @@ mod tests {
         let subscribe = Request::Subscribe {
             queue: "all".into(),
             reader: "me".into(),
+            wish: Wish::Oldest,
         }
         .encode(1);
         let list = Reply::queues(&[entry(1), entry(2)])[0].encode(1);

@@ -27,6 +27,8 @@ pub enum Request {
         queue: String,
         /// What the reader calls itself in metrics and status.
         reader: String,
+        /// Where it wants to begin.
+        wish: Wish,
     },
     /// How are you? Answered by one or more [`super::Reply::Status`].
     Status,
@@ -49,6 +51,45 @@ pub enum Request {
     },
 }
 
+/// Where in a queue a reader wants to begin: it says which epoch's memory it needs, where more than one is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// With the next record.
+    Head,
+    /// With the oldest record that is held.
+    Oldest,
+    /// At a position.
+    At {
+        /// The gateway's run that the position belongs to; 0 for the present one.
+        run: u64,
+        /// Slots of the queue since that run began.
+        position: u64,
+    },
+    /// Where state can be rebuilt.
+    Resync,
+}
+
+impl Wish {
+    const fn words(self) -> [u64; 3] {
+        match self {
+            Self::Head => [0, 0, 0],
+            Self::Oldest => [1, 0, 0],
+            Self::At { run, position } => [2, run, position],
+            Self::Resync => [3, 0, 0],
+        }
+    }
+
+    const fn from_words(words: [u64; 3]) -> Result<Self, ProtocolError> {
+        match words {
+            [0, 0, 0] => Ok(Self::Head),
+            [1, 0, 0] => Ok(Self::Oldest),
+            [2, run, position] => Ok(Self::At { run, position }),
+            [3, 0, 0] => Ok(Self::Resync),
+            _ => Err(ProtocolError::Field { field: "wish" }),
+        }
+    }
+}
+
 /// Whose orders are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrdersOf {
@@ -68,9 +109,16 @@ impl Request {
         let kind = match self {
             Self::Hello => HELLO,
             Self::Queues => QUEUES,
-            Self::Subscribe { queue, reader } => {
+            Self::Subscribe {
+                queue,
+                reader,
+                wish,
+            } => {
                 put_text::<QUEUE_NAME_BYTES>(&mut body, queue);
                 put_text::<READER_NAME_BYTES>(&mut body, reader);
+                for word in wish.words() {
+                    body.extend_from_slice(&word.to_le_bytes());
+                }
                 SUBSCRIBE
             }
             Self::Status => STATUS,
@@ -114,6 +162,7 @@ impl Request {
             SUBSCRIBE => Self::Subscribe {
                 queue: fields.text::<QUEUE_NAME_BYTES>("queue")?,
                 reader: fields.text::<READER_NAME_BYTES>("reader")?,
+                wish: Wish::from_words([fields.u64()?, fields.u64()?, fields.u64()?])?,
             },
             STATUS => Self::Status,
             BOOKS => Self::Books,

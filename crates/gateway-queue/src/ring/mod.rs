@@ -33,7 +33,8 @@ pub trait Memory {
     fn head(&self) -> &AtomicU64;
     /// Positions below it may be being overwritten.
     fn reserved(&self) -> &AtomicU64;
-    /// First position from which state can be rebuilt, 0 where nobody says.
+    /// First position from which state can be rebuilt, in two's complement: a negative one lies in an earlier epoch of the
+    /// queue, so many slots before this one began. 0 where nobody says.
     fn resync(&self) -> &AtomicU64;
     /// A [`State`].
     fn state(&self) -> &AtomicU64;

@@ -73,6 +73,11 @@ impl<M: Memory, const P: usize> Reader<M, P> {
         &self.memory
     }
 
+    /// Slots passed unread that the next poll reports.
+    pub const fn untold(&self) -> u64 {
+        self.lost
+    }
+
     /// Counts slots as lost that the reader asked for and the ring no longer holds.
     pub const fn add_lost(&mut self, slots: u64) {
         self.lost += slots;
@@ -87,6 +92,12 @@ impl<M: Memory, const P: usize> Reader<M, P> {
         // Partner: the Release store of head; slots below it are complete for this reader from here on.
         fence_at(Site::HeadThenSlots, Ordering::Acquire);
         head
+    }
+
+    /// First position from which state can be rebuilt; negative where that lies in an earlier epoch of the queue.
+    pub fn resync(memory: &M) -> i64 {
+        // Whoever begins there bounds it by head and reservation: no order needed.
+        memory.resync().load(Ordering::Relaxed).cast_signed()
     }
 
     /// First position that the writer will not overwrite within its present and next block.
@@ -244,9 +255,10 @@ impl<M: Memory, const P: usize> Reader<M, P> {
             OnLapped::Latest => head,
             OnLapped::Oldest => Self::oldest(&self.memory, self.geometry),
             OnLapped::Resync => {
-                let resync = self.memory.resync().load(Ordering::Relaxed);
+                // One in an earlier epoch is older than all there is.
+                let resync = u64::try_from(Self::resync(&self.memory)).unwrap_or(0);
                 resync
-                    .clamp(0, head)
+                    .min(head)
                     .max(Self::oldest(&self.memory, self.geometry))
             }
         };

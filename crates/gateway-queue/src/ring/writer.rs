@@ -120,4 +120,13 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // A reader bounds it by head and reservation: no order needed.
         self.memory.resync().store(self.next, Ordering::Relaxed);
     }
+
+    /// Says where state can be rebuilt if `before` is the writer of the epoch before this one, which goes on where that
+    /// ends: a record that lies so far in front.
+    pub fn carry_resync(&mut self, before: &Self) {
+        // Only that writer stores the word: no order needed to read it back.
+        let mark = before.memory.resync().load(Ordering::Relaxed);
+        let carried = mark.wrapping_sub(before.next);
+        self.memory.resync().store(carried, Ordering::Relaxed);
+    }
 }
