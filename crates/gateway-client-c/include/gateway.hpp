@@ -38,10 +38,16 @@
 namespace gateway {
 
 using Mbo = gateway_mbo;
+using Mbp1 = gateway_mbp1;
+using Mbp10 = gateway_mbp10;
 using Definition = gateway_definition;
 using TradingStatus = gateway_trading_status;
 using Imbalance = gateway_imbalance;
 using Control = gateway_control;
+using Level = gateway_level;
+using Best = gateway_best;
+using Book = gateway_book;
+using Instrument = gateway_instrument;
 
 /// A call that failed: what() has the cause and what to do.
 class Error : public std::runtime_error {
@@ -77,6 +83,9 @@ struct Close {
     void operator()(gateway_subscription *subscription) const noexcept { gateway_subscription_close(subscription); }
     void operator()(gateway_multi_subscriber *queues) const noexcept { gateway_multi_subscriber_close(queues); }
     void operator()(gateway_queues *queues) const noexcept { gateway_queues_free(queues); }
+    void operator()(gateway_books *books) const noexcept { gateway_books_close(books); }
+    void operator()(gateway_book_list *books) const noexcept { gateway_book_list_free(books); }
+    void operator()(gateway_orders *orders) const noexcept { gateway_orders_free(orders); }
     void operator()(gateway_text *text) const noexcept { gateway_text_free(text); }
 };
 
@@ -131,6 +140,8 @@ class Event {
 
     /// The record if it is of that type, else null.
     const Mbo *mbo() const noexcept { return is(GATEWAY_RECORD_MBO) ? event_.record.mbo : nullptr; }
+    const Mbp1 *mbp1() const noexcept { return is(GATEWAY_RECORD_MBP1) ? event_.record.mbp1 : nullptr; }
+    const Mbp10 *mbp10() const noexcept { return is(GATEWAY_RECORD_MBP10) ? event_.record.mbp10 : nullptr; }
     const Definition *definition() const noexcept {
         return is(GATEWAY_RECORD_DEFINITION) ? event_.record.definition : nullptr;
     }
@@ -163,8 +174,8 @@ class Event {
     /// Of a record, the position of its first slot in the queue; else of the slot to be read next.
     std::uint64_t position() const noexcept { return event_.position; }
 
-    /// Calls `visitor` with what this is: Mbo, Definition, TradingStatus, Imbalance, Control, Native, Other, Empty,
-    /// Lost or Closed.
+    /// Calls `visitor` with what this is: Mbo, Mbp1, Mbp10, Definition, TradingStatus, Imbalance, Control, Native, Other,
+    /// Empty, Lost or Closed.
     template <class Visitor> void visit(Visitor &&visitor) const {
         switch (event_.kind) {
         case GATEWAY_EVENT_RECORD:
@@ -189,6 +200,10 @@ class Event {
         switch (event_.record_type) {
         case GATEWAY_RECORD_MBO:
             return static_cast<void>(visitor(*event_.record.mbo));
+        case GATEWAY_RECORD_MBP1:
+            return static_cast<void>(visitor(*event_.record.mbp1));
+        case GATEWAY_RECORD_MBP10:
+            return static_cast<void>(visitor(*event_.record.mbp10));
         case GATEWAY_RECORD_DEFINITION:
             return static_cast<void>(visitor(*event_.record.definition));
         case GATEWAY_RECORD_TRADING_STATUS:
@@ -221,6 +236,9 @@ struct Start {
     /// At `position`: at the oldest record (and the difference reported lost) where it is gone, with the next one
     /// where it is yet to come.
     static Start at(std::uint64_t position) noexcept { return {GATEWAY_START_AT, position, 0}; }
+    /// Where state can be rebuilt: with the last session start, reset or snapshot; at the oldest record (and the difference
+    /// reported lost) where that is gone.
+    static Start resync() noexcept { return {GATEWAY_START_RESYNC, 0, 0}; }
     /// Where a reader left off, after a restart of the strategy: Subscription::checkpoint.
     static Start resuming(gateway_checkpoint checkpoint) noexcept {
         return {GATEWAY_START_AT, checkpoint.position, checkpoint.run};
@@ -526,6 +544,134 @@ class MultiSubscriber {
     detail::Owned<gateway_multi_subscriber> handle_;
 };
 
+/// A book table that is read: the books of all instruments of a queue, as they are now. One thread at a time may use it; which
+/// one may change.
+///
+/// What cannot be read throws: with status GATEWAY_ERROR_CLOSED where the table ended (reattach goes on where there is a
+/// gateway), with GATEWAY_ERROR_UNKNOWN_INSTRUMENT where the instrument is of another table.
+class BookTable {
+  public:
+    /// Takes over a handle of the C interface.
+    explicit BookTable(gateway_books *handle) noexcept : handle_(handle) {}
+
+    /// The instrument of that symbol; nothing where it was not announced yet.
+    std::optional<Instrument> find(const std::string &symbol) {
+        Instrument instrument;
+        return found(gateway_books_find(handle_.get(), symbol.c_str(), &instrument), instrument);
+    }
+    /// The instrument that records name so; nothing where there were none about it.
+    std::optional<Instrument> find(std::uint32_t id) {
+        Instrument instrument;
+        return found(gateway_books_find_id(handle_.get(), id, &instrument), instrument);
+    }
+    /// Every instrument there is.
+    std::vector<Instrument> instruments() const {
+        std::vector<Instrument> instruments;
+        const std::size_t count = gateway_books_count(handle_.get());
+        instruments.reserve(count);
+        for (std::size_t index = 0; index < count; index++) {
+            Instrument instrument;
+            if (gateway_books_at(handle_.get(), index, &instrument) == GATEWAY_OK) {
+                instruments.push_back(instrument);
+            }
+        }
+        return instruments;
+    }
+
+    /// Best bid and ask, whole, of one moment; nothing where it was replaced during every attempt to copy it: read again.
+    std::optional<Best> best(Instrument instrument) {
+        Best best;
+        return copied(gateway_books_best(handle_.get(), instrument, &best), best);
+    }
+    /// Ten levels, last trade and status, likewise.
+    std::optional<Book> read(Instrument instrument) {
+        Book book;
+        return copied(gateway_books_read(handle_.get(), instrument, &book), book);
+    }
+
+    /// Where in the queue a reader goes on that reads books now: Start::resuming. Take it before the books.
+    gateway_checkpoint checkpoint() const {
+        gateway_checkpoint checkpoint;
+        detail::check(gateway_books_checkpoint(handle_.get(), &checkpoint));
+        return checkpoint;
+    }
+    /// The builder's signs of life.
+    gateway_health health() const {
+        gateway_health health;
+        detail::check(gateway_books_health(handle_.get(), &health));
+        return health;
+    }
+    /// Opens the table of the same name again, after it closed. Instruments found before are of another table. After an
+    /// Error the table is as it was.
+    void reattach() { detail::check(gateway_books_reattach(handle_.get())); }
+    /// The handle, for what only the C interface has. It stays this object's.
+    gateway_books *handle() const noexcept { return handle_.get(); }
+
+  private:
+    static std::optional<Instrument> found(gateway_status status, const Instrument &instrument) {
+        if (status == GATEWAY_ERROR_UNKNOWN_INSTRUMENT) {
+            return std::nullopt;
+        }
+        detail::check(status);
+        return instrument;
+    }
+
+    template <class Copy> static std::optional<Copy> copied(gateway_status status, const Copy &copy) {
+        if (status == GATEWAY_ERROR_AGAIN) {
+            return std::nullopt;
+        }
+        detail::check(status);
+        return copy;
+    }
+
+    detail::Owned<gateway_books> handle_;
+};
+
+/// Every order that rested in a book at a position of its queue, as records: for each instrument a Clear, then an Add for each
+/// order, bids first, best price first, oldest first.
+///
+/// To go on from there, subscribe to the queue with Start::resuming(orders.checkpoint()) and skip what it has(). If that begins
+/// later (GATEWAY_JOINED_LATER), the queue has overwritten what lies between: ask again.
+class Orders {
+  public:
+    /// Takes over a handle of the C interface.
+    explicit Orders(gateway_orders *handle) : handle_(handle) {
+        detail::check(gateway_orders_summarise(handle_.get(), &summary_));
+    }
+
+    const Mbo *begin() const noexcept { return gateway_orders_records(handle_.get()); }
+    const Mbo *end() const noexcept { return begin() + size(); }
+    std::size_t size() const noexcept { return gateway_orders_count(handle_.get()); }
+
+    /// Where in the queue a reader goes on.
+    gateway_checkpoint checkpoint() const noexcept { return summary_.checkpoint; }
+    /// Whether what the record at that position of the queue says is in here.
+    bool has(std::uint64_t position) const noexcept { return position < summary_.checkpoint.position; }
+    /// How many instruments it has.
+    std::uint32_t instruments() const noexcept { return summary_.instruments; }
+    /// How many it lacks because their books could not be trusted.
+    std::uint32_t invalid() const noexcept { return summary_.invalid; }
+
+  private:
+    detail::Owned<gateway_orders> handle_;
+    gateway_orders_summary summary_ = {};
+};
+
+/// A book in a list.
+struct BookInfo {
+    /// That of its table, and of its conflated queue where it has one.
+    std::string name;
+    /// The queue that it is built from.
+    std::string queue;
+    /// When its table was made, nanoseconds since the Unix epoch.
+    std::uint64_t epoch;
+    /// Slots of that queue below which the books have everything.
+    std::uint64_t applied;
+    /// How many it has, and how many there is room for.
+    std::uint32_t instruments;
+    std::uint32_t instruments_max;
+};
+
 /// A queue in a list.
 struct Queue {
     std::string name;
@@ -590,6 +736,47 @@ class Client {
         gateway_subscription *handle = nullptr;
         detail::check(gateway_client_subscribe(handle_.get(), queue.c_str(), &raw, &handle));
         return Subscription(handle);
+    }
+
+    /// The books that this user may read.
+    std::vector<BookInfo> book_list() const {
+        gateway_book_list *handle = nullptr;
+        detail::check(gateway_client_book_list(handle_.get(), &handle));
+        const detail::Owned<gateway_book_list> list(handle);
+        std::vector<BookInfo> books;
+        books.reserve(gateway_book_list_count(handle));
+        for (std::size_t index = 0; index < gateway_book_list_count(handle); index++) {
+            const gateway_book_info *book = gateway_book_list_at(handle, index);
+            books.push_back(
+                {book->name, book->queue, book->epoch, book->applied, book->instruments, book->instruments_max});
+        }
+        return books;
+    }
+
+    /// Begins to read the table of `book` under the name `reader`. It has a connection of its own and may outlive this one.
+    BookTable books(const std::string &book, const std::string &reader) const {
+        gateway_books *handle = nullptr;
+        detail::check(gateway_books_open(handle_.get(), book.c_str(), reader.c_str(), &handle));
+        return BookTable(handle);
+    }
+
+    /// Every order that rests in `book`.
+    Orders orders(const std::string &book) const {
+        gateway_orders *handle = nullptr;
+        detail::check(gateway_client_orders(handle_.get(), book.c_str(), nullptr, &handle));
+        return Orders(handle);
+    }
+    /// The orders of the instrument of that symbol.
+    Orders orders(const std::string &book, const std::string &symbol) const {
+        gateway_orders *handle = nullptr;
+        detail::check(gateway_client_orders(handle_.get(), book.c_str(), symbol.c_str(), &handle));
+        return Orders(handle);
+    }
+    /// The orders of the instrument that records name so.
+    Orders orders(const std::string &book, std::uint32_t id) const {
+        gateway_orders *handle = nullptr;
+        detail::check(gateway_client_orders_of_id(handle_.get(), book.c_str(), id, &handle));
+        return Orders(handle);
     }
 
   private:

@@ -5,8 +5,8 @@ use std::ffi::c_char;
 use client::{Closed, Event, Record, Subscription};
 
 use crate::record::{
-    gateway_control, gateway_definition, gateway_imbalance, gateway_mbo, gateway_native,
-    gateway_record_header, gateway_trading_status,
+    gateway_control, gateway_definition, gateway_imbalance, gateway_mbo, gateway_mbp1,
+    gateway_mbp10, gateway_native, gateway_record_header, gateway_trading_status,
 };
 
 /// What a poll brought.
@@ -31,6 +31,10 @@ pub enum gateway_record_type {
     GATEWAY_RECORD_OTHER = 0,
     /// `record.mbo`: an order message, fill or trade.
     GATEWAY_RECORD_MBO = 0xA0,
+    /// `record.mbp1`: best prices, of a conflated queue.
+    GATEWAY_RECORD_MBP1 = 0x01,
+    /// `record.mbp10`: ten levels, of a conflated queue.
+    GATEWAY_RECORD_MBP10 = 0x0A,
     /// `record.definition`: an instrument.
     GATEWAY_RECORD_DEFINITION = 0x13,
     /// `record.trading_status`: a trading status.
@@ -48,6 +52,8 @@ const _: () = {
     use client::dbn::rtype;
     use gateway_record_type as kind;
     assert!(kind::GATEWAY_RECORD_MBO as u8 == rtype::MBO);
+    assert!(kind::GATEWAY_RECORD_MBP1 as u8 == rtype::MBP_1);
+    assert!(kind::GATEWAY_RECORD_MBP10 as u8 == rtype::MBP_10);
     assert!(kind::GATEWAY_RECORD_DEFINITION as u8 == rtype::INSTRUMENT_DEF);
     assert!(kind::GATEWAY_RECORD_TRADING_STATUS as u8 == rtype::STATUS);
     assert!(kind::GATEWAY_RECORD_IMBALANCE as u8 == rtype::IMBALANCE);
@@ -73,6 +79,10 @@ pub enum gateway_closed {
 pub union gateway_record {
     /// Of `GATEWAY_RECORD_MBO`.
     pub mbo: *const gateway_mbo,
+    /// Of `GATEWAY_RECORD_MBP1`.
+    pub mbp1: *const gateway_mbp1,
+    /// Of `GATEWAY_RECORD_MBP10`.
+    pub mbp10: *const gateway_mbp10,
     /// Of `GATEWAY_RECORD_DEFINITION`.
     pub definition: *const gateway_definition,
     /// Of `GATEWAY_RECORD_TRADING_STATUS`.
@@ -172,12 +182,12 @@ fn pointer(record: &Record<'_>) -> (gateway_record, gateway_record_type) {
             (gateway_record { native }, kind::GATEWAY_RECORD_NATIVE)
         }
         Record::Mbp1(record) => {
-            let other = std::ptr::from_ref(record).cast();
-            (gateway_record { other }, kind::GATEWAY_RECORD_OTHER)
+            let mbp1 = std::ptr::from_ref(record).cast();
+            (gateway_record { mbp1 }, kind::GATEWAY_RECORD_MBP1)
         }
         Record::Mbp10(record) => {
-            let other = std::ptr::from_ref(record).cast();
-            (gateway_record { other }, kind::GATEWAY_RECORD_OTHER)
+            let mbp10 = std::ptr::from_ref(record).cast();
+            (gateway_record { mbp10 }, kind::GATEWAY_RECORD_MBP10)
         }
         Record::Other(record) => {
             let other = record.words.as_ptr().cast();

@@ -14,6 +14,8 @@
 #![allow(non_camel_case_types, reason = "the names are those of C")]
 
 mod arguments;
+mod book;
+mod book_list;
 mod books;
 mod connection;
 mod event;
@@ -21,22 +23,26 @@ mod event;
 mod header;
 mod multi;
 mod options;
+mod orders;
 mod record;
 mod status;
 mod subscription;
 
+pub use book::*;
+pub use book_list::*;
 pub use books::*;
 pub use connection::*;
 pub use event::*;
 pub use multi::*;
 pub use options::*;
+pub use orders::*;
 pub use record::*;
 pub use status::{gateway_last_error, gateway_status};
 pub use subscription::*;
 
 /// Version of this interface: the major half changes when programs must be compiled again, the minor half when
 /// something is added.
-pub const GATEWAY_ABI_VERSION: u32 = 3;
+pub const GATEWAY_ABI_VERSION: u32 = 4;
 
 /// The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 /// program's and its lower 16 bits at least the program's, everything that the program knows is there.

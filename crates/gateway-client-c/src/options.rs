@@ -19,6 +19,9 @@ pub enum gateway_start {
     /// At `start_position`: at the oldest record (and the difference reported lost) where it is gone, with the next
     /// one where it is yet to come.
     GATEWAY_START_AT = 2,
+    /// Where state can be rebuilt: with the last session start, reset or snapshot that the queue's channel has told, or with
+    /// the first record where it told none. At the oldest record (and the difference reported lost) where that is gone.
+    GATEWAY_START_RESYNC = 3,
 }
 
 /// Where a reader that was overtaken goes on.
@@ -144,6 +147,7 @@ impl gateway_subscribe_options {
             0 => Start::Head,
             1 => Start::Oldest,
             2 => Start::At(self.start_position),
+            3 => Start::Resync,
             other => return Err(unknown("options.start", other)),
         };
         let on_lapped = match self.on_lapped {

@@ -36,19 +36,24 @@ pub enum gateway_status {
     GATEWAY_ERROR_NOT_ENTITLED = -10,
     /// The gateway refused: there is no such book.
     GATEWAY_ERROR_UNKNOWN_BOOK = -11,
-    /// The book table has no such instrument.
+    /// The book has no such instrument.
     GATEWAY_ERROR_UNKNOWN_INSTRUMENT = -12,
     /// The book table ended: the gateway stopped or was restarted, or this user may not read it any longer.
     GATEWAY_ERROR_CLOSED = -13,
     /// Nothing is wrong: do the same again.
     GATEWAY_ERROR_AGAIN = -14,
+    /// The gateway refused: the instrument's book cannot be trusted at the moment. Ask again later.
+    GATEWAY_ERROR_NOT_VALID = -15,
+    /// The gateway refused: too much was asked for lately. Ask again later.
+    GATEWAY_ERROR_LATER = -16,
 }
 
 use gateway_status::{
     GATEWAY_ERROR_ARGUMENT, GATEWAY_ERROR_BROKEN, GATEWAY_ERROR_BUSY, GATEWAY_ERROR_CONNECT,
-    GATEWAY_ERROR_INTERNAL, GATEWAY_ERROR_NOT_ENTITLED, GATEWAY_ERROR_PROTOCOL,
-    GATEWAY_ERROR_QUEUE, GATEWAY_ERROR_REFUSED, GATEWAY_ERROR_UNKNOWN_BOOK,
-    GATEWAY_ERROR_UNKNOWN_QUEUE, GATEWAY_OK,
+    GATEWAY_ERROR_INTERNAL, GATEWAY_ERROR_LATER, GATEWAY_ERROR_NOT_ENTITLED,
+    GATEWAY_ERROR_NOT_VALID, GATEWAY_ERROR_PROTOCOL, GATEWAY_ERROR_QUEUE, GATEWAY_ERROR_REFUSED,
+    GATEWAY_ERROR_UNKNOWN_BOOK, GATEWAY_ERROR_UNKNOWN_INSTRUMENT, GATEWAY_ERROR_UNKNOWN_QUEUE,
+    GATEWAY_OK,
 };
 
 thread_local! {
@@ -87,6 +92,9 @@ impl From<ClientError> for Failure {
             ClientError::Refused { code, .. } => match code {
                 ErrorCode::UnknownQueue => GATEWAY_ERROR_UNKNOWN_QUEUE,
                 ErrorCode::UnknownBook => GATEWAY_ERROR_UNKNOWN_BOOK,
+                ErrorCode::UnknownInstrument => GATEWAY_ERROR_UNKNOWN_INSTRUMENT,
+                ErrorCode::NotValid => GATEWAY_ERROR_NOT_VALID,
+                ErrorCode::Later => GATEWAY_ERROR_LATER,
                 ErrorCode::Busy => GATEWAY_ERROR_BUSY,
                 ErrorCode::NotEntitled | ErrorCode::Revoked => GATEWAY_ERROR_NOT_ENTITLED,
                 _ => GATEWAY_ERROR_REFUSED,

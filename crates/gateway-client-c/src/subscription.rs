@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use client::{Clock, JoinOutcome, Subscription};
+use client::{Checkpoint, Clock, JoinOutcome, Subscription};
 
 use crate::arguments::{exclusive, hand_out, reference, take_back, text};
 use crate::connection::gateway_client;
@@ -52,13 +52,22 @@ pub struct gateway_checkpoint {
     pub position: u64,
 }
 
+impl From<Checkpoint> for gateway_checkpoint {
+    fn from(checkpoint: Checkpoint) -> Self {
+        Self {
+            run: checkpoint.run,
+            position: checkpoint.position,
+        }
+    }
+}
+
 /// What was possible of where a reader asked to begin.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub enum gateway_join_outcome {
     /// It begins where it asked.
     GATEWAY_JOINED_AS_ASKED = 0,
-    /// Slots from the position asked for are overwritten; the first poll reports them as lost.
+    /// Slots from the place asked for are overwritten; the first poll reports them as lost.
     GATEWAY_JOINED_LATER = 1,
     /// The position is yet to come: it begins at the next slot to be published.
     GATEWAY_JOINED_NOT_YET = 2,
@@ -222,11 +231,7 @@ pub unsafe extern "C" fn gateway_subscription_checkpoint(
                 exclusive(checkpoint, "checkpoint")?,
             )
         };
-        let found = subscription.inner.checkpoint();
-        *place = gateway_checkpoint {
-            run: found.run,
-            position: found.position,
-        };
+        *place = subscription.inner.checkpoint().into();
         Ok(())
     })
 }

@@ -28,6 +28,11 @@ def line(event: gateway.Event) -> str:
             f"mbo {event.instrument_id} {event.action}{event.side} order {event.order_id} price {price(event.price)} "
             f"size {event.size} flags {event.flags:#04x} sequence {event.sequence}"
         )
+    if isinstance(event, (gateway.MBP1Msg, gateway.MBP10Msg)):
+        levels = (
+            f"  {level.bid_sz} x {price(level.bid_px)} / {price(level.ask_px)} x {level.ask_sz}" for level in event.levels
+        )
+        return f"levels {event.instrument_id}{''.join(levels)}"
     if isinstance(event, gateway.InstrumentDefMsg):
         return f"definition {event.instrument_id} {event.raw_symbol.rstrip()}"
     if isinstance(event, gateway.StatusMsg):

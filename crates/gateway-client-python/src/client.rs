@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use gateway_client::SubscribeOptions;
+use gateway_client::{OrdersOf, SubscribeOptions};
 use pyo3::prelude::*;
 
+use crate::books::{BookTable, OrderSnapshot};
 use crate::errors::{closed, raised};
 use crate::options::{self, SLEEP_US_DEFAULT};
 use crate::subscription::Subscription;
@@ -77,9 +78,9 @@ impl Client {
     /// Begins to read a queue.
     ///
     /// ``name``, up to 31 bytes, is what the gateway's status calls the reader. ``start`` is where it begins: ``"head"``
-    /// (the next record, the default), ``"oldest"``, or a position, which counts slots since the gateway's ``run`` began
-    /// (default: the present one). ``resume``, a ``Checkpoint``, stands for both. ``on_lapped`` is where it goes on after
-    /// it was overtaken, ``wait`` what it does while nothing comes; with ``"sleep"`` it polls every ``sleep_us``
+    /// (the next record, the default), ``"oldest"``, ``"resync"`` (the last session start, reset or snapshot), or a position,
+    /// which counts slots since the gateway's ``run`` began (default: the present one). ``resume``, a ``Checkpoint``, stands
+    /// for both. ``on_lapped`` is where it goes on after it was overtaken, ``wait`` what it does while nothing comes; with ``"sleep"`` it polls every ``sleep_us``
     /// microseconds.
     ///
     /// Raises ``UnknownQueueError``, ``NotEntitledError``, ``BusyError`` or another ``RefusedError`` where the gateway
@@ -127,6 +128,60 @@ impl Client {
             queue.to_owned(),
             name.to_owned(),
         ))
+    }
+
+    /// The books that this user may read. Raises ``BrokenError`` where the gateway is gone.
+    fn book_list(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        let client = self.get()?;
+        let books = py
+            .detach(|| client.book_list())
+            .map_err(|error| raised(py, &error))?;
+        books
+            .iter()
+            .map(|book| values::book_info(py, book))
+            .collect()
+    }
+
+    /// Begins to read the table of a book; ``name`` is what the gateway's log calls the reader.
+    ///
+    /// Raises ``UnknownBookError``, ``NotEntitledError`` or another ``RefusedError`` where the gateway refuses,
+    /// ``QueueError`` where the table cannot be attached, ``ConnectError`` or ``BrokenError`` where the gateway is gone.
+    #[pyo3(signature = (book, *, name = "unnamed"))]
+    fn books(&self, py: Python<'_>, book: &str, name: &str) -> PyResult<BookTable> {
+        let client = self.get()?;
+        let table = py.detach(|| client.books(book, name));
+        let table = table.map_err(|error| raised(py, &error))?;
+        Ok(BookTable::new(table, book.to_owned(), name.to_owned()))
+    }
+
+    /// The orders that rest in a book at a stated position of its queue: of all instruments, or of the one that ``symbol`` or
+    /// ``id`` names.
+    ///
+    /// Raises ``UnknownBookError``, ``UnknownInstrumentError``, ``NotEntitledError``, ``NotValidError`` where the
+    /// instrument's book cannot be trusted at the moment, ``LaterError`` where too much was asked for lately,
+    /// ``BrokenError`` where the gateway is gone, ``TypeError`` where both symbol and id are given.
+    #[pyo3(signature = (book, *, symbol = None, id = None))]
+    fn orders(
+        &self,
+        py: Python<'_>,
+        book: &str,
+        symbol: Option<&str>,
+        id: Option<u32>,
+    ) -> PyResult<OrderSnapshot> {
+        let client = self.get()?;
+        let of = match (symbol, id) {
+            (None, None) => OrdersOf::All,
+            (Some(symbol), None) => OrdersOf::Symbol(symbol.to_owned()),
+            (None, Some(id)) => OrdersOf::Id(id),
+            (Some(_), Some(_)) => {
+                return Err(pyo3::exceptions::PyTypeError::new_err(
+                    "symbol and id name one instrument: give one of them, or neither for all",
+                ));
+            }
+        };
+        let orders = py.detach(|| client.orders(book, of));
+        let orders = orders.map_err(|error| raised(py, &error))?;
+        Ok(OrderSnapshot::new(orders))
     }
 
     /// Closes the connection; its subscriptions go on. What is asked afterwards raises ``ValueError``.

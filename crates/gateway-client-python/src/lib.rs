@@ -4,6 +4,8 @@
 //! and the types of everything. What waits or copies much lets other Python threads run meanwhile.
 
 mod array;
+mod book_row;
+mod books;
 mod client;
 mod errors;
 mod event;
@@ -23,13 +25,15 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::books::{BookTable, OrderSnapshot};
+    #[pymodule_export]
     use crate::client::{Client, connect};
     #[pymodule_export]
     use crate::multi::MultiSubscriber;
     #[pymodule_export]
     use crate::record::{
-        ControlMsg, ImbalanceMsg, InstrumentDefMsg, MBOMsg, NativeMsg, OtherMsg, StatMsg,
-        StatusMsg, TradeMsg,
+        ControlMsg, ImbalanceMsg, InstrumentDefMsg, MBOMsg, MBP1Msg, MBP10Msg, NativeMsg, OtherMsg,
+        StatMsg, StatusMsg, TradeMsg,
     };
     #[pymodule_export]
     use crate::subscription::{Batches, Subscription};

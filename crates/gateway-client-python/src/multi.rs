@@ -6,6 +6,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::array::Lent;
 use crate::errors::closed;
 use crate::options::{self, RECORDS_MAX_DEFAULT, SLEEP_US_DEFAULT};
 use crate::reader::{Event, Reader, Until};
@@ -48,9 +49,19 @@ impl MultiSubscriber {
     }
 }
 
+impl MultiSubscriber {
+    fn next_into(&self, array: &Bound<'_, PyAny>, until: Until) -> PyResult<Numbered> {
+        let (py, mut lent) = (array.py(), Lent::of(array)?);
+        self.read(|reader| {
+            let found = reader.next_into(py, until, &mut lent)?;
+            numbered(py, reader, found)
+        })
+    }
+}
+
 fn numbered(
     py: Python<'_>,
-    reader: &Reader<gateway_client::MultiSubscriber>,
+    reader: &mut Reader<gateway_client::MultiSubscriber>,
     found: Option<(usize, Event)>,
 ) -> PyResult<Numbered> {
     let Some((index, event)) = found else {
@@ -111,6 +122,17 @@ impl MultiSubscriber {
         records_max: usize,
     ) -> PyResult<Numbered> {
         self.next_batch(py, options::until(timeout_s)?, records_max)
+    }
+
+    /// As ``Subscription.poll_into``, of any queue.
+    fn poll_into(&self, array: &Bound<'_, PyAny>) -> PyResult<Numbered> {
+        self.next_into(array, Until::Now)
+    }
+
+    /// As ``Subscription.wait_into``, of any queue.
+    #[pyo3(signature = (array, timeout_s = None))]
+    fn wait_into(&self, array: &Bound<'_, PyAny>, timeout_s: Option<f64>) -> PyResult<Numbered> {
+        self.next_into(array, options::until(timeout_s)?)
     }
 
     fn __iter__(slf: Py<Self>) -> Py<Self> {

@@ -13,7 +13,7 @@ pub(crate) const SLEEP_US_DEFAULT: f64 = 50.0;
 /// Records of an array if nobody says: 3.7 MB of orders.
 pub(crate) const RECORDS_MAX_DEFAULT: usize = 65_536;
 
-/// Where a reader begins: `"head"`, `"oldest"` or a position.
+/// Where a reader begins: `"head"`, `"oldest"`, `"resync"` or a position.
 pub(crate) fn start(start: &Bound<'_, PyAny>) -> PyResult<Start> {
     if let Ok(position) = start.extract::<u64>() {
         return Ok(Start::At(position));
@@ -21,8 +21,9 @@ pub(crate) fn start(start: &Bound<'_, PyAny>) -> PyResult<Start> {
     match start.extract::<String>().as_deref() {
         Ok("head") => Ok(Start::Head),
         Ok("oldest") => Ok(Start::Oldest),
+        Ok("resync") => Ok(Start::Resync),
         _ => Err(PyValueError::new_err(format!(
-            "start is {}: use \"head\", \"oldest\" or a position (a number of slots, 0 or more)",
+            "start is {}: use \"head\", \"oldest\", \"resync\" or a position (a number of slots, 0 or more)",
             start.repr()?
         ))),
     }

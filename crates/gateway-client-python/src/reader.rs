@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use gateway_client::{Closed, RECORD_WORDS_MAX, RecordRef, Taken};
 use pyo3::prelude::*;
 
-use crate::array::Rows;
-use crate::record::Shape;
+use crate::array::{Kept, Lent, Rows, Sheet};
+use crate::record::{RecordType, Shape};
 use crate::source::{Place, Source};
 
 /// A wait looks this often whether Python has a signal to handle (Ctrl-C).
@@ -28,6 +28,8 @@ pub(crate) enum Event {
     },
     /// Rows of records.
     Rows(Rows, Shape),
+    /// So many rows of the program's array.
+    Filled(usize),
     Lost(u64),
     Closed(Closed),
 }
@@ -46,6 +48,7 @@ pub(crate) struct Reader<S> {
     pending: VecDeque<(usize, Pending)>,
     /// Memory of a batch to which nothing came.
     spare: Option<Rows>,
+    kept: Kept,
     /// Slots of the next array.
     slots: usize,
 }
@@ -79,6 +82,7 @@ impl<S: Source> Reader<S> {
             place: Box::new([0; RECORD_WORDS_MAX]),
             pending: VecDeque::new(),
             spare: None,
+            kept: Kept::default(),
             slots: SLOTS_MIN,
         }
     }
@@ -176,8 +180,9 @@ impl<S: Source> Reader<S> {
     ) -> PyResult<Option<(usize, Event)>> {
         let mut rows = match self.spare.take() {
             Some(rows) => rows,
-            None => Rows::for_slots(py, self.slots.min(records_max))?,
+            None => self.kept.rows(py, self.slots.min(records_max))?,
         };
+        let sheet = &mut rows.sheet;
         let (index, words) = match self.pending.pop_front() {
             Some((index, Pending::Record { position, words })) => (
                 index,
@@ -185,13 +190,16 @@ impl<S: Source> Reader<S> {
                     position,
                     words: &words,
                 }
-                .copy_into(rows.place()),
+                .copy_into(sheet.place()),
             ),
-            Some((index, Pending::Lost(slots))) => return Ok(Some((index, Event::Lost(slots)))),
+            Some((index, Pending::Lost(slots))) => {
+                self.spare = Some(rows);
+                return Ok(Some((index, Event::Lost(slots))));
+            }
             None => {
-                let found = match self.source.take_into(rows.place()) {
+                let found = match self.source.take_into(sheet.place()) {
                     Some(found) => Some(found),
-                    None => wait(py, &mut self.source, rows.place(), until)?,
+                    None => wait(py, &mut self.source, sheet.place(), until)?,
                 };
                 match found {
                     Some((index, Taken::Record { words, .. })) => (index, words),
@@ -202,35 +210,74 @@ impl<S: Source> Reader<S> {
                 }
             }
         };
-        let shape = Shape::of(&rows.place()[..words]);
-        rows.finish_row(words, shape);
-        if self.fill(&mut rows, index, shape, records_max.min(ATTACHED_RECORDS)) {
-            py.detach(|| self.fill(&mut rows, index, shape, records_max));
-        }
-        let grown = rows.slots() * if rows.is_full() { 4 } else { 2 };
+        let shape = Shape::of(&sheet.place()[..words]);
+        sheet.finish_row(words, shape);
+        self.fill_meanwhile(py, sheet, index, shape, records_max);
+        let grown = sheet.slots() * if sheet.is_full() { 4 } else { 2 };
         self.slots = grown.clamp(SLOTS_MIN, SLOTS_MAX);
         Ok(Some((index, Event::Rows(rows, shape))))
     }
 
+    /// As [`Self::next_batch`], with the records in the rows of the program's array; what is of another type than they
+    /// comes by itself.
+    pub(crate) fn next_into(
+        &mut self,
+        py: Python<'_>,
+        until: Until,
+        lent: &mut Lent<'_>,
+    ) -> PyResult<Option<(usize, Event)>> {
+        let (index, words) = match self.next(py, until)? {
+            Some((index, Event::Record { words, .. })) if lent.of.is_of(self.record(words)) => {
+                (index, words)
+            }
+            other => return Ok(other),
+        };
+        // At least one row is there.
+        lent.sheet.push(&self.place[..words]);
+        let (rows_max, shape) = (usize::MAX, Shape::Known(lent.of));
+        self.fill_meanwhile(py, &mut lent.sheet, index, shape, rows_max);
+        self.fill_last(&mut lent.sheet, index, lent.of);
+        Ok(Some((index, Event::Filled(lent.sheet.count()))))
+    }
+
+    /// Adds rows as [`Self::fill`] does, and lets other Python threads run if there are many.
+    fn fill_meanwhile(
+        &mut self,
+        py: Python<'_>,
+        sheet: &mut Sheet,
+        index: usize,
+        shape: Shape,
+        records_max: usize,
+    ) {
+        let attached = records_max.min(ATTACHED_RECORDS);
+        if self.fill(sheet, index, shape, attached) && attached < records_max {
+            py.detach(|| self.fill(sheet, index, shape, records_max));
+        }
+    }
+
     /// Adds rows of the shape until there are so many, or no more; whether there may be more.
-    fn fill(&mut self, rows: &mut Rows, index: usize, shape: Shape, records_max: usize) -> bool {
-        while rows.count() < records_max {
-            if rows.is_full() {
+    fn fill(&mut self, sheet: &mut Sheet, index: usize, shape: Shape, records_max: usize) -> bool {
+        // Nearly all arrays are of one length and type, which are the record's first two bytes.
+        let (begin, row_words) = match shape {
+            Shape::Known(of) => (of.begin(), of.words),
+            Shape::Native { .. } | Shape::Other { .. } => (0, 0),
+        };
+        while sheet.count() < records_max {
+            if sheet.is_full() {
                 return false;
             }
-            let place = rows.place();
+            let place = sheet.place();
             match self.source.more_into(index, place) {
+                Taken::Record { .. } if row_words != 0 && place[0] as u16 == begin => {
+                    sheet.finish_words(row_words);
+                }
                 Taken::Record { position, words } => {
                     let record = &place[..words.min(RECORD_WORDS_MAX)];
                     if !shape.takes(record) {
-                        let pending = Pending::Record {
-                            position,
-                            words: record.into(),
-                        };
-                        self.pending.push_back((index, pending));
+                        self.keep(index, position, record);
                         return false;
                     }
-                    rows.finish_row(words, shape);
+                    sheet.finish_row(words, shape);
                 }
                 Taken::Lost(slots) => {
                     self.pending.push_back((index, Pending::Lost(slots)));
@@ -241,6 +288,44 @@ impl<S: Source> Reader<S> {
             }
         }
         true
+    }
+
+    /// Adds the last rows of an array, behind which there is no room for a record of any length.
+    fn fill_last(&mut self, sheet: &mut Sheet, index: usize, of: &'static RecordType) {
+        while self.pending.iter().all(|(queue, _)| *queue != index) && sheet.has_room(of.words) {
+            match self.source.more_into(index, &mut self.place) {
+                Taken::Record { position, words } => {
+                    let record = &self.place[..words.min(RECORD_WORDS_MAX)];
+                    if !of.is_of(record) {
+                        let words = record.into();
+                        let pending = Pending::Record { position, words };
+                        self.pending.push_back((index, pending));
+                        return;
+                    }
+                    sheet.push(record);
+                }
+                Taken::Lost(slots) => self.pending.push_back((index, Pending::Lost(slots))),
+                Taken::Empty | Taken::Closed(_) => return,
+            }
+        }
+    }
+
+    /// Keeps a record for the next call.
+    #[cold]
+    fn keep(&mut self, index: usize, position: u64, record: &[u64]) {
+        let words = record.into();
+        let pending = Pending::Record { position, words };
+        self.pending.push_back((index, pending));
+    }
+
+    /// The array of rows that an event brought.
+    pub(crate) fn array(
+        &mut self,
+        py: Python<'_>,
+        rows: Rows,
+        shape: Shape,
+    ) -> PyResult<Py<PyAny>> {
+        self.kept.array(py, rows, shape)
     }
 }
 

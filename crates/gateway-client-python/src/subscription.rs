@@ -6,6 +6,7 @@ use gateway_client::QueueState;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::array::Lent;
 use crate::errors::{busy, closed, raised};
 use crate::options::{self, RECORDS_MAX_DEFAULT};
 use crate::reader::{Carried, Reader, Until};
@@ -130,6 +131,14 @@ impl Subscription {
         })
     }
 
+    fn next_into(&self, array: &Bound<'_, PyAny>, until: Until) -> PyResult<Option<Py<PyAny>>> {
+        let (py, mut lent) = (array.py(), Lent::of(array)?);
+        self.read(|reader| {
+            let found = reader.next_into(py, until, &mut lent)?;
+            found.map(|(_, event)| reader.object(py, event)).transpose()
+        })
+    }
+
     /// For iterators: waits as long as it takes; `None` at the end of the queue.
     fn next_until_end(
         &self,
@@ -220,6 +229,26 @@ impl Subscription {
             options::until(timeout_s)?,
             options::records_max(records_max)?,
         )
+    }
+
+    /// Takes the records that there are of the type of ``array``, as many as it has rows, into its first rows, and returns how
+    /// many; what follows those rows is meaningless afterwards. Returns a record of another type, a loss or the end of the
+    /// queue as ``poll`` does where that comes first; ``None`` where there is nothing yet.
+    ///
+    /// The array is one of records (``numpy.empty(rows, MBOMsg.dtype)``), in one dimension, without gaps and writable:
+    /// otherwise ``TypeError`` or ``ValueError`` is raised. No other thread may use it meanwhile.
+    fn poll_into(&self, array: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        self.next_into(array, Until::Now)
+    }
+
+    /// As ``poll_into``, but waits for the first record, at most ``timeout_s`` seconds.
+    #[pyo3(signature = (array, timeout_s = None))]
+    fn wait_into(
+        &self,
+        array: &Bound<'_, PyAny>,
+        timeout_s: Option<f64>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        self.next_into(array, options::until(timeout_s)?)
     }
 
     /// Goes through arrays of records, of up to ``records_max`` of one type each, and losses until the queue ends.

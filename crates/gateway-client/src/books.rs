@@ -11,10 +11,11 @@ use gateway_queue::table::layout::TableHeader;
 use gateway_queue::table::{Directory, ENTRY_WORDS, LoadError, TableHealth, TableReader};
 use gateway_queue::{RecordRef, read_words};
 use gateway_record::book::{BEST_WORDS, BookBest, BookEntry, SCHEMA_ID, SCHEMA_VERSION, WORDS};
+use gateway_record::v3::MboMsg;
 
 use crate::connection::Peer;
 use crate::protocol::{ErrorCode, OrdersOf, ProtocolError, Reply, Request};
-use crate::record::Record;
+use crate::record::{Record, orders};
 use crate::subscription::Closed;
 use crate::{Checkpoint, Client, ClientError, Connection};
 
@@ -140,7 +141,21 @@ impl BookTable {
 
     /// Every instrument there is.
     pub fn instruments(&self) -> impl Iterator<Item = Instrument> {
-        (0..self.table.directory().entries).filter_map(|entry| self.instrument(entry))
+        (0..self.entries()).filter_map(|entry| self.instrument(entry))
+    }
+
+    /// How many entries there are, each of which is or will be an instrument's.
+    #[must_use]
+    pub fn entries(&self) -> u32 {
+        self.table.directory().entries
+    }
+
+    /// The instrument of that entry.
+    #[must_use]
+    pub fn instrument(&self, entry: u32) -> Option<Instrument> {
+        let words = self.table.load::<BEST_WORDS>(entry).ok()?;
+        let id = BookBest::from_words(&words).instrument_id;
+        Some(Instrument { entry, id })
     }
 
     /// Best bid and ask: two cache lines.
@@ -234,12 +249,6 @@ impl BookTable {
                 LoadError::NoEntry => BookError::NoInstrument,
                 LoadError::Contended => BookError::Contended,
             })
-    }
-
-    fn instrument(&self, entry: u32) -> Option<Instrument> {
-        let words = self.table.load::<BEST_WORDS>(entry).ok()?;
-        let id = BookBest::from_words(&words).instrument_id;
-        Some(Instrument { entry, id })
     }
 
     /// Looks what entries are about, if that changed.
@@ -365,6 +374,18 @@ impl OrderSnapshot {
     #[must_use]
     pub const fn has(&self, position: u64) -> bool {
         position < self.checkpoint.position
+    }
+
+    /// The records' words, seven for each.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The records side by side.
+    #[must_use]
+    pub fn orders(&self) -> &[MboMsg] {
+        orders(&self.words)
     }
 
     /// The records.

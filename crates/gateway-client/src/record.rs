@@ -92,6 +92,15 @@ fn view<T: Plain>(words: &[u64]) -> Option<&T> {
     Some(unsafe { &*words.as_ptr().cast::<T>() })
 }
 
+/// `words` as order records; what is behind the last whole one is left out.
+pub(crate) fn orders(words: &[u64]) -> &[MboMsg] {
+    const { assert!(size_of::<MboMsg>() == 56 && align_of::<MboMsg>() <= align_of::<u64>()) };
+    let records = size_of_val(words) / size_of::<MboMsg>();
+    // SAFETY: as many as there are whole, aligned as asserted above, and `Plain` vouches for any content; the view borrows
+    // what the words borrow.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), records) }
+}
+
 #[inline]
 fn native(words: &[u64]) -> Option<Record<'_>> {
     let (header, rest) = words.split_at_checked(size_of::<NativeHeader>() / 8)?;

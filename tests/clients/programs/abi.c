@@ -67,6 +67,12 @@ static void subscribing(gateway_client *client) {
     options.struct_bytes = 0;
     assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_ERROR_ARGUMENT);
     assert(subscription == NULL);
+    options = (gateway_subscribe_options){.struct_bytes = sizeof options, .start = GATEWAY_START_RESYNC};
+    assert(gateway_client_subscribe(client, "all", &options, &subscription) == GATEWAY_OK);
+    gateway_joined joined;
+    assert(gateway_subscription_joined(subscription, &joined) == GATEWAY_OK);
+    assert(joined.outcome == GATEWAY_JOINED_AS_ASKED && joined.position == 0);
+    gateway_subscription_close(subscription);
 }
 
 static void reading(gateway_client *client) {
@@ -150,6 +156,40 @@ static void reading_several(gateway_client *client) {
     gateway_multi_subscriber_close(queues);
 }
 
+static void reading_books(gateway_client *client) {
+    gateway_book_list *list = (gateway_book_list *)&list;
+    assert(gateway_client_book_list(NULL, &list) == GATEWAY_ERROR_ARGUMENT && list == NULL);
+    assert(gateway_client_book_list(client, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_book_list(client, &list) == GATEWAY_OK && gateway_book_list_count(list) == 0);
+    assert(gateway_book_list_at(list, 0) == NULL && gateway_book_list_at(NULL, 0) == NULL);
+    assert(gateway_book_list_count(NULL) == 0);
+    gateway_book_list_free(list);
+
+    gateway_books *books = (gateway_books *)&books;
+    assert(gateway_books_open(client, "none", "abi", &books) == GATEWAY_ERROR_UNKNOWN_BOOK && books == NULL);
+    SAYS("there is no book");
+    assert(gateway_books_open(client, "none", NULL, &books) == GATEWAY_ERROR_ARGUMENT);
+    gateway_instrument instrument = {1, 2};
+    gateway_checkpoint checkpoint;
+    gateway_health health;
+    assert(gateway_books_count(NULL) == 0);
+    assert(gateway_books_at(NULL, 0, &instrument) == GATEWAY_ERROR_ARGUMENT && instrument.id == 1);
+    assert(gateway_books_checkpoint(NULL, &checkpoint) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_books_health(NULL, &health) == GATEWAY_ERROR_ARGUMENT);
+
+    gateway_orders *orders = (gateway_orders *)&orders;
+    assert(gateway_client_orders(NULL, "none", NULL, &orders) == GATEWAY_ERROR_ARGUMENT && orders == NULL);
+    assert(gateway_client_orders(client, NULL, NULL, &orders) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_orders(client, "none", NULL, NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_orders(client, "none", "\xFF", &orders) == GATEWAY_ERROR_ARGUMENT);
+    SAYS("`symbol` is not UTF-8");
+    assert(gateway_client_orders(client, "none", NULL, &orders) == GATEWAY_ERROR_UNKNOWN_BOOK);
+    assert(gateway_client_orders_of_id(client, "none", 7, &orders) == GATEWAY_ERROR_UNKNOWN_BOOK && orders == NULL);
+    gateway_orders_summary summary;
+    assert(gateway_orders_summarise(NULL, &summary) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_orders_count(NULL) == 0 && gateway_orders_records(NULL) == NULL);
+}
+
 int main(int argc, char **argv) {
     assert(argc == 2);
     assert(gateway_client_abi_version() == GATEWAY_ABI_VERSION);
@@ -160,11 +200,15 @@ int main(int argc, char **argv) {
     subscribing(client);
     reading(client);
     reading_several(client);
+    reading_books(client);
     gateway_client_close(client);
     /* Null ends nothing. */
     gateway_client_close(NULL);
     gateway_subscription_close(NULL);
     gateway_multi_subscriber_close(NULL);
+    gateway_books_close(NULL);
+    gateway_book_list_free(NULL);
+    gateway_orders_free(NULL);
     gateway_queues_free(NULL);
     gateway_text_free(NULL);
     puts("done");

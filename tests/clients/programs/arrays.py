@@ -14,6 +14,8 @@ import pandas as pd
 # Classes of the same records here and there.
 PAIRS = {
     "mbo": (gateway.MBOMsg, dbn.MBOMsg),
+    "mbp-1": (gateway.MBP1Msg, dbn.MBP1Msg),
+    "mbp-10": (gateway.MBP10Msg, dbn.MBP10Msg),
     "trades": (gateway.TradeMsg, dbn.TradeMsg),
     "definition": (gateway.InstrumentDefMsg, dbn.InstrumentDefMsg),
     "status": (gateway.StatusMsg, dbn.StatusMsg),
@@ -46,12 +48,20 @@ def plain(value):
     return value.rstrip("\0") if isinstance(value, str) else value
 
 
+def field(record, name):
+    """A field of a record; of a level, where the column's name ends with its number."""
+    column, _, level = name.rpartition("_")
+    if level.isdigit() and hasattr(record, "levels"):
+        return getattr(record.levels[int(level)], column)
+    return getattr(record, name)
+
+
 def compare(ours, theirs):
     """Every field of a record that NumPy's type has."""
     for name in type(ours).dtype.names:
         if name.startswith("_") or name == "length":
             continue
-        here, there = plain(getattr(ours, name)), plain(getattr(theirs, name))
+        here, there = plain(field(ours, name)), plain(field(theirs, name))
         # What stands for "not available" on the wire is None there.
         there = "~" if there is None else there
         assert str(here) == str(there), f"{type(ours).__name__}.{name}: {here!r}, not {there!r}"
@@ -100,4 +110,58 @@ def arrays():
     print(json.dumps({"records": sizes, "orders": len(frame), "by_action": by_action, "size": int(frame["size"].sum())}))
 
 
-arrays() if sys.argv[2:] == ["arrays"] else main()
+def into():
+    """The program's own array, of fewer rows than there are records, and memory that is used again."""
+    client = gateway.connect(sys.argv[1])
+    for wrong in (
+        [1, 2],
+        np.empty(8, np.uint64),
+        np.empty(0, gateway.MBOMsg.dtype),
+        np.empty((2, 2), gateway.MBOMsg.dtype),
+        np.empty(8, gateway.MBOMsg.dtype)[::2],
+        np.frombuffer(bytes(560), gateway.MBOMsg.dtype),
+        np.frombuffer(bytearray(57), gateway.MBOMsg.dtype, offset=1),
+    ):
+        with client.subscribe("all", name="wrong", start="oldest") as subscription:
+            try:
+                subscription.poll_into(wrong)
+            except (TypeError, ValueError) as error:
+                assert "MBOMsg.dtype" in str(error), error
+            else:
+                raise AssertionError(wrong)
+
+    subscription = client.subscribe("all", name="into", start="oldest")
+    print("subscribed", flush=True)
+    room = np.empty(16, gateway.MBOMsg.dtype)
+    ids, others, fills = [], [], []
+    while not isinstance(event := subscription.wait_into(room), gateway.Closed):
+        if isinstance(event, int):
+            assert 1 <= event <= len(room)
+            ids.extend(room["order_id"][:event].tolist())
+            fills.append(event)
+        else:
+            others.append(type(event).__name__)
+    assert ids == list(range(1, 101)), ids
+    # Gaps and other types end an array early; what follows is told by itself.
+    assert fills == [16, 16, 8, 16, 16, 16, 12], fills
+    print(json.dumps({"records": len(ids) + len(others), "orders": len(ids), "others": others}))
+
+
+def again():
+    """Arrays stay what they were, whatever becomes of others."""
+    client = gateway.connect(sys.argv[1])
+    subscription = client.subscribe("all", name="again", start="oldest")
+    print("subscribed", flush=True)
+    held, copies, addresses = [], [], []
+    for index, array in enumerate(subscription.batches(records_max=10)):
+        if index % 3 == 0:
+            held.append(array)
+            copies.append(array.copy())
+        addresses.append(array.__array_interface__["data"][0])
+        del array
+    for array, copy in zip(held, copies):
+        assert (array == copy).all()
+    print(json.dumps({"arrays": len(addresses), "places": len(set(addresses))}))
+
+
+{"into": into, "again": again, "arrays": arrays}.get("".join(sys.argv[2:]), main)()

@@ -59,6 +59,8 @@ static void set_option(gateway_subscribe_options *options, char *key) {
         options->start = GATEWAY_START_HEAD;
     } else if (strcmp(key, "start") == 0 && strcmp(value, "oldest") == 0) {
         options->start = GATEWAY_START_OLDEST;
+    } else if (strcmp(key, "start") == 0 && strcmp(value, "resync") == 0) {
+        options->start = GATEWAY_START_RESYNC;
     } else if (strcmp(key, "start") == 0) {
         options->start = GATEWAY_START_AT;
         options->start_position = number(value);
@@ -101,7 +103,7 @@ static const char *status_name(gateway_status status) {
         return "busy";
     case GATEWAY_ERROR_NOT_ENTITLED:
         return "not-entitled";
-    // Only of books, which the script does not open.
+    // Only of tables and orders, which the script does not open.
     case GATEWAY_ERROR_UNKNOWN_BOOK:
         return "unknown-book";
     case GATEWAY_ERROR_UNKNOWN_INSTRUMENT:
@@ -110,6 +112,10 @@ static const char *status_name(gateway_status status) {
         return "closed";
     case GATEWAY_ERROR_AGAIN:
         return "again";
+    case GATEWAY_ERROR_NOT_VALID:
+        return "not-valid";
+    case GATEWAY_ERROR_LATER:
+        return "later";
     }
     return "?";
 }
@@ -158,6 +164,14 @@ static void print_native(uint64_t position, const gateway_native *native) {
     printf("\n");
 }
 
+static void print_levels(const gateway_level *levels, size_t count) {
+    for (; count > 0; count--, levels++) {
+        printf(" %" PRId64 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRIu32 " %" PRIu32, levels->bid_px, levels->bid_sz,
+               levels->bid_ct, levels->ask_px, levels->ask_sz, levels->ask_ct);
+    }
+    printf("\n");
+}
+
 static void print_record(const gateway_event *event) {
     const gateway_record record = event->record;
     const uint64_t position = event->position;
@@ -166,6 +180,16 @@ static void print_record(const gateway_event *event) {
         printf("mbo %" PRIu64 " %" PRIu32 " %" PRIu64 " %c %c %" PRId64 " %" PRIu32 " %u %" PRIu32 " %" PRIu64 "\n",
                position, record.mbo->hd.instrument_id, record.mbo->order_id, record.mbo->action, record.mbo->side,
                record.mbo->price, record.mbo->size, record.mbo->flags, record.mbo->sequence, record.mbo->hd.ts_event);
+        break;
+    case GATEWAY_RECORD_MBP1:
+        printf("mbp1 %" PRIu64 " %" PRIu32 " %u %" PRIu32, position, record.mbp1->hd.instrument_id, record.mbp1->flags,
+               record.mbp1->sequence);
+        print_levels(record.mbp1->levels, 1);
+        break;
+    case GATEWAY_RECORD_MBP10:
+        printf("mbp10 %" PRIu64 " %" PRIu32 " %u %" PRIu32, position, record.mbp10->hd.instrument_id,
+               record.mbp10->flags, record.mbp10->sequence);
+        print_levels(record.mbp10->levels, 10);
         break;
     case GATEWAY_RECORD_DEFINITION:
         print_definition(position, record.definition);

@@ -51,6 +51,8 @@ gateway::SubscribeOptions options_of(const Words &words) {
             options.start = gateway::Start::head();
         } else if (key == "start" && value == "oldest") {
             options.start = gateway::Start::oldest();
+        } else if (key == "start" && value == "resync") {
+            options.start = gateway::Start::resync();
         } else if (key == "start") {
             options.start = gateway::Start::at(number(value));
         } else if (key == "run") {
@@ -97,7 +99,7 @@ const char *name_of(gateway_status status) {
         return "busy";
     case GATEWAY_ERROR_NOT_ENTITLED:
         return "not-entitled";
-    // Only of books, which the script does not open.
+    // Only of tables and orders, which the script does not open.
     case GATEWAY_ERROR_UNKNOWN_BOOK:
         return "unknown-book";
     case GATEWAY_ERROR_UNKNOWN_INSTRUMENT:
@@ -106,6 +108,10 @@ const char *name_of(gateway_status status) {
         return "closed";
     case GATEWAY_ERROR_AGAIN:
         return "again";
+    case GATEWAY_ERROR_NOT_VALID:
+        return "not-valid";
+    case GATEWAY_ERROR_LATER:
+        return "later";
     }
     return "?";
 }
@@ -134,6 +140,8 @@ struct Printer {
             << ' ' << order.side << ' ' << order.price << ' ' << order.size << ' '
             << static_cast<unsigned>(order.flags) << ' ' << order.sequence << ' ' << order.hd.ts_event << '\n';
     }
+    void operator()(const gateway::Mbp1 &best) const { levels("mbp1", best); }
+    void operator()(const gateway::Mbp10 &ten) const { levels("mbp10", ten); }
     void operator()(const gateway::Definition &definition) const {
         const std::string symbol(definition.raw_symbol);
         out << "definition " << position << ' ' << definition.hd.instrument_id << ' '
@@ -164,6 +172,16 @@ struct Printer {
     void operator()(gateway::Lost lost) const { out << "lost " << lost.slots << '\n'; }
     void operator()(gateway::Closed closed) const { out << "closed " << name_of(closed.reason) << '\n'; }
     void operator()(gateway::Empty) const { out << "empty\n"; }
+
+    template <class Record> void levels(const char *name, const Record &record) const {
+        out << name << ' ' << position << ' ' << record.hd.instrument_id << ' ' << static_cast<unsigned>(record.flags)
+            << ' ' << record.sequence;
+        for (const gateway::Level &level : record.levels) {
+            out << ' ' << level.bid_px << ' ' << level.bid_sz << ' ' << level.bid_ct << ' ' << level.ask_px << ' '
+                << level.ask_sz << ' ' << level.ask_ct;
+        }
+        out << '\n';
+    }
 };
 
 void print(const gateway::Event &event) { event.visit(Printer{std::cout, event.position()}); }

@@ -30,7 +30,7 @@ def options(keys):
         if key == "wait":
             arguments.update(waiting(value))
         elif key == "start":
-            arguments["start"] = value if value in ("head", "oldest") else int(value)
+            arguments["start"] = value if value in ("head", "oldest", "resync") else int(value)
         elif key == "run":
             arguments["run"] = int(value)
         elif key in ("name", "on-lapped"):
@@ -54,6 +54,13 @@ def describe(event):
             f"mbo {at} {event.instrument_id} {event.order_id} {event.action} {event.side} {event.price} {event.size} "
             f"{event.flags} {event.sequence} {event.ts_event}"
         )
+    if isinstance(event, (gateway.MBP1Msg, gateway.MBP10Msg)):
+        levels = (
+            f" {level.bid_px} {level.bid_sz} {level.bid_ct} {level.ask_px} {level.ask_sz} {level.ask_ct}"
+            for level in event.levels
+        )
+        name = "mbp1" if isinstance(event, gateway.MBP1Msg) else "mbp10"
+        return f"{name} {at} {event.instrument_id} {event.flags} {event.sequence}{''.join(levels)}"
     if isinstance(event, gateway.InstrumentDefMsg):
         return f"definition {at} {event.instrument_id} {event.raw_symbol.rstrip(' ')}"
     if isinstance(event, gateway.StatusMsg):

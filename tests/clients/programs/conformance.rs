@@ -5,6 +5,7 @@ use std::io::{BufRead, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use gateway_client::dbn::BidAskPair;
 use gateway_client::protocol::ErrorCode;
 use gateway_client::{
     Client, ClientError, Closed, Event, JoinOutcome, Joined, MultiSubscriber, OnLapped, QueueState,
@@ -299,14 +300,42 @@ fn describe(event: Event<'_>) -> Line {
             });
             Line::Record("native", format!("{} {hex}", header.instrument_id))
         }
-        // The clients of other languages have no types of their own for these.
-        Record::Mbp1(best) => Line::Record("other", best.hd.rtype.to_string()),
-        Record::Mbp10(ten) => Line::Record("other", ten.hd.rtype.to_string()),
+        Record::Mbp1(best) => Line::Record(
+            "mbp1",
+            levels(
+                best.hd.instrument_id,
+                best.flags.raw(),
+                best.sequence,
+                &best.levels,
+            ),
+        ),
+        Record::Mbp10(ten) => Line::Record(
+            "mbp10",
+            levels(
+                ten.hd.instrument_id,
+                ten.flags.raw(),
+                ten.sequence,
+                &ten.levels,
+            ),
+        ),
         Record::Other(record) => {
             let rtype = record.words.first().map_or(0, |word| word >> 8 & 0xFF);
             Line::Record("other", rtype.to_string())
         }
     }
+}
+
+fn levels(instrument_id: u32, flags: u8, sequence: u32, levels: &[BidAskPair]) -> String {
+    let mut line = format!("{instrument_id} {flags} {sequence}");
+    for level in levels {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
+            " {} {} {} {} {} {}",
+            level.bid_px, level.bid_sz, level.bid_ct, level.ask_px, level.ask_sz, level.ask_ct
+        );
+    }
+    line
 }
 
 fn character(byte: std::ffi::c_char) -> char {
@@ -355,6 +384,7 @@ fn options(keys: &[&str]) -> Result<SubscribeOptions> {
             ("name", name) => options.name = name.to_owned(),
             ("start", "head") => options.start = Start::Head,
             ("start", "oldest") => options.start = Start::Oldest,
+            ("start", "resync") => options.start = Start::Resync,
             ("start", position) => options.start = Start::At(position.parse()?),
             ("run", run) => options.run = Some(run.parse()?),
             ("on-lapped", "oldest") => options.on_lapped = OnLapped::Oldest,

@@ -12,5 +12,12 @@ int main(int argc, char **argv) {
         });
     }
     subscription.reattach();
+    gateway::BookTable books = client.books("book", "no_exceptions");
+    for (const gateway::Instrument instrument : books.instruments()) {
+        records += books.read(instrument) && books.best(instrument);
+    }
+    for (const gateway::Mbo &order : client.orders("book")) {
+        records += order.size;
+    }
     return records + client.queues().size() + client.status().size() > 0 ? 0 : 1;
 }

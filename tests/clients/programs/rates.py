@@ -8,6 +8,7 @@ import sys
 import time
 
 import gateway_client as gateway
+import numpy as np
 
 
 def one_by_one(subscription):
@@ -41,10 +42,33 @@ def arrays_with_columns(subscription):
     return count
 
 
+def own_array(subscription):
+    count, room = 0, np.empty(8_192, gateway.MBOMsg.dtype)
+    while (filled := subscription.poll_into(room)) is not None:
+        count += filled
+    return count
+
+
+def own_array_with_columns(subscription):
+    count, volume, room = 0, 0, np.empty(8_192, gateway.MBOMsg.dtype)
+    while (filled := subscription.poll_into(room)) is not None:
+        array = room[:filled]
+        volume += int(array["size"][array["price"] > 0].sum())
+        count += filled
+    return count
+
+
 def main():
     client = gateway.connect(sys.argv[1])
     rates = {}
-    for read in (one_by_one, one_by_one_with_fields, arrays, arrays_with_columns):
+    for read in (
+        one_by_one,
+        one_by_one_with_fields,
+        arrays,
+        arrays_with_columns,
+        own_array,
+        own_array_with_columns,
+    ):
         records, elapsed = 0, 0.0
         while elapsed < float(sys.argv[3]):
             with client.subscribe(sys.argv[2], name="rates", start="oldest") as subscription:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gateway_client as gateway
 
-TYPES = {"int": int, "str": str, "bytes": bytes, "float": float}
+TYPES = {"int": int, "str": str, "bytes": bytes, "float": float, "list[BidAskPair]": list}
 
 
 def an_instance(name):

@@ -28,6 +28,9 @@ template <class Call> gateway_status thrown(Call call, const char *words) {
 void errors(const gateway::Client &client) {
     assert(thrown([] { gateway::Client("/nowhere"); }, "no gateway at /nowhere") == GATEWAY_ERROR_CONNECT);
     assert(thrown([&] { client.subscribe("al"); }, "there are: all") == GATEWAY_ERROR_UNKNOWN_QUEUE);
+    assert(thrown([&] { client.books("none", "me"); }, "there is no book") == GATEWAY_ERROR_UNKNOWN_BOOK);
+    assert(thrown([&] { client.orders("none"); }, "there is no book") == GATEWAY_ERROR_UNKNOWN_BOOK);
+    assert(client.book_list().empty());
     gateway::Subscription subscription = client.subscribe("all");
     gateway::Subscription moved = std::move(subscription);
     assert(thrown([&] { subscription.poll(); }, "`subscription` is null") == GATEWAY_ERROR_ARGUMENT);
@@ -55,6 +58,9 @@ void ranges(const gateway::Client &client) {
     const gateway_checkpoint other = {subscription.checkpoint().run + 1, 7};
     const auto restarted = client.subscribe("all", {"wrapper", gateway::Start::resuming(other)});
     assert(restarted.joined().outcome == GATEWAY_JOINED_OTHER_RUN && restarted.position() == lost);
+    // Nobody said where state begins: at the first record, which is gone.
+    const auto resync = client.subscribe("all", {"wrapper", gateway::Start::resync()});
+    assert(resync.joined().outcome == GATEWAY_JOINED_LATER && resync.joined().lost_slots == lost);
     assert(lost == subscription.lost_slots() && subscription.position() == 2000);
     assert(!subscription.closed() && subscription.health().live);
 }

@@ -8,7 +8,7 @@ use gateway_client::Clock;
 use gateway_test_harness::Running;
 use gateway_test_harness::config::Queue;
 
-use crate::flow::{Flow, LIMIT};
+use crate::flow::{BOOK, Flow, LIMIT};
 use crate::programs;
 use crate::stage::{SLOTS, Stage, order};
 
@@ -27,7 +27,12 @@ pub fn program(path: PathBuf) -> Command {
 pub fn compare(start: Start<'_>) -> Result<()> {
     let rust = |name: &str| Ok(program(programs::rust_example(name)?));
     let flow = Flow::generate()?;
-    for (example, queue) in [("tail", "all"), ("tail", "native"), ("best_bid_ask", "all")] {
+    for (example, queue) in [
+        ("tail", "all"),
+        ("tail", "native"),
+        ("tail", BOOK),
+        ("best_bid_ask", "all"),
+    ] {
         let outputs = outputs_of(&flow, example, queue, &[&rust, start])?;
         for (index, (expected, found)) in outputs[0].lines().zip(outputs[1].lines()).enumerate() {
             ensure!(
@@ -36,7 +41,10 @@ pub fn compare(start: Start<'_>) -> Result<()> {
                 index + 1
             );
         }
-        ensure!(outputs[0] == outputs[1], "{example} of {queue} is cut");
+        ensure!(
+            !outputs[0].is_empty() && outputs[0] == outputs[1],
+            "{example} of {queue} is cut"
+        );
     }
     latency_counts_every_record(start)
 }
@@ -51,11 +59,12 @@ pub fn outputs_of(
     queue: &str,
     starts: &[Start<'_>],
 ) -> Result<Vec<String>> {
-    let played = flow.play(vec![
+    let queues = vec![
         Queue::all("all"),
         Queue::all("full").of("full"),
         Queue::all("native").of("native"),
-    ])?;
+    ];
+    let played = flow.play_with_book(queues, "mbp-10")?;
     let socket = played.gateway.socket();
     let spawn = |start: &Start<'_>| spawn(*start, example, &socket, &[queue, "oldest"]);
     let mut running = starts.iter().map(spawn).collect::<Result<Vec<_>>>()?;

@@ -16,8 +16,11 @@ use tempfile::TempDir;
 /// Longest wait for anything; builds of the programs under test not included.
 pub const LIMIT: Duration = Duration::from_secs(30);
 /// Few enough that [`gateway_test_harness::Running`] keeps every line that a client prints of it.
-const FLOW: &str = "generate --symbols 20 --messages 10000 --loss-a 0.03 --loss-b 0.03 --pace rate=100000 \
-                    --end-of-session";
+const FLOW: &str = "generate --symbols 20 --messages 10000 --pace rate=100000 --end-of-session";
+const LOSSES: &str = " --loss-a 0.03 --loss-b 0.03";
+
+/// The book that every gateway of a flow keeps of its queue `full`, with a conflated queue.
+pub const BOOK: &str = "full-book";
 
 /// A session in a capture file, and what is true of it.
 #[derive(Debug)]
@@ -36,12 +39,27 @@ pub struct Played {
 }
 
 impl Flow {
-    /// Writes the session.
+    /// Writes the session, of which either line loses some packets, some of them the same.
     pub fn generate() -> Result<Self> {
+        let flow = Self::write(&format!("{FLOW}{LOSSES}"))?;
+        ensure!(
+            flow.report.lost_on_both.messages > 0,
+            "the flow has no loss on both lines: {:?}",
+            flow.report
+        );
+        Ok(flow)
+    }
+
+    /// Writes the session, of which nothing is lost.
+    pub fn whole() -> Result<Self> {
+        Self::write(FLOW)
+    }
+
+    fn write(flow: &str) -> Result<Self> {
         let binaries = Binaries::of_this_build()?;
         let folder = TempDir::new().context("no temporary folder")?;
         let output = Command::new(binaries.path("gateway-sim"))
-            .args(FLOW.split_whitespace())
+            .args(flow.split_whitespace())
             .args(line_arguments(
                 &Config::new(Self::input(folder.path())).lines,
             ))
@@ -52,10 +70,6 @@ impl Flow {
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "gateway-sim failed: {stderr}");
         let report = Report::parse(&output.stdout)?;
-        ensure!(
-            report.lost_on_both.messages > 0,
-            "the flow has no loss on both lines: {report:?}"
-        );
         Ok(Self {
             binaries,
             folder,
@@ -80,10 +94,25 @@ impl Flow {
         }
     }
 
+    /// As [`Self::play`], with a book of the queue `full`, which is one of `queues`.
+    pub fn play_with_book(&self, queues: Vec<Queue>, conflated: &str) -> Result<Played> {
+        let config = Config {
+            extra: format!(
+                "[[book]]\nname = \"{BOOK}\"\nqueue = \"full\"\norders_max = 100000\n\
+                 conflated = \"{conflated}\"\n"
+            ),
+            ..self.config(queues)
+        };
+        self.start(&config)
+    }
+
     /// Plays it into `queues` and waits for its end.
     pub fn play(&self, queues: Vec<Queue>) -> Result<Played> {
-        let config = self.config(queues);
-        let gateway = Gateway::start(&self.binaries, &Namespace::current(), &config)?;
+        self.start(&self.config(queues))
+    }
+
+    fn start(&self, config: &Config) -> Result<Played> {
+        let gateway = Gateway::start(&self.binaries, &Namespace::current(), config)?;
         await_session_end(&gateway.socket())?;
         Ok(Played { gateway })
     }
@@ -129,6 +158,19 @@ impl Played {
                 reader["name"] == name && reader["lag"] == 0 && reader["last_poll_age_s"].is_f64()
             };
             Ok((readers.iter().filter(|reader| done(reader)).count() == count).then_some(()))
+        })
+    }
+
+    /// Returns when the book has all that its queue has.
+    pub fn await_book(&self) -> Result<()> {
+        let client = Client::connect(self.gateway.socket())?;
+        wait::until("the book to have everything", LIMIT, || {
+            let queues = client.queues()?;
+            let queue = queues.iter().find(|queue| queue.name == "full");
+            let head = queue.context("no queue full")?.head;
+            let books = client.book_list()?;
+            let book = books.iter().find(|book| book.name == BOOK);
+            Ok((book.context("no book")?.applied == head).then_some(()))
         })
     }
 

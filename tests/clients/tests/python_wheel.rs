@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use gateway_client::dbn::BidAskPair;
 use gateway_record::v3;
 use gateway_record::{ControlKind, ControlRecord, RTYPE_CONTROL};
 use gateway_test_clients::python;
@@ -47,7 +48,35 @@ fn publish(stage: &mut Stage) -> u64 {
     stage.publish(&v3::ImbalanceMsg::default());
     stage.publish(&v3::StatMsg::default());
     stage.publish(&v3::TradeMsg::default());
-    106
+    stage.publish(&best(7));
+    stage.publish(&ten(7));
+    108
+}
+
+/// A level of which no two numbers are the same.
+fn level(number: i64) -> BidAskPair {
+    BidAskPair {
+        bid_px: 1_000_000_000 - number,
+        ask_px: 1_000_000_001 + number,
+        bid_sz: 10 + number as u32,
+        ask_sz: 50 + number as u32,
+        bid_ct: 100 + number as u32,
+        ask_ct: 200 + number as u32,
+    }
+}
+
+fn best(instrument_id: u32) -> v3::Mbp1Msg {
+    let mut record = v3::Mbp1Msg::default();
+    record.hd.instrument_id = instrument_id;
+    (record.sequence, record.levels) = (9, [level(0)]);
+    record
+}
+
+fn ten(instrument_id: u32) -> v3::Mbp10Msg {
+    let mut record = v3::Mbp10Msg::default();
+    record.hd.instrument_id = instrument_id;
+    record.levels = std::array::from_fn(|number| level(number as i64));
+    record
 }
 
 /// What the program prints last, run while the queue is written to its end.
@@ -86,6 +115,26 @@ fn arrays_hold_every_record_and_become_data_frames() {
         assert_eq!(report["records"], records);
         assert_eq!(report["orders"], 100);
         assert_eq!(report["by_action"]["A"], 100);
+    }
+}
+
+#[test]
+fn the_programs_own_array_is_filled_and_nothing_is_lost_between() {
+    if let Some((records, report)) = printed(Some("into")) {
+        assert_eq!(report["records"], records);
+        assert_eq!(report["orders"], 100);
+        let others = report["others"].as_array().unwrap();
+        assert_eq!(
+            (others[0].as_str(), others[1].as_str()),
+            (Some("InstrumentDefMsg"), Some("ControlMsg"))
+        );
+    }
+}
+
+#[test]
+fn an_array_that_is_kept_stays_what_it_was() {
+    if let Some((_, report)) = printed(Some("again")) {
+        assert!(report["arrays"].as_u64() > Some(15), "{report}");
     }
 }
 

@@ -75,11 +75,27 @@ static void print_native(const gateway_native *native) {
     printf("\n");
 }
 
+/* The levels of a book: bid and ask, each with its size. */
+static void print_levels(uint32_t instrument_id, const gateway_level *levels, size_t count) {
+    printf("levels %" PRIu32, instrument_id);
+    for (size_t i = 0; i < count; i++) {
+        printf("  %" PRIu32 " x %s / %s x %" PRIu32, levels[i].bid_sz, price(levels[i].bid_px), price(levels[i].ask_px),
+               levels[i].ask_sz);
+    }
+    printf("\n");
+}
+
 static void print_record(const gateway_event *event) {
     const gateway_record record = event->record;
     switch (event->record_type) {
     case GATEWAY_RECORD_MBO:
         print_mbo(record.mbo);
+        break;
+    case GATEWAY_RECORD_MBP1:
+        print_levels(record.mbp1->hd.instrument_id, record.mbp1->levels, 1);
+        break;
+    case GATEWAY_RECORD_MBP10:
+        print_levels(record.mbp10->hd.instrument_id, record.mbp10->levels, 10);
         break;
     case GATEWAY_RECORD_DEFINITION:
         print_definition(record.definition);

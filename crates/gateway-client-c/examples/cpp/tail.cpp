@@ -69,6 +69,8 @@ struct Printer {
             << " price " << price(order.price) << " size " << order.size << " flags 0x" << hex(&order.flags, 1)
             << " sequence " << order.sequence << '\n';
     }
+    void operator()(const gateway::Mbp1 &best) const { levels(best.hd.instrument_id, best.levels); }
+    void operator()(const gateway::Mbp10 &ten) const { levels(ten.hd.instrument_id, ten.levels); }
     void operator()(const gateway::Definition &definition) const {
         out << "definition " << definition.hd.instrument_id << ' ' << symbol(definition.raw_symbol) << '\n';
     }
@@ -93,6 +95,16 @@ struct Printer {
     void operator()(gateway::Closed closed) const { out << closed.text() << '\n'; }
     // Nothing new for a while: show what there is.
     void operator()(gateway::Empty) const { out << std::flush; }
+
+    // The levels of a book: bid and ask, each with its size.
+    template <std::size_t Count> void levels(std::uint32_t instrument_id, const gateway::Level (&levels)[Count]) const {
+        out << "levels " << instrument_id;
+        for (const gateway::Level &level : levels) {
+            out << "  " << level.bid_sz << " x " << price(level.bid_px) << " / " << price(level.ask_px) << " x "
+                << level.ask_sz;
+        }
+        out << '\n';
+    }
 };
 
 } // namespace

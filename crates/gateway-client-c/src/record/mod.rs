@@ -5,6 +5,7 @@ mod control;
 mod definition;
 mod imbalance;
 mod mbo;
+mod mbp;
 mod native;
 mod trading_status;
 
@@ -12,6 +13,7 @@ pub use control::{gateway_control, gateway_control_kind};
 pub use definition::gateway_definition;
 pub use imbalance::gateway_imbalance;
 pub use mbo::gateway_mbo;
+pub use mbp::{gateway_mbp1, gateway_mbp10};
 pub use native::gateway_native;
 pub use trading_status::gateway_trading_status;
 
@@ -59,7 +61,7 @@ macro_rules! mirrors {
 
         #[cfg(test)]
         impl $mirror {
-            pub(crate) const LAYOUT: super::Layout = super::Layout {
+            pub(crate) const LAYOUT: crate::record::Layout = crate::record::Layout {
                 name: stringify!($mirror),
                 bytes: size_of::<$original>(),
                 fields: &[$((stringify!($field), std::mem::offset_of!($original, $field))),*],
@@ -67,12 +69,15 @@ macro_rules! mirrors {
         }
     };
 }
-use mirrors;
+pub(crate) use mirrors;
 
 /// Every struct of which C and Rust must have the same idea.
 #[cfg(test)]
-pub(crate) const LAYOUTS: [Layout; 6] = [
+pub(crate) const LAYOUTS: [Layout; 9] = [
     gateway_mbo::LAYOUT,
+    crate::book::gateway_level::LAYOUT,
+    gateway_mbp1::LAYOUT,
+    gateway_mbp10::LAYOUT,
     gateway_definition::LAYOUT,
     gateway_trading_status::LAYOUT,
     gateway_imbalance::LAYOUT,

@@ -21,25 +21,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Union
 
 from ._errors import (
+    BookClosedError,
     BrokenError,
     BusyError,
     ConnectError,
+    ContendedError,
     GatewayError,
+    LaterError,
     NotEntitledError,
+    NotValidError,
     ProtocolError,
     QueueError,
     RefusedError,
+    UnknownBookError,
+    UnknownInstrumentError,
     UnknownQueueError,
 )
 from ._native import (
     Batches,
+    BookTable,
     Client,
     ControlMsg,
     ImbalanceMsg,
     InstrumentDefMsg,
     MBOMsg,
+    MBP1Msg,
+    MBP10Msg,
     MultiSubscriber,
     NativeMsg,
+    OrderSnapshot,
     OtherMsg,
     StatMsg,
     StatusMsg,
@@ -49,17 +59,25 @@ from ._native import (
     connect,
 )
 from ._types import (
+    UNDEF_PRICE,
+    BidAskPair,
+    Book,
+    BookBest,
+    BookInfo,
     Checkpoint,
     Closed,
     CloseReason,
     ControlKind,
     Health,
+    Instrument,
     Joined,
     JoinOutcome,
+    LastTrade,
     Lost,
     OnLapped,
     QueueInfo,
     Start,
+    TradingStatus,
     Wait,
 )
 
@@ -68,8 +86,6 @@ if TYPE_CHECKING:
 
 FIXED_PRICE_SCALE = 1_000_000_000
 """Prices are in units of one divided by this."""
-UNDEF_PRICE = 9_223_372_036_854_775_807
-"""The price of a record that has none."""
 UNDEF_ORDER_SIZE = 4_294_967_295
 """The size of a record that has none."""
 UNDEF_TIMESTAMP = 18_446_744_073_709_551_615
@@ -90,6 +106,8 @@ F_MAYBE_BAD_BOOK = 4
 
 Record = Union[
     MBOMsg,
+    MBP1Msg,
+    MBP10Msg,
     TradeMsg,
     InstrumentDefMsg,
     StatusMsg,
@@ -118,6 +136,12 @@ __all__ = [
     "UNDEF_TIMESTAMP",
     "BatchEvent",
     "Batches",
+    "BidAskPair",
+    "Book",
+    "BookBest",
+    "BookClosedError",
+    "BookInfo",
+    "BookTable",
     "BrokenError",
     "BusyError",
     "Checkpoint",
@@ -125,21 +149,29 @@ __all__ = [
     "CloseReason",
     "Closed",
     "ConnectError",
+    "ContendedError",
     "ControlKind",
     "ControlMsg",
     "Event",
     "GatewayError",
     "Health",
     "ImbalanceMsg",
+    "Instrument",
     "InstrumentDefMsg",
     "JoinOutcome",
     "Joined",
+    "LastTrade",
+    "LaterError",
     "Lost",
     "MBOMsg",
+    "MBP10Msg",
+    "MBP1Msg",
     "MultiSubscriber",
     "NativeMsg",
     "NotEntitledError",
+    "NotValidError",
     "OnLapped",
+    "OrderSnapshot",
     "OtherMsg",
     "ProtocolError",
     "QueueError",
@@ -151,6 +183,9 @@ __all__ = [
     "StatusMsg",
     "Subscription",
     "TradeMsg",
+    "TradingStatus",
+    "UnknownBookError",
+    "UnknownInstrumentError",
     "UnknownQueueError",
     "Wait",
     "clock_now_ns",

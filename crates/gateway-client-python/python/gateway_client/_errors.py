@@ -35,3 +35,27 @@ class BusyError(RefusedError):
 
 class NotEntitledError(RefusedError):
     """The gateway refused: this user may not read the queue."""
+
+
+class UnknownBookError(RefusedError):
+    """The gateway refused: there is no such book."""
+
+
+class NotValidError(RefusedError):
+    """The gateway refused: the instrument's book cannot be trusted at the moment. Ask again later."""
+
+
+class LaterError(RefusedError):
+    """The gateway refused: too much was asked for lately. Ask again later."""
+
+
+class UnknownInstrumentError(GatewayError):
+    """The book has no such instrument, or it is one of another table: look for it again."""
+
+
+class BookClosedError(GatewayError):
+    """The book table ended: ``reattach()`` goes on where there is a gateway."""
+
+
+class ContendedError(GatewayError):
+    """The book was replaced during every attempt to copy it: read again."""

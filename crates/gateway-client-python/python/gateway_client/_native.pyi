@@ -7,17 +7,36 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
-from ._types import Checkpoint, Closed, Health, Joined, Lost, OnLapped, QueueInfo, Start, Wait
+from ._types import (
+    BidAskPair,
+    Book,
+    BookBest,
+    BookInfo,
+    Checkpoint,
+    Closed,
+    Health,
+    Instrument,
+    Joined,
+    Lost,
+    OnLapped,
+    QueueInfo,
+    Start,
+    Wait,
+)
 
 __all__ = [
     "Batches",
+    "BookTable",
     "Client",
     "ControlMsg",
     "ImbalanceMsg",
     "InstrumentDefMsg",
     "MBOMsg",
+    "MBP10Msg",
+    "MBP1Msg",
     "MultiSubscriber",
     "NativeMsg",
+    "OrderSnapshot",
     "OtherMsg",
     "StatMsg",
     "StatusMsg",
@@ -29,10 +48,21 @@ __all__ = [
 
 _Array = npt.NDArray[np.void]
 _Record = Union[
-    MBOMsg, TradeMsg, InstrumentDefMsg, StatusMsg, ImbalanceMsg, StatMsg, ControlMsg, NativeMsg, OtherMsg
+    MBOMsg,
+    MBP1Msg,
+    MBP10Msg,
+    TradeMsg,
+    InstrumentDefMsg,
+    StatusMsg,
+    ImbalanceMsg,
+    StatMsg,
+    ControlMsg,
+    NativeMsg,
+    OtherMsg,
 ]
 _Event = Union[_Record, Lost, Closed]
 _BatchEvent = Union[_Array, Lost, Closed]
+_IntoEvent = Union[int, _Record, Lost, Closed]
 
 def connect(path: Union[str, os.PathLike[str]]) -> Client:
     """Connects to the broker's socket and sees that a gateway answers.
@@ -69,14 +99,30 @@ class Client:
         """Begins to read a queue.
 
         ``name``, up to 31 bytes, is what the gateway's status calls the reader. ``start`` is where it begins: ``"head"``
-        (the next record, the default), ``"oldest"``, or a position, which counts slots since the gateway's ``run`` began
-        (default: the present one). ``resume``, a ``Checkpoint``, stands for both. ``on_lapped`` is where it goes on after
-        it was overtaken, ``wait`` what it does while nothing comes; with ``"sleep"`` it polls every ``sleep_us``
+        (the next record, the default), ``"oldest"``, ``"resync"`` (the last session start, reset or snapshot), or a position,
+        which counts slots since the gateway's ``run`` began (default: the present one). ``resume``, a ``Checkpoint``, stands
+        for both. ``on_lapped`` is where it goes on after it was overtaken, ``wait`` what it does while nothing comes; with ``"sleep"`` it polls every ``sleep_us``
         microseconds.
 
         Raises ``UnknownQueueError``, ``NotEntitledError``, ``BusyError`` or another ``RefusedError`` where the gateway
         refuses, ``QueueError`` where the queue cannot be attached, ``ConnectError`` or ``BrokenError`` where the gateway
         is gone, ``ValueError`` where an argument is none of these.
+        """
+    def book_list(self) -> list[BookInfo]:
+        """The books that this user may read. Raises ``BrokenError`` where the gateway is gone."""
+    def books(self, book: str, *, name: str = "unnamed") -> BookTable:
+        """Begins to read the table of a book; ``name`` is what the gateway's log calls the reader.
+
+        Raises ``UnknownBookError``, ``NotEntitledError`` or another ``RefusedError`` where the gateway refuses,
+        ``QueueError`` where the table cannot be attached, ``ConnectError`` or ``BrokenError`` where the gateway is gone.
+        """
+    def orders(self, book: str, *, symbol: Optional[str] = None, id: Optional[int] = None) -> OrderSnapshot:
+        """The orders that rest in a book at a stated position of its queue: of all instruments, or of the one that ``symbol`` or
+        ``id`` names.
+
+        Raises ``UnknownBookError``, ``UnknownInstrumentError``, ``NotEntitledError``, ``NotValidError`` where the
+        instrument's book cannot be trusted at the moment, ``LaterError`` where too much was asked for lately,
+        ``BrokenError`` where the gateway is gone, ``TypeError`` where both symbol and id are given.
         """
     def close(self) -> None:
         """Closes the connection; its subscriptions go on. What is asked afterwards raises ``ValueError``."""
@@ -103,6 +149,16 @@ class Subscription:
         """
     def wait_batch(self, timeout_s: Optional[float] = None, records_max: int = ...) -> Optional[_BatchEvent]:
         """As ``poll_batch``, but waits for the first record, at most ``timeout_s`` seconds."""
+    def poll_into(self, array: _Array) -> Optional[_IntoEvent]:
+        """Takes the records that there are of the type of ``array``, as many as it has rows, into its first rows, and returns how
+        many; what follows those rows is meaningless afterwards. Returns a record of another type, a loss or the end of the
+        queue as ``poll`` does where that comes first; ``None`` where there is nothing yet.
+
+        The array is one of records (``numpy.empty(rows, MBOMsg.dtype)``), in one dimension, without gaps and writable:
+        otherwise ``TypeError`` or ``ValueError`` is raised. No other thread may use it meanwhile.
+        """
+    def wait_into(self, array: _Array, timeout_s: Optional[float] = None) -> Optional[_IntoEvent]:
+        """As ``poll_into``, but waits for the first record, at most ``timeout_s`` seconds."""
     def batches(self, records_max: int = ...) -> Batches:
         """Goes through arrays of records, of up to ``records_max`` of one type each, and losses until the queue ends."""
     def __iter__(self) -> Self: ...
@@ -161,6 +217,10 @@ class MultiSubscriber:
         self, timeout_s: Optional[float] = None, records_max: int = ...
     ) -> Optional[tuple[int, _BatchEvent]]:
         """As ``Subscription.wait_batch``, of any queue."""
+    def poll_into(self, array: _Array) -> Optional[tuple[int, _IntoEvent]]:
+        """As ``Subscription.poll_into``, of any queue."""
+    def wait_into(self, array: _Array, timeout_s: Optional[float] = None) -> Optional[tuple[int, _IntoEvent]]:
+        """As ``Subscription.wait_into``, of any queue."""
     def __iter__(self) -> Self: ...
     def __next__(self) -> tuple[int, _Event]: ...
     @property
@@ -172,6 +232,77 @@ class MultiSubscriber:
         """Gives the queues back. Reading them raises ``ValueError`` afterwards."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class BookTable:
+    """The books of all instruments of a queue, as they are now, for one thread at a time."""
+
+    dtype: ClassVar[np.dtype[np.void]]
+    @property
+    def book(self) -> str:
+        """The book's name."""
+    @property
+    def name(self) -> str:
+        """What the reader calls itself."""
+    def find(self, symbol: str) -> Optional[Instrument]:
+        """The instrument of that symbol; ``None`` where it was not announced yet."""
+    def find_id(self, id: int) -> Optional[Instrument]:
+        """The instrument that records name so; ``None`` where there were none about it."""
+    def instruments(self) -> list[Instrument]:
+        """Every instrument there is."""
+    def best(self, instrument: Instrument) -> BookBest:
+        """Best bid and ask of an instrument, whole, of one moment.
+
+        Raises ``BookClosedError`` where the table ended, ``UnknownInstrumentError`` where the instrument is of another
+        table, ``ContendedError`` where it was replaced during every attempt to copy it.
+        """
+    def read(self, instrument: Instrument) -> Book:
+        """The whole book of an instrument, of one moment: ten levels, last trade, status. Raises as ``best`` does."""
+    def read_all(self) -> _Array:
+        """All books as an array, a row for each instrument: each row is of one moment, which may differ from row to row.
+        Raises as ``best`` does.
+        """
+    def checkpoint(self) -> Checkpoint:
+        """Where in the queue a reader goes on that reads books now: ``subscribe(queue, resume=checkpoint)``. Take it before the
+        books: they have everything below it, and their ``position`` tells how much more.
+        """
+    def health(self) -> Health:
+        """The builder's signs of life: its heartbeat is written every 10 ms."""
+    @property
+    def closed(self) -> Optional[Closed]:
+        """Why the table ended, once an error said so; ``None`` while it goes on."""
+    def reattach(self) -> None:
+        """Opens the table of the same name again, after its end. Instruments found before are of another table. Raises as
+        ``Client.books`` does.
+        """
+    def close(self) -> None:
+        """Gives the table back. Reading it raises ``ValueError`` afterwards."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class OrderSnapshot:
+    """The orders that rested at a position of a queue, as order records: for each instrument a Clear, then its orders, bids
+    first, best price first, oldest first.
+    """
+
+    def checkpoint(self) -> Checkpoint:
+        """Where in the queue a reader goes on: ``subscribe(queue, resume=snapshot.checkpoint())``, skipping what it ``has``. If
+        that begins later, the queue has overwritten what lies between: ask for another snapshot.
+        """
+    def has(self, position: int) -> bool:
+        """Whether what the record at that position of the queue says is in the snapshot."""
+    @property
+    def instruments(self) -> int:
+        """How many instruments it has."""
+    @property
+    def invalid(self) -> int:
+        """How many instruments it lacks because their books could not be trusted."""
+    def records(self) -> list[MBOMsg]:
+        """The records as objects."""
+    def to_array(self) -> _Array:
+        """The records as an array of ``MBOMsg.dtype``."""
+    def __len__(self) -> int: ...
 
 @final
 class MBOMsg:
@@ -213,6 +344,102 @@ class MBOMsg:
     def ts_in_delta(self) -> int: ...
     @property
     def sequence(self) -> int: ...
+    @property
+    def pretty_price(self) -> float: ...
+    def record_size(self) -> int:
+        """Bytes of the record."""
+    def __bytes__(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class MBP1Msg:
+    """The best prices of an instrument's book: DBN's MBP-1 record."""
+
+    dtype: ClassVar[np.dtype[np.void]]
+    size_hint: ClassVar[int]
+    @staticmethod
+    def from_bytes(data: bytes) -> MBP1Msg:
+        """The record whose bytes these are. Raises ``ValueError`` where they are not a record of this class."""
+    @property
+    def rtype(self) -> int: ...
+    @property
+    def publisher_id(self) -> int: ...
+    @property
+    def instrument_id(self) -> int: ...
+    @property
+    def ts_event(self) -> int: ...
+    @property
+    def position(self) -> Optional[int]:
+        """Position of the record's first slot in its queue; ``None`` where it was not read from one."""
+    @property
+    def price(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def side(self) -> str: ...
+    @property
+    def flags(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def ts_recv(self) -> int: ...
+    @property
+    def ts_in_delta(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def levels(self) -> list[BidAskPair]: ...
+    @property
+    def pretty_price(self) -> float: ...
+    def record_size(self) -> int:
+        """Bytes of the record."""
+    def __bytes__(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class MBP10Msg:
+    """The ten best levels of an instrument's book: DBN's MBP-10 record."""
+
+    dtype: ClassVar[np.dtype[np.void]]
+    size_hint: ClassVar[int]
+    @staticmethod
+    def from_bytes(data: bytes) -> MBP10Msg:
+        """The record whose bytes these are. Raises ``ValueError`` where they are not a record of this class."""
+    @property
+    def rtype(self) -> int: ...
+    @property
+    def publisher_id(self) -> int: ...
+    @property
+    def instrument_id(self) -> int: ...
+    @property
+    def ts_event(self) -> int: ...
+    @property
+    def position(self) -> Optional[int]:
+        """Position of the record's first slot in its queue; ``None`` where it was not read from one."""
+    @property
+    def price(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def side(self) -> str: ...
+    @property
+    def flags(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def ts_recv(self) -> int: ...
+    @property
+    def ts_in_delta(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def levels(self) -> list[BidAskPair]: ...
     @property
     def pretty_price(self) -> float: ...
     def record_size(self) -> int:

@@ -3,9 +3,12 @@
 use std::ffi::c_char;
 use std::fmt::Write;
 
-use gateway_client::dbn::FlagSet;
+use gateway_client::dbn::{BidAskPair, FlagSet};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
+
+use super::layout::Field;
+use crate::values;
 
 /// How a field is seen.
 pub(crate) trait Kind {
@@ -15,6 +18,11 @@ pub(crate) trait Kind {
     type Seen;
     /// NumPy's code for it.
     fn code() -> String;
+    /// Its columns in NumPy, where it lies at `offset`.
+    fn columns(name: &'static str, offset: usize) -> Vec<Field> {
+        let (name, code) = (name.into(), Self::code());
+        vec![Field { name, code, offset }]
+    }
     /// Its value.
     fn see(field: &Self::Field) -> Self::Seen;
     /// The value as `repr` has it.
@@ -161,4 +169,71 @@ impl<const N: usize> Kind for Wire<N> {
         // Writing to a string cannot fail.
         let _ = write!(out, "b'{}'", seen.escape_ascii());
     }
+}
+
+/// Price levels, best first.
+pub(crate) struct Levels<const N: usize>;
+
+pub(crate) struct Pairs<const N: usize>([BidAskPair; N]);
+
+impl<'py, const N: usize> IntoPyObject<'py> for Pairs<N> {
+    type Target = PyList;
+    type Output = Bound<'py, PyList>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        let levels = self.0.iter().map(|level| values::level(py, level));
+        PyList::new(py, levels.collect::<PyResult<Vec<_>>>()?)
+    }
+}
+
+impl<const N: usize> Kind for Levels<N> {
+    type Field = [BidAskPair; N];
+    type Seen = Pairs<N>;
+
+    fn code() -> String {
+        format!("({N},)V{}", size_of::<BidAskPair>())
+    }
+
+    fn columns(_name: &'static str, offset: usize) -> Vec<Field> {
+        level_columns(N, offset)
+    }
+
+    fn see(field: &[BidAskPair; N]) -> Pairs<N> {
+        Pairs(field.clone())
+    }
+
+    fn show(seen: &Pairs<N>, out: &mut String) {
+        for (index, level) in seen.0.iter().enumerate() {
+            let before = if index == 0 { "[" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                out,
+                "{before}BidAskPair(bid_px={}, ask_px={}, bid_sz={}, ask_sz={}, bid_ct={}, ask_ct={})",
+                level.bid_px, level.ask_px, level.bid_sz, level.ask_sz, level.bid_ct, level.ask_ct
+            );
+        }
+        out.push(']');
+    }
+}
+
+/// The columns of so many levels, as Databento's library calls them: six for each.
+pub(crate) fn level_columns(levels: usize, offset: usize) -> Vec<Field> {
+    use std::mem::offset_of;
+    let columns = [
+        ("bid_px", "i8", offset_of!(BidAskPair, bid_px)),
+        ("ask_px", "i8", offset_of!(BidAskPair, ask_px)),
+        ("bid_sz", "u4", offset_of!(BidAskPair, bid_sz)),
+        ("ask_sz", "u4", offset_of!(BidAskPair, ask_sz)),
+        ("bid_ct", "u4", offset_of!(BidAskPair, bid_ct)),
+        ("ask_ct", "u4", offset_of!(BidAskPair, ask_ct)),
+    ];
+    let of_level = |level: usize| {
+        columns.map(|(name, code, within)| Field {
+            name: format!("{name}_{level:02}").into(),
+            code: code.to_owned(),
+            offset: offset + level * size_of::<BidAskPair>() + within,
+        })
+    };
+    (0..levels).flat_map(of_level).collect()
 }

@@ -1,5 +1,7 @@
 //! Records as words, bytes and NumPy types.
 
+use std::borrow::Cow;
+
 use gateway_client::RECORD_WORDS_MAX;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -113,15 +115,15 @@ impl Header {
 /// Where a field lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) code: String,
     pub(crate) offset: usize,
 }
 
 /// The fields of [`Header`].
 pub(crate) fn header_fields() -> Vec<Field> {
-    let field = |(name, code, offset): (_, &str, _)| Field {
-        name,
+    let field = |(name, code, offset): (&'static str, &str, _)| Field {
+        name: name.into(),
         code: code.to_owned(),
         offset,
     };
@@ -142,7 +144,7 @@ pub(crate) fn dtype(py: Python<'_>, mut fields: Vec<Field>, bytes: usize) -> PyR
     let spec = PyDict::new(py);
     spec.set_item(
         "names",
-        PyList::new(py, fields.iter().map(|field| field.name))?,
+        PyList::new(py, fields.iter().map(|field| &*field.name))?,
     )?;
     spec.set_item(
         "formats",

@@ -45,17 +45,17 @@ macro_rules! record {
                 Ok(Py::new(py, Self { record, position })?.into_any())
             }
 
-            fn shared_dtype(py: Python<'_>) -> PyResult<Py<PyAny>> {
+            /// The NumPy type of its arrays.
+            pub(crate) fn shared_dtype(py: Python<'_>) -> PyResult<Py<PyAny>> {
                 static DTYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let dtype = DTYPE.get_or_try_init(py, || {
                     let mut fields = header_fields();
+                    $(fields.extend(<$kind>::columns(
+                        stringify!($field),
+                        std::mem::offset_of!($record, $field),
+                    ));)*
                     $(fields.push(Field {
-                        name: stringify!($field),
-                        code: <$kind>::code(),
-                        offset: std::mem::offset_of!($record, $field),
-                    });)*
-                    $(fields.push(Field {
-                        name: $hidden_name,
+                        name: $hidden_name.into(),
                         code: format!("S{}", size_of_field(|record: &$record| &record.$hidden)),
                         offset: std::mem::offset_of!($record, $hidden),
                     });)*

@@ -10,6 +10,7 @@ mod imbalance;
 mod layout;
 mod macros;
 mod mbo;
+mod mbp;
 mod native;
 mod other;
 mod statistics;
@@ -23,8 +24,11 @@ use pyo3::prelude::*;
 
 pub(crate) use control::ControlMsg;
 pub(crate) use definition::InstrumentDefMsg;
+pub(crate) use field::level_columns;
 pub(crate) use imbalance::ImbalanceMsg;
+pub(crate) use layout::{Field, bytes_from, dtype as make_dtype};
 pub(crate) use mbo::MBOMsg;
+pub(crate) use mbp::{MBP1Msg, MBP10Msg};
 pub(crate) use native::NativeMsg;
 pub(crate) use other::OtherMsg;
 pub(crate) use statistics::StatMsg;
@@ -44,8 +48,10 @@ pub(crate) struct RecordType {
 type MakeObject = fn(Python<'_>, &[u64], Option<u64>) -> PyResult<Py<PyAny>>;
 
 /// Orders first: nearly every record is one.
-static TYPES: [RecordType; 7] = [
+static TYPES: [RecordType; 9] = [
     MBOMsg::TYPE,
+    MBP1Msg::TYPE,
+    MBP10Msg::TYPE,
     TradeMsg::TYPE,
     ControlMsg::TYPE,
     InstrumentDefMsg::TYPE,
@@ -75,6 +81,34 @@ pub(crate) fn object(py: Python<'_>, words: &[u64], position: u64) -> PyResult<P
         Shape::Known(of) => (of.object)(py, words, Some(position)),
         Shape::Native { .. } => NativeMsg::object(py, words, Some(position)),
         Shape::Other { .. } => OtherMsg::object(py, words, Some(position)),
+    }
+}
+
+impl RecordType {
+    /// The type whose arrays have that NumPy type; `None` where there is none.
+    pub(crate) fn of_dtype(
+        py: Python<'_>,
+        dtype: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<&'static Self>> {
+        for of in &TYPES {
+            let known = (of.dtype)(py)?;
+            if known.is(dtype) || dtype.eq(known)? {
+                return Ok(Some(of));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the record is of this type.
+    #[inline]
+    pub(crate) fn is_of(&self, words: &[u64]) -> bool {
+        words.len() == self.words && rtype_of(words) == self.rtype
+    }
+
+    /// The first two bytes of its records: length and type.
+    pub(crate) const fn begin(&self) -> u16 {
+        // No record is longer than its first byte counts words of 32 bits.
+        (self.words as u16 * 2) | ((self.rtype as u16) << 8)
     }
 }
 
@@ -113,7 +147,7 @@ impl Shape {
     #[inline(always)]
     pub(crate) fn takes(self, words: &[u64]) -> bool {
         match self {
-            Self::Known(of) => rtype_of(words) == of.rtype && words.len() == of.words,
+            Self::Known(of) => of.is_of(words),
             Self::Native { row_words } => words.len() <= row_words && native::is_one(words),
             Self::Other { rtype, words: len } => {
                 rtype_of(words) == rtype && words.len() == len && !native::is_one(words)
@@ -164,7 +198,7 @@ mod prelude {
     pub(super) use pyo3::sync::PyOnceLock;
     pub(super) use pyo3::types::PyBytes;
 
-    pub(super) use super::field::{Char, Kind, Text, Wire};
+    pub(super) use super::field::{Char, Kind, Levels, Text, Wire};
     pub(super) use super::layout::{
         Field, HEADER_BYTES, Header, Plain, bytes_of, dtype, from_words, header_fields,
         size_of_field, words_from, words_of, wrong_bytes,

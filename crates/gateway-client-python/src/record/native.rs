@@ -39,7 +39,11 @@ pub(super) fn dtype(py: Python<'_>, row_words: usize) -> PyResult<Py<PyAny>> {
     static USUAL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = || {
         let message_bytes = row_words.saturating_sub(HEADER_WORDS) * 8;
-        let field = |(name, code, offset)| Field { name, code, offset };
+        let field = |(name, code, offset): (&'static str, String, usize)| Field {
+            name: name.into(),
+            code,
+            offset,
+        };
         let fields = [
             ("length", "u1".to_owned(), 0),
             ("rtype", "u1".to_owned(), 1),

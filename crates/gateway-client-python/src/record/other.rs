@@ -16,7 +16,11 @@ pub(crate) struct OtherMsg {
 /// The NumPy type of rows of so many words.
 pub(super) fn dtype(py: Python<'_>, words: usize) -> PyResult<Py<PyAny>> {
     let bytes = words * 8;
-    let field = |(name, code, offset)| Field { name, code, offset };
+    let field = |(name, code, offset): (&'static str, String, usize)| Field {
+        name: name.into(),
+        code,
+        offset,
+    };
     let fields = [
         ("length", "u1".to_owned(), 0),
         ("rtype", "u1".to_owned(), 1),

@@ -2,7 +2,7 @@
 
 use gateway_test_clients::conformance::{Cast, Event};
 
-use crate::check::{ask, follow, subscribe};
+use crate::check::{ask, follow, starts, subscribe};
 
 /// At the head, at the oldest record, at a position, in another run; and from a checkpoint.
 pub(crate) fn joins_late(cast: &mut Cast, all: &[Event]) {
@@ -17,6 +17,15 @@ pub(crate) fn joins_late(cast: &mut Cast, all: &[Event]) {
         ("as-asked".to_owned(), 0, head, 0)
     );
     assert_eq!(ask(cast, "read 1 100").events().unwrap(), all[..1]);
+    let start = starts(all)[0];
+    assert_eq!(
+        subscribe(cast, "subscribe all start=resync"),
+        ("as-asked".to_owned(), positions[start], head, 0)
+    );
+    assert_eq!(
+        ask(cast, "read 1 100").events().unwrap(),
+        all[start..=start]
+    );
     let middle = positions.len() / 2;
     let command = format!("subscribe all start={} wait=sleep:100", positions[middle]);
     assert_eq!(

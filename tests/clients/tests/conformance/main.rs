@@ -18,7 +18,7 @@ mod reading;
 use gateway_test_clients::conformance::{Cast, Event, Language, World};
 use gateway_test_harness::config::Queue;
 
-use check::{ALL, ask, follow, gap_messages, read_all, refused, subscribe};
+use check::{ALL, ask, follow, gap_messages, read_all, refused, starts, subscribe};
 use reading::SOME;
 
 /// Messages of a session: its flow takes 150 ms.
@@ -31,17 +31,23 @@ fn queues() -> Vec<Queue> {
         Queue::all("trades").of_classes(&["trades", "status"]),
         Queue::all("native").of("native"),
         Queue::all("short").with_slots(1_024),
+        Queue::all("full").of("full"),
     ]
 }
 
+/// Two books, for the conflated queues.
+const BOOKS: &str = "[[book]]\nname = \"best\"\nqueue = \"full\"\norders_max = 100000\nconflated = \"mbp-1\"\n\
+                     [[book]]\nname = \"ten\"\nqueue = \"full\"\norders_max = 100000\nconflated = \"mbp-10\"\n";
+
 fn plays_the_script(languages: &[Language]) {
-    let Some(mut world) = World::open(queues(), "").unwrap() else {
+    let Some(mut world) = World::open(queues(), BOOKS).unwrap() else {
         return;
     };
     let mut cast = Cast::start(languages, &world, None).unwrap();
     reading::subscribes_and_is_refused(&mut cast);
     let (events, report) = reading::reads_what_is_published_while_it_waits(&mut cast, &mut world);
     reading::filters(&mut cast, &events, &report);
+    reading::reads_conflated_books(&mut cast, &world);
     joining::joins_late(&mut cast, &events);
     overrun::resumes_where_state_begins(&mut cast, &mut world);
     overrun::is_overrun(&mut cast, &mut world);
@@ -104,6 +110,23 @@ fn whoever_loses_an_entitlement_is_told_and_whoever_keeps_it_follows() {
     assert_eq!(gap_messages(&whole), lost);
     let position = ask(&mut owner, "position").line().unwrap();
     assert!(position.ends_with("lost 0"), "{position}");
+
+    // Whoever comes late finds what the memory before the switch holds, and goes on into the one after it.
+    let mut has = |command: &str, first: usize| {
+        let (outcome, position, _, lost) = subscribe(&mut owner, command);
+        let expected = whole[first].position().unwrap().unwrap();
+        assert_eq!(
+            (outcome.as_str(), position, lost),
+            ("as-asked", expected, 0)
+        );
+        assert_eq!(read_all(&mut owner), whole[first..], "{command}");
+    };
+    has("subscribe all start=oldest wait=sleep:100", 0);
+    let second = starts(&whole)[1];
+    has("subscribe all start=resync wait=sleep:100", second);
+    // What was marked in the memory before this switch is found after it.
+    world.reload(&entitled(DESK + 2), "all").unwrap();
+    has("subscribe all start=resync wait=sleep:100", second);
     desk.leave().unwrap();
     owner.leave().unwrap();
 }

@@ -19,6 +19,21 @@ pub(crate) fn resumes_where_state_begins(cast: &mut Cast, world: &mut World) {
     let kept = middle - overrun[1].position().unwrap().unwrap();
     assert!((900..1_024).contains(&kept), "{kept} slots");
     assert!(starts(&overrun).is_empty());
+    // Nor can anybody begin there: he is told how much of it is gone.
+    let (outcome, oldest, _, gone) = subscribe(cast, "subscribe short start=resync");
+    assert_eq!(outcome, "later");
+    let first = ask(cast, "read 2 100").events().unwrap();
+    assert_eq!(first[0].fields, [gone.to_string()]);
+    assert_eq!(first[1].position().unwrap(), Some(oldest));
+    // Where the session began, which the larger queue holds.
+    let start = subscribe(cast, "subscribe all start=resync");
+    assert_eq!((start.0.as_str(), start.1), ("as-asked", oldest - gone));
+    let began = ask(cast, "read 1 100").events().unwrap();
+    assert_eq!(starts(&began), [0]);
+    subscribe(
+        cast,
+        &format!("subscribe short start={middle} on-lapped=resync"),
+    );
 
     world.play(MESSAGES).unwrap();
     world.play_few(FEW_MESSAGES).unwrap();
@@ -32,6 +47,12 @@ pub(crate) fn resumes_where_state_begins(cast: &mut Cast, world: &mut World) {
     assert_eq!(short[0].name, "lost");
     assert_eq!(short[0].number(0).unwrap(), start - middle);
     are_the_same(&short[1..], &all[starts[1]..]);
+    assert_eq!(
+        subscribe(cast, "subscribe short start=resync"),
+        ("as-asked".to_owned(), start, follow(&all, middle), 0)
+    );
+    let again = ask(cast, "drain").events().unwrap();
+    are_the_same(&again, &all[starts[1]..]);
 }
 
 /// Three readers of which two are overtaken: each goes on where it asked to, and the losses add up. The events of several

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use gateway_client::Client;
 use gateway_test_clients::conformance::{Cast, Event, World};
 use gateway_test_harness::simulator::Report;
 
@@ -25,7 +26,10 @@ pub(crate) fn subscribes_and_is_refused(cast: &mut Cast) {
             "queue some 65536",
             "queue trades 65536",
             "queue native 65536",
-            "queue short 1024"
+            "queue short 1024",
+            "queue full 65536",
+            "queue best 65536",
+            "queue ten 65536"
         ]
     );
     refused(cast, "subscribe nowhere", "unknown-queue");
@@ -102,4 +106,45 @@ pub(crate) fn filters(cast: &mut Cast, all: &[Event], report: &Report) {
     follow(&native, 0);
     let messages = native.iter().filter(|event| event.name == "native").count() as u64;
     assert_eq!(messages + report.lost_on_both.messages, report.messages);
+}
+
+/// The last that a conflated queue tells of each instrument is what the book's table has.
+pub(crate) fn reads_conflated_books(cast: &mut Cast, world: &World) {
+    let client = Client::connect(world.socket()).unwrap();
+    for (book, name, levels) in [("best", "mbp1", 1), ("ten", "mbp10", 10)] {
+        subscribe(
+            cast,
+            &format!("subscribe {book} start=oldest wait=sleep:100"),
+        );
+        let events = read_all(cast);
+        follow(&events, 0);
+        let told: HashMap<u32, &[String]> = events
+            .iter()
+            .filter(|event| event.name == name)
+            .map(|event| (event.number(1).unwrap() as u32, &event.fields[4..]))
+            .collect();
+        let mut table = client.books(book, "conformance").unwrap();
+        let mut compared = 0;
+        for instrument in table.instruments().collect::<Vec<_>>() {
+            let entry = table.read(instrument).unwrap();
+            let expected: Vec<String> = entry.levels[..levels]
+                .iter()
+                .flat_map(|level| {
+                    [
+                        level.bid_px.to_string(),
+                        level.bid_sz.to_string(),
+                        level.bid_ct.to_string(),
+                        level.ask_px.to_string(),
+                        level.ask_sz.to_string(),
+                        level.ask_ct.to_string(),
+                    ]
+                })
+                .collect();
+            if let Some(told) = told.get(&instrument.id) {
+                assert_eq!(*told, expected, "{book}: {instrument:?}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 6, "{compared} instruments of {book}");
+    }
 }
