@@ -16,7 +16,7 @@
 
 // Version of this interface: the major half changes when programs must be compiled again, the minor half when
 // something is added.
-#define GATEWAY_ABI_VERSION 3
+#define GATEWAY_ABI_VERSION 4
 
 // How a call went. Negative ones are errors; `gateway_last_error` has the words.
 typedef enum gateway_status {
@@ -44,12 +44,16 @@ typedef enum gateway_status {
     GATEWAY_ERROR_NOT_ENTITLED = -10,
     // The gateway refused: there is no such book.
     GATEWAY_ERROR_UNKNOWN_BOOK = -11,
-    // The book table has no such instrument.
+    // The book has no such instrument.
     GATEWAY_ERROR_UNKNOWN_INSTRUMENT = -12,
     // The book table ended: the gateway stopped or was restarted, or this user may not read it any longer.
     GATEWAY_ERROR_CLOSED = -13,
     // Nothing is wrong: do the same again.
     GATEWAY_ERROR_AGAIN = -14,
+    // The gateway refused: the instrument's book cannot be trusted at the moment. Ask again later.
+    GATEWAY_ERROR_NOT_VALID = -15,
+    // The gateway refused: too much was asked for lately. Ask again later.
+    GATEWAY_ERROR_LATER = -16,
 } gateway_status;
 
 // What a poll brought.
@@ -70,6 +74,10 @@ typedef enum gateway_record_type {
     GATEWAY_RECORD_OTHER = 0,
     // `record.mbo`: an order message, fill or trade.
     GATEWAY_RECORD_MBO = 160,
+    // `record.mbp1`: best prices, of a conflated queue.
+    GATEWAY_RECORD_MBP1 = 1,
+    // `record.mbp10`: ten levels, of a conflated queue.
+    GATEWAY_RECORD_MBP10 = 10,
     // `record.definition`: an instrument.
     GATEWAY_RECORD_DEFINITION = 19,
     // `record.trading_status`: a trading status.
@@ -86,7 +94,7 @@ typedef enum gateway_record_type {
 typedef enum gateway_join_outcome {
     // It begins where it asked.
     GATEWAY_JOINED_AS_ASKED = 0,
-    // Slots from the position asked for are overwritten; the first poll reports them as lost.
+    // Slots from the place asked for are overwritten; the first poll reports them as lost.
     GATEWAY_JOINED_LATER = 1,
     // The position is yet to come: it begins at the next slot to be published.
     GATEWAY_JOINED_NOT_YET = 2,
@@ -103,6 +111,9 @@ typedef enum gateway_start {
     // At `start_position`: at the oldest record (and the difference reported lost) where it is gone, with the next
     // one where it is yet to come.
     GATEWAY_START_AT = 2,
+    // Where state can be rebuilt: with the last session start, reset or snapshot that the queue's channel has told, or with
+    // the first record where it told none. At the oldest record (and the difference reported lost) where that is gone.
+    GATEWAY_START_RESYNC = 3,
 } gateway_start;
 
 // Where a reader that was overtaken goes on.
@@ -165,6 +176,9 @@ typedef enum gateway_control_kind {
     GATEWAY_CONTROL_LIVE = 10,
 } gateway_control_kind;
 
+// The books that a gateway had when it was asked.
+typedef struct gateway_book_list gateway_book_list;
+
 // A book table that is read. One thread at a time may use it.
 typedef struct gateway_books gateway_books;
 
@@ -175,6 +189,9 @@ typedef struct gateway_client gateway_client;
 // are asked before it is asked again. One thread at a time may use it; which one may change.
 typedef struct gateway_multi_subscriber gateway_multi_subscriber;
 
+// Orders that rested at a position of a queue. Never changes: any number of threads may use it.
+typedef struct gateway_orders gateway_orders;
+
 // The queues that a gateway had when it was asked.
 typedef struct gateway_queues gateway_queues;
 
@@ -184,6 +201,22 @@ typedef struct gateway_subscription gateway_subscription;
 // A text that the library made.
 typedef struct gateway_text gateway_text;
 
+// A book in a list.
+typedef struct gateway_book_info {
+    // Its name, that of its table and of its conflated queue where it has one; valid as long as the list.
+    const char *name;
+    // The queue that it is built from, whose positions its entries count; valid as long as the list.
+    const char *queue;
+    // When its table was made, nanoseconds since the Unix epoch.
+    uint64_t epoch;
+    // Slots of that queue below which the books have everything, counted since the gateway started.
+    uint64_t applied;
+    // Instruments that it has.
+    uint32_t instruments;
+    // Instruments there is room for.
+    uint32_t instruments_max;
+} gateway_book_info;
+
 // An instrument's place in one table; found by `gateway_books_find`. Look for it again after a restart of the gateway.
 typedef struct gateway_instrument {
     // The instrument, as records name it.
@@ -191,6 +224,23 @@ typedef struct gateway_instrument {
     // Its entry in the table.
     uint32_t entry;
 } gateway_instrument;
+
+// Where a reader is, in a form that outlives it: a strategy that keeps it goes on there after a restart of its own, by
+// `start_run` and `start_position` of its options.
+typedef struct gateway_checkpoint {
+    // The gateway's run that `position` belongs to.
+    uint64_t run;
+    // The next slot to be read, counted since that run began.
+    uint64_t position;
+} gateway_checkpoint;
+
+// Signs of life of the worker that publishes a queue.
+typedef struct gateway_health {
+    // Its last heartbeat, nanoseconds since the Unix epoch (compare `gateway_clock_now_ns`); 0 before the first.
+    uint64_t heartbeat_ns;
+    // Whether the queue is still being written.
+    bool live;
+} gateway_health;
 
 // A price level of both sides: DBN's `BidAskPair`.
 typedef struct gateway_level {
@@ -324,6 +374,58 @@ typedef struct gateway_mbo {
     // The message sequence number assigned at the venue.
     uint32_t sequence;
 } gateway_mbo;
+
+// Best bid and ask of an instrument's book: DBN's `Mbp1Msg`. 80 bytes.
+typedef struct gateway_mbp1 {
+    // The common header.
+    struct gateway_record_header hd;
+    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
+    int64_t price;
+    // 0, likewise.
+    uint32_t size;
+    // `'N'`, likewise.
+    char action;
+    // `'N'`, likewise.
+    char side;
+    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
+    uint8_t flags;
+    // 0: the best level.
+    uint8_t depth;
+    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number of that, assigned at the venue.
+    uint32_t sequence;
+    // The best level.
+    struct gateway_level levels[1];
+} gateway_mbp1;
+
+// The ten best levels of an instrument's book: DBN's `Mbp10Msg`. 368 bytes.
+typedef struct gateway_mbp10 {
+    // The common header.
+    struct gateway_record_header hd;
+    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
+    int64_t price;
+    // 0, likewise.
+    uint32_t size;
+    // `'N'`, likewise.
+    char action;
+    // `'N'`, likewise.
+    char side;
+    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
+    uint8_t flags;
+    // 0.
+    uint8_t depth;
+    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number of that, assigned at the venue.
+    uint32_t sequence;
+    // Best first; `INT64_MAX` as a price where there is no such level.
+    struct gateway_level levels[10];
+} gateway_mbp10;
 
 // An instrument: DBN's `InstrumentDefMsg`. 520 bytes.
 typedef struct gateway_definition {
@@ -598,6 +700,10 @@ typedef struct gateway_native {
 typedef union gateway_record {
     // Of `GATEWAY_RECORD_MBO`.
     const struct gateway_mbo *mbo;
+    // Of `GATEWAY_RECORD_MBP1`.
+    const struct gateway_mbp1 *mbp1;
+    // Of `GATEWAY_RECORD_MBP10`.
+    const struct gateway_mbp10 *mbp10;
     // Of `GATEWAY_RECORD_DEFINITION`.
     const struct gateway_definition *definition;
     // Of `GATEWAY_RECORD_TRADING_STATUS`.
@@ -633,6 +739,17 @@ typedef struct gateway_event {
     uint64_t successor_epoch;
 } gateway_event;
 
+// What a snapshot of orders is, beside its records.
+typedef struct gateway_orders_summary {
+    // Where in the queue a reader goes on, by `start_run` and `start_position` of its options: records of the queue below
+    // this position are in the snapshot, none from there on.
+    struct gateway_checkpoint checkpoint;
+    // How many instruments it has.
+    uint32_t instruments;
+    // How many it lacks because their books could not be trusted.
+    uint32_t invalid;
+} gateway_orders_summary;
+
 // How to read a queue. Zeros are the defaults; `struct_bytes` must be `sizeof(gateway_subscribe_options)`, by which
 // the library knows the fields that the program knew when it was compiled.
 typedef struct gateway_subscribe_options {
@@ -655,15 +772,6 @@ typedef struct gateway_subscribe_options {
     const char *name;
 } gateway_subscribe_options;
 
-// Where a reader is, in a form that outlives it: a strategy that keeps it goes on there after a restart of its own, by
-// `start_run` and `start_position` of its options.
-typedef struct gateway_checkpoint {
-    // The gateway's run that `position` belongs to.
-    uint64_t run;
-    // The next slot to be read, counted since that run began.
-    uint64_t position;
-} gateway_checkpoint;
-
 // What became of the wish to begin at a certain place.
 typedef struct gateway_joined {
     // The first slot that will be read, counted since the gateway started.
@@ -676,14 +784,6 @@ typedef struct gateway_joined {
     enum gateway_join_outcome outcome;
 } gateway_joined;
 
-// Signs of life of the worker that publishes a queue.
-typedef struct gateway_health {
-    // Its last heartbeat, nanoseconds since the Unix epoch (compare `gateway_clock_now_ns`); 0 before the first.
-    uint64_t heartbeat_ns;
-    // Whether the queue is still being written.
-    bool live;
-} gateway_health;
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -691,6 +791,37 @@ extern "C" {
 // The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 // program's and its lower 16 bits at least the program's, everything that the program knows is there.
 uint32_t gateway_client_abi_version(void);
+
+// A word for the `state` of a book: `valid`, or why it cannot be trusted.
+const char *gateway_book_state_name(uint32_t state);
+
+// Asks which books there are that this user may read. `*books` is the list, or null after a failure; end it with
+// `gateway_book_list_free`.
+//
+// Fails with `GATEWAY_ERROR_BROKEN` where the gateway is gone.
+//
+// What the caller must see to:
+// `client` is an open connection and `books` may be written; each may be null, which is refused.
+enum gateway_status gateway_client_book_list(const struct gateway_client *client,
+                                             struct gateway_book_list **books);
+
+// How many books are in the list; 0 where `books` is null.
+//
+// What the caller must see to:
+// `books` is null or a list.
+size_t gateway_book_list_count(const struct gateway_book_list *books);
+
+// The book with that index, valid as long as the list; null behind the last.
+//
+// What the caller must see to:
+// `books` is null or a list.
+const struct gateway_book_info *gateway_book_list_at(const struct gateway_book_list *books, size_t index);
+
+// Ends the list; null is nothing.
+//
+// What the caller must see to:
+// `books` is null or a list, and nobody uses it or its entries any more.
+void gateway_book_list_free(struct gateway_book_list *books);
 
 // Begins to read the table of `book` under the name `reader`. `*books` is the table, or null after a failure; end it
 // with `gateway_books_close`.
@@ -736,6 +867,36 @@ enum gateway_status gateway_books_find_id(struct gateway_books *books,
                                           uint32_t id,
                                           struct gateway_instrument *instrument);
 
+// How many entries the table has, each of which is an instrument's; 0 where `books` is null.
+//
+// What the caller must see to:
+// `books` is null or an open table that nobody else uses.
+size_t gateway_books_count(const struct gateway_books *books);
+
+// The instrument of an entry, by its index from 0 on. Fails as `gateway_books_find`.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `instrument` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_at(const struct gateway_books *books,
+                                     size_t index,
+                                     struct gateway_instrument *instrument);
+
+// The place in the queue where a reader goes on that reads books now, by `start_run` and `start_position` of its options:
+// every book that is read after this call has all records below it, and tells by its `position` how much more it has.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `checkpoint` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_checkpoint(const struct gateway_books *books,
+                                             struct gateway_checkpoint *checkpoint);
+
+// The builder's signs of life: its heartbeat is written every 10 ms, and one that is older than 100 ms is that of a builder
+// that is stuck. `live` is false once an error said that the table ended.
+//
+// What the caller must see to:
+// `books` is an open table that nobody else uses and `health` may be written; each may be null, which is refused.
+enum gateway_status gateway_books_health(const struct gateway_books *books,
+                                         struct gateway_health *health);
+
 // Copies an instrument's best bid and ask: whole, of one moment.
 //
 // Fails with `GATEWAY_ERROR_CLOSED` where the table ended, `GATEWAY_ERROR_UNKNOWN_INSTRUMENT` where the instrument is of
@@ -754,9 +915,6 @@ enum gateway_status gateway_books_best(struct gateway_books *books,
 enum gateway_status gateway_books_read(struct gateway_books *books,
                                        struct gateway_instrument instrument,
                                        struct gateway_book *book);
-
-// A word for the `state` of a book: `valid`, or why it cannot be trusted.
-const char *gateway_book_state_name(uint32_t state);
 
 // Connects to the broker's socket at `path` (`/run/gateway/broker.sock`) and sees that a gateway of this protocol
 // answers. `*client` is the connection, or null after a failure; end it with `gateway_client_close`.
@@ -906,6 +1064,61 @@ size_t gateway_multi_subscriber_count(const struct gateway_multi_subscriber *que
 struct gateway_subscription *gateway_multi_subscriber_at(struct gateway_multi_subscriber *queues,
                                                          size_t queue);
 
+// Asks for every order that rests in `book`: of all instruments where `symbol` is null, else of that one. `*orders` are
+// the orders, or null after a failure; end them with `gateway_orders_free`.
+//
+// To go on from there, subscribe to the book's queue at the summary's checkpoint. If that begins later
+// (`GATEWAY_JOINED_LATER`), the queue has overwritten what lies between: ask again.
+//
+// Fails with `GATEWAY_ERROR_UNKNOWN_BOOK`, `GATEWAY_ERROR_UNKNOWN_INSTRUMENT`, `GATEWAY_ERROR_NOT_ENTITLED`,
+// `GATEWAY_ERROR_NOT_VALID` where the instrument's book cannot be trusted at the moment, `GATEWAY_ERROR_LATER` where too
+// much was asked for lately, or `GATEWAY_ERROR_BROKEN`.
+//
+// What the caller must see to:
+// `client` is an open connection, `book` a zero-terminated text, `symbol` null or one, and `orders` may be written; what
+// must not be null is refused where it is.
+enum gateway_status gateway_client_orders(const struct gateway_client *client,
+                                          const char *book,
+                                          const char *symbol,
+                                          struct gateway_orders **orders);
+
+// As `gateway_client_orders`, of the instrument that records name so.
+//
+// What the caller must see to:
+// `client` is an open connection, `book` a zero-terminated text and `orders` may be written; each may be null, which is
+// refused.
+enum gateway_status gateway_client_orders_of_id(const struct gateway_client *client,
+                                                const char *book,
+                                                uint32_t instrument_id,
+                                                struct gateway_orders **orders);
+
+// What the snapshot is.
+//
+// What the caller must see to:
+// `orders` is a snapshot and `summary` may be written; each may be null, which is refused.
+enum gateway_status gateway_orders_summarise(const struct gateway_orders *orders,
+                                             struct gateway_orders_summary *summary);
+
+// How many records the snapshot has; 0 where `orders` is null.
+//
+// What the caller must see to:
+// `orders` is null or a snapshot.
+size_t gateway_orders_count(const struct gateway_orders *orders);
+
+// The snapshot's records side by side, `gateway_orders_count` of them, valid as long as the snapshot: for each instrument a
+// Clear, then an Add for each order, bids first, best price first, oldest first, all flagged as a snapshot's. Null where
+// there are none.
+//
+// What the caller must see to:
+// `orders` is null or a snapshot.
+const struct gateway_mbo *gateway_orders_records(const struct gateway_orders *orders);
+
+// Ends the snapshot; null is nothing.
+//
+// What the caller must see to:
+// `orders` is null or a snapshot, and nobody uses it or its records any more.
+void gateway_orders_free(struct gateway_orders *orders);
+
 // What went wrong in the last call of this thread that failed, with what to do about it; empty before the first.
 //
 // The text is valid until the next call of this thread that fails.
@@ -1032,6 +1245,37 @@ static_assert(offsetof(gateway_mbo, side) == 39, "gateway_mbo.side");
 static_assert(offsetof(gateway_mbo, ts_recv) == 40, "gateway_mbo.ts_recv");
 static_assert(offsetof(gateway_mbo, ts_in_delta) == 48, "gateway_mbo.ts_in_delta");
 static_assert(offsetof(gateway_mbo, sequence) == 52, "gateway_mbo.sequence");
+static_assert(sizeof(gateway_level) == 32, "gateway_level");
+static_assert(offsetof(gateway_level, bid_px) == 0, "gateway_level.bid_px");
+static_assert(offsetof(gateway_level, ask_px) == 8, "gateway_level.ask_px");
+static_assert(offsetof(gateway_level, bid_sz) == 16, "gateway_level.bid_sz");
+static_assert(offsetof(gateway_level, ask_sz) == 20, "gateway_level.ask_sz");
+static_assert(offsetof(gateway_level, bid_ct) == 24, "gateway_level.bid_ct");
+static_assert(offsetof(gateway_level, ask_ct) == 28, "gateway_level.ask_ct");
+static_assert(sizeof(gateway_mbp1) == 80, "gateway_mbp1");
+static_assert(offsetof(gateway_mbp1, hd) == 0, "gateway_mbp1.hd");
+static_assert(offsetof(gateway_mbp1, price) == 16, "gateway_mbp1.price");
+static_assert(offsetof(gateway_mbp1, size) == 24, "gateway_mbp1.size");
+static_assert(offsetof(gateway_mbp1, action) == 28, "gateway_mbp1.action");
+static_assert(offsetof(gateway_mbp1, side) == 29, "gateway_mbp1.side");
+static_assert(offsetof(gateway_mbp1, flags) == 30, "gateway_mbp1.flags");
+static_assert(offsetof(gateway_mbp1, depth) == 31, "gateway_mbp1.depth");
+static_assert(offsetof(gateway_mbp1, ts_recv) == 32, "gateway_mbp1.ts_recv");
+static_assert(offsetof(gateway_mbp1, ts_in_delta) == 40, "gateway_mbp1.ts_in_delta");
+static_assert(offsetof(gateway_mbp1, sequence) == 44, "gateway_mbp1.sequence");
+static_assert(offsetof(gateway_mbp1, levels) == 48, "gateway_mbp1.levels");
+static_assert(sizeof(gateway_mbp10) == 368, "gateway_mbp10");
+static_assert(offsetof(gateway_mbp10, hd) == 0, "gateway_mbp10.hd");
+static_assert(offsetof(gateway_mbp10, price) == 16, "gateway_mbp10.price");
+static_assert(offsetof(gateway_mbp10, size) == 24, "gateway_mbp10.size");
+static_assert(offsetof(gateway_mbp10, action) == 28, "gateway_mbp10.action");
+static_assert(offsetof(gateway_mbp10, side) == 29, "gateway_mbp10.side");
+static_assert(offsetof(gateway_mbp10, flags) == 30, "gateway_mbp10.flags");
+static_assert(offsetof(gateway_mbp10, depth) == 31, "gateway_mbp10.depth");
+static_assert(offsetof(gateway_mbp10, ts_recv) == 32, "gateway_mbp10.ts_recv");
+static_assert(offsetof(gateway_mbp10, ts_in_delta) == 40, "gateway_mbp10.ts_in_delta");
+static_assert(offsetof(gateway_mbp10, sequence) == 44, "gateway_mbp10.sequence");
+static_assert(offsetof(gateway_mbp10, levels) == 48, "gateway_mbp10.levels");
 static_assert(sizeof(gateway_definition) == 520, "gateway_definition");
 static_assert(offsetof(gateway_definition, hd) == 0, "gateway_definition.hd");
 static_assert(offsetof(gateway_definition, ts_recv) == 16, "gateway_definition.ts_recv");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -129,9 +130,14 @@ impl Compiler {
         let folder = library.join(format!("{}-{linking:?}-{sanitizer:?}", self.command()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {folder:?}"))?;
         let program = folder.join(name);
+        // Under a name of its own until it is whole: another test may be running the one that is there.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        // Relaxed: only the number counts, nothing is published by it.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let unfinished = folder.join(format!("{name}.{}.{count}", std::process::id()));
         let mut command = self.command_for(sanitizer);
         command.arg("-I").arg(client_c().join("include"));
-        command.args(sources).arg("-o").arg(&program);
+        command.args(sources).arg("-o").arg(&unfinished);
         match linking {
             Linking::Shared => {
                 command.arg("-L").arg(library).arg("-lgateway_client");
@@ -152,6 +158,7 @@ impl Compiler {
             }
         }
         run(&mut command)?;
+        fs::rename(&unfinished, &program).with_context(|| format!("cannot name {program:?}"))?;
         Ok(program)
     }
 }
