@@ -4,6 +4,7 @@ pub mod books;
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod configure;
 pub mod decode;
 pub mod doctor;
 pub mod ethtool;

@@ -39,11 +39,15 @@ pub enum Exit {
     CheckWarned = 14,
     /// A check of `gateway doctor` fails.
     CheckFailed = 15,
+    /// Some of it was done, and some was refused.
+    Partial = 16,
+    /// The machine is not set up as it should be.
+    Drift = 17,
 }
 
 impl Exit {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -60,6 +64,8 @@ impl Exit {
         Self::Output,
         Self::CheckWarned,
         Self::CheckFailed,
+        Self::Partial,
+        Self::Drift,
     ];
 
     /// What it means, in a few words.
@@ -82,6 +88,8 @@ impl Exit {
             Self::Output => "output cannot be written",
             Self::CheckWarned => "a check of the doctor warns",
             Self::CheckFailed => "a check of the doctor fails",
+            Self::Partial => "done in part, the rest was refused",
+            Self::Drift => "the machine differs from what is wanted",
         }
     }
 

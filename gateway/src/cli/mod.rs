@@ -3,7 +3,9 @@
 mod bench;
 mod book;
 mod check;
+mod configure;
 mod decode;
+mod detach;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -83,6 +85,16 @@ enum Command {
     /// what it read, whether that is well, what it costs and the command that mends it. Changes nothing. With --probe it
     /// counts the packets of a peer; with --jitter it measures how long cores run something else.
     Doctor(Box<doctor::Doctor>),
+    /// Set this machine up for the gateway, compare it, or put it back
+    ///
+    /// Offloads, queues, interrupts, huge pages and limits, from the configuration and a profile. What is changed is
+    /// remembered and put back by `fini`. Each setting is shown as the shell command it stands for.
+    Configure(configure::Configure),
+    /// Remove the XDP program that a gateway with `pin_link` has left on an interface
+    ///
+    /// Tells what it found. What a running gateway uses, and programs of others, are left alone unless --force is given;
+    /// the exit code is 10 then.
+    Detach(detach::Detach),
     /// Measure what this machine and its network do
     Bench(bench::Bench),
     /// Write manual pages and completions for bash, zsh and fish
@@ -127,6 +139,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Configure(configure) => configure.run(),
+        Command::Detach(detach) => detach.run(),
         Command::Bench(bench) => bench.run(),
         Command::Manual(manual) => write_manual(&manual),
     };

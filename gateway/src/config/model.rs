@@ -89,6 +89,8 @@ pub struct Interface {
     pub membership_interface: Option<String>,
     /// Whether the kernel's receive path runs on the worker's core.
     pub busy_poll: bool,
+    /// Whether the XDP program stays attached when the gateway ends.
+    pub pin_link: bool,
     /// Entries of each receive ring, a power of two.
     pub rx_ring: u32,
     /// Which receive queues are polled.

@@ -41,6 +41,7 @@ pub(crate) struct RawInterface {
     pub(crate) require: Option<Field<RawTier>>,
     pub(crate) membership_interface: Option<Field<String>>,
     pub(crate) busy_poll: Option<Field<bool>>,
+    pub(crate) pin_link: Option<Field<bool>>,
     pub(crate) rx_ring: Option<Field<u32>>,
     pub(crate) queues: Option<Field<RawNicQueues>>,
     pub(crate) udp_checksum: Option<Field<RawUdpChecksum>>,
@@ -300,6 +301,7 @@ fn read_interface(mut section: Section<'_, '_>) -> RawInterface {
         membership_interface: section
             .take("membership_interface", "a network interface, in quotes"),
         busy_poll: section.take("busy_poll", "true or false"),
+        pin_link: section.take("pin_link", "true or false"),
         rx_ring: section.take("rx_ring", "a power of two"),
         queues: section.take(
             "queues",

@@ -62,7 +62,7 @@ fn others_program(interface: &str, facts: &Facts) -> Option<Obstacle> {
     Some(Obstacle::new(
         format!("it already has an XDP program ({detail})"),
         format!(
-            "stop its owner, or detach it with `ip link set dev {interface} xdp off` (`bpftool net` shows who it is)"
+            "stop its owner, or detach it with `gateway detach {interface} --force` (`bpftool net` shows who it is)"
         ),
     ))
 }

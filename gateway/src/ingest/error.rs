@@ -78,7 +78,7 @@ pub enum IngestError {
     },
     /// An XDP program is already attached.
     #[error(
-        "interface `{name}` already has an XDP program ({detail}); stop its owner, or detach it with `ip link set dev {name} xdp off` (`bpftool net` shows who it is)"
+        "interface `{name}` already has an XDP program ({detail}); stop its owner, or detach it with `gateway detach {name} --force` (`bpftool net` shows who it is)"
     )]
     ProgramAttached {
         /// The interface.

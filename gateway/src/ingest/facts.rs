@@ -7,6 +7,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
 use super::netdev::{self, KernelVersion, LinkFacts, XdpFeatures};
+use super::pin::Pin;
 use super::{InterfaceRequest, Queues, link, xsk};
 
 /// Rights that the AF_XDP tiers need.
@@ -119,7 +120,9 @@ impl Facts {
             mtu: netdev::mtu(index).unwrap_or_default(),
             rx_queues,
             rx_queues_with_napi: queues_with_napi(index, rx_queues),
-            other_program: i32::try_from(index).ok().and_then(link::attached),
+            other_program: (!Pin::exists(&request.name))
+                .then(|| link::attached(i32::try_from(index).ok()?))
+                .flatten(),
             socket_errno: socket_errno(),
             missing_capabilities: missing_capabilities(),
             memory_lock_bytes: memory_lock_bytes(),

@@ -26,7 +26,8 @@ use super::{
 
 /// An open interface: its providers go to workers, the rest stays with the control plane.
 ///
-/// Dropping it detaches the XDP program; the providers then receive nothing more.
+/// Dropping it detaches the XDP program, or leaves it attached without sockets where its link is pinned; the providers then
+/// receive nothing more.
 #[derive(Debug)]
 pub struct Opened {
     /// One for each receive queue (AF_XDP), or one for all streams (socket tier).
@@ -156,13 +157,19 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                 Obstacle::new("needs the same privilege", allow::PRIVILEGE_REMEDY),
             )),
             None if tier == Tier::Socket => {
-                walk.program = None;
+                if let Some(mut program) = walk.program.take() {
+                    program.detach();
+                }
                 socket_tier(request, &joining)
             }
             None => walk.af_xdp_tier(tier),
         };
         let obstacle = match outcome {
             Ok(providers) => {
+                // Only now: a start that fails leaves nothing that was not there.
+                if let Some(program) = &mut walk.program {
+                    program.keep(request.pin_link)?;
+                }
                 let huge_pages =
                     !providers.is_empty() && providers.iter().all(Provider::huge_pages);
                 info!(
@@ -282,6 +289,7 @@ impl Walk<'_> {
                 active_queues,
             )?),
         };
+        program.find_pinned(self.request.pin_link)?;
         program.detach();
         self.attached = None;
         program.attach(self.interface_index, mode)?;

@@ -1,14 +1,16 @@
 //! Attaching an XDP program by a BPF link, and never in another way.
 //!
-//! A link ends with the last descriptor of it, so a killed gateway leaves nothing attached. aya falls back to an
-//! attachment by netlink where the kernel refuses a link; such a program would stay after a crash, and could
-//! replace somebody else's. Hence the one call to libbpf here.
+//! A link ends with the last descriptor of it, so a killed gateway leaves nothing attached, unless the link is pinned on
+//! purpose ([`super::pin`]). aya falls back to an attachment by netlink where the kernel refuses a link; such a program
+//! would stay after a crash, and could replace somebody else's. Hence the few calls to libbpf here.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libxdp_sys::{bpf_link_create, bpf_link_create_opts, bpf_xdp_query, bpf_xdp_query_opts};
+use tracing::{info, warn};
 
+use super::pin::Pin;
 use super::{IngestError, Obstacle, Tier, mtu, netdev};
 
 /// Where in the kernel the program runs.
@@ -38,16 +40,141 @@ impl AttachMode {
     }
 }
 
-/// An attachment; dropping it detaches the program.
+/// An attachment; dropping it detaches the program, unless its link is pinned.
 #[derive(Debug)]
-pub(super) struct Attachment(OwnedFd);
+pub(super) struct Attachment {
+    link: OwnedFd,
+    pinned: bool,
+}
+
+impl Attachment {
+    /// Has the program stay attached beyond this process' end.
+    pub(super) fn pin(&mut self, pin: &Pin) -> io::Result<()> {
+        if !self.pinned {
+            pin.place(self.link.as_fd())?;
+            self.pinned = true;
+        }
+        Ok(())
+    }
+
+    /// Has the program go with this.
+    pub(super) fn unpin(&mut self, pin: &Pin) -> io::Result<()> {
+        pin.clear()?;
+        self.pinned = false;
+        Ok(())
+    }
+}
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        // Closing would do, but only once a child that is being forked this moment has closed its copy too.
-        // SAFETY: the descriptor is open; an error leaves the closing, which follows.
-        unsafe { libxdp_sys::bpf_link_detach(self.0.as_raw_fd()) };
+        if !self.pinned {
+            // Closing would do, but only once a child that is being forked this moment has closed its copy too.
+            // An error leaves the closing, which follows.
+            let _ = detach(self.link.as_fd());
+        }
     }
+}
+
+/// Takes a link's program off its interface, whoever has the link.
+pub(super) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open.
+    match unsafe { libxdp_sys::bpf_link_detach(link.as_raw_fd()) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error.wrapping_neg())),
+    }
+}
+
+/// What the kernel says of an XDP link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LinkInfo {
+    /// Its program's number.
+    pub(super) program: u32,
+    /// Its interface; 0 once that is gone.
+    pub(super) interface: u32,
+}
+
+/// What the kernel says of a link; `None` where it is of another kind.
+pub(super) fn info(link: BorrowedFd<'_>) -> io::Result<Option<LinkInfo>> {
+    // SAFETY: a C struct of numbers, for which all-zero bytes are a valid value.
+    let mut info: libxdp_sys::bpf_link_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&info) as u32;
+    // SAFETY: the descriptor is open, and `info` has the room that `length` says.
+    let result = unsafe {
+        libxdp_sys::bpf_link_get_info_by_fd(link.as_raw_fd(), &raw mut info, &raw mut length)
+    };
+    if result != 0 {
+        return Err(io::Error::from_raw_os_error(result.wrapping_neg()));
+    }
+    if info.type_ != libxdp_sys::bpf_link_type_BPF_LINK_TYPE_XDP {
+        return Ok(None);
+    }
+    Ok(Some(LinkInfo {
+        program: info.prog_id,
+        // SAFETY: the kernel fills in this variant for a link of this type; all are numbers.
+        interface: unsafe { info.__bindgen_anon_1.xdp.ifindex },
+    }))
+}
+
+/// Puts `program` into the link that is pinned for this interface, if that is attached to it in this mode. One that is of
+/// no use is taken away; one of another interface is left alone, and an error.
+pub(super) fn adopt(
+    program: BorrowedFd<'_>,
+    name: &str,
+    index: u32,
+    mode: AttachMode,
+    pin: &Pin,
+) -> Result<Option<Attachment>, IngestError> {
+    let fail = |cause: io::Error| IngestError::System {
+        name: name.to_owned(),
+        action: "adopt the pinned XDP link",
+        cause: format!("{cause}; `gateway detach {name}` removes it"),
+    };
+    let Some(link) = pin.link().map_err(fail)? else {
+        return Ok(None);
+    };
+    let Some(found) = info(link.as_fd()).map_err(fail)? else {
+        let cause = io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is no XDP link", pin.path().display()),
+        );
+        return Err(fail(cause));
+    };
+    let here = i32::try_from(index).ok().and_then(programs);
+    let is_here = found.interface == index
+        && here.is_some_and(|here| here.all().any(|(_, id)| id == found.program));
+    if !is_here && found.interface != 0 {
+        let cause = io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!(
+                "{} is the link of another interface (index {} of its network namespace)",
+                pin.path().display(),
+                found.interface
+            ),
+        );
+        return Err(fail(cause));
+    }
+    if here.is_some_and(|here| here.of(mode) == found.program) && is_here {
+        // SAFETY: both descriptors are open for the call; without options the link's program is replaced whatever it is.
+        let result = unsafe {
+            libxdp_sys::bpf_link_update(link.as_raw_fd(), program.as_raw_fd(), std::ptr::null())
+        };
+        if result == 0 {
+            info!(
+                interface = name,
+                "the pinned XDP link goes on with this gateway's program"
+            );
+            return Ok(Some(Attachment { link, pinned: true }));
+        }
+        let cause = io::Error::from_raw_os_error(result.wrapping_neg());
+        warn!(interface = name, %cause, "the pinned XDP link takes no other program; it is replaced");
+    }
+    // Of an interface that is gone, or in the other mode.
+    pin.clear().map_err(fail)?;
+    drop(Attachment {
+        link,
+        pinned: false,
+    });
+    Ok(None)
 }
 
 /// Attaches `program` to the interface with this index; it stays as long as the result lives.
@@ -83,7 +210,11 @@ pub(super) fn attach(
     };
     if link >= 0 {
         // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-        return Ok(Attachment(unsafe { OwnedFd::from_raw_fd(link) }));
+        let link = unsafe { OwnedFd::from_raw_fd(link) };
+        return Ok(Attachment {
+            link,
+            pinned: false,
+        });
     }
     let cause = io::Error::from_raw_os_error(-link);
     Err(match cause.raw_os_error() {
@@ -162,17 +293,48 @@ fn refusal(
     }
 }
 
+/// The programs of an interface, by their numbers; 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Programs {
+    native: u32,
+    skb: u32,
+    offloaded: u32,
+}
+
+impl Programs {
+    /// Those that there are, with their modes' names.
+    pub(super) fn all(self) -> impl Iterator<Item = (&'static str, u32)> {
+        [
+            ("native", self.native),
+            ("skb", self.skb),
+            ("offloaded", self.offloaded),
+        ]
+        .into_iter()
+        .filter(|(_, id)| *id != 0)
+    }
+
+    const fn of(self, mode: AttachMode) -> u32 {
+        match mode {
+            AttachMode::Native => self.native,
+            AttachMode::Skb => self.skb,
+        }
+    }
+}
+
+/// The XDP programs of an interface; nothing if the kernel does not tell.
+pub(super) fn programs(index: i32) -> Option<Programs> {
+    let options = query(index)?;
+    Some(Programs {
+        native: options.drv_prog_id,
+        skb: options.skb_prog_id,
+        offloaded: options.hw_prog_id,
+    })
+}
+
 /// Which XDP program the interface runs, in words; nothing if it runs none or the kernel does not tell.
 pub(super) fn attached(index: i32) -> Option<String> {
-    let options = query(index)?;
-    let modes = [
-        ("native", options.drv_prog_id),
-        ("skb", options.skb_prog_id),
-        ("offloaded", options.hw_prog_id),
-    ];
-    let found: Vec<String> = modes
-        .iter()
-        .filter(|(_, id)| *id != 0)
+    let found: Vec<String> = programs(index)?
+        .all()
         .map(|(mode, id)| format!("{mode} mode, program id {id}"))
         .collect();
     (!found.is_empty()).then(|| found.join(", "))

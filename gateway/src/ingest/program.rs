@@ -1,7 +1,7 @@
 //! The XDP program in the kernel: loading it, filling its maps, attaching it to one interface.
 //!
 //! [`SteeringProgram`] owns all of it. Dropping it, or the death of the process in whatever way, detaches the
-//! program and frees the maps. The order of use: [`load`](SteeringProgram::load),
+//! program and frees the maps; one whose link is pinned stays attached, and without sockets passes all to the kernel. The order of use: [`load`](SteeringProgram::load),
 //! [`attach`](SteeringProgram::attach), sockets bound and put into the map
 //! ([`insert_socket`](SteeringProgram::insert_socket)), groups joined; [`super::ladder`] says why. A frame that comes
 //! before its queue has a socket goes to the kernel and counts as `no_socket`.
@@ -18,9 +18,11 @@ use gateway_wire::shared::{
     MAP_SOCKETS, MAP_SOURCES, MAP_STREAMS, MAP_VERDICTS, PROGRAM, SOURCE_FILTERED, SourceKey,
     StreamKey, StreamValue,
 };
+use tracing::warn;
 
 use super::link::{self, AttachMode, Attachment};
 use super::object::xdp_object;
+use super::pin::{Pin, PinError};
 use super::verdicts::{VerdictCounts, VerdictReader};
 use super::{IngestError, Stream};
 
@@ -31,6 +33,8 @@ pub struct SteeringProgram {
     interface: String,
     /// There while attached. Dropped before the program, so that nothing is attached without its maps.
     link: Option<Attachment>,
+    /// Where its link is pinned, or was.
+    pin: Option<Pin>,
     verdicts: VerdictReader,
     bpf: Ebpf,
 }
@@ -63,6 +67,7 @@ impl SteeringProgram {
         let mut program = Self {
             interface: interface.to_owned(),
             link: None,
+            pin: None,
             verdicts: VerdictReader::new(counters),
             bpf,
         };
@@ -146,14 +151,64 @@ impl SteeringProgram {
     /// [`IngestError::TierUnavailable`] with the reason if driver or kernel refuse this mode;
     /// [`IngestError::Privilege`], [`IngestError::InterfaceMissing`].
     pub fn attach(&mut self, interface_index: u32, mode: AttachMode) -> Result<(), IngestError> {
-        let link = link::attach(self.program()?, &self.interface, interface_index, mode)?;
+        let program = self.program()?;
+        let adopted = match &self.pin {
+            Some(pin) => link::adopt(program, &self.interface, interface_index, mode, pin)?,
+            None => None,
+        };
+        let link = match adopted {
+            Some(link) => link,
+            None => link::attach(program, &self.interface, interface_index, mode)?,
+        };
         self.link = Some(link);
         Ok(())
     }
 
-    /// Detaches the program; its counters stay.
+    /// Detaches the program, pinned or not; its counters stay.
     pub fn detach(&mut self) {
-        self.link = None;
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        if let Some(pin) = &self.pin
+            && let Err(cause) = link.unpin(pin)
+        {
+            let path = pin.path();
+            warn!(interface = self.interface, %cause, path = %path.display(), "the XDP link stays pinned");
+        }
+    }
+
+    /// Before it is attached: has a link adopted that is pinned for the interface, and makes room for one if `keep`.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::ProgramAttached`] while another gateway uses that link; [`IngestError::System`] where there is no BPF
+    /// file system.
+    pub(super) fn find_pinned(&mut self, keep: bool) -> Result<(), IngestError> {
+        if self.pin.is_some() {
+            return Ok(());
+        }
+        let claimed = if keep {
+            Pin::claim(&self.interface)
+        } else if Pin::exists(&self.interface) {
+            Pin::open(&self.interface)
+        } else {
+            return Ok(());
+        };
+        self.pin = Some(claimed.map_err(|error| error.into_ingest(&self.interface))?);
+        Ok(())
+    }
+
+    /// Has the program stay attached beyond this process' end, or not.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::System`] where the kernel refuses.
+    pub(super) fn keep(&mut self, keep: bool) -> Result<(), IngestError> {
+        let (Some(link), Some(pin)) = (&mut self.link, &self.pin) else {
+            return Ok(());
+        };
+        let done = if keep { link.pin(pin) } else { link.unpin(pin) };
+        done.map_err(|cause| PinError::System(cause).into_ingest(&self.interface))
     }
 
     /// A reader of the program's counters, for another thread.

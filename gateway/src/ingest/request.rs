@@ -66,6 +66,8 @@ pub struct InterfaceRequest {
     pub membership_interface: Option<String>,
     /// Preferred busy polling: the worker drives the NIC's receive queue itself (AF_XDP tiers).
     pub busy_poll: bool,
+    /// Keep the XDP program attached when the gateway ends (AF_XDP tiers).
+    pub pin_link: bool,
     /// Entries of each RX ring, a power of two from 64 to 32768. The FILL ring is twice as large and the memory holds
     /// a frame of 4096 bytes for each FILL and RX entry.
     pub rx_ring: u32,
@@ -95,6 +97,7 @@ impl InterfaceRequest {
             queues: Queues::All,
             membership_interface: None,
             busy_poll: true,
+            pin_link: false,
             rx_ring: 2048,
             huge_pages: true,
             udp_checksum: UdpChecksum::Count,

@@ -137,6 +137,7 @@ fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceReque
         queues: interface.queues.clone(),
         membership_interface: interface.membership_interface.clone(),
         busy_poll: interface.busy_poll,
+        pin_link: interface.pin_link,
         rx_ring: interface.rx_ring,
         udp_checksum: interface.udp_checksum,
         socket_wait: interface.socket_wait,

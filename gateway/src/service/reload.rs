@@ -60,7 +60,7 @@ pub(super) fn waiting(running: &Config, new: &Config) -> Vec<String> {
         &new.interfaces,
         |old, new| {
             differing!(old, new, Interface {
-                name, mode, lowest_tier, require, membership_interface, busy_poll, rx_ring, queues,
+                name, mode, lowest_tier, require, membership_interface, busy_poll, pin_link, rx_ring, queues,
                 udp_checksum, socket_wait, force
             } applied {})
         },

@@ -11,6 +11,7 @@ mod frames;
 mod ladder;
 mod leftovers;
 mod loopback;
+mod pinned;
 mod pressure;
 mod recreated;
 mod rig;

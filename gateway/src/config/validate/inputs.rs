@@ -100,6 +100,7 @@ fn interface(raw: &RawInterface, findings: &Findings) -> Interface {
         require: raw.require.as_ref().map(|f| f.value.into()),
         membership_interface: raw.membership_interface.as_ref().map(|f| f.value.clone()),
         busy_poll: raw.busy_poll.as_ref().is_none_or(|f| f.value),
+        pin_link: raw.pin_link.as_ref().is_some_and(|f| f.value),
         rx_ring,
         queues,
         udp_checksum: raw
