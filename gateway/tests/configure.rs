@@ -318,7 +318,7 @@ fn configure(network: &Network, folder: &Path, arguments: &[&str]) -> (Option<i3
 
 /// The value of a setting that a check of everything shows, by what the setting is called.
 fn value(network: &Network, folder: &Path, wanted: &[&str], what: &str) -> String {
-    let (_, checked) = configure(network, folder, &[&["check"], wanted].concat());
+    let (_, checked) = configure(network, folder, &[&["check"][..], wanted].concat());
     let settings = checked["settings"].as_array().unwrap();
     let found = settings.iter().find(|setting| setting["what"] == what);
     let found = found.unwrap_or_else(|| panic!("{what}: {checked:#}"));
@@ -348,7 +348,11 @@ fn offloads_queues_and_deferral_of_a_real_link_are_set_and_put_back() {
     let before = (now(&vlan), now(&queues), now(&flush));
     assert_eq!(before.0, "on", "a veth strips tags unless told otherwise");
 
-    let (code, done) = configure(&network, folder.path(), &[&["init"], &wanted[..]].concat());
+    let (code, done) = configure(
+        &network,
+        folder.path(),
+        &[&["init"][..], &wanted[..]].concat(),
+    );
     // A veth has no rings to size: that is told, and nothing else is left out for it.
     assert_eq!(
         (code, done["refused"].as_u64()),
@@ -362,7 +366,11 @@ fn offloads_queues_and_deferral_of_a_real_link_are_set_and_put_back() {
     if cpus() > 1 {
         assert_eq!(now(&queues), "2");
     }
-    let (_, again) = configure(&network, folder.path(), &[&["init"], &wanted[..]].concat());
+    let (_, again) = configure(
+        &network,
+        folder.path(),
+        &[&["init"][..], &wanted[..]].concat(),
+    );
     assert_eq!(again["changed"], 0, "{again:#}");
 
     let (code, back) = configure(&network, folder.path(), &["fini"]);

@@ -12,6 +12,7 @@ mod explain;
 mod interrupt;
 mod output;
 mod record;
+mod reload;
 mod run;
 mod status;
 mod tail;
@@ -72,6 +73,11 @@ enum Command {
     Tail(tail::Tail),
     /// Print an instrument's book: ten levels, last trade, status, and whether it can be trusted
     Book(book::ShowBook),
+    /// Have the running gateway read its configuration again, and tell what that changed
+    ///
+    /// Checked whole: a file with mistakes changes nothing (exit code 3). Entitlements, limits of clients, symbols and
+    /// classes of queues, and groups of lines apply at once; what needs a restart is named (exit code 16).
+    Reload(reload::Reload),
     /// Tell what the running gateway is doing: tier, lines, channels, queues, readers, counters
     Status(status::ShowStatus),
     /// Tell why an interface receives at its tier, and what would raise it
@@ -135,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Tail(tail) => tail.run(),
         Command::Book(book) => book.run(),
+        Command::Reload(reload) => reload.run(),
         Command::Status(status) => status.run(),
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),

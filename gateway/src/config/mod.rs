@@ -51,6 +51,8 @@ fn parse_with(source: &str, base: &Path, accounts: &dyn Accounts) -> Result<Conf
     if findings.is_clean() {
         Ok(Config {
             warnings: findings.into_warnings(),
+            // It was read before, key by key.
+            written: toml::from_str(source).unwrap_or_default(),
             ..config
         })
     } else {

@@ -40,6 +40,8 @@ pub struct Config {
     pub entitlements: Vec<Entitlement>,
     /// What works and had better be otherwise.
     pub warnings: Vec<Problem>,
+    /// The file as it was written, to tell what another one changes.
+    pub written: toml::Table,
 }
 
 /// The service itself.

@@ -76,6 +76,7 @@ pub(crate) fn validate(
         books,
         entitlements,
         warnings: Vec::new(),
+        written: toml::Table::new(),
     }
 }
 

@@ -146,7 +146,11 @@ fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceReque
 }
 
 /// The streams that arrive on `input`, and the line of the worker's channels that each is.
-fn streams(config: &Config, input: Input, channels: &[Seat]) -> (Vec<Stream>, Vec<Route>) {
+pub(super) fn streams(
+    config: &Config,
+    input: Input,
+    channels: &[Seat],
+) -> (Vec<Stream>, Vec<Route>) {
     let mut streams = Vec::new();
     let mut routes = Vec::new();
     for (channel, seat) in config.channels.iter().zip(channels) {
@@ -239,41 +243,15 @@ fn channels(
         };
         // The configuration allows at most 255 channels.
         let channel_id = u8::try_from(index).unwrap_or(u8::MAX);
-        let wants: Vec<Want> = config
-            .queues
-            .iter()
-            .zip(bits)
-            .filter(|(queue, _)| queue.channels.contains(&index))
-            .map(|(queue, bit)| Want {
-                queue: *bit,
-                output: match queue.records {
-                    Records::Full => Output::Full,
-                    Records::Plain => Output::Plain,
-                    Records::Native => Output::Native,
-                },
-                symbols: queue.symbols.clone(),
-                classes: queue.classes,
-                shared: queue.channels.len() > 1,
-            })
-            .collect();
-        let (feed, classes_of): (_, fn(u8) -> Classes) = match channel.feed {
+        let wants = wants(config, index, |queue| bits[queue]);
+        let feed = match channel.feed {
             Feed::NasdaqItch50 => {
                 let full = wants.iter().any(|want| want.output == Output::Full);
-                let feed = nasdaq_itch50(channel, channel_id, symbols, full)?;
-                (feed, itch50::classes)
+                nasdaq_itch50(channel, channel_id, symbols, full)?
             }
-            Feed::IexTops => {
-                let feed = iex(channel, channel_id, symbols)?;
-                (FeedChannel::IexTops(feed), iex::classes)
-            }
-            Feed::IexDeep => {
-                let feed = iex(channel, channel_id, symbols)?;
-                (FeedChannel::IexDeep(feed), iex::classes)
-            }
-            Feed::IexDeepPlus => {
-                let feed = iex(channel, channel_id, symbols)?;
-                (FeedChannel::IexDeepPlus(feed), iex::classes)
-            }
+            Feed::IexTops => FeedChannel::IexTops(iex(channel, channel_id, symbols)?),
+            Feed::IexDeep => FeedChannel::IexDeep(iex(channel, channel_id, symbols)?),
+            Feed::IexDeepPlus => FeedChannel::IexDeepPlus(iex(channel, channel_id, symbols)?),
         };
         let channels = &mut plans[channel.worker].channels;
         seats.push(Seat {
@@ -282,11 +260,38 @@ fn channels(
         });
         channels.push(WorkerChannel {
             feed,
-            filter: Filter::new(&wants, classes_of),
+            filter: Filter::new(&wants, classes_of(channel.feed)),
             recovers: channel.recovery.is_some(),
         });
     }
     Ok(seats)
+}
+
+/// What the queues of a channel want of it; `bit` is a queue's, by its index in the configuration.
+pub(super) fn wants(config: &Config, channel: usize, bit: impl Fn(usize) -> usize) -> Vec<Want> {
+    (0..)
+        .zip(&config.queues)
+        .filter(|(_, queue)| queue.channels.contains(&channel))
+        .map(|(index, queue)| Want {
+            queue: bit(index),
+            output: match queue.records {
+                Records::Full => Output::Full,
+                Records::Plain => Output::Plain,
+                Records::Native => Output::Native,
+            },
+            symbols: queue.symbols.clone(),
+            classes: queue.classes,
+            shared: queue.channels.len() > 1,
+        })
+        .collect()
+}
+
+/// The classes of a feed's messages, by their type.
+pub(super) const fn classes_of(feed: Feed) -> fn(u8) -> Classes {
+    match feed {
+        Feed::NasdaqItch50 => itch50::classes,
+        Feed::IexTops | Feed::IexDeep | Feed::IexDeepPlus => iex::classes,
+    }
 }
 
 fn nasdaq_itch50(

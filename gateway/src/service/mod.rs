@@ -25,8 +25,8 @@ pub mod status;
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gateway_queue::clock::Clock;
@@ -38,7 +38,7 @@ pub use error::ServiceError;
 pub use signals::Order;
 
 use crate::broker::{Broker, Offered};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 use books::Books;
@@ -49,6 +49,7 @@ use laps::Laps;
 pub(crate) use ports::LinkState;
 use ports::Ports;
 use readiness::Readiness;
+use reload::Reloader;
 use rotation::Rotations;
 use silences::Silences;
 use state::{Reloads, State, WorkerState};
@@ -149,6 +150,7 @@ async fn serve(
         worker::pin("the housekeeping thread", core)?;
     }
     let recoveries = recoveries::make(&config, servers, &channels, &mut workers.0);
+    let lines = config.channels.iter().map(|c| c.lines.clone()).collect();
     let state = Arc::new(State {
         config,
         started,
@@ -163,6 +165,7 @@ async fn serve(
             })
             .collect(),
         channels,
+        lines: Mutex::new(lines),
         recoveries: recoveries.desks.clone(),
         books: books.states(),
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
@@ -196,6 +199,7 @@ async fn serve(
         groups,
         ports,
         rotations: Rotations::default(),
+        reloader: Reloader::new(&state.config),
         silences: Silences::default(),
         checkup: Checkup::default(),
         laps: Laps::default(),
@@ -294,6 +298,7 @@ struct Charge<'a> {
     groups: Groups,
     ports: Ports,
     rotations: Rotations,
+    reloader: Reloader,
     silences: Silences,
     checkup: Checkup,
     laps: Laps,
@@ -319,12 +324,21 @@ impl Charge<'_> {
                     self.take_back();
                     return Ok(());
                 }
-                Some(order) = orders.recv() => self.on_order(order),
+                Some(order) = orders.recv(), if !self.reloader.is_busy() => self.on_order(order),
                 () = self.rotations.step(self.state, self.workers) => {}
+                () = self.reloader.step() => {}
                 () = self.ports.changed() => {}
                 _ = tick.tick() => {}
             }
             self.take_back();
+            let rotations = &mut self.rotations;
+            self.reloader.tend(
+                self.state,
+                self.workers,
+                rotations,
+                self.books,
+                &mut self.ports,
+            );
             for (index, handle) in self.workers.iter().enumerate() {
                 if handle.has_ended() {
                     self.state.workers[index]
@@ -365,6 +379,9 @@ impl Charge<'_> {
                         self.rotations
                             .take_back(self.state, worker, queue, publisher);
                     }
+                    Retired::Filter { channel, filter: _ } => {
+                        self.reloader.take_back(self.state, worker, channel);
+                    }
                     Retired::Input { input, provider } => {
                         let interfaces = &self.state.interfaces;
                         self.ports.take_back(worker, input, provider, interfaces);
@@ -377,7 +394,7 @@ impl Charge<'_> {
 
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Reload(read) => on_reload(self.state, &mut self.rotations, self.books, *read),
+            Order::Reload(read) => self.reloader.begin(self.state, self.workers, *read),
             Order::StepUp => self.ports.step_up(&self.state.interfaces, &mut self.groups),
         }
     }
@@ -395,39 +412,14 @@ impl Charge<'_> {
     }
 }
 
-/// Goes on with a new configuration, or with the present one where the new one has mistakes.
-fn on_reload(
-    state: &State,
-    rotations: &mut Rotations,
-    books: &Books,
-    read: Result<Config, ConfigError>,
-) {
-    let new = match read {
-        Ok(new) => new,
-        Err(error) => {
-            error!(%error, "nothing is reloaded: the running configuration stays");
-            state.reloads.refuse();
-            return;
-        }
-    };
-    warn_of(&new);
-    let (narrowed, narrowed_books) = reload::apply(state, &new);
-    let queues = narrowed
-        .iter()
-        .map(|queue| state.config.queues[*queue].name.as_str());
-    let of_books = narrowed_books.iter().map(String::as_str);
-    let rotating: Vec<_> = queues.chain(of_books).collect();
-    info!(entitlements = new.entitlements.len(), ?rotating, "reloaded");
-    let waiting = reload::waiting(&state.config, &new);
-    for what in &waiting {
-        warn!("takes effect at the next start: {what}");
-    }
-    state.reloads.apply(waiting);
-    for queue in narrowed {
-        rotations.begin(state, queue);
-    }
-    for book in &narrowed_books {
-        books.rotate(book);
+/// The result of a thread that has ended; `None` where it panicked.
+pub(crate) fn finished<T>(thread: tokio::task::JoinHandle<T>) -> Option<T> {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    match pin!(thread).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(result)) => Some(result),
+        _ => None,
     }
 }
 

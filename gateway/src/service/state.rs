@@ -16,13 +16,14 @@ use super::checkup::Checks;
 use super::inputs::{InputSeat, InterfaceState};
 use super::readiness::Readiness;
 use super::status::{
-    BookStatus, Count, GroupStatus, InputStatus, InterfaceStatus, Latencies, QueueStatus,
-    ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
+    Latencies, QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus,
+    WorkerStatus,
 };
 use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
-use crate::config::model::{ConflatedRecords, Input, Records};
+use crate::config::model::{ConflatedRecords, Input, Line, Records};
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
@@ -60,16 +61,24 @@ pub(crate) struct Reloads(Mutex<ReloadStatus>);
 
 impl Reloads {
     /// One was applied, but for what waits for a restart.
-    pub(crate) fn apply(&self, waiting: Vec<String>) {
+    pub(crate) fn apply(&self, waiting: Vec<String>, differences: Vec<Difference>) {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         status.applied += 1;
         status.waiting = waiting;
+        status.last = Some(LastReload {
+            error: None,
+            differences,
+        });
     }
 
-    /// One had mistakes.
-    pub(crate) fn refuse(&self) {
+    /// One had mistakes, or could not be applied.
+    pub(crate) fn refuse(&self, cause: &str) {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         status.refused += 1;
+        status.last = Some(LastReload {
+            error: Some(cause.to_owned()),
+            differences: Vec::new(),
+        });
     }
 
     fn status(&self) -> ReloadStatus {
@@ -88,6 +97,8 @@ pub(crate) struct State {
     pub(crate) workers: Vec<WorkerState>,
     /// By channel of the configuration.
     pub(crate) channels: Vec<Seat>,
+    /// By channel of the configuration: its lines as they are now.
+    pub(crate) lines: Mutex<Vec<Vec<Line>>>,
     /// By channel of the configuration: what the recovery of those that have one shows.
     pub(crate) recoveries: Vec<Option<Arc<Desk>>>,
     /// By book of the configuration.
@@ -271,12 +282,8 @@ impl State {
     /// The memberships, as they were found at the last look.
     fn groups(&self) -> Vec<GroupStatus> {
         let mut groups = Vec::new();
-        for line in self
-            .config
-            .channels
-            .iter()
-            .flat_map(|channel| &channel.lines)
-        {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines.iter().flatten() {
             for input in &line.inputs {
                 let Input::Interface(index) = *input else {
                     continue;

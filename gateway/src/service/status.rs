@@ -388,6 +388,80 @@ pub struct ReloadStatus {
     pub refused: u64,
     /// What the last one that was applied changes at the next start only.
     pub waiting: Vec<String>,
+    /// The last one, applied or refused.
+    #[serde(default)]
+    pub last: Option<LastReload>,
+}
+
+/// What became of a new configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReload {
+    /// Why it was refused; `None` where it was applied.
+    pub error: Option<String>,
+    /// What it changed of the one before.
+    pub differences: Vec<Difference>,
+}
+
+/// Something that one configuration has otherwise than another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The item, such as `queue "all"`.
+    pub item: String,
+    /// What happened to it.
+    pub kind: DifferenceKind,
+    /// The key; empty where the whole item was added or removed.
+    pub key: String,
+    /// What was written before; `None` where nothing was.
+    pub old: Option<String>,
+    /// What is written now; `None` where nothing is.
+    pub new: Option<String>,
+    /// Whether it takes effect at the next start only.
+    pub at_restart: bool,
+    /// Why, where the key alone does not tell.
+    pub why: Option<String>,
+}
+
+/// What happened to an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceKind {
+    /// It was not there before.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// A key of it is otherwise.
+    #[default]
+    Changed,
+}
+
+impl Difference {
+    /// When it takes effect, in words.
+    #[must_use]
+    pub const fn when(&self) -> &'static str {
+        if self.at_restart {
+            "at the next start"
+        } else {
+            "now"
+        }
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unset = "not set";
+        match self.kind {
+            DifferenceKind::Added => write!(f, "{}: added", self.item),
+            DifferenceKind::Removed => write!(f, "{}: removed", self.item),
+            DifferenceKind::Changed => write!(
+                f,
+                "{}: {}: {} → {}",
+                self.item,
+                self.key,
+                self.old.as_deref().unwrap_or(unset),
+                self.new.as_deref().unwrap_or(unset)
+            ),
+        }
+    }
 }
 
 /// A queue.

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use gateway_feed::recovery::Supply;
 use gateway_queue::Publisher;
 
+use super::filter::Filter;
 use super::supply::SUPPLIES_MAX;
 use crate::ingest::Provider;
 
@@ -35,6 +36,13 @@ pub enum Command {
         /// What takes its place; [`Provider::unplugged`] for nothing. The old one comes back in the same box.
         provider: Box<Provider>,
     },
+    /// Have a channel's records go where this filter says, and give the old one back.
+    Filter {
+        /// Index among the worker's channels.
+        channel: usize,
+        /// What takes the present one's place, a successor of it. The old one comes back in the same box.
+        filter: Box<Filter>,
+    },
     /// Give a channel what was had from elsewhere than its lines. It comes back by the channel's
     /// [`SupplyLine`](super::supply::SupplyLine).
     Supply {
@@ -59,6 +67,13 @@ pub enum Retired {
         queue: usize,
         /// The end that nothing more is written to. It is not closed yet: its readers wait.
         publisher: Publisher,
+    },
+    /// A channel's old filter.
+    Filter {
+        /// Index among the worker's channels.
+        channel: usize,
+        /// What nothing is asked of any more.
+        filter: Box<Filter>,
     },
     /// An input's old provider.
     Input {
@@ -137,6 +152,12 @@ impl Controls {
     /// Whether another command would be taken now. Nobody else gives commands meanwhile: the control plane has one thread.
     pub(super) fn has_room(&self) -> bool {
         !self.commands.is_full()
+    }
+
+    /// The same for so many commands.
+    pub(super) fn has_room_for(&self, commands: usize) -> bool {
+        let capacity = self.commands.capacity().unwrap_or(usize::MAX);
+        capacity - self.commands.len() >= commands
     }
 }
 

@@ -4,9 +4,15 @@
 //! instrument's symbol is learnt; a message costs one load. Symbols that stand in a list are found by hash, globs are
 //! tried one after the other. Where some queue chooses classes, a record costs one load more, from a mask for each
 //! action, message type or record type.
+//!
+//! A running channel may get another filter. Its masks are worked out elsewhere, from the symbols that the channel has
+//! learnt ([`Symbols`]); the worker only does again what it has learnt since, and goes on with it.
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::symbols::{SYMBOL_BYTES_MAX, Symbols};
 
 use gateway_feed::class::{ClassKey, Classes};
 use gateway_feed::sink::{InstrumentId, Output, Outputs};
@@ -14,11 +20,9 @@ use gateway_feed::sink::{InstrumentId, Output, Outputs};
 /// Queues a worker can feed: a bit each, the highest bit is [`UNRESOLVED`].
 pub const QUEUES_MAX: usize = 63;
 /// Instruments with a mask of their own; beyond it (no feed reaches it) an instrument counts as unresolved.
-const INSTRUMENTS: usize = 1 << 16;
+pub(super) const INSTRUMENTS: usize = 1 << 16;
 /// Set while an instrument's symbol is unknown and some queue would ask for it.
 const UNRESOLVED: u64 = 1 << 63;
-/// Longest symbol that is matched; a longer one (no feed has it) matches `*` only.
-const SYMBOL_MAX: usize = 64;
 /// Stands for '/' in patterns and symbols: the glob library treats it as a path's separator.
 const SLASH: u8 = 0x1F;
 
@@ -54,6 +58,11 @@ pub struct Filter {
     /// Where some queue does not want every class.
     classes: Option<Box<ClassMasks>>,
     unresolved: Cell<u64>,
+    /// What was learnt, and when each was.
+    symbols: Arc<Symbols>,
+    learnt_at: Box<[u64]>,
+    /// Up to which of the symbols' changes the masks are worked out.
+    as_of: u64,
 }
 
 /// The queues that want a class, a bit each, by what tells a record's class.
@@ -113,7 +122,51 @@ impl Filter {
             lists,
             classes: ClassMasks::new(wants, classes_of),
             unresolved: Cell::new(0),
+            symbols: Arc::new(Symbols::new()),
+            learnt_at: vec![0; INSTRUMENTS].into_boxed_slice(),
+            as_of: 0,
         }
+    }
+
+    /// A filter to take another's place while its worker runs, worked out for what has been learnt so far.
+    #[must_use]
+    pub fn successor(
+        wants: &[Want],
+        classes_of: fn(u8) -> Classes,
+        symbols: &Arc<Symbols>,
+    ) -> Self {
+        let mut filter = Self::new(wants, classes_of);
+        filter.symbols = Arc::clone(symbols);
+        filter.as_of = symbols.changes();
+        for number in 1..INSTRUMENTS {
+            let (symbol, length) = symbols.get(number);
+            if length > 0 {
+                filter.masks[number] = filter.resolve(&symbol[..length]);
+            }
+        }
+        filter
+    }
+
+    /// What the channel has learnt, for whoever makes a successor.
+    #[must_use]
+    pub fn symbols(&self) -> Arc<Symbols> {
+        Arc::clone(&self.symbols)
+    }
+
+    /// Goes on as `successor`, which becomes what this was: nothing is freed.
+    pub(crate) fn give_way_to(&mut self, successor: &mut Self) {
+        std::mem::swap(&mut self.learnt_at, &mut successor.learnt_at);
+        for number in 1..INSTRUMENTS {
+            if successor.learnt_at[number] > successor.as_of {
+                let (symbol, length) = self.symbols.get(number);
+                successor.masks[number] = match length {
+                    0 => successor.unknown,
+                    length => successor.resolve(&symbol[..length]),
+                };
+            }
+        }
+        successor.unresolved.set(self.unresolved.get());
+        std::mem::swap(self, successor);
     }
 
     /// Which outputs any queue wants of `instrument`; counts a message that a queue may miss because the symbol is not
@@ -170,10 +223,12 @@ impl Filter {
         } else {
             self.resolve(symbol)
         };
-        if let Some(entry) = self.masks.get_mut(instrument.0 as usize)
-            && instrument.0 != 0
+        let number = instrument.0 as usize;
+        if let Some(entry) = self.masks.get_mut(number)
+            && number != 0
         {
             *entry = mask;
+            self.learnt_at[number] = self.symbols.put(number, symbol);
         }
     }
 
@@ -192,7 +247,7 @@ impl Filter {
 
     fn resolve(&self, symbol: &[u8]) -> u64 {
         let mut mask = self.unknown & !UNRESOLVED;
-        let mut buffer = [0; SYMBOL_MAX];
+        let mut buffer = [0; SYMBOL_BYTES_MAX];
         let Some(text) = buffer.get_mut(..symbol.len()) else {
             return mask;
         };
@@ -329,6 +384,37 @@ mod tests {
         let wild = filter_of(&[want(0, Output::Plain, &["*"])]);
         let _ = wild.wants(InstrumentId(70_000));
         assert_eq!(wild.unresolved(), 0);
+    }
+
+    #[test]
+    fn a_successor_knows_what_was_learnt_before_and_while_it_was_made() {
+        let mut filter = filter_of(&[want(0, Output::Plain, &["A*"])]);
+        filter.learn(InstrumentId(1), b"AAPL");
+        filter.learn(InstrumentId(2), b"MSFT");
+        filter.learn(InstrumentId(3), b"GONE");
+        assert_eq!(plain(&filter, 2), 0);
+        let wants = [want(0, Output::Plain, &["M*", "NEW", "X/Y"])];
+        let mut successor = Filter::successor(&wants, itch50::classes, &filter.symbols());
+        // Learnt by the worker while the successor was made, or was on its way.
+        filter.learn(InstrumentId(3), b"");
+        filter.learn(InstrumentId(4), b"NEW");
+        filter.learn(InstrumentId(5), b"X/Y");
+        let _ = filter.wants(InstrumentId(9));
+        assert_eq!(filter.unresolved(), 1);
+        filter.give_way_to(&mut successor);
+        let masks: Vec<u64> = (1..=5).map(|id| plain(&filter, id)).collect();
+        assert_eq!(masks, [0, 1, 0, 1, 1]);
+        assert_eq!(filter.unresolved(), 1);
+        // It learns as the one before did, and a third one knows all of it.
+        filter.learn(InstrumentId(6), b"MU");
+        let mut third = Filter::successor(
+            &[want(0, Output::Plain, &["MU", "AAPL"])],
+            itch50::classes,
+            &filter.symbols(),
+        );
+        filter.give_way_to(&mut third);
+        let masks: Vec<u64> = (1..=6).map(|id| plain(&filter, id)).collect();
+        assert_eq!(masks, [1, 0, 0, 0, 0, 1]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod pin;
 mod poll;
 pub mod sink;
 pub mod supply;
+pub mod symbols;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -27,9 +28,11 @@ use crate::config::model::Wait;
 use crate::ingest::Provider;
 use board::WorkerBoard;
 use control::{COMMANDS_MAX, Command, CommandError, Controls};
+use filter::Filter;
 use poll::{Lane, Source, Worker};
 use sink::Outlet;
 use supply::SupplyLine;
+use symbols::Symbols;
 
 /// Longest name of a thread in the kernel.
 const THREAD_NAME_MAX: usize = 15;
@@ -88,6 +91,8 @@ pub struct WorkerHandle {
     pub retired: Receiver<Retired>,
     /// By channel, in the order of the plan: the line to those that recover.
     pub supplies: Vec<Option<SupplyLine>>,
+    /// By channel, in the order of the plan: the symbols that it has learnt.
+    pub symbols: Vec<Arc<Symbols>>,
     controls: Controls,
     thread: JoinHandle<()>,
 }
@@ -104,6 +109,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     ));
     let supplied = plan.channels.iter().filter(|c| c.recovers).count();
     let (controls, inbox) = control::line(supplied);
+    let symbols = plan.channels.iter().map(|c| c.filter.symbols()).collect();
     let mut supplies = Vec::new();
     let mut lanes = Vec::new();
     for (index, channel) in plan.channels.into_iter().enumerate() {
@@ -154,6 +160,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         events,
         retired,
         supplies,
+        symbols,
         controls,
         thread,
     })
@@ -204,6 +211,20 @@ impl WorkerHandle {
     /// It does not read its commands, or has ended.
     pub fn swap(&self, input: usize, provider: Box<Provider>) -> Result<(), CommandError> {
         self.controls.send(Command::Swap { input, provider })
+    }
+
+    /// Has a channel's records go where `filter` says, from the next burst on. The old one comes back by [`Self::retired`].
+    ///
+    /// # Errors
+    /// It does not read its commands, or has ended.
+    pub fn refilter(&self, channel: usize, filter: Box<Filter>) -> Result<(), CommandError> {
+        self.controls.send(Command::Filter { channel, filter })
+    }
+
+    /// Whether it would take so many further commands now.
+    #[must_use]
+    pub fn has_room_for(&self, commands: usize) -> bool {
+        self.controls.has_room_for(commands)
     }
 
     /// Waits until it has ended; `false` if it panicked.

@@ -282,6 +282,7 @@ impl Worker {
                 Some(Command::Swap { input, provider }) => {
                     self.swap(input, provider, clock.now());
                 }
+                Some(Command::Filter { channel, filter }) => self.refilter(channel, filter),
                 Some(Command::Supply { channel, supply }) => {
                     if let Some(lane) = self.lanes.get_mut(channel) {
                         lane.supply(supply, clock.now(), &mut self.outlets);
@@ -412,6 +413,16 @@ impl Worker {
         let publisher = std::mem::replace(&mut outlet.writer, successor);
         // There is room for as many as commands may wait. Where the control plane is gone the old queue ends here.
         let _ = self.retired.try_send(Retired::Queue { queue, publisher });
+    }
+
+    /// Puts another filter in a channel's place: between two bursts, so that a message's records stay together.
+    #[cold]
+    fn refilter(&mut self, channel: usize, mut filter: Box<Filter>) {
+        if let Some(lane) = self.lanes.get_mut(channel) {
+            lane.channel.filter.give_way_to(&mut filter);
+        }
+        // As for a queue. Where the control plane is gone the old filter ends here.
+        let _ = self.retired.try_send(Retired::Filter { channel, filter });
     }
 
     /// Puts another provider in an input's place. What it counts comes on top of what the old one has counted.

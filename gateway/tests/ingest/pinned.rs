@@ -141,19 +141,6 @@ fn another_mode_replaces_the_pinned_program() {
 }
 
 #[test]
-fn a_start_that_fails_pins_nothing() {
-    let Some(network) = network_with_bpf() else {
-        return;
-    };
-    let request = InterfaceRequest {
-        queues: gateway::ingest::Queues::Only(vec![99]),
-        ..pinned(Mode::Exactly(Tier::Copy))
-    };
-    failure(&network.gateway, &request);
-    assert!(soon(|| !has_program(&network)));
-}
-
-#[test]
 fn programs_of_others_and_of_running_gateways_are_left_alone_unless_forced() {
     let Some(network) = network() else { return };
     let copy = request(Mode::Exactly(Tier::Copy), streams(1));

@@ -21,7 +21,7 @@ use port::Port;
 
 use super::groups::Groups;
 use super::inputs::InterfaceState;
-use crate::ingest::{IngestError, InterfaceRequest, LinkWatch, Opened, Provider};
+use crate::ingest::{IngestError, InterfaceRequest, LinkWatch, Opened, Provider, Stream, netdev};
 use crate::worker::WorkerHandle;
 
 /// How often what was sent to a worker or a thread is looked for.
@@ -111,6 +111,7 @@ impl Ports {
                 port.ask();
             }
             port.tell(now, Told::Facts(port.facts), interface, groups);
+            port.reopen(now, interface, groups);
             port.check(now, interface, &workers[port.worker].board, groups);
             port.show(interface);
         }
@@ -149,6 +150,23 @@ impl Ports {
         if let Some(port) = self.of(worker, input, interfaces) {
             port.take_back(provider);
         }
+    }
+
+    /// Has an interface, by its index among the service's, receive these streams instead: as many as before, each in its
+    /// place. It is opened again for that.
+    pub(super) fn receive(&mut self, interface: usize, streams: Vec<Stream>) {
+        for port in &mut self.ports {
+            if port.interface == interface {
+                port.receive(streams.clone());
+            }
+        }
+    }
+
+    /// The interface that joins an interface's groups, and its index, if there is one now.
+    pub(super) fn joining(&self, interface: usize) -> Option<(String, u32)> {
+        let port = self.ports.iter().find(|port| port.interface == interface)?;
+        let name = port.request.joining_interface();
+        Some((name.to_owned(), netdev::index(name)?))
     }
 
     /// Opens every interface again that stands below the best tier that its configuration allows.

@@ -10,7 +10,7 @@ use super::Fitted;
 use super::health::Health;
 use super::machine::{LinkState, Machine, Todo, Told};
 use crate::ingest::netdev::LinkFacts;
-use crate::ingest::{IngestError, InterfaceRequest, Mode, Opened, Provider, Tier, ladder};
+use crate::ingest::{IngestError, InterfaceRequest, Mode, Opened, Provider, Stream, Tier, ladder};
 use crate::service::groups::Groups;
 use crate::service::inputs::{InterfaceState, Plugged};
 use crate::worker::WorkerHandle;
@@ -33,6 +33,8 @@ pub(super) struct Port {
     pub(super) facts: Option<LinkFacts>,
     machine: Machine,
     health: Health,
+    /// What it has open is not what it shall receive.
+    outdated: bool,
     work: Work,
     /// Providers on their way to the worker, by position among the interface's inputs.
     outbox: VecDeque<(usize, Box<Provider>)>,
@@ -72,6 +74,7 @@ impl Port {
             machine: Machine::new(index, facts, keeps),
             facts,
             health: Health::default(),
+            outdated: false,
             first_tier: opened.tier,
             opened: Some(opened),
             index,
@@ -107,6 +110,7 @@ impl Port {
             Todo::Nothing => {}
             Todo::Close => self.close(interface, groups),
             Todo::Open => {
+                self.outdated = false;
                 // What was found of another device says nothing about this one.
                 if self.facts.is_none_or(|facts| facts.index != self.index) {
                     self.forget_findings();
@@ -115,6 +119,28 @@ impl Port {
                 self.work =
                     Work::Opening(tokio::task::spawn_blocking(move || ladder::open(&request)));
             }
+        }
+    }
+
+    /// Has it receive these streams instead.
+    pub(super) fn receive(&mut self, streams: Vec<Stream>) {
+        self.request.streams = streams;
+        self.outdated = true;
+    }
+
+    /// Opens it again where what it has open is outdated. What is being opened is looked at when it is open.
+    pub(super) fn reopen(
+        &mut self,
+        now: Duration,
+        interface: &InterfaceState,
+        groups: &mut Groups,
+    ) {
+        if self.outdated && self.opened.is_some() && !self.is_busy() {
+            info!(
+                interface = interface.name,
+                "opened again, for the lines as they are configured now"
+            );
+            self.tell(now, Told::StepUp, interface, groups);
         }
     }
 
@@ -220,7 +246,7 @@ impl Port {
                 self.tell(now, Told::Closed, interface, groups);
             }
             Work::Opening(thread) if thread.is_finished() => {
-                let told = match finished(thread) {
+                let told = match crate::service::finished(thread) {
                     Some(Ok(opened)) => self.fit(opened, interface, board, groups),
                     Some(Err(error)) => Err(error.to_string()),
                     None => Err(
@@ -329,16 +355,5 @@ impl Port {
             }
         }
         self.told_state = state;
-    }
-}
-
-/// The result of a thread that has ended; `None` where it panicked.
-fn finished<T>(thread: JoinHandle<T>) -> Option<T> {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-    match pin!(thread).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(result)) => Some(result),
-        _ => None,
     }
 }

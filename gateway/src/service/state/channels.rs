@@ -1,5 +1,7 @@
 //! The picture of a channel.
 
+use std::sync::PoisonError;
+
 use gateway_feed::arbitration::{ChannelCounters, ChannelState, LineCounters, RECOVERY};
 use gateway_feed::decoder::OrderCounters;
 
@@ -76,8 +78,7 @@ impl State {
                 .map(|(kind, count)| Count::new(&kind.escape_ascii().to_string(), count))
                 .collect(),
             errors: occurred(&errors),
-            lines: config
-                .lines
+            lines: self.lines.lock().unwrap_or_else(PoisonError::into_inner)[index]
                 .iter()
                 .zip(&counters.lines)
                 .map(|(config, counters)| line(config, counters, wins))

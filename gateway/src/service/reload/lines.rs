@@ -1,0 +1,145 @@
+//! Lines of a running gateway that move: other groups, ports or sources, for the same lines of the same channels.
+//!
+//! Nothing of a worker changes: a stream keeps its place among its input's, and so its route. The interface is opened again
+//! with the new streams, as for a better tier. The new groups are joined before anything is done, by sockets of their own:
+//! a group that the kernel refuses refuses the reload, and the network has begun to send when the interface is open.
+
+use tokio::time::{Duration, Instant};
+
+use super::super::assembly;
+use super::super::ports::Ports;
+use super::super::state::State;
+use crate::config::Config;
+use crate::config::model::{Channel, Input, Line};
+use crate::ingest::{Membership, Stream};
+
+/// How long memberships made ahead are kept: longer than an interface takes to be opened.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// An interface whose lines move.
+#[derive(Debug)]
+pub(super) struct Move {
+    /// Index among the service's interfaces.
+    interface: usize,
+    streams: Vec<Stream>,
+}
+
+/// Memberships made ahead.
+#[derive(Debug, Default)]
+pub(super) struct Ahead(Vec<(Membership, Instant)>);
+
+impl Ahead {
+    /// Lets go those that have been kept for long enough.
+    pub(super) fn tend(&mut self) {
+        self.0.retain(|(_, since)| since.elapsed() < KEEP);
+    }
+}
+
+/// Whether two configurations have the same lines of a channel but for groups, ports and sources, all of interfaces.
+pub(super) fn can_move(old: &Config, new: &Config, channel: &str) -> bool {
+    let find = |config: &Config| -> Option<Vec<(String, Vec<String>)>> {
+        let channel = config.channels.iter().find(|c| c.name == channel)?;
+        channel
+            .lines
+            .iter()
+            .map(|line| place(config, line))
+            .collect()
+    };
+    find(old).is_some_and(|old| Some(old) == find(new))
+}
+
+/// A line's name and the interfaces that it arrives on; `None` where one is a capture.
+fn place(config: &Config, line: &Line) -> Option<(String, Vec<String>)> {
+    let name = |input: &Input| match *input {
+        Input::Interface(index) => Some(config.interfaces[index].name.clone()),
+        Input::Capture(_) => None,
+    };
+    let inputs: Option<Vec<String>> = line.inputs.iter().map(name).collect();
+    let mut inputs = inputs?;
+    inputs.sort();
+    Some((line.name.clone(), inputs))
+}
+
+/// Gives the channels of `running` the lines that `new` has for them, where they can move.
+///
+/// # Errors
+/// Two lines of the gateway as it would run then have the same group and port.
+pub(super) fn move_in(running: &mut Config, new: &Config) -> Result<(), String> {
+    for channel in 0..running.channels.len() {
+        let name = running.channels[channel].name.clone();
+        let Some(later) = new.channels.iter().find(|c| c.name == name) else {
+            continue;
+        };
+        if !can_move(running, new, &name) {
+            continue;
+        }
+        for (line, later) in running.channels[channel].lines.iter_mut().zip(&later.lines) {
+            line.group = later.group;
+            line.port = later.port;
+            line.sources.clone_from(&later.sources);
+        }
+    }
+    let all: Vec<(&Channel, &Line)> = running
+        .channels
+        .iter()
+        .flat_map(|channel| channel.lines.iter().map(move |line| (channel, line)))
+        .collect();
+    for (index, (channel, line)) in all.iter().enumerate() {
+        let taken = all[..index].iter().find(|(_, other)| {
+            (other.group, other.port) == (line.group, line.port)
+                && other.inputs.iter().any(|input| line.inputs.contains(input))
+        });
+        if let Some((other, _)) = taken {
+            return Err(format!(
+                "{}:{} would be a line of channel \"{}\" and of \"{}\" until the next start; restart the gateway instead",
+                line.group, line.port, other.name, channel.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The interfaces whose streams differ between two configurations of the running gateway.
+pub(super) fn moves(state: &State, before: &Config, after: &Config) -> Vec<Move> {
+    let mut all = Vec::new();
+    for (index, interface) in after.interfaces.iter().enumerate() {
+        let input = Input::Interface(index);
+        let (streams, _) = assembly::streams(after, input, &state.channels);
+        if streams == assembly::streams(before, input, &state.channels).0 {
+            continue;
+        }
+        let of_this_name =
+            |state: &crate::service::inputs::InterfaceState| state.name == interface.name;
+        if let Some(interface) = state.interfaces.iter().position(of_this_name) {
+            all.push(Move { interface, streams });
+        }
+    }
+    all
+}
+
+/// Joins the groups that will be needed.
+///
+/// # Errors
+/// The kernel refuses one.
+pub(super) fn join_ahead(moves: &[Move], ports: &Ports, ahead: &mut Ahead) -> Result<(), String> {
+    let mut joined = Vec::new();
+    for a_move in moves {
+        // An interface that is not there is opened, and its groups are joined, when it is.
+        if let Some((name, index)) = ports.joining(a_move.interface) {
+            let membership = Membership::join(&name, index, &a_move.streams);
+            joined.push((
+                membership.map_err(|error| error.to_string())?,
+                Instant::now(),
+            ));
+        }
+    }
+    ahead.0.append(&mut joined);
+    Ok(())
+}
+
+/// Has the interfaces opened again.
+pub(super) fn begin(moves: Vec<Move>, ports: &mut Ports) {
+    for Move { interface, streams } in moves {
+        ports.receive(interface, streams);
+    }
+}
