@@ -43,7 +43,7 @@ struct Place {
 impl Place {
     const fn of(setting: &Setting) -> Option<Self> {
         let (command, word, most) = match setting {
-            Setting::Channels { kind, .. } => match kind {
+            Setting::Channels { queues, .. } => match queues {
                 QueueKind::Receive => (&CHANNELS, 5, Some(1)),
                 QueueKind::Combined => (&CHANNELS, 8, Some(4)),
             },
@@ -300,9 +300,9 @@ mod tests {
             interface: interface(),
             feature,
         };
-        let channels = |kind| Setting::Channels {
+        let channels = |queues| Setting::Channels {
             interface: interface(),
-            kind,
+            queues,
         };
         vec![
             offload(Feature::LargeReceive),

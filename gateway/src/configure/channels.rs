@@ -26,9 +26,9 @@ fn wanted(plan: &Plan<'_>) -> Wanted {
             Queues::All => 1,
             Queues::Only(queues) => queues.iter().max().map_or(1, |last| last + 1),
         };
-        let of = |kind| Setting::Channels {
+        let of = |queues| Setting::Channels {
             interface: interface.name.clone(),
-            kind,
+            queues,
         };
         // A card has pairs of queues, or queues of either kind.
         let pairs = of(QueueKind::Combined);

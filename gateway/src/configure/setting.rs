@@ -23,7 +23,7 @@ pub enum Setting {
         /// The interface.
         interface: String,
         /// Which are counted.
-        kind: QueueKind,
+        queues: QueueKind,
     },
     /// Packets that each receive queue of the card holds.
     ReceiveRing {
@@ -126,8 +126,8 @@ impl Setting {
             Self::Offload { interface, feature } => {
                 format!("ethtool -K {interface} {} {value}", feature.name())
             }
-            Self::Channels { interface, kind } => {
-                format!("ethtool -L {interface} {} {value}", kind.name())
+            Self::Channels { interface, queues } => {
+                format!("ethtool -L {interface} {} {value}", queues.name())
             }
             Self::ReceiveRing { interface } => format!("ethtool -G {interface} rx {value}"),
             Self::AdaptiveReceive { interface } => {
@@ -158,7 +158,9 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offload { interface, feature } => write!(f, "{interface} {}", feature.name()),
-            Self::Channels { interface, kind } => write!(f, "{interface} {} queues", kind.name()),
+            Self::Channels { interface, queues } => {
+                write!(f, "{interface} {} queues", queues.name())
+            }
             Self::ReceiveRing { interface } => write!(f, "{interface} receive ring"),
             Self::AdaptiveReceive { interface } => write!(f, "{interface} adaptive-rx"),
             Self::ReceiveDelay { interface } => write!(f, "{interface} rx-usecs"),

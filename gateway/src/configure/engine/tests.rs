@@ -121,7 +121,7 @@ fn card(interface: &str) -> Vec<(Setting, &'static str)> {
         (
             Setting::Channels {
                 interface: interface(),
-                kind: QueueKind::Combined,
+                queues: QueueKind::Combined,
             },
             "4",
         ),
@@ -246,7 +246,7 @@ fn init_sets_what_is_wanted_and_a_second_one_nothing() {
         (
             Setting::Channels {
                 interface: "eth1".into(),
-                kind: QueueKind::Combined,
+                queues: QueueKind::Combined,
             },
             "1",
         ),
