@@ -1,12 +1,12 @@
 //! `gateway reload`
 
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use gateway_client::Client;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -121,7 +121,15 @@ impl Reload {
 fn listener(socket: &Path) -> Result<Pid, Failure> {
     let failed =
         |cause: String| Failure::new(Exit::NotReachable, format!("{}: {cause}", socket.display()));
-    let stream = UnixStream::connect(socket).map_err(|error| failed(error.to_string()))?;
+    let broker = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(|errno| failed(errno.to_string()))?;
+    let address = SocketAddrUnix::new(socket).map_err(|errno| failed(errno.to_string()))?;
+    rustix::net::connect(&broker, &address).map_err(|errno| failed(errno.to_string()))?;
     // Without a process that this one can see, the kernel tells 0, which is no process id.
     let mut peer = libc::ucred {
         pid: 0,
@@ -133,7 +141,7 @@ fn listener(socket: &Path) -> Result<Pid, Failure> {
     let asked = unsafe {
         use std::os::fd::AsRawFd;
         libc::getsockopt(
-            stream.as_raw_fd(),
+            broker.as_raw_fd(),
             libc::SOL_SOCKET,
             libc::SO_PEERCRED,
             (&raw mut peer).cast(),

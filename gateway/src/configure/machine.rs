@@ -163,7 +163,7 @@ impl Machine for System {
 
     fn receive_queues(&self, interface: &str) -> Option<u32> {
         if self.root == Path::new("/") {
-            return netdev::receive_queues(interface, netdev::index(interface)?).ok();
+            return netdev::receive_queues(netdev::index(interface)?).ok();
         }
         let entries = fs::read_dir(self.path(&format!("sys/class/net/{interface}/queues"))).ok()?;
         let names = entries.flatten().map(|entry| entry.file_name());

@@ -18,6 +18,8 @@ struct Fake {
     rounds: BTreeSet<Setting>,
     /// What a change of the key does besides.
     follows: BTreeMap<Setting, (Setting, String)>,
+    /// What a number may be at most.
+    most: BTreeMap<Setting, u32>,
     /// Writes until the process is killed, before it writes or just after.
     dies_after: Option<(usize, bool)>,
     writes: usize,
@@ -52,6 +54,10 @@ impl Machine for Fake {
             panic!("killed");
         }
         Ok(())
+    }
+
+    fn most(&self, setting: &Setting) -> Option<u32> {
+        self.most.get(setting).copied()
     }
 
     fn interrupts(&self, interface: &str) -> Vec<u32> {
@@ -154,6 +160,11 @@ fn machine() -> Fake {
     }
     for interface in ["eth1", "eth2"] {
         for (setting, value) in card(interface) {
+            match setting {
+                Setting::Channels { .. } => fake.most.insert(setting.clone(), 8),
+                Setting::ReceiveRing { .. } => fake.most.insert(setting.clone(), 512),
+                _ => None,
+            };
             fake.values.insert(setting, value.into());
         }
     }
