@@ -320,9 +320,13 @@ fn start_in_terminal(config: &str, hang_up_ignored: bool) -> (Process, std::fs::
     // SAFETY: system calls only; the descriptor is open in the child.
     unsafe {
         command.pre_exec(move || {
-            if hang_up_ignored {
-                libc::signal(libc::SIGHUP, libc::SIG_IGN);
-            }
+            // Whoever runs the tests may ignore hang-ups, as `nohup` does.
+            let then = if hang_up_ignored {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            };
+            libc::signal(libc::SIGHUP, then);
             let entered = libc::setsid() >= 0 && libc::ioctl(descriptor, libc::TIOCSCTTY, 0) == 0;
             entered
                 .then_some(())
