@@ -63,6 +63,15 @@ pub(crate) fn all() -> Vec<Need> {
         ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
     });
     needs.extend(packaging());
+    needs.push(Need {
+        tasks: TEST,
+        optional: true,
+        ..program(
+            "prometheus",
+            "the tests of rules and alerts, by its promtool (Debian's package also starts it as a service, on port 9090)",
+            &["prometheus"],
+        )
+    });
     needs.extend(super::bpf::needs());
     needs
 }
