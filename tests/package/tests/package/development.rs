@@ -27,7 +27,7 @@ fn a_program_in_c_is_built_by_pkg_config_and_loads_the_library_by_its_name() {
     std::fs::write(
         &source,
         "#include <gateway.h>\n#include <stdio.h>\n\
-         int main(void) { printf(\"%u\\n\", (unsigned)gateway_abi_version()); return 0; }\n",
+         int main(void) { printf(\"%u\\n\", (unsigned)gateway_client_abi_version()); return 0; }\n",
     )
     .unwrap();
     let program = work.path().join("version");

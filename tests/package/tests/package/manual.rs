@@ -64,7 +64,9 @@ fn completions_are_programs_that_their_shells_can_read() {
         let file = share.join("bash-completion/completions").join(name);
         // What the shell offers behind the program's name.
         let script = format!(
-            ". '{}' && COMP_WORDS=({name} '') COMP_CWORD=1 && _{name} {name} '' {name} && printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            ". '{}' && words=($(complete -p {name})) && COMP_WORDS=({name} '') COMP_CWORD=1 \
+             && for i in \"${{!words[@]}}\"; do [ \"${{words[i]}}\" = -F ] && function=\"${{words[i+1]}}\"; done; \
+             \"$function\" {name} '' {name} && printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             file.display()
         );
         let offered = output_of(Command::new("bash").args(["-c", &script])).unwrap();

@@ -98,6 +98,7 @@ fn exit_codes_that_a_restart_cannot_help_are_those_of_the_documentation() {
 fn systemd_makes_the_user_and_the_folders_as_described() {
     skip_without!("systemd-sysusers", "systemd-tmpfiles");
     let place = tempfile::tempdir().unwrap();
+    std::fs::create_dir(place.path().join("etc")).unwrap();
     let mut command = Command::new("systemd-sysusers");
     command.arg(format!("--root={}", place.path().display()));
     let file = root().join("config/sysusers.d/gateway.conf").canonicalize();
