@@ -234,7 +234,7 @@ fn table_orders_and_conflated_queue_end_as_a_strategys_own_book() {
 }
 
 /// Slots of a queue that overtakes a builder which is not run for a moment.
-const SMALL: u64 = 4_096;
+const SMALL: u64 = 8_192;
 
 /// The base with a small queue beside the large one, and books of it.
 fn with_a_small_queue(base: Config) -> Config {

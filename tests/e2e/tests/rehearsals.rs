@@ -105,12 +105,8 @@ fn rerequest_dead() {
     let Some(outcome) = is_lossless("rerequest_dead", &["R1", "R2", "R3", "G1"]) else {
         return;
     };
-    assert!(
-        outcome
-            .log
-            .contains("the re-request server cannot be reached")
-    );
-    assert!(outcome.sum("gateway_recovery_request_timeouts_total") > 0);
+    // A server that is down is silent, as one that never answers: its host does not say that nobody listens.
+    assert!(outcome.sum("gateway_recovery_request_timeouts_total") > 1);
 }
 
 #[test]
