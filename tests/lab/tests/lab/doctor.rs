@@ -5,13 +5,13 @@ use gateway_lab::topology::IGB;
 use serde_json::Value;
 
 use crate::guest::{Guest, LIMIT};
-use crate::options::Set::Short;
+use crate::options::Set::Whole;
 use crate::{Case, Kernels};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new(
         "the_doctor_looks_at_a_virtual_function_and_at_its_host",
-        Short,
+        Whole,
         Kernels::Any,
         both_sides,
     )]
