@@ -1,9 +1,8 @@
 //! Memory that records are copied into and NumPy takes over, or has lent.
 //!
 //! What is made here is a Python `bytearray`, which `numpy.frombuffer` makes an array of without a copy: no binding to
-//! NumPy's own interface, which changes with its versions, is needed for that. Fresh memory of some megabytes costs more
-//! than the copy into it (the kernel clears each page as it is touched first), so that memory whose arrays the program has
-//! let go of is used again.
+//! NumPy's own interface, which changes with its versions, is needed for that. The kernel clears each page of fresh memory as
+//! it is touched first; memory whose arrays the program has let go of is used again, without that.
 
 use gateway_client::RECORD_WORDS_MAX;
 use pyo3::exceptions::{PyTypeError, PyValueError};

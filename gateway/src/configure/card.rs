@@ -5,7 +5,8 @@
 //! as they like: who changes something reads it again.
 
 use std::io;
-use std::os::fd::AsRawFd;
+
+use crate::ethtool;
 
 use super::machine::Refusal;
 use super::setting::{Feature, QueueKind, Setting, on_off};
@@ -74,7 +75,7 @@ pub(super) fn read(setting: &Setting) -> Result<String, Refusal> {
         Setting::Offload { feature, .. } => {
             Features::of(name).and_then(|features| Ok(on_off(features.is_on(*feature)?).to_owned()))
         }
-        Setting::HashTable { .. } => hash_table(name).map(|table| {
+        Setting::HashTable { .. } => ethtool::hash_table(name).map(|table| {
             let queues: Vec<String> = table.iter().map(u32::to_string).collect();
             queues.join(" ")
         }),
@@ -226,27 +227,6 @@ fn feature_names(interface: &str) -> io::Result<Vec<String>> {
     Ok(bytes.chunks_exact(NAME_BYTES).map(text).collect())
 }
 
-/// The queue of each entry of the table by which the card spreads packets.
-fn hash_table(interface: &str) -> io::Result<Vec<u32>> {
-    const GET: u32 = 0x38;
-    /// More entries than any card has.
-    const ENTRIES_MAX: u32 = 1 << 16;
-    // Asked for no entries, it tells how many there are.
-    let mut size = [GET, 0];
-    call(interface, &mut size)?;
-    let entries = size[1];
-    if entries == 0 {
-        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
-    }
-    if entries > ENTRIES_MAX {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut table = vec![0; 2 + entries as usize];
-    (table[0], table[1]) = (GET, entries);
-    call(interface, &mut table)?;
-    Ok(table.split_off(2))
-}
-
 fn set_hash_table(interface: &str, table: &[u32]) -> io::Result<()> {
     const SET: u32 = 0x39;
     // No entries would mean: as the driver likes.
@@ -262,30 +242,8 @@ fn set_hash_table(interface: &str, table: &[u32]) -> io::Result<()> {
 /// `SIOCETHTOOL`. The list has as many words as its command reads and writes; those that have a count of their own (features,
 /// names, entries) have it in one of the first three.
 fn call(interface: &str, words: &mut [u32]) -> io::Result<()> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-    // SAFETY: a C struct for which all-zero bytes are a valid value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    if interface.len() >= libc::IFNAMSIZ {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, &from) in request.ifr_name.iter_mut().zip(interface.as_bytes()) {
-        *to = from.cast_signed();
-    }
-    request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
-    // SAFETY: every caller in this file gives a list as long as its command's structure in linux/ethtool.h; it and the
-    // request live through the call.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            libc::SIOCETHTOOL as libc::Ioctl,
-            &raw mut request,
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    // SAFETY: every caller in this file gives a list as long as its command's structure in linux/ethtool.h.
+    unsafe { ethtool::call(interface, words.as_mut_ptr().cast()) }
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ pub fn hash_table(name: &str) -> io::Result<Vec<u32>> {
 /// # Safety
 ///
 /// `command` points to what the command in its first four bytes reads and writes.
-unsafe fn call(name: &str, command: *mut libc::c_char) -> io::Result<()> {
+pub(crate) unsafe fn call(name: &str, command: *mut libc::c_char) -> io::Result<()> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
     // SAFETY: a C struct for which all-zero bytes are a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

@@ -11,6 +11,7 @@ use std::io;
 
 use serde::Serialize;
 
+pub(crate) use ioctl::call;
 pub use ioctl::{DriverInfo, driver_info, hash_table, statistics, steering_rules};
 
 use crate::netlink::{self, GENL_HEADER_BYTES, Request, attribute, attributes, number};

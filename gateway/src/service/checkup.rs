@@ -102,6 +102,16 @@ impl Checks {
     }
 }
 
+/// A look under way, over when this is dropped: also by a check that panics, so that the next one is not the last.
+struct Busy<'a>(&'a AtomicBool);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        // Release, with the Acquire of whoever looks next: it finds what this one has left.
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// When the machine was looked at last.
 #[derive(Debug, Default)]
 pub(super) struct Checkup {
@@ -123,13 +133,12 @@ impl Checkup {
         let started = std::thread::Builder::new()
             .name("doctor".to_owned())
             .spawn(move || {
+                let _busy = Busy(&looking.busy);
                 looking.look(&config);
-                // Pairs with the swap above.
-                looking.busy.store(false, Ordering::Release);
             });
         if let Err(error) = started {
             warn!(%error, "cannot start a thread for the doctor's checks");
-            checks.busy.store(false, Ordering::Release);
+            drop(Busy(&checks.busy));
         }
     }
 }
