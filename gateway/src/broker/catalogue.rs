@@ -111,6 +111,14 @@ impl Offer {
         self.earlier.push(before);
     }
 
+    /// Lets go of the earlier epoch of the queue of that index: who comes later finds nothing of before.
+    pub fn let_go_of(&mut self, queue: usize) {
+        if let Some(now) = self.queues.get(queue) {
+            let name = now.handle.name();
+            self.earlier.retain(|earlier| earlier.handle.name() != name);
+        }
+    }
+
     /// Whether [`Self::let_go`] would free memory.
     #[must_use]
     pub fn holds_too_much(&self) -> bool {

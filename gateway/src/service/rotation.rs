@@ -26,19 +26,29 @@ const SWITCH_MAX: Duration = Duration::from_secs(2);
 /// When a rotation that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// What becomes of the memory that a queue leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Late joiners find in it what they would find in a queue that was never rotated.
+    Kept,
+    /// Nobody who comes later may have what is in it, nor in any before it.
+    LetGo,
+}
+
 /// Rotations under way.
 #[derive(Debug, Default)]
 pub(super) struct Rotations {
     making: JoinSet<Made>,
     switching: Vec<Switching>,
     /// Queues, by index, whose rotation failed, and when to try again.
-    owed: Vec<usize>,
+    owed: Vec<(usize, Before)>,
     retry_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Made {
     queue: usize,
+    before: Before,
     made: Result<(Publisher, QueueHandle), ServiceError>,
 }
 
@@ -46,6 +56,7 @@ struct Made {
 #[derive(Debug)]
 struct Switching {
     queue: usize,
+    before: Before,
     successor: QueueHandle,
     since: Instant,
     told: bool,
@@ -53,10 +64,11 @@ struct Switching {
 
 impl Rotations {
     /// Begins to rotate a queue, by its index in the configuration.
-    pub(super) fn begin(&mut self, state: &State, queue: usize) {
+    pub(super) fn begin(&mut self, state: &State, queue: usize, before: Before) {
         let config = state.config.queues[queue].clone();
         self.making.spawn_blocking(move || Made {
             queue,
+            before,
             made: assembly::make_queue(&config),
         });
     }
@@ -68,16 +80,16 @@ impl Rotations {
         tokio::select! {
             Some(made) = self.making.join_next(), if !self.making.is_empty() => {
                 // A thread that panicked is a defect that its message tells of; the queue stays as it is.
-                if let Ok(Made { queue, made }) = made {
-                    self.switch(state, workers, queue, made);
+                if let Ok(made) = made {
+                    self.switch(state, workers, made);
                 }
             }
             // The caller looks at what workers gave back whenever this returns.
             () = sleep(LOOK), if !self.switching.is_empty() => {}
             () = sleep_until(retry_at), if self.retry_at.is_some() => {
                 self.retry_at = None;
-                for queue in std::mem::take(&mut self.owed) {
-                    self.begin(state, queue);
+                for (queue, before) in std::mem::take(&mut self.owed) {
+                    self.begin(state, queue, before);
                 }
             }
             else => pending().await,
@@ -85,13 +97,12 @@ impl Rotations {
     }
 
     /// Sends a successor to its worker.
-    fn switch(
-        &mut self,
-        state: &State,
-        workers: &[WorkerHandle],
-        queue: usize,
-        made: Result<(Publisher, QueueHandle), ServiceError>,
-    ) {
+    fn switch(&mut self, state: &State, workers: &[WorkerHandle], made: Made) {
+        let Made {
+            queue,
+            before,
+            made,
+        } = made;
         let seat = state.queues[queue];
         let sent = made
             .map_err(|error| error.to_string())
@@ -104,6 +115,7 @@ impl Rotations {
         match sent {
             Ok(successor) => self.switching.push(Switching {
                 queue,
+                before,
                 successor,
                 since: Instant::now(),
                 told: false,
@@ -115,7 +127,7 @@ impl Rotations {
                     reason,
                     "the queue is not rotated yet: whoever lost the entitlement can read on; trying again"
                 );
-                self.owed.push(queue);
+                self.owed.push((queue, before));
                 self.retry_at = Some(Instant::now() + RETRY);
             }
         }
@@ -160,12 +172,18 @@ impl Rotations {
 /// Offers the successor, then ends the old queue.
 fn supersede(state: &State, switching: Switching, old: Publisher) {
     let Switching {
-        queue, successor, ..
+        queue,
+        before,
+        successor,
+        ..
     } = switching;
     let epoch = successor.epoch();
-    state
-        .catalogue
-        .change(|offer| offer.go_on(queue, successor, old.head()));
+    state.catalogue.change(|offer| {
+        offer.go_on(queue, successor, old.head());
+        if before == Before::LetGo {
+            offer.let_go_of(queue);
+        }
+    });
     old.close(Ending::Superseded {
         successor_epoch: epoch,
     });

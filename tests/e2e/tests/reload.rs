@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use gateway_client::{Client, Event, Record, Start, SubscribeOptions};
 use gateway_e2e::{Lab, Observer};
 use gateway_test_harness::config::{Input, Queue};
 use gateway_test_harness::{Config, Gateway, wait};
@@ -97,6 +98,28 @@ fn a_filter_changes_between_two_messages_and_no_reader_loses_any() {
         "{:#}",
         status["queues"]
     );
+
+    // Who comes later, and wants the oldest there is, gets nothing that the new filter keeps out.
+    let client = Client::connect(gateway.socket()).unwrap();
+    let oldest = SubscribeOptions {
+        start: Start::Oldest,
+        ..SubscribeOptions::named("late")
+    };
+    let mut late = client.subscribe("some", &oldest).unwrap();
+    let mut seen = 0;
+    loop {
+        match late.poll() {
+            Event::Record(Record::Mbo(order)) => {
+                let symbol = symbols[&order.hd.instrument_id];
+                assert!(symbol.starts_with("AAB"), "{symbol}");
+                seen += 1;
+            }
+            Event::Record(_) => {}
+            Event::Empty => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }
 
 #[test]

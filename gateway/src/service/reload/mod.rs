@@ -4,7 +4,7 @@
 //! together or not at all: filters are made first (on a thread of its own) and new groups joined, every worker is asked
 //! whether it takes its filters, and when the last one has changed over, interfaces and broker are told the rest. All else
 //! waits for the next start, and is named. Where somebody loses an entitlement, or a queue has another filter, the queue is
-//! rotated: who attaches later finds nothing of before.
+//! rotated; who attaches later finds nothing of before another filter.
 
 mod difference;
 mod lines;
@@ -21,7 +21,7 @@ use super::assembly;
 use super::books::Books;
 use super::offer;
 use super::ports::Ports;
-use super::rotation::Rotations;
+use super::rotation::{Before, Rotations};
 use super::state::State;
 use super::status::Difference;
 use crate::config::{Config, ConfigError};
@@ -247,7 +247,7 @@ impl Reloader {
         *state.lines.lock().unwrap_or_else(PoisonError::into_inner) =
             running.channels.iter().map(|c| c.lines.clone()).collect();
         let (mut rotating, narrowed_books) = offer_anew(state, &loaded);
-        rotating.extend(refiltered);
+        rotating.extend(&refiltered);
         rotating.sort_unstable();
         rotating.dedup();
         for difference in &differences {
@@ -269,7 +269,12 @@ impl Reloader {
             warn!("takes effect at the next start: {what}");
         }
         for queue in rotating {
-            rotations.begin(state, queue);
+            let before = if refiltered.contains(&queue) {
+                Before::LetGo
+            } else {
+                Before::Kept
+            };
+            rotations.begin(state, queue, before);
         }
         for book in &narrowed_books {
             books.rotate(book);
