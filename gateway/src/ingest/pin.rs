@@ -26,8 +26,8 @@ const LINK: &str = "link";
 #[derive(Debug)]
 pub(super) struct Pin {
     folder: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked until this is dropped.
+    lock_file: File,
 }
 
 /// Why a place could not be had.
@@ -98,7 +98,7 @@ impl Pin {
         let lock = open_folder(&folder)?;
         Ok(Self {
             folder,
-            _lock: lock,
+            lock_file: lock,
         })
     }
 
@@ -107,7 +107,7 @@ impl Pin {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self {
                 folder,
-                _lock: lock,
+                lock_file: lock,
             }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(PinError::InUse),
             Err(error) => Err(PinError::System(error.into())),
@@ -160,6 +160,13 @@ impl Pin {
     }
 }
 
+impl Drop for Pin {
+    /// Closing the descriptor is not enough: a program that is being started has a copy of it until it is executed.
+    fn drop(&mut self) {
+        let _ = flock(&self.lock_file, FlockOperation::Unlock);
+    }
+}
+
 fn open_folder(folder: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options
@@ -194,5 +201,24 @@ fn check_file_system(path: &Path) -> io::Result<()> {
         Ok(())
     } else {
         Err(missing())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_in_another_process_does_not_keep_a_place_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Pin::lock(folder.path().to_owned()).unwrap();
+        let copy = place.lock_file.try_clone().unwrap();
+        assert!(matches!(
+            Pin::lock(folder.path().to_owned()),
+            Err(PinError::InUse)
+        ));
+        drop(place);
+        assert!(Pin::lock(folder.path().to_owned()).is_ok());
+        drop(copy);
     }
 }
