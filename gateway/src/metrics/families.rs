@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::histogram::Snapshot;
 use super::page::Page;
+use super::table;
 use crate::service::LinkState;
 use crate::service::status::{InterfaceStatus, Status};
 
@@ -27,8 +28,7 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
     }
     for group in &status.groups {
         page.gauge(
-            "group_joined",
-            "1 while the gateway is a member of the group.",
+            &table::inputs::GROUP_JOINED,
             &[
                 ("group", &group.group),
                 ("interface", &group.interface),
@@ -44,8 +44,7 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
     broker(&mut page, status);
     latency(&mut page, &status.ring_to_publish);
     page.gauge(
-        "scrape_duration_seconds",
-        "Time that drawing this page took.",
+        &table::service::SCRAPE_DURATION_SECONDS,
         &[],
         since.elapsed().as_secs_f64(),
     );
@@ -54,15 +53,13 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
 
 fn gateway(page: &mut Page, status: &Status) {
     page.gauge(
-        "build_info",
-        "The build; always 1.",
+        &table::service::BUILD_INFO,
         &[("version", &status.version), ("name", &status.name)],
         1.0,
     );
-    page.gauge("up", "1 while the gateway answers.", &[], 1.0);
+    page.gauge(&table::service::UP, &[], 1.0);
     page.gauge(
-        "ready",
-        "1 while every worker runs, no input has failed, all groups are joined, and broker and metrics answer.",
+        &table::service::READY,
         &[],
         f64::from(u8::from(status.ready)),
     );
@@ -70,24 +67,17 @@ fn gateway(page: &mut Page, status: &Status) {
         ("applied", status.reloads.applied),
         ("refused", status.reloads.refused),
     ] {
-        page.counter(
-            "reloads_total",
-            "Configurations read anew: applied, or refused because of mistakes.",
-            &[("result", result)],
-            count,
-        );
+        page.counter(&table::service::RELOADS_TOTAL, &[("result", result)], count);
     }
     page.gauge(
-        "reload_waiting",
-        "Parts of the configuration that wait for the next start.",
+        &table::service::RELOAD_WAITING,
         &[],
         status.reloads.waiting.len() as f64,
     );
     for check in &status.doctor {
         if let Some(level) = check.verdict.level() {
             page.gauge(
-                "doctor_check",
-                "What a check of the doctor found: 0 ok, 1 warn, 2 fail; absent where it was skipped.",
+                &table::service::DOCTOR_CHECK,
                 &[("check", &check.check), ("interface", &check.interface)],
                 f64::from(level),
             );
@@ -95,8 +85,7 @@ fn gateway(page: &mut Page, status: &Status) {
     }
     for worker in &status.workers {
         page.gauge(
-            "worker_shown_age_seconds",
-            "Time since the worker last showed its counters; a stuck worker looks stuck.",
+            &table::service::WORKER_SHOWN_AGE_SECONDS,
             &[("worker", &worker.name)],
             worker.shown_age_s,
         );
@@ -106,61 +95,53 @@ fn gateway(page: &mut Page, status: &Status) {
 fn inputs(page: &mut Page, interface: &InterfaceStatus) {
     let name = ("interface", interface.name.as_str());
     page.gauge(
-        "interface_info",
-        "The interface's driver; always 1.",
+        &table::inputs::INTERFACE_INFO,
         &[name, ("driver", &interface.driver)],
         1.0,
     );
     if interface.tier != "capture" {
         for state in LinkState::ALL {
             page.gauge(
-                "link_state",
-                "1 for the state that the interface is in, 0 for the others: absent, down, attaching, live, degraded.",
+                &table::inputs::LINK_STATE,
                 &[name, ("state", state.name())],
                 f64::from(u8::from(state.name() == interface.state)),
             );
         }
         page.counter(
-            "link_reopened_total",
-            "How many times the interface was opened again: the device was made anew, its sockets failed, or a better tier was tried.",
+            &table::inputs::LINK_REOPENED_TOTAL,
             &[name],
             interface.reopened,
         );
         page.counter(
-            "group_rejoins_total",
-            "How many times the interface's groups were joined again after the kernel had dropped the memberships.",
+            &table::inputs::GROUP_REJOINS_TOTAL,
             &[name],
             interface.rejoins,
         );
     }
     if interface.tier != "capture" {
         page.gauge(
-            "multicast_groups",
-            "Addresses in the interface's multicast filter: those of the joined groups, of which 32 share one, and the kernel's own.",
+            &table::inputs::MULTICAST_GROUPS,
             &[name],
             interface.multicast_addresses as f64,
         );
     }
     if let Some(max) = interface.multicast_addresses_max {
         page.gauge(
-            "multicast_groups_max",
-            "How many addresses the interface's multicast filter holds; absent where no limit is known.",
+            &table::inputs::MULTICAST_GROUPS_MAX,
             &[name],
             f64::from(max),
         );
     }
     if !interface.verdicts.is_empty() {
         page.counter(
-            "xdp_lost_in_redirect_total",
-            "Frames that the XDP program redirected and that neither arrived nor were counted as dropped by their socket; at least so many.",
+            &table::inputs::XDP_LOST_IN_REDIRECT_TOTAL,
             &[name],
             interface.lost_in_redirect,
         );
     }
     for verdict in &interface.verdicts {
         page.counter(
-            "xdp_verdicts_total",
-            "Frames by verdict of the XDP program, each under exactly one reason.",
+            &table::inputs::XDP_VERDICTS_TOTAL,
             &[
                 name,
                 ("verdict", &verdict.verdict),
@@ -173,56 +154,40 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
         let labels = [name, ("queue", input.queue.as_str())];
         for mode in MODES {
             page.gauge(
-                "xdp_mode",
-                "1 for the tier by which the queue's packets arrive, 0 for the others.",
+                &table::inputs::XDP_MODE,
                 &[labels[0], labels[1], ("mode", mode)],
                 f64::from(u8::from(mode == interface.tier)),
             );
         }
         if matches!(interface.tier.as_str(), "zero-copy" | "copy" | "skb") {
             page.gauge(
-                "busy_poll",
-                "1 while the worker drives the receive queue itself; 0 where interrupts do, or before it is known.",
+                &table::inputs::BUSY_POLL,
                 &labels,
                 f64::from(u8::from(input.busy_poll == "polls")),
             );
         }
+        page.counter(&table::inputs::RX_PACKETS_TOTAL, &labels, input.packets);
+        page.counter(&table::inputs::RX_BYTES_TOTAL, &labels, input.bytes);
         page.counter(
-            "rx_packets_total",
-            "Datagrams handed to the worker.",
-            &labels,
-            input.packets,
-        );
-        page.counter(
-            "rx_bytes_total",
-            "UDP payload bytes handed to the worker.",
-            &labels,
-            input.bytes,
-        );
-        page.counter(
-            "rx_checksum_wrong_total",
-            "Wrong UDP checksums seen.",
+            &table::inputs::RX_CHECKSUM_WRONG_TOTAL,
             &labels,
             input.checksum_wrong,
         );
         page.counter(
-            "xsk_wakeups_total",
-            "System calls that asked for packets.",
+            &table::inputs::XSK_WAKEUPS_TOTAL,
             &[labels[0], labels[1], ("direction", "rx")],
             input.kicks,
         );
         for refused in &input.refused {
             page.counter(
-                "rx_refused_total",
-                "Packets that reached the gateway and were not handed to the worker.",
+                &table::inputs::RX_REFUSED_TOTAL,
                 &[labels[0], labels[1], ("reason", &refused.reason)],
                 refused.count,
             );
         }
         for drop in &input.kernel_drops {
             page.counter(
-                "xsk_rx_dropped_total",
-                "Packets that the kernel dropped before they reached the gateway.",
+                &table::inputs::XSK_RX_DROPPED_TOTAL,
                 &[labels[0], labels[1], ("reason", &drop.reason)],
                 drop.count,
             );
@@ -234,21 +199,14 @@ fn queues(page: &mut Page, status: &Status) {
     for queue in &status.queues {
         let labels = [("queue", queue.name.as_str())];
         page.counter(
-            "queue_records_total",
-            "Records published.",
+            &table::queues::QUEUE_RECORDS_TOTAL,
             &labels,
             queue.published,
         );
-        page.counter("queue_slots_total", "Slots published.", &labels, queue.head);
+        page.counter(&table::queues::QUEUE_SLOTS_TOTAL, &labels, queue.head);
+        page.counter(&table::queues::QUEUE_REFUSED_TOTAL, &labels, queue.refused);
         page.counter(
-            "queue_refused_total",
-            "Records too long for the queue.",
-            &labels,
-            queue.refused,
-        );
-        page.counter(
-            "queue_rotations_total",
-            "How often the queue went on in other memory because an entitlement was taken back.",
+            &table::queues::QUEUE_ROTATIONS_TOTAL,
             &labels,
             queue.rotations,
         );
@@ -263,83 +221,51 @@ fn queues(page: &mut Page, status: &Status) {
             ("queue", reader.queue.as_str()),
             ("reader", number.as_str()),
         ];
-        page.gauge("consumer_attached", "1 for each reader.", &labels, 1.0);
+        page.gauge(&table::queues::CONSUMER_ATTACHED, &labels, 1.0);
         page.gauge(
-            "consumer_lag_frames",
-            "Slots published that the reader has not read.",
+            &table::queues::CONSUMER_LAG_FRAMES,
             &labels,
             reader.lag as f64,
         );
         page.counter(
-            "consumer_lost_frames_total",
-            "Slots that passed unread because the reader was too slow.",
+            &table::queues::CONSUMER_LOST_FRAMES_TOTAL,
             &labels,
             reader.lost,
         );
         page.counter(
-            "consumer_overruns_total",
-            "How many times the queue overran the reader.",
+            &table::queues::CONSUMER_OVERRUNS_TOTAL,
             &labels,
             reader.overruns,
         );
         if let Some(age) = reader.last_poll_age_s {
-            page.gauge(
-                "consumer_last_poll_age_seconds",
-                "Time since the reader's last poll, as the reader says.",
-                &labels,
-                age,
-            );
+            page.gauge(&table::queues::CONSUMER_LAST_POLL_AGE_SECONDS, &labels, age);
         }
     }
 }
 
 fn broker(page: &mut Page, status: &Status) {
     let counters = &status.broker;
-    page.gauge(
-        "broker_clients",
-        "Clients connected.",
-        &[],
-        counters.clients as f64,
-    );
-    for (name, help, value) in [
+    page.gauge(&table::queues::BROKER_CLIENTS, &[], counters.clients as f64);
+    for (family, value) in [
         (
-            "broker_connections_total",
-            "Connections taken.",
+            &table::queues::BROKER_CONNECTIONS_TOTAL,
             counters.connections,
         ),
         (
-            "broker_subscriptions_total",
-            "Subscriptions given.",
+            &table::queues::BROKER_SUBSCRIPTIONS_TOTAL,
             counters.subscriptions,
         ),
-        ("broker_tables_total", "Book tables given.", counters.tables),
-        (
-            "broker_snapshots_total",
-            "Requests for orders that were answered with orders.",
-            counters.snapshots,
-        ),
-        (
-            "broker_throttled_total",
-            "Requests that had to wait because their client asked too often.",
-            counters.throttled,
-        ),
-        (
-            "broker_silent_total",
-            "Clients that said nothing after connecting, and were let go.",
-            counters.silent,
-        ),
-        (
-            "broker_stuck_total",
-            "Clients that did not read their answers, and were let go.",
-            counters.stuck,
-        ),
+        (&table::queues::BROKER_TABLES_TOTAL, counters.tables),
+        (&table::queues::BROKER_SNAPSHOTS_TOTAL, counters.snapshots),
+        (&table::queues::BROKER_THROTTLED_TOTAL, counters.throttled),
+        (&table::queues::BROKER_SILENT_TOTAL, counters.silent),
+        (&table::queues::BROKER_STUCK_TOTAL, counters.stuck),
     ] {
-        page.counter(name, help, &[], value);
+        page.counter(family, &[], value);
     }
     for (reason, count) in counters.refusals() {
         page.counter(
-            "broker_refused_total",
-            "Connections, subscriptions and messages refused, by the rule or limit that refused them.",
+            &table::queues::BROKER_REFUSED_TOTAL,
             &[("reason", reason)],
             count,
         );
@@ -348,12 +274,7 @@ fn broker(page: &mut Page, status: &Status) {
 
 fn latency(page: &mut Page, snapshot: &Snapshot) {
     let stage = ("stage", "ring_pub");
-    page.histogram(
-        "stage_latency_seconds",
-        "Latency by stage; ring_pub: from a packet's ring until its last record is published.",
-        &[stage],
-        snapshot,
-    );
+    page.histogram(&table::latency::STAGE_LATENCY_SECONDS, &[stage], snapshot);
     for (label, quantile) in [
         ("0.5", 0.5),
         ("0.9", 0.9),
@@ -362,15 +283,13 @@ fn latency(page: &mut Page, snapshot: &Snapshot) {
         ("0.9999", 0.9999),
     ] {
         page.gauge(
-            "latency_quantile_seconds",
-            "Latency quantiles since the start, within 1 %.",
+            &table::latency::LATENCY_QUANTILE_SECONDS,
             &[stage, ("quantile", label)],
             snapshot.quantile_ns(quantile) as f64 / 1e9,
         );
     }
     page.gauge(
-        "latency_max_seconds",
-        "The longest since the start.",
+        &table::latency::LATENCY_MAX_SECONDS,
         &[stage],
         snapshot.max_ns as f64 / 1e9,
     );

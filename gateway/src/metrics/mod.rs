@@ -4,5 +4,6 @@ mod books;
 mod families;
 pub mod histogram;
 mod page;
+pub mod table;
 
 pub use families::render;

@@ -6,6 +6,7 @@ use prometheus::proto::{
 };
 
 use super::histogram::Snapshot;
+use super::table::{Family, Kind};
 
 /// Upper bounds of the classic latency buckets in nanoseconds: 100 ns to about 10 ms, each twice the one before.
 const BOUNDS_NS: [u64; 18] = [
@@ -26,27 +27,26 @@ impl Page {
         TextEncoder::new().encode_to_string(&self.families)
     }
 
-    pub(super) fn gauge(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: f64) {
+    pub(super) fn gauge(&mut self, family: &Family, labels: &Labels<'_>, value: f64) {
         let mut gauge = Gauge::default();
         gauge.set_value(value);
         let mut metric = metric(labels);
         metric.set_gauge(gauge);
-        self.add(name, help, MetricType::GAUGE, metric);
+        self.add(family, labels, metric);
     }
 
-    pub(super) fn counter(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: u64) {
+    pub(super) fn counter(&mut self, family: &Family, labels: &Labels<'_>, value: u64) {
         let mut counter = Counter::default();
         counter.set_value(value as f64);
         let mut metric = metric(labels);
         metric.set_counter(counter);
-        self.add(name, help, MetricType::COUNTER, metric);
+        self.add(family, labels, metric);
     }
 
     /// A count and a sum without quantiles: their rates give the mean over any time.
     pub(super) fn summary(
         &mut self,
-        name: &str,
-        help: &str,
+        family: &Family,
         labels: &Labels<'_>,
         (count, sum): (u64, f64),
     ) {
@@ -55,16 +55,10 @@ impl Page {
         summary.set_sample_sum(sum);
         let mut metric = metric(labels);
         metric.set_summary(summary);
-        self.add(name, help, MetricType::SUMMARY, metric);
+        self.add(family, labels, metric);
     }
 
-    pub(super) fn histogram(
-        &mut self,
-        name: &str,
-        help: &str,
-        labels: &Labels<'_>,
-        snapshot: &Snapshot,
-    ) {
+    pub(super) fn histogram(&mut self, family: &Family, labels: &Labels<'_>, snapshot: &Snapshot) {
         let mut histogram = Histogram::default();
         histogram.set_sample_count(snapshot.count);
         histogram.set_sample_sum(snapshot.sum_ns as f64 / 1e9);
@@ -81,23 +75,34 @@ impl Page {
         );
         let mut metric = metric(labels);
         metric.set_histogram(histogram);
-        self.add(name, help, MetricType::HISTOGRAM, metric);
+        self.add(family, labels, metric);
     }
 
-    fn add(&mut self, name: &str, help: &str, kind: MetricType, metric: Metric) {
-        let name = format!("gateway_{name}");
-        if let Some(family) = self.families.iter_mut().find(|f| f.name() == name) {
-            let mut metrics = family.take_metric();
+    fn add(&mut self, family: &Family, labels: &Labels<'_>, metric: Metric) {
+        debug_assert!(
+            labels.iter().map(|(name, _)| name).eq(family.labels),
+            "{}: {labels:?} for {:?}",
+            family.name,
+            family.labels
+        );
+        let name = format!("gateway_{}", family.name);
+        if let Some(same) = self.families.iter_mut().find(|f| f.name() == name) {
+            let mut metrics = same.take_metric();
             metrics.push(metric);
-            family.set_metric(metrics);
+            same.set_metric(metrics);
             return;
         }
-        let mut family = MetricFamily::default();
-        family.set_name(name);
-        family.set_help(help.to_owned());
-        family.set_field_type(kind);
-        family.set_metric(vec![metric]);
-        self.families.push(family);
+        let mut new = MetricFamily::default();
+        new.set_name(name);
+        new.set_help(family.help.to_owned());
+        new.set_field_type(match family.kind {
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Summary => MetricType::SUMMARY,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        });
+        new.set_metric(vec![metric]);
+        self.families.push(new);
     }
 }
 

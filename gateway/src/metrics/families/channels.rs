@@ -3,6 +3,7 @@
 use gateway_feed::arbitration::ChannelState;
 
 use super::super::page::{Labels, Page};
+use super::super::table;
 use crate::service::status::{ChannelStatus, LineStatus, RecoveryStatus};
 
 pub(super) fn channel(page: &mut Page, channel: &ChannelStatus) {
@@ -24,129 +25,73 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
         ("feed", channel.feed.as_str()),
         ("channel", channel.name.as_str()),
     ];
-    for (name, help, value) in [
+    for (family, value) in [
+        (&table::channels::MESSAGES_TOTAL, channel.messages),
+        (&table::channels::GAPS_TOTAL, channel.gaps),
+        (&table::channels::MESSAGES_LOST_TOTAL, channel.lost),
+        (&table::channels::HEARTBEATS_TOTAL, channel.heartbeats),
+        (&table::channels::SESSIONS_TOTAL, channel.sessions),
+        (&table::channels::SEQUENCE_RESETS_TOTAL, channel.resets),
+        (&table::channels::CHANNEL_STALE_TOTAL, channel.stales),
         (
-            "messages_total",
-            "Messages decoded, each once.",
-            channel.messages,
-        ),
-        ("gaps_total", "Holes that no line filled.", channel.gaps),
-        (
-            "messages_lost_total",
-            "Messages that no line brought.",
-            channel.lost,
-        ),
-        (
-            "heartbeats_total",
-            "Heartbeats of all lines.",
-            channel.heartbeats,
-        ),
-        ("sessions_total", "Sessions begun.", channel.sessions),
-        (
-            "sequence_resets_total",
-            "Restarts of the numbers within a session.",
-            channel.resets,
-        ),
-        (
-            "channel_stale_total",
-            "How often all lines were silent for longer than they may be.",
-            channel.stales,
-        ),
-        (
-            "hold_overflows_total",
-            "Packets for which holes were given up early because too much was held.",
+            &table::channels::HOLD_OVERFLOWS_TOTAL,
             channel.hold_overflows,
         ),
         (
-            "hold_oversized_total",
-            "Packets for which holes were given up early because they are too long to be held.",
+            &table::channels::HOLD_OVERSIZED_TOTAL,
             channel.hold_oversized,
         ),
         (
-            "implausible_packets_total",
-            "Packets numbered far ahead of a stream that went on where it was: damaged or stray ones.",
+            &table::channels::IMPLAUSIBLE_PACKETS_TOTAL,
             channel.implausible,
         ),
         (
-            "sessions_refused_total",
-            "Packets of another session while the current one went on.",
+            &table::channels::SESSIONS_REFUSED_TOTAL,
             channel.sessions_refused,
         ),
+        (&table::channels::UNMAPPED_MESSAGES_TOTAL, channel.unmapped),
         (
-            "unmapped_messages_total",
-            "Messages without a counterpart among normalised records.",
-            channel.unmapped,
-        ),
-        (
-            "unresolved_messages_total",
-            "Messages about instruments of unknown symbol, while a queue asks for symbols.",
+            &table::channels::UNRESOLVED_MESSAGES_TOTAL,
             channel.unresolved,
         ),
     ] {
-        page.counter(name, help, &labels, value);
+        page.counter(family, &labels, value);
     }
     for state in ChannelState::ALL {
         page.gauge(
-            "channel_state",
-            "1 for the state that the channel is in, 0 for the others: live, holding, recovering, snapshot, stale.",
+            &table::channels::CHANNEL_STATE,
             &[labels[0], labels[1], ("state", state.name())],
             f64::from(u8::from(state.name() == channel.state)),
         );
     }
     page.gauge(
-        "next_sequence",
-        "The next sequence expected.",
+        &table::channels::NEXT_SEQUENCE,
         &labels,
         channel.next_sequence as f64,
     );
     page.gauge(
-        "instruments",
-        "Instruments whose symbol is known.",
+        &table::channels::INSTRUMENTS,
         &labels,
         channel.instruments as f64,
     );
     if let Some(orders) = &channel.orders {
-        page.gauge(
-            "orders_live",
-            "Resting orders in the index from which full records are completed.",
-            &labels,
-            orders.live as f64,
-        );
-        page.gauge(
-            "orders_max",
-            "Orders that the index can hold.",
-            &labels,
-            orders.max as f64,
-        );
-        for (name, help, value) in [
+        page.gauge(&table::channels::ORDERS_LIVE, &labels, orders.live as f64);
+        page.gauge(&table::channels::ORDERS_MAX, &labels, orders.max as f64);
+        for (family, value) in [
+            (&table::channels::ORDERS_UNKNOWN_TOTAL, orders.unknown),
+            (&table::channels::ORDERS_OVERFLOWED_TOTAL, orders.overflowed),
+            (&table::channels::ORDERS_DUPLICATE_TOTAL, orders.duplicate),
             (
-                "orders_unknown_total",
-                "Messages about an order that is not known: their records are incomplete and flagged.",
-                orders.unknown,
-            ),
-            (
-                "orders_overflowed_total",
-                "Orders not remembered because the index was full: raise orders_max.",
-                orders.overflowed,
-            ),
-            (
-                "orders_duplicate_total",
-                "Orders whose reference one that rested had already.",
-                orders.duplicate,
-            ),
-            (
-                "orders_inconsistent_total",
-                "Messages that name an order of another instrument, or take more off an order than is left.",
+                &table::channels::ORDERS_INCONSISTENT_TOTAL,
                 orders.inconsistent,
             ),
         ] {
-            page.counter(name, help, &labels, value);
+            page.counter(family, &labels, value);
         }
     }
     for error in &channel.errors {
         page.counter(
-            "decode_errors_total",
-            "Packets and messages that could not be decoded, by reason.",
+            &table::channels::DECODE_ERRORS_TOTAL,
             &[labels[0], labels[1], ("reason", &error.reason)],
             error.count,
         );
@@ -159,259 +104,176 @@ fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
         ("channel", channel.name.as_str()),
         ("line", line.name.as_str()),
     ];
-    for (name, help, value) in [
-        ("group_packets_total", "Packets of the line.", line.packets),
-        ("group_bytes_total", "Their bytes.", line.bytes),
+    for (family, value) in [
+        (&table::channels::GROUP_PACKETS_TOTAL, line.packets),
+        (&table::channels::GROUP_BYTES_TOTAL, line.bytes),
+        (&table::channels::SEQUENCE_GAPS_TOTAL, line.gaps),
         (
-            "sequence_gaps_total",
-            "Holes in the line's own numbers, filled by another line or not.",
-            line.gaps,
-        ),
-        (
-            "sequence_gap_messages_total",
-            "Messages in those holes.",
+            &table::channels::SEQUENCE_GAP_MESSAGES_TOTAL,
             line.gap_messages,
         ),
-        (
-            "duplicates_total",
-            "Messages that had been delivered before.",
-            line.duplicates,
-        ),
-        (
-            "late_messages_total",
-            "Messages that came after their gap was declared.",
-            line.late,
-        ),
-        (
-            "out_of_order_total",
-            "Packets behind their turn.",
-            line.out_of_order,
-        ),
-        (
-            "line_silences_total",
-            "How often the line was silent for longer than it may be.",
-            line.silences,
-        ),
-        (
-            "arbitration_wins_total",
-            "Packets that were the first to bring something new.",
-            line.wins,
-        ),
+        (&table::channels::DUPLICATES_TOTAL, line.duplicates),
+        (&table::channels::LATE_MESSAGES_TOTAL, line.late),
+        (&table::channels::OUT_OF_ORDER_TOTAL, line.out_of_order),
+        (&table::channels::LINE_SILENCES_TOTAL, line.silences),
+        (&table::channels::ARBITRATION_WINS_TOTAL, line.wins),
     ] {
-        page.counter(name, help, &labels, value);
+        page.counter(family, &labels, value);
     }
     page.summary(
-        "line_skew_seconds",
-        "By how much the line brought packets later than another line did.",
+        &table::channels::LINE_SKEW_SECONDS,
         &labels,
         (line.skew_packets, line.skew_sum_ns as f64 / 1e9),
     );
     page.gauge(
-        "line_skew_max_seconds",
-        "By how much it did so at most.",
+        &table::channels::LINE_SKEW_MAX_SECONDS,
         &labels,
         line.skew_max_ns as f64 / 1e9,
     );
     page.gauge(
-        "line_silent",
-        "1 while the line is silent for longer than it may be.",
+        &table::channels::LINE_SILENT,
         &labels,
         f64::from(u8::from(line.silent)),
     );
     page.gauge(
-        "group_last_packet_timestamp_seconds",
-        "When the line's last packet came, seconds since 1970; 0 before the first.",
+        &table::channels::GROUP_LAST_PACKET_TIMESTAMP_SECONDS,
         &labels,
         line.last_packet_ns as f64 / 1e9,
     );
 }
 
 fn recovery(page: &mut Page, labels: &[(&str, &str); 2], recovery: &RecoveryStatus) {
-    for (name, help, value) in [
+    for (family, value) in [
+        (&table::recovery::RECOVERY_HOLES_OPEN, recovery.holes_open),
         (
-            "recovery_holes_open",
-            "Holes asked for at this moment.",
-            recovery.holes_open,
-        ),
-        (
-            "recovery_messages_missing",
-            "Messages missing in them.",
+            &table::recovery::RECOVERY_MESSAGES_MISSING,
             recovery.missing,
         ),
         (
-            "recovery_snapshot_wanted",
-            "1 while a snapshot is wanted or being taken.",
+            &table::recovery::RECOVERY_SNAPSHOT_WANTED,
             u64::from(recovery.snapshot_wanted),
         ),
         (
-            "recovery_retained_packets",
-            "Packets retained because a snapshot is wanted.",
+            &table::recovery::RECOVERY_RETAINED_PACKETS,
             recovery.retained,
         ),
     ] {
-        page.gauge(name, help, labels, value as f64);
+        page.gauge(family, labels, value as f64);
     }
-    for (name, help, value) in [
+    for (family, value) in [
+        (&table::recovery::RECOVERY_HOLES_TOTAL, recovery.holes),
         (
-            "recovery_holes_total",
-            "Holes that were asked for.",
-            recovery.holes,
-        ),
-        (
-            "recovery_hole_messages_total",
-            "Messages in them when they were asked for first.",
+            &table::recovery::RECOVERY_HOLE_MESSAGES_TOTAL,
             recovery.hole_messages,
         ),
         (
-            "recovery_holes_closed_total",
-            "Holes that were closed without loss.",
+            &table::recovery::RECOVERY_HOLES_CLOSED_TOTAL,
             recovery.holes_closed,
         ),
         (
-            "recovery_holes_lost_total",
-            "Holes of which something was lost for good.",
+            &table::recovery::RECOVERY_HOLES_LOST_TOTAL,
             recovery.holes_lost,
         ),
+        (&table::recovery::RECOVERY_TIMEOUTS_TOTAL, recovery.timeouts),
         (
-            "recovery_timeouts_total",
-            "Holes given up because recover_timeout_ms was over.",
-            recovery.timeouts,
-        ),
-        (
-            "recovery_messages_total",
-            "Messages delivered that re-request servers brought.",
+            &table::recovery::RECOVERY_MESSAGES_TOTAL,
             recovery.delivered,
         ),
+        (&table::recovery::RECOVERY_REQUESTS_TOTAL, recovery.requests),
         (
-            "recovery_requests_total",
-            "Requests to re-request servers.",
-            recovery.requests,
-        ),
-        (
-            "recovery_request_timeouts_total",
-            "Requests that nobody answered in time.",
+            &table::recovery::RECOVERY_REQUEST_TIMEOUTS_TOTAL,
             recovery.request_timeouts,
         ),
         (
-            "recovery_rate_limited_total",
-            "Requests that waited because of requests_per_second.",
+            &table::recovery::RECOVERY_RATE_LIMITED_TOTAL,
             recovery.rate_limited,
         ),
+        (&table::recovery::RECOVERY_ANSWERS_TOTAL, recovery.answers),
         (
-            "recovery_answers_total",
-            "Answers with something that was missing.",
-            recovery.answers,
-        ),
-        (
-            "recovery_messages_spent_total",
-            "Messages that no re-request server could be had of.",
+            &table::recovery::RECOVERY_MESSAGES_SPENT_TOTAL,
             recovery.spent_messages,
         ),
+        (&table::recovery::RECOVERY_GIVEN_UP_TOTAL, recovery.given_up),
         (
-            "recovery_given_up_total",
-            "Times that the channel was told that something cannot be had.",
-            recovery.given_up,
-        ),
-        (
-            "recovery_snapshot_attempts_total",
-            "Attempts at a snapshot.",
+            &table::recovery::RECOVERY_SNAPSHOT_ATTEMPTS_TOTAL,
             recovery.snapshot_attempts,
         ),
         (
-            "recovery_snapshot_failures_total",
-            "Attempts at a snapshot that failed.",
+            &table::recovery::RECOVERY_SNAPSHOT_FAILURES_TOTAL,
             recovery.snapshot_failures,
         ),
         (
-            "recovery_snapshots_too_old_total",
-            "Whole snapshots from before what was needed.",
+            &table::recovery::RECOVERY_SNAPSHOTS_TOO_OLD_TOTAL,
             recovery.snapshots_too_old,
         ),
         (
-            "recovery_snapshot_bytes_total",
-            "Bytes of whole snapshots.",
+            &table::recovery::RECOVERY_SNAPSHOT_BYTES_TOTAL,
             recovery.snapshot_bytes,
         ),
         (
-            "recovery_snapshots_total",
-            "Snapshots taken into the stream.",
+            &table::recovery::RECOVERY_SNAPSHOTS_TOTAL,
             recovery.snapshots,
         ),
         (
-            "recovery_snapshot_messages_total",
-            "Messages in them.",
+            &table::recovery::RECOVERY_SNAPSHOT_MESSAGES_TOTAL,
             recovery.snapshot_messages,
         ),
         (
-            "recovery_replayed_messages_total",
-            "Messages told again on top of a snapshot.",
+            &table::recovery::RECOVERY_REPLAYED_MESSAGES_TOTAL,
             recovery.replayed,
         ),
         (
-            "recovery_refreshes_total",
-            "Snapshots that were asked for because a builder of books was overtaken by its queue.",
+            &table::recovery::RECOVERY_REFRESHES_TOTAL,
             recovery.refreshes,
         ),
         (
-            "recovery_retained_lost_total",
-            "Packets that were retained for a snapshot and went for newer ones: raise recover_packets_max.",
+            &table::recovery::RECOVERY_RETAINED_LOST_TOTAL,
             recovery.retained_lost,
         ),
+        (&table::recovery::RECOVERY_SUPPLIES_TOTAL, recovery.supplies),
         (
-            "recovery_supplies_total",
-            "What channels were given: answers, snapshots, and words that something cannot be had.",
-            recovery.supplies,
-        ),
-        (
-            "recovery_supplies_lost_total",
-            "What the worker's line had no room for; it was planned anew.",
+            &table::recovery::RECOVERY_SUPPLIES_LOST_TOTAL,
             recovery.supplies_lost,
         ),
         (
-            "recovery_demands_delayed_total",
-            "Times that a channel could not tell at once what it wants.",
+            &table::recovery::RECOVERY_DEMANDS_DELAYED_TOTAL,
             recovery.demands_delayed,
         ),
     ] {
-        page.counter(name, help, labels, value);
+        page.counter(family, labels, value);
     }
     page.summary(
-        "recovery_duration_seconds",
-        "Time that the stream waited for what was asked for.",
+        &table::recovery::RECOVERY_DURATION_SECONDS,
         labels,
         (recovery.recoveries, recovery.duration_sum_ns as f64 / 1e9),
     );
     page.gauge(
-        "recovery_duration_max_seconds",
-        "The longest of these times.",
+        &table::recovery::RECOVERY_DURATION_MAX_SECONDS,
         labels,
         recovery.duration_max_ns as f64 / 1e9,
     );
     let glimpse = recovery.servers.iter().filter(|s| s.kind == "glimpse");
     page.summary(
-        "recovery_snapshot_fetch_seconds",
-        "Time that whole snapshots took to fetch.",
+        &table::recovery::RECOVERY_SNAPSHOT_FETCH_SECONDS,
         labels,
         (
             glimpse.map(|server| server.answers).sum(),
             recovery.snapshot_fetch_sum_ns as f64 / 1e9,
         ),
     );
-    for (name, help, reasons) in [
+    for (family, reasons) in [
         (
-            "recovery_answers_refused_total",
-            "Packets of re-request servers that were of no use, by reason.",
+            &table::recovery::RECOVERY_ANSWERS_REFUSED_TOTAL,
             &recovery.answers_refused,
         ),
         (
-            "recovery_supplies_refused_total",
-            "What a channel was given and could not use, by reason.",
+            &table::recovery::RECOVERY_SUPPLIES_REFUSED_TOTAL,
             &recovery.supplies_refused,
         ),
     ] {
         for refused in reasons {
             let labels: &Labels<'_> = &[labels[0], labels[1], ("reason", &refused.reason)];
-            page.counter(name, help, labels, refused.count);
+            page.counter(family, labels, refused.count);
         }
     }
     for server in &recovery.servers {
@@ -421,24 +283,21 @@ fn recovery(page: &mut Page, labels: &[(&str, &str); 2], recovery: &RecoveryStat
             ("kind", &server.kind),
             ("server", &server.address),
         ];
-        for (name, help, value) in [
+        for (family, value) in [
             (
-                "recovery_server_requests_total",
-                "Requests sent to the server, or attempts to have a snapshot of it.",
+                &table::recovery::RECOVERY_SERVER_REQUESTS_TOTAL,
                 server.requests,
             ),
             (
-                "recovery_server_answers_total",
-                "Packets that came from the server, or snapshots that were whole.",
+                &table::recovery::RECOVERY_SERVER_ANSWERS_TOTAL,
                 server.answers,
             ),
             (
-                "recovery_server_failures_total",
-                "Requests that could not be sent and errors that the network told, or attempts that failed.",
+                &table::recovery::RECOVERY_SERVER_FAILURES_TOTAL,
                 server.failures,
             ),
         ] {
-            page.counter(name, help, labels, value);
+            page.counter(family, labels, value);
         }
     }
 }

@@ -1,0 +1,31 @@
+//! What concerns the whole process.
+
+use super::{Family, define};
+
+define! {
+    since "0.1.0";
+
+    SCRAPE_DURATION_SECONDS: gauge("scrape_duration_seconds", "seconds", [], None,
+        "Time that drawing this page took.");
+
+    BUILD_INFO: gauge("build_info", "1", ["version", "name"], Some("the-service-is-down"),
+        "The build; always 1.");
+
+    UP: gauge("up", "0 or 1", [], Some("the-service-is-down"),
+        "1 while the gateway answers.");
+
+    READY: gauge("ready", "0 or 1", [], Some("not-ready"),
+        "1 while every worker runs, no input has failed, all groups are joined, and broker and metrics answer.");
+
+    RELOADS_TOTAL: counter("reloads_total", "configurations", ["result"], Some("a-reload"),
+        "Configurations read anew: applied, or refused because of mistakes.");
+
+    RELOAD_WAITING: gauge("reload_waiting", "parts", [], Some("a-reload"),
+        "Parts of the configuration that wait for the next start.");
+
+    DOCTOR_CHECK: gauge("doctor_check", "0, 1, 2", ["check", "interface"], Some("the-machine-is-not-as-it-should-be"),
+        "What a check of the doctor found: 0 ok, 1 warn, 2 fail; absent where it was skipped.");
+
+    WORKER_SHOWN_AGE_SECONDS: gauge("worker_shown_age_seconds", "seconds", ["worker"], Some("a-worker-is-stuck"),
+        "Time since the worker last showed its counters; a stuck worker looks stuck.");
+}
