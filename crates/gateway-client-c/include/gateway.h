@@ -78,12 +78,16 @@ typedef enum gateway_record_type {
     GATEWAY_RECORD_MBP1 = 1,
     // `record.mbp10`: ten levels, of a conflated queue.
     GATEWAY_RECORD_MBP10 = 10,
+    // `record.trade`: a trade, of a venue that publishes no orders. The `rtype` of its header is 0.
+    GATEWAY_RECORD_TRADE = 256,
     // `record.definition`: an instrument.
     GATEWAY_RECORD_DEFINITION = 19,
     // `record.trading_status`: a trading status.
     GATEWAY_RECORD_TRADING_STATUS = 18,
     // `record.imbalance`: an auction imbalance.
     GATEWAY_RECORD_IMBALANCE = 20,
+    // `record.statistics`: a statistic of the venue.
+    GATEWAY_RECORD_STATISTICS = 24,
     // `record.control`: a gap, a reset, a session's begin or end.
     GATEWAY_RECORD_CONTROL = 240,
     // `record.native`: a message as the exchange sent it.
@@ -427,6 +431,30 @@ typedef struct gateway_mbp10 {
     struct gateway_level levels[10];
 } gateway_mbp10;
 
+// A trade, of a venue that publishes no orders: DBN's `TradeMsg`. 48 bytes.
+typedef struct gateway_trade {
+    // The common header.
+    struct gateway_record_header hd;
+    // The price, in units of 1e-9.
+    int64_t price;
+    // The quantity.
+    uint32_t size;
+    // Always `'T'`.
+    char action;
+    // The side that initiated the trade: `'A'` sell, `'B'` buy, `'N'` where none is specified.
+    char side;
+    // A bit field of event end, message characteristics and data quality: the `F_` flags of DBN.
+    uint8_t flags;
+    // The book level where the trade occurred.
+    uint8_t depth;
+    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number assigned at the venue.
+    uint32_t sequence;
+} gateway_trade;
+
 // An instrument: DBN's `InstrumentDefMsg`. 520 bytes.
 typedef struct gateway_definition {
     // The common header.
@@ -653,6 +681,34 @@ typedef struct gateway_imbalance {
     uint8_t _reserved[1];
 } gateway_imbalance;
 
+// A statistic of the venue, such as a settlement price or open interest: DBN's `StatMsg`. 80 bytes.
+typedef struct gateway_statistics {
+    // The common header.
+    struct gateway_record_header hd;
+    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The time that the statistic is about, in nanoseconds since the Unix epoch; `UINT64_MAX` when unused.
+    uint64_t ts_ref;
+    // The value of a price statistic, in units of 1e-9; `INT64_MAX` when unused.
+    int64_t price;
+    // The value of any other statistic; `INT64_MAX` when unused.
+    int64_t quantity;
+    // The message sequence number assigned at the venue.
+    uint32_t sequence;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // What it is a statistic of: DBN's `StatType`.
+    uint16_t stat_type;
+    // The channel's number.
+    uint16_t channel_id;
+    // 1: newly added; 2: deleted.
+    uint8_t update_action;
+    // More about some types of statistics.
+    uint8_t stat_flags;
+    // Reserved.
+    uint8_t _reserved[18];
+} gateway_statistics;
+
 // Something about a channel rather than about an instrument. 56 bytes; never part of a `.dbn` file.
 typedef struct gateway_control {
     // Length of the record in 32-bit words.
@@ -704,12 +760,16 @@ typedef union gateway_record {
     const struct gateway_mbp1 *mbp1;
     // Of `GATEWAY_RECORD_MBP10`.
     const struct gateway_mbp10 *mbp10;
+    // Of `GATEWAY_RECORD_TRADE`.
+    const struct gateway_trade *trade;
     // Of `GATEWAY_RECORD_DEFINITION`.
     const struct gateway_definition *definition;
     // Of `GATEWAY_RECORD_TRADING_STATUS`.
     const struct gateway_trading_status *trading_status;
     // Of `GATEWAY_RECORD_IMBALANCE`.
     const struct gateway_imbalance *imbalance;
+    // Of `GATEWAY_RECORD_STATISTICS`.
+    const struct gateway_statistics *statistics;
     // Of `GATEWAY_RECORD_CONTROL`.
     const struct gateway_control *control;
     // Of `GATEWAY_RECORD_NATIVE`.
@@ -1348,6 +1408,17 @@ static_assert(offsetof(gateway_definition, tick_rule) == 500, "gateway_definitio
 static_assert(offsetof(gateway_definition, leg_instrument_class) == 501, "gateway_definition.leg_instrument_class");
 static_assert(offsetof(gateway_definition, leg_side) == 502, "gateway_definition.leg_side");
 static_assert(offsetof(gateway_definition, _reserved) == 503, "gateway_definition._reserved");
+static_assert(sizeof(gateway_trade) == 48, "gateway_trade");
+static_assert(offsetof(gateway_trade, hd) == 0, "gateway_trade.hd");
+static_assert(offsetof(gateway_trade, price) == 16, "gateway_trade.price");
+static_assert(offsetof(gateway_trade, size) == 24, "gateway_trade.size");
+static_assert(offsetof(gateway_trade, action) == 28, "gateway_trade.action");
+static_assert(offsetof(gateway_trade, side) == 29, "gateway_trade.side");
+static_assert(offsetof(gateway_trade, flags) == 30, "gateway_trade.flags");
+static_assert(offsetof(gateway_trade, depth) == 31, "gateway_trade.depth");
+static_assert(offsetof(gateway_trade, ts_recv) == 32, "gateway_trade.ts_recv");
+static_assert(offsetof(gateway_trade, ts_in_delta) == 40, "gateway_trade.ts_in_delta");
+static_assert(offsetof(gateway_trade, sequence) == 44, "gateway_trade.sequence");
 static_assert(sizeof(gateway_trading_status) == 40, "gateway_trading_status");
 static_assert(offsetof(gateway_trading_status, hd) == 0, "gateway_trading_status.hd");
 static_assert(offsetof(gateway_trading_status, ts_recv) == 16, "gateway_trading_status.ts_recv");
@@ -1381,6 +1452,19 @@ static_assert(offsetof(gateway_imbalance, num_extensions) == 108, "gateway_imbal
 static_assert(offsetof(gateway_imbalance, unpaired_side) == 109, "gateway_imbalance.unpaired_side");
 static_assert(offsetof(gateway_imbalance, significant_imbalance) == 110, "gateway_imbalance.significant_imbalance");
 static_assert(offsetof(gateway_imbalance, _reserved) == 111, "gateway_imbalance._reserved");
+static_assert(sizeof(gateway_statistics) == 80, "gateway_statistics");
+static_assert(offsetof(gateway_statistics, hd) == 0, "gateway_statistics.hd");
+static_assert(offsetof(gateway_statistics, ts_recv) == 16, "gateway_statistics.ts_recv");
+static_assert(offsetof(gateway_statistics, ts_ref) == 24, "gateway_statistics.ts_ref");
+static_assert(offsetof(gateway_statistics, price) == 32, "gateway_statistics.price");
+static_assert(offsetof(gateway_statistics, quantity) == 40, "gateway_statistics.quantity");
+static_assert(offsetof(gateway_statistics, sequence) == 48, "gateway_statistics.sequence");
+static_assert(offsetof(gateway_statistics, ts_in_delta) == 52, "gateway_statistics.ts_in_delta");
+static_assert(offsetof(gateway_statistics, stat_type) == 56, "gateway_statistics.stat_type");
+static_assert(offsetof(gateway_statistics, channel_id) == 58, "gateway_statistics.channel_id");
+static_assert(offsetof(gateway_statistics, update_action) == 60, "gateway_statistics.update_action");
+static_assert(offsetof(gateway_statistics, stat_flags) == 61, "gateway_statistics.stat_flags");
+static_assert(offsetof(gateway_statistics, _reserved) == 62, "gateway_statistics._reserved");
 static_assert(sizeof(gateway_control) == 56, "gateway_control");
 static_assert(offsetof(gateway_control, length) == 0, "gateway_control.length");
 static_assert(offsetof(gateway_control, rtype) == 1, "gateway_control.rtype");

@@ -43,6 +43,8 @@ using Mbp10 = gateway_mbp10;
 using Definition = gateway_definition;
 using TradingStatus = gateway_trading_status;
 using Imbalance = gateway_imbalance;
+using Trade = gateway_trade;
+using Statistics = gateway_statistics;
 using Control = gateway_control;
 using Level = gateway_level;
 using Best = gateway_best;
@@ -151,6 +153,10 @@ class Event {
     const Imbalance *imbalance() const noexcept {
         return is(GATEWAY_RECORD_IMBALANCE) ? event_.record.imbalance : nullptr;
     }
+    const Trade *trade() const noexcept { return is(GATEWAY_RECORD_TRADE) ? event_.record.trade : nullptr; }
+    const Statistics *statistics() const noexcept {
+        return is(GATEWAY_RECORD_STATISTICS) ? event_.record.statistics : nullptr;
+    }
     const Control *control() const noexcept { return is(GATEWAY_RECORD_CONTROL) ? event_.record.control : nullptr; }
     std::optional<Native> native() const noexcept {
         if (!is(GATEWAY_RECORD_NATIVE)) {
@@ -174,8 +180,8 @@ class Event {
     /// Of a record, the position of its first slot in the queue; else of the slot to be read next.
     std::uint64_t position() const noexcept { return event_.position; }
 
-    /// Calls `visitor` with what this is: Mbo, Mbp1, Mbp10, Definition, TradingStatus, Imbalance, Control, Native, Other,
-    /// Empty, Lost or Closed.
+    /// Calls `visitor` with what this is: Mbo, Mbp1, Mbp10, Trade, Definition, TradingStatus, Imbalance, Statistics,
+    /// Control, Native, Other, Empty, Lost or Closed.
     template <class Visitor> void visit(Visitor &&visitor) const {
         switch (event_.kind) {
         case GATEWAY_EVENT_RECORD:
@@ -210,6 +216,10 @@ class Event {
             return static_cast<void>(visitor(*event_.record.trading_status));
         case GATEWAY_RECORD_IMBALANCE:
             return static_cast<void>(visitor(*event_.record.imbalance));
+        case GATEWAY_RECORD_TRADE:
+            return static_cast<void>(visitor(*event_.record.trade));
+        case GATEWAY_RECORD_STATISTICS:
+            return static_cast<void>(visitor(*event_.record.statistics));
         case GATEWAY_RECORD_CONTROL:
             return static_cast<void>(visitor(*event_.record.control));
         case GATEWAY_RECORD_NATIVE:

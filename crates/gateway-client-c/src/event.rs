@@ -6,7 +6,8 @@ use client::{Closed, Event, Record, Subscription};
 
 use crate::record::{
     gateway_control, gateway_definition, gateway_imbalance, gateway_mbo, gateway_mbp1,
-    gateway_mbp10, gateway_native, gateway_record_header, gateway_trading_status,
+    gateway_mbp10, gateway_native, gateway_record_header, gateway_statistics, gateway_trade,
+    gateway_trading_status,
 };
 
 /// What a poll brought.
@@ -35,19 +36,23 @@ pub enum gateway_record_type {
     GATEWAY_RECORD_MBP1 = 0x01,
     /// `record.mbp10`: ten levels, of a conflated queue.
     GATEWAY_RECORD_MBP10 = 0x0A,
+    /// `record.trade`: a trade, of a venue that publishes no orders. The `rtype` of its header is 0.
+    GATEWAY_RECORD_TRADE = 0x100,
     /// `record.definition`: an instrument.
     GATEWAY_RECORD_DEFINITION = 0x13,
     /// `record.trading_status`: a trading status.
     GATEWAY_RECORD_TRADING_STATUS = 0x12,
     /// `record.imbalance`: an auction imbalance.
     GATEWAY_RECORD_IMBALANCE = 0x14,
+    /// `record.statistics`: a statistic of the venue.
+    GATEWAY_RECORD_STATISTICS = 0x18,
     /// `record.control`: a gap, a reset, a session's begin or end.
     GATEWAY_RECORD_CONTROL = 0xF0,
     /// `record.native`: a message as the exchange sent it.
     GATEWAY_RECORD_NATIVE = 0xF1,
 }
 
-// The numbers are those of the records' own headers.
+// The numbers are those of the records' own headers, but for trades, whose 0 stands for none.
 const _: () = {
     use client::dbn::rtype;
     use gateway_record_type as kind;
@@ -57,6 +62,7 @@ const _: () = {
     assert!(kind::GATEWAY_RECORD_DEFINITION as u8 == rtype::INSTRUMENT_DEF);
     assert!(kind::GATEWAY_RECORD_TRADING_STATUS as u8 == rtype::STATUS);
     assert!(kind::GATEWAY_RECORD_IMBALANCE as u8 == rtype::IMBALANCE);
+    assert!(kind::GATEWAY_RECORD_STATISTICS as u8 == rtype::STATISTICS);
 };
 
 /// Why a queue gives no more records.
@@ -83,12 +89,16 @@ pub union gateway_record {
     pub mbp1: *const gateway_mbp1,
     /// Of `GATEWAY_RECORD_MBP10`.
     pub mbp10: *const gateway_mbp10,
+    /// Of `GATEWAY_RECORD_TRADE`.
+    pub trade: *const gateway_trade,
     /// Of `GATEWAY_RECORD_DEFINITION`.
     pub definition: *const gateway_definition,
     /// Of `GATEWAY_RECORD_TRADING_STATUS`.
     pub trading_status: *const gateway_trading_status,
     /// Of `GATEWAY_RECORD_IMBALANCE`.
     pub imbalance: *const gateway_imbalance,
+    /// Of `GATEWAY_RECORD_STATISTICS`.
+    pub statistics: *const gateway_statistics,
     /// Of `GATEWAY_RECORD_CONTROL`.
     pub control: *const gateway_control,
     /// Of `GATEWAY_RECORD_NATIVE`.
@@ -172,6 +182,15 @@ fn pointer(record: &Record<'_>) -> (gateway_record, gateway_record_type) {
             let imbalance = std::ptr::from_ref(record).cast();
             let record = gateway_record { imbalance };
             (record, kind::GATEWAY_RECORD_IMBALANCE)
+        }
+        Record::Trade(record) => {
+            let trade = std::ptr::from_ref(record).cast();
+            (gateway_record { trade }, kind::GATEWAY_RECORD_TRADE)
+        }
+        Record::Statistics(record) => {
+            let statistics = std::ptr::from_ref(record).cast();
+            let record = gateway_record { statistics };
+            (record, kind::GATEWAY_RECORD_STATISTICS)
         }
         Record::Control(record) => {
             let control = std::ptr::from_ref(record).cast();

@@ -16,6 +16,10 @@ STAMPED = (
     gateway.InstrumentDefMsg,
     gateway.StatusMsg,
     gateway.ImbalanceMsg,
+    gateway.MBP1Msg,
+    gateway.MBP10Msg,
+    gateway.TradeMsg,
+    gateway.StatMsg,
     gateway.NativeMsg,
 )
 """Records of one packet, which say when it was received."""

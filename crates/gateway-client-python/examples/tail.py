@@ -45,6 +45,16 @@ def line(event: gateway.Event) -> str:
             f"imbalance {event.instrument_id} {event.side} reference {price(event.ref_price)} "
             f"paired {event.paired_qty} imbalance {event.total_imbalance_qty}"
         )
+    if isinstance(event, gateway.TradeMsg):
+        return (
+            f"trade {event.instrument_id} {event.side} price {price(event.price)} size {event.size} "
+            f"sequence {event.sequence}"
+        )
+    if isinstance(event, gateway.StatMsg):
+        return (
+            f"statistic {event.instrument_id} type {event.stat_type} price {price(event.price)} "
+            f"quantity {event.quantity}"
+        )
     if isinstance(event, gateway.ControlMsg):
         return f"control {kind(event.kind)} sequence {event.sequence} count {event.count}"
     if isinstance(event, gateway.NativeMsg):

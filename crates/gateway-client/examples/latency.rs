@@ -68,6 +68,8 @@ fn received(record: &Record<'_>) -> Option<u64> {
         Record::Definition(definition) => Some(definition.ts_recv),
         Record::Status(status) => Some(status.ts_recv),
         Record::Imbalance(imbalance) => Some(imbalance.ts_recv),
+        Record::Trade(trade) => Some(trade.ts_recv),
+        Record::Statistics(statistic) => Some(statistic.ts_recv),
         Record::Native { header, .. } => Some(header.ts_recv),
         Record::Control(_) | Record::Other(_) => None,
     }

@@ -61,6 +61,23 @@ fn print_record(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
         ),
         Record::Mbp1(best) => levels(out, best.hd.instrument_id, &best.levels),
         Record::Mbp10(ten) => levels(out, ten.hd.instrument_id, &ten.levels),
+        Record::Trade(trade) => writeln!(
+            out,
+            "trade {} {} price {} size {} sequence {}",
+            trade.hd.instrument_id,
+            trade.side as u8 as char,
+            price(trade.price),
+            trade.size,
+            trade.sequence,
+        ),
+        Record::Statistics(statistic) => writeln!(
+            out,
+            "statistic {} type {} price {} quantity {}",
+            statistic.hd.instrument_id,
+            statistic.stat_type,
+            price(statistic.price),
+            statistic.quantity,
+        ),
         Record::Definition(definition) => writeln!(
             out,
             "definition {} {}",

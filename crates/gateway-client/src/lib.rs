@@ -119,7 +119,7 @@ pub use gateway_record::book::{
     BookBest, BookEntry, BookState, BookSymbol, LastTrade, Level, TradingStatus,
 };
 pub use gateway_record::v3::{
-    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatusMsg,
+    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatMsg, StatusMsg, TradeMsg,
 };
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use grant::{Checkpoint, JoinOutcome, Joined};

@@ -2,7 +2,9 @@
 
 use dbn::rtype;
 use gateway_queue::RecordRef;
-use gateway_record::v3::{ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatusMsg};
+use gateway_record::v3::{
+    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, Mbp10Msg, StatMsg, StatusMsg, TradeMsg,
+};
 use gateway_record::{ControlRecord, NativeHeader, RTYPE_CONTROL, RTYPE_NATIVE};
 
 /// A record, by its type. Valid until the next poll.
@@ -14,12 +16,16 @@ pub enum Record<'a> {
     Mbp1(&'a Mbp1Msg),
     /// The ten best levels of an instrument's book, from a conflated queue.
     Mbp10(&'a Mbp10Msg),
+    /// A trade, of a venue that publishes no orders.
+    Trade(&'a TradeMsg),
     /// An instrument.
     Definition(&'a InstrumentDefMsg),
     /// A trading status.
     Status(&'a StatusMsg),
     /// An auction imbalance.
     Imbalance(&'a ImbalanceMsg),
+    /// A statistic of the venue: a settlement price, open interest and the like.
+    Statistics(&'a StatMsg),
     /// Something about the channel: a gap, a reset, a session's begin or end.
     Control(&'a ControlRecord),
     /// A message as the exchange sent it.
@@ -48,9 +54,11 @@ impl<'a> Record<'a> {
             RTYPE_NATIVE => native(words),
             rtype::MBP_1 => view(words).map(Self::Mbp1),
             rtype::MBP_10 => view(words).map(Self::Mbp10),
+            rtype::MBP_0 => view(words).map(Self::Trade),
             rtype::INSTRUMENT_DEF => view(words).map(Self::Definition),
             rtype::STATUS => view(words).map(Self::Status),
             rtype::IMBALANCE => view(words).map(Self::Imbalance),
+            rtype::STATISTICS => view(words).map(Self::Statistics),
             _ => None,
         };
         view.unwrap_or(Self::Other(record))
@@ -75,6 +83,10 @@ unsafe impl Plain for InstrumentDefMsg {}
 unsafe impl Plain for StatusMsg {}
 // SAFETY: as above.
 unsafe impl Plain for ImbalanceMsg {}
+// SAFETY: as above.
+unsafe impl Plain for TradeMsg {}
+// SAFETY: as above.
+unsafe impl Plain for StatMsg {}
 // SAFETY: as above.
 unsafe impl Plain for ControlRecord {}
 // SAFETY: as above.
@@ -165,6 +177,8 @@ mod tests {
                     Record::Definition(_) => len == 65,
                     Record::Status(_) => len == 5,
                     Record::Imbalance(_) => len == 14,
+                    Record::Trade(_) => len == 6,
+                    Record::Statistics(_) => len == 10,
                     Record::Native { .. } => false,
                     Record::Other(_) => true,
                 };

@@ -203,6 +203,16 @@ static void print_record(const gateway_event *event) {
                record.imbalance->hd.instrument_id, record.imbalance->paired_qty,
                record.imbalance->total_imbalance_qty, record.imbalance->side);
         break;
+    case GATEWAY_RECORD_TRADE:
+        printf("trade %" PRIu64 " %" PRIu32 " %c %" PRId64 " %" PRIu32 " %" PRIu32 "\n", position,
+               record.trade->hd.instrument_id, record.trade->side, record.trade->price, record.trade->size,
+               record.trade->sequence);
+        break;
+    case GATEWAY_RECORD_STATISTICS:
+        printf("statistic %" PRIu64 " %" PRIu32 " %u %" PRId64 " %" PRId64 "\n", position,
+               record.statistics->hd.instrument_id, record.statistics->stat_type, record.statistics->price,
+               record.statistics->quantity);
+        break;
     case GATEWAY_RECORD_CONTROL:
         printf("control %" PRIu64 " %u %u %" PRIu64 " %" PRIu64 "\n", position, record.control->kind,
                record.control->channel_id, record.control->sequence, record.control->count);

@@ -154,6 +154,14 @@ struct Printer {
         out << "imbalance " << position << ' ' << imbalance.hd.instrument_id << ' ' << imbalance.paired_qty << ' '
             << imbalance.total_imbalance_qty << ' ' << imbalance.side << '\n';
     }
+    void operator()(const gateway::Trade &trade) const {
+        out << "trade " << position << ' ' << trade.hd.instrument_id << ' ' << trade.side << ' ' << trade.price << ' '
+            << trade.size << ' ' << trade.sequence << '\n';
+    }
+    void operator()(const gateway::Statistics &statistic) const {
+        out << "statistic " << position << ' ' << statistic.hd.instrument_id << ' ' << statistic.stat_type << ' '
+            << statistic.price << ' ' << statistic.quantity << '\n';
+    }
     void operator()(const gateway::Control &control) const {
         out << "control " << position << ' ' << control.kind << ' ' << static_cast<unsigned>(control.channel_id)
             << ' ' << control.sequence << ' ' << control.count << '\n';

@@ -69,6 +69,10 @@ def describe(event):
         return (
             f"imbalance {at} {event.instrument_id} {event.paired_qty} {event.total_imbalance_qty} {event.side}"
         )
+    if isinstance(event, gateway.TradeMsg):
+        return f"trade {at} {event.instrument_id} {event.side} {event.price} {event.size} {event.sequence}"
+    if isinstance(event, gateway.StatMsg):
+        return f"statistic {at} {event.instrument_id} {event.stat_type} {event.price} {event.quantity}"
     if isinstance(event, gateway.ControlMsg):
         return f"control {at} {event.kind} {event.channel_id} {event.sequence} {event.count}"
     if isinstance(event, gateway.NativeMsg):

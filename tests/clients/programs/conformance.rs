@@ -285,6 +285,27 @@ fn describe(event: Event<'_>) -> Line {
                 character(imbalance.side)
             ),
         ),
+        Record::Trade(trade) => Line::Record(
+            "trade",
+            format!(
+                "{} {} {} {} {}",
+                trade.hd.instrument_id,
+                character(trade.side),
+                trade.price,
+                trade.size,
+                trade.sequence
+            ),
+        ),
+        Record::Statistics(statistic) => Line::Record(
+            "statistic",
+            format!(
+                "{} {} {} {}",
+                statistic.hd.instrument_id,
+                statistic.stat_type,
+                statistic.price,
+                statistic.quantity
+            ),
+        ),
         Record::Control(control) => Line::Record(
             "control",
             format!(

@@ -1,10 +1,12 @@
 //! The three examples that every language has, and what they print.
 
+use std::ffi::c_char;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 use gateway_client::Clock;
+use gateway_client::dbn::v3;
 use gateway_test_harness::Running;
 use gateway_test_harness::config::Queue;
 
@@ -46,7 +48,56 @@ pub fn compare(start: Start<'_>) -> Result<()> {
             "{example} of {queue} is cut"
         );
     }
+    tail_prints_every_type(start)?;
     latency_counts_every_record(start)
+}
+
+/// Publishes one record of each type that no feed of the simulator has, and sees that `tail` prints what it tells.
+///
+/// # Errors
+/// Where it does not.
+pub fn tail_prints_every_type(start: Start<'_>) -> Result<()> {
+    let mut stage = Stage::open()?;
+    let mut trade = v3::TradeMsg {
+        side: b'A' as c_char,
+        price: 101_250_000_000,
+        size: 300,
+        sequence: 7,
+        ..Default::default()
+    };
+    trade.hd.instrument_id = 11;
+    let mut statistic = v3::StatMsg {
+        stat_type: 3,
+        price: 99_500_000_000,
+        quantity: 1_234_567_890_123,
+        ..Default::default()
+    };
+    statistic.hd.instrument_id = 12;
+    let mut imbalance = v3::ImbalanceMsg {
+        side: b'B' as c_char,
+        ref_price: 100_000_000_000,
+        paired_qty: 500,
+        total_imbalance_qty: 20,
+        ..Default::default()
+    };
+    imbalance.hd.instrument_id = 13;
+    stage.publish(&trade);
+    stage.publish(&statistic);
+    stage.publish(&imbalance);
+    let mut running = spawn(start, "tail", stage.socket(), &["all", "oldest"])?;
+    stage.await_drained("tail")?;
+    stage.close();
+    let status = running.wait(LIMIT)?;
+    ensure!(status.success(), "{status}\n{}", running.output());
+    let output = running.stdout();
+    let lines: Vec<&str> = output.lines().take(3).collect();
+    let expected = [
+        "trade 11 A price 101.2500 size 300 sequence 7",
+        "statistic 12 type 3 price 99.5000 quantity 1234567890123",
+        "imbalance 13 B reference 100.0000 paired 500 imbalance 20",
+    ];
+    ensure!(lines == expected, "{output}");
+    Ok(())
 }
 
 /// What the programs called `example` print of `queue` from its oldest record to its end.

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use anyhow::Result;
 use gateway_test_clients::compilers::{Compiler, Linking};
-use gateway_test_clients::examples::{compare, latency_counts_every_record, outputs_of, program};
+use gateway_test_clients::examples::{
+    compare, latency_counts_every_record, outputs_of, program, tail_prints_every_type,
+};
 use gateway_test_clients::flow::Flow;
 use gateway_test_clients::sanitizer::Sanitizer;
 use gateway_test_clients::{programs, python};
@@ -54,6 +56,11 @@ fn tail_prints_every_record() {
         count(output, "native"),
         flow.report.messages - flow.report.lost_on_both.messages
     );
+}
+
+#[test]
+fn tail_prints_every_type_of_record() {
+    tail_prints_every_type(&rust).unwrap();
 }
 
 #[test]

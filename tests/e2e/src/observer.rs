@@ -119,6 +119,8 @@ impl Seen {
             }
             Record::Mbp1(_)
             | Record::Mbp10(_)
+            | Record::Trade(_)
+            | Record::Statistics(_)
             | Record::Status(_)
             | Record::Imbalance(_)
             | Record::Other(_) => self.messages += 1,

@@ -66,6 +66,14 @@ static uint64_t received(const gateway_event *event) {
         return event->record.trading_status->ts_recv;
     case GATEWAY_RECORD_IMBALANCE:
         return event->record.imbalance->ts_recv;
+    case GATEWAY_RECORD_MBP1:
+        return event->record.mbp1->ts_recv;
+    case GATEWAY_RECORD_MBP10:
+        return event->record.mbp10->ts_recv;
+    case GATEWAY_RECORD_TRADE:
+        return event->record.trade->ts_recv;
+    case GATEWAY_RECORD_STATISTICS:
+        return event->record.statistics->ts_recv;
     case GATEWAY_RECORD_NATIVE:
         return event->record.native->ts_recv;
     default:

@@ -66,6 +66,16 @@ static void print_imbalance(const gateway_imbalance *imbalance) {
            imbalance->total_imbalance_qty);
 }
 
+static void print_trade(const gateway_trade *trade) {
+    printf("trade %" PRIu32 " %c price %s size %" PRIu32 " sequence %" PRIu32 "\n", trade->hd.instrument_id,
+           trade->side, price(trade->price), trade->size, trade->sequence);
+}
+
+static void print_statistics(const gateway_statistics *statistic) {
+    printf("statistic %" PRIu32 " type %u price %s quantity %" PRId64 "\n", statistic->hd.instrument_id,
+           statistic->stat_type, price(statistic->price), statistic->quantity);
+}
+
 static void print_native(const gateway_native *native) {
     printf("native %" PRIu32 " ", native->instrument_id);
     const uint8_t *message = gateway_native_message(native);
@@ -105,6 +115,12 @@ static void print_record(const gateway_event *event) {
         break;
     case GATEWAY_RECORD_IMBALANCE:
         print_imbalance(record.imbalance);
+        break;
+    case GATEWAY_RECORD_TRADE:
+        print_trade(record.trade);
+        break;
+    case GATEWAY_RECORD_STATISTICS:
+        print_statistics(record.statistics);
         break;
     case GATEWAY_RECORD_CONTROL:
         printf("control %s sequence %" PRIu64 " count %" PRIu64 "\n", control_kind(record.control->kind),

@@ -66,6 +66,10 @@ std::uint64_t received(const gateway::Event &event) {
         [&](const gateway::Definition &definition) { ts_recv = definition.ts_recv; },
         [&](const gateway::TradingStatus &status) { ts_recv = status.ts_recv; },
         [&](const gateway::Imbalance &imbalance) { ts_recv = imbalance.ts_recv; },
+        [&](const gateway::Mbp1 &best) { ts_recv = best.ts_recv; },
+        [&](const gateway::Mbp10 &levels) { ts_recv = levels.ts_recv; },
+        [&](const gateway::Trade &trade) { ts_recv = trade.ts_recv; },
+        [&](const gateway::Statistics &statistic) { ts_recv = statistic.ts_recv; },
         [&](const gateway::Native &native) { ts_recv = native.header.ts_recv; },
         [](const auto &) {},
     });

@@ -83,6 +83,14 @@ struct Printer {
             << price(imbalance.ref_price) << " paired " << imbalance.paired_qty << " imbalance "
             << imbalance.total_imbalance_qty << '\n';
     }
+    void operator()(const gateway::Trade &trade) const {
+        out << "trade " << trade.hd.instrument_id << ' ' << trade.side << " price " << price(trade.price) << " size "
+            << trade.size << " sequence " << trade.sequence << '\n';
+    }
+    void operator()(const gateway::Statistics &statistic) const {
+        out << "statistic " << statistic.hd.instrument_id << " type " << statistic.stat_type << " price "
+            << price(statistic.price) << " quantity " << statistic.quantity << '\n';
+    }
     void operator()(const gateway::Control &control) const {
         out << "control " << control_kind(control.kind) << " sequence " << control.sequence << " count "
             << control.count << '\n';

@@ -7,6 +7,8 @@ mod imbalance;
 mod mbo;
 mod mbp;
 mod native;
+mod statistics;
+mod trade;
 mod trading_status;
 
 pub use control::{gateway_control, gateway_control_kind};
@@ -15,6 +17,8 @@ pub use imbalance::gateway_imbalance;
 pub use mbo::gateway_mbo;
 pub use mbp::{gateway_mbp1, gateway_mbp10};
 pub use native::gateway_native;
+pub use statistics::gateway_statistics;
+pub use trade::gateway_trade;
 pub use trading_status::gateway_trading_status;
 
 /// What each DBN record begins with.
@@ -73,14 +77,16 @@ pub(crate) use mirrors;
 
 /// Every struct of which C and Rust must have the same idea.
 #[cfg(test)]
-pub(crate) const LAYOUTS: [Layout; 9] = [
+pub(crate) const LAYOUTS: [Layout; 11] = [
     gateway_mbo::LAYOUT,
     crate::book::gateway_level::LAYOUT,
     gateway_mbp1::LAYOUT,
     gateway_mbp10::LAYOUT,
     gateway_definition::LAYOUT,
+    gateway_trade::LAYOUT,
     gateway_trading_status::LAYOUT,
     gateway_imbalance::LAYOUT,
+    gateway_statistics::LAYOUT,
     gateway_control::LAYOUT,
     gateway_native::LAYOUT,
 ];

@@ -69,6 +69,7 @@ impl Schema {
             (Record::Definition(definition), Self::Definition | Self::All) => {
                 Some(Entry::Definition(definition))
             }
+            (Record::Trade(trade), Self::Trades | Self::All) => Some(Entry::Trade(trade.clone())),
             (Record::Status(status), Self::Status | Self::All) => Some(Entry::Status(status)),
             (Record::Imbalance(imbalance), Self::Imbalance | Self::All) => {
                 Some(Entry::Imbalance(imbalance))
@@ -156,8 +157,10 @@ impl LeftOut {
             Record::Imbalance(_) => &mut self.imbalance,
             Record::Control(_) => &mut self.control,
             Record::Native { .. } => &mut self.native,
-            // No feed has records that only conflated queues have.
-            Record::Mbp10(_) | Record::Other(_) => &mut self.unknown,
+            // What no feed decodes to yet: books are of conflated queues, trades come as order records.
+            Record::Mbp10(_) | Record::Trade(_) | Record::Statistics(_) | Record::Other(_) => {
+                &mut self.unknown
+            }
         };
         *counter += 1;
     }

@@ -51,9 +51,9 @@ pub(crate) fn follow(events: &[Event], mut next: u64) -> u64 {
         }
         let position = event.position().unwrap().unwrap();
         let slots = match event.name.as_str() {
-            "mbo" | "control" | "status" => 1,
+            "mbo" | "control" | "status" | "trade" => 1,
             "definition" => 10,
-            "imbalance" | "mbp1" => 2,
+            "imbalance" | "mbp1" | "statistic" => 2,
             "mbp10" => 7,
             // 16 bytes of the gateway's, then the message, in slots of 56.
             "native" => (16 + event.fields[2].len() as u64 / 2).div_ceil(56),

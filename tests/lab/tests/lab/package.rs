@@ -77,13 +77,13 @@ fn life_of_a_package(guest: &mut Guest) -> Result<()> {
 fn declines_what_nobody_edited(guest: &mut Guest) -> Result<()> {
     let states = guest.shell_slowly(
         "systemctl is-active gateway || true; systemctl start gateway || true; \
-         systemctl show -P ActiveState -P Result gateway; journalctl -u gateway -o cat --no-pager",
+         systemctl is-active gateway || true; journalctl -u gateway -o cat --no-pager",
     )?;
     let mut lines = states.lines();
     ensure!(
         (lines.next(), lines.next()) == (Some("inactive"), Some("inactive"))
-            && lines.next() == Some("exec-condition")
-            && states.contains("as the package brought it"),
+            && states.contains("as the package brought it")
+            && states.contains("exec-condition"),
         "{states}"
     );
     Ok(())
