@@ -1,5 +1,6 @@
 //! `cargo xtask lab`: the gateway in QEMU guests with an SR-IOV network card.
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -65,14 +66,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// The tests of `set` on `kernels`.
-pub(crate) fn command(set: &str, kernels: &str) -> Command {
+fn command(set: &str, kernels: &str) -> Command {
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(workspace::root())
         .args(["test", "--package", "gateway-lab", "--test", "lab", "--"])
-        .env("GATEWAY_LAB", workspace::target().join("lab"))
-        .env("GATEWAY_LAB_SET", set)
-        .env("GATEWAY_LAB_KERNELS", kernels)
+        .envs(environment(set, kernels))
         .env_remove("GATEWAY_LAB_MUST_RUN");
     command
+}
+
+/// What tells the tests so.
+pub(crate) fn environment(set: &str, kernels: &str) -> Vec<(&'static str, OsString)> {
+    vec![
+        ("GATEWAY_LAB", workspace::target().join("lab").into()),
+        ("GATEWAY_LAB_SET", set.into()),
+        ("GATEWAY_LAB_KERNELS", kernels.into()),
+    ]
 }

@@ -75,9 +75,13 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs `command` with stdout and stderr into the file `log`; kills it and its children after `limit`.
+/// Runs `command` with stdout and stderr to the end of the file `log`; kills it and its children after `limit`.
 pub(crate) fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus> {
-    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
     let twin = file
         .try_clone()
         .context("cannot duplicate a file descriptor")?;

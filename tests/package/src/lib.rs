@@ -32,11 +32,18 @@ impl Dist {
     /// As above.
     pub fn make(suffix: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        // What `GATEWAY_BINARIES` names is built, xtask among it.
+        let mut command = match env::var_os("GATEWAY_BINARIES") {
+            Some(folder) => Command::new(Path::new(&folder).join("xtask")),
+            None => {
+                let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+                let mut command = Command::new(cargo);
+                command.args(["run", "--quiet", "--package", "xtask", "--"]);
+                command
+            }
+        };
         command
             .current_dir(root())
-            .args(["run", "--quiet", "--package", "xtask", "--"])
             .args(["dist", "--profile", "dev", "--output"])
             .arg(folder.path())
             .arg(format!("--suffix={suffix}"))

@@ -7,6 +7,8 @@
 //!
 //! The same commit, toolchain and path give the same bytes: times are `SOURCE_DATE_EPOCH`'s, or the commit's; names are
 //! sorted; everything is root's.
+//!
+//! `GATEWAY_BINARIES` names a folder with programs and libraries that are built already, as it does for the demo.
 
 mod deb;
 mod epoch;
@@ -75,10 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         epoch: Epoch::find()?,
         optimised: arguments.profile != "dev",
     };
-    build(&arguments.profile)?;
-    let profile_folder = match arguments.profile.as_str() {
-        "dev" => "debug",
-        name => name,
+    let built = match std::env::var_os("GATEWAY_BINARIES") {
+        Some(folder) => std::env::current_dir()?.join(folder),
+        None => build(&arguments.profile)?,
     };
 
     // Of its own for each output: two builds do not meet.
@@ -87,7 +88,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
     }
     let tree = work.join("tree");
-    let built = workspace::target().join(profile_folder);
     tree::lay_out(&release, &inventory, &built, &work, &tree)?;
     let results = [
         deb::build(&release, &work, &tree, &output)?,
@@ -102,9 +102,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the programs and libraries. The library apart: together with the programs its dependencies would have their
-/// features.
-fn build(profile: &str) -> Result<()> {
+/// Builds the programs and libraries; the folder that they are in then. The library apart: together with the programs
+/// its dependencies would have their features.
+fn build(profile: &str) -> Result<PathBuf> {
     for arguments in [
         &["--package", "gateway", "--package", "gateway-sim", "--bins"][..],
         &["--package", "gateway-client-c"][..],
@@ -116,7 +116,8 @@ fn build(profile: &str) -> Result<()> {
             .args(arguments);
         shell::run_shown(&mut command)?;
     }
-    Ok(())
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(workspace::target().join(folder))
 }
 
 /// The list of what went in, beside the archives.

@@ -1,14 +1,17 @@
 //! `cargo xtask test`: every check that the project has, each a named and timed step.
 
+mod executables;
 pub(crate) mod summary;
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use executables::Executable;
 use summary::Summary;
 
 use crate::{lab, setup, shell, workspace};
@@ -18,6 +21,15 @@ const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
 /// How many lines of a failed step's output go to the terminal; all of it is in the log.
 const LINES_SHOWN: usize = 120;
 
+const CLIENTS: &str = "gateway-test-clients";
+const E2E: &str = "gateway-e2e";
+const PACKAGE: &str = "gateway-test-package";
+const LAB: &str = "gateway-lab";
+/// Packages whose tests have steps of their own.
+const APART: [&str; 4] = [CLIENTS, E2E, PACKAGE, LAB];
+/// For tests that need the machine for themselves.
+const ONE_AT_A_TIME: &[&str] = &["--show-output", "--test-threads=1"];
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients,
@@ -25,13 +37,52 @@ pub(crate) struct Arguments {
     steps: Vec<String>,
 }
 
-/// One command of the run.
+/// One step of the run.
 struct Step {
     name: &'static str,
     what: &'static str,
-    command: Command,
-    /// Whether the output holds results of the Rust test harness.
-    has_tests: bool,
+    task: Task,
+}
+
+enum Task {
+    /// A command that succeeds or fails.
+    Check(Command),
+    /// One whose output holds results of the Rust test harness.
+    Tests(Command),
+    /// Builds every program, and those with tests, which the steps behind it run.
+    Build(Command),
+    /// Those of the programs with tests that `of` takes.
+    Run {
+        of: fn(&Executable) -> bool,
+        arguments: &'static [&'static str],
+        environment: Vec<(&'static str, OsString)>,
+    },
+}
+
+impl Task {
+    const fn has_tests(&self) -> bool {
+        matches!(self, Self::Tests(_) | Self::Run { .. })
+    }
+
+    /// The commands that it is made of.
+    fn commands(self, executables: &[Executable]) -> Vec<Command> {
+        match self {
+            Self::Check(command) | Self::Tests(command) | Self::Build(command) => vec![command],
+            Self::Run {
+                of,
+                arguments,
+                environment,
+            } => executables
+                .iter()
+                .filter(|each| of(each))
+                .map(|each| {
+                    let mut command = each.command(arguments);
+                    command.envs(environment.iter().map(|(name, value)| (name, value)));
+                    command
+                })
+                .collect(),
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -40,15 +91,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
 
     let mut total = Summary::default();
-    let wanted = |step: &Step| {
+    let named = |step: &Step| {
         arguments.steps.is_empty()
             || arguments
                 .steps
                 .iter()
                 .any(|word| step.name.contains(word.as_str()))
     };
-    for mut step in steps().into_iter().filter(wanted) {
-        total.add(&run_step(&mut step, &logs)?);
+    let mut steps = steps();
+    let runs = |step: &Step| matches!(step.task, Task::Run { .. }) && named(step);
+    let needs_build = steps.iter().any(runs);
+    steps.retain(|step| named(step) || (needs_build && matches!(step.task, Task::Build(_))));
+    let mut executables = Vec::new();
+    for step in steps {
+        let builds = matches!(step.task, Task::Build(_));
+        let log = logs.join(format!("{}.log", step.name));
+        total.add(&run_step(step, &executables, &log)?);
+        if builds {
+            executables = executables::found(&read(&log))?;
+        }
     }
 
     for (reason, count) in &total.skip_reasons {
@@ -67,40 +128,58 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Runs one step, says how it went, and returns its share of the totals. A step that is no test counts as failed
 /// only: the totals stay those of tests while none fails.
-fn run_step(step: &mut Step, logs: &Path) -> Result<Summary> {
+fn run_step(step: Step, executables: &[Executable], log: &Path) -> Result<Summary> {
     println!("{:<14} {}", step.name, step.what);
-    let log = logs.join(format!("{}.log", step.name));
     let start = Instant::now();
-    let status = shell::run_logged(&mut step.command, &log, STEP_LIMIT);
+    let has_tests = step.task.has_tests();
+    let commands = step.task.commands(executables);
+    File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    // Each of them, whatever the others come to.
+    let mut failed = Vec::new();
+    for mut command in commands {
+        let left = STEP_LIMIT.saturating_sub(start.elapsed());
+        match shell::run_logged(&mut command, log, left) {
+            Ok(status) if status.success() => {}
+            Ok(status) => failed.push((shell::display(&command), status.to_string())),
+            Err(error) => failed.push((shell::display(&command), format!("{error:#}"))),
+        }
+    }
     let elapsed = start.elapsed().as_secs_f64();
-    let output = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+    let output = read(log);
 
-    let mut summary = if step.has_tests {
+    let mut summary = if has_tests {
         Summary::of(&output)
     } else {
         Summary::default()
     };
-    let failure = match status {
-        Ok(status) if status.success() => None,
-        Ok(status) => Some(status.to_string()),
-        Err(error) => Some(format!("{error:#}")),
-    };
-    let Some(failure) = failure else {
-        let counts = if step.has_tests {
+    if has_tests && failed.is_empty() && !output.contains("test result: ") {
+        failed.push((
+            "no test was run".to_owned(),
+            "the build brought none".to_owned(),
+        ));
+    }
+    if failed.is_empty() {
+        let counts = if has_tests {
             format!(", {}", summary.counts())
         } else {
             String::new()
         };
         println!("{:<14} ok in {elapsed:.1} s{counts}", step.name);
         return Ok(summary);
-    };
+    }
     // A build error or a crash of the test binary leaves no result line.
     summary.failed = summary.failed.max(1);
     show_end(&summary::failures(&output).unwrap_or(output));
-    println!("{:<14} FAILED in {elapsed:.1} s: {failure}", step.name);
-    println!("         {}", shell::display(&step.command));
+    for (command, failure) in failed {
+        println!("{:<14} FAILED in {elapsed:.1} s: {failure}", step.name);
+        println!("         {command}");
+    }
     println!("         whole output: {}", log.display());
     Ok(summary)
+}
+
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }
 
 fn show_end(output: &str) {
@@ -119,14 +198,21 @@ fn steps() -> Vec<Step> {
     let check = |name, what, command| Step {
         name,
         what,
-        command,
-        has_tests: false,
+        task: Task::Check(command),
     };
     let tests = |name, what, command| Step {
         name,
         what,
-        command,
-        has_tests: true,
+        task: Task::Tests(command),
+    };
+    let run = |name, what, of, arguments| Step {
+        name,
+        what,
+        task: Task::Run {
+            of,
+            arguments,
+            environment: Vec::new(),
+        },
     };
     // `--show-output` prints what passing tests wrote: their `skipped: why` is counted.
     vec![
@@ -168,32 +254,21 @@ fn steps() -> Vec<Step> {
                 ],
             ),
         ),
-        check(
-            "build",
-            "every binary and example",
-            cargo(&["build", "--workspace", "--bins", "--examples"]),
-        ),
-        tests(
+        Step {
+            name: "build",
+            what: "every program, example and test",
+            task: Task::Build(cargo(&[
+                "build",
+                "--workspace",
+                "--all-targets",
+                "--message-format=json-render-diagnostics",
+            ])),
+        },
+        run(
             "unit",
             "unit, property and integration tests",
-            cargo(&[
-                "test",
-                "--workspace",
-                "--exclude",
-                "gateway-e2e",
-                "--exclude",
-                "gateway-test-clients",
-                "--exclude",
-                "gateway-lab",
-                "--exclude",
-                "gateway-test-package",
-                "--no-fail-fast",
-                "--lib",
-                "--bins",
-                "--tests",
-                "--",
-                "--show-output",
-            ]),
+            |each| !APART.contains(&each.package.as_str()),
+            &["--show-output"],
         ),
         tests(
             "doc",
@@ -210,49 +285,33 @@ fn steps() -> Vec<Step> {
             "the harness that measures the queue beside others, without the others",
             rivals(cargo, &["test", "--locked"], &[]),
         ),
-        tests(
+        run(
             "clients",
             "the clients as programs of their own, in every language",
-            cargo(&[
-                "test",
-                "--package",
-                "gateway-test-clients",
-                "--no-fail-fast",
-                "--",
-                "--show-output",
-                "--test-threads=1",
-            ]),
+            |each| each.package == CLIENTS,
+            ONE_AT_A_TIME,
         ),
-        tests(
+        run(
             "e2e",
             "the real binaries over network namespaces",
-            cargo(&[
-                "test",
-                "--package",
-                "gateway-e2e",
-                "--no-fail-fast",
-                "--",
-                "--show-output",
-                "--test-threads=1",
-            ]),
+            |each| each.package == E2E,
+            ONE_AT_A_TIME,
         ),
-        tests(
+        run(
             "package",
             "the Debian package: its contents, its unit, what it leaves behind",
-            cargo(&[
-                "test",
-                "--package",
-                "gateway-test-package",
-                "--no-fail-fast",
-                "--",
-                "--show-output",
-            ]),
+            |each| each.package == PACKAGE,
+            &["--show-output"],
         ),
-        tests(
-            "lab",
-            "the gateway in a VM, on a virtual function that grants zero-copy",
-            lab::command("short", lab::KERNELS),
-        ),
+        Step {
+            name: "lab",
+            what: "the gateway in a VM, on a virtual function that grants zero-copy",
+            task: Task::Run {
+                of: |each| each.package == LAB,
+                arguments: &[],
+                environment: lab::environment("short", lab::KERNELS),
+            },
+        },
     ]
 }
 
