@@ -17,4 +17,5 @@ mod netlink;
 pub mod recovery;
 pub mod scenarios;
 pub mod service;
+pub mod view;
 pub mod worker;

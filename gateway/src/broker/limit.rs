@@ -99,7 +99,7 @@ impl Drop for Admission {
 
 /// Lets one line a second into the log, after a quiet time so many at once, and counts those it held back.
 #[derive(Debug)]
-pub(super) struct LogGate {
+pub(crate) struct LogGate {
     lines_at_once: u32,
     state: Mutex<GateState>,
 }
@@ -112,7 +112,7 @@ struct GateState {
 }
 
 impl LogGate {
-    pub(super) fn new(lines_at_once: u32) -> Self {
+    pub(crate) fn new(lines_at_once: u32) -> Self {
         Self {
             lines_at_once,
             state: Mutex::default(),
@@ -120,7 +120,7 @@ impl LogGate {
     }
 
     /// How many were held back since the last one that passed, if this one passes.
-    pub(super) fn pass(&self) -> Option<u64> {
+    pub(crate) fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }
 

@@ -47,6 +47,7 @@ pub use catalogue::{Catalogue, Limits, Offer, Offered};
 pub use counters::BrokerCounters;
 pub use credentials::PeerCredentials;
 pub use entitlement::{Entitlements, OverflowIds, Reason, Refusal, Rule};
+pub(crate) use limit::LogGate;
 pub use limit::REQUESTS_PER_SECOND;
 pub use readers::{InternalReader, ReaderStatus, Registry};
 

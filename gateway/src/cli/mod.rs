@@ -16,6 +16,7 @@ mod reload;
 mod run;
 mod status;
 mod tail;
+mod top;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ First steps:
   gateway check -c config/gateway.toml     is this configuration right?
   gateway run -c config/gateway.toml       run it
   gateway status                           what is it doing?
+  gateway top                              how is it doing, live?
   gateway explain                          why this tier, and what would raise it?
   gateway doctor                           is this machine fit for it?
   gateway tail all --count 10              what does a strategy see?
@@ -80,6 +82,12 @@ enum Command {
     Reload(reload::Reload),
     /// Tell what the running gateway is doing: tier, lines, channels, queues, readers, counters
     Status(status::ShowStatus),
+    /// Watch the running gateway in a terminal: rates, lines, channels, readers, latency, refusals
+    ///
+    /// Looks once a second, over the broker's socket: workers execute nothing for it. Keys sort, filter, pause and change
+    /// panes; `?` lists them. It waits for a gateway that is away, and goes on when it is back. With --once it prints
+    /// everything and ends.
+    Top(top::Top),
     /// Tell why an interface receives at its tier, and what would raise it
     ///
     /// Asks the running gateway what it tried and what the kernel answered. Where none runs, or with --probe, it looks at
@@ -143,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Book(book) => book.run(),
         Command::Reload(reload) => reload.run(),
         Command::Status(status) => status.run(),
+        Command::Top(top) => top.run(),
         Command::Explain(explain) => explain.run(),
         Command::Decode(decode) => decode.run(),
         Command::Doctor(doctor) => doctor.run(),

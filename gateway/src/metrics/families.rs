@@ -42,6 +42,7 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
         super::books::book(&mut page, book);
     }
     broker(&mut page, status);
+    super::web::web(&mut page, &status.web);
     latency(&mut page, &status.ring_to_publish);
     page.gauge(
         &table::service::SCRAPE_DURATION_SECONDS,

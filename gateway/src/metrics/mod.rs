@@ -5,5 +5,6 @@ mod families;
 pub mod histogram;
 mod page;
 pub mod table;
+mod web;
 
 pub use families::render;

@@ -1,27 +1,41 @@
-//! `/metrics`, `/healthz` and `/readyz`.
+//! `/metrics`, `/healthz`, `/readyz`, and the status page with its `/events`.
 //!
 //! Whoever reaches the address may connect, so what a connection can take is bounded: so many at a time, one request
-//! each, and a few seconds from its first byte to its last. Those beyond wait in the kernel's queue.
+//! each, and a few seconds from its first byte to its last. Those beyond wait in the kernel's queue. Those who follow events
+//! are fewer, and stay for as long as they read.
+
+mod events;
+mod line;
+mod page;
+mod scrapes;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::state::State;
+use super::status::WebStatus;
+use crate::broker::LogGate;
 use crate::metrics;
+use events::Events;
+use line::{Line, Over};
+use scrapes::Scrapes;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +56,66 @@ impl Default for Limits {
     }
 }
 
+/// Browsers that may follow at the same time.
+const FOLLOWERS_MAX: usize = 8;
+/// Time between two of the status page's pictures.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// What the kernel holds for a client that does not read: a page of metrics at most a few times.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// What clients of the server share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    scrapes: Scrapes,
+    events: Events,
+    timeouts: AtomicU64,
+    told: LogGate,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self::with_followers(FOLLOWERS_MAX)
+    }
+}
+
+impl Desk {
+    fn with_followers(followers_max: usize) -> Self {
+        Self {
+            scrapes: Scrapes::default(),
+            events: Events::new(followers_max),
+            timeouts: AtomicU64::new(0),
+            told: LogGate::new(5),
+        }
+    }
+
+    /// What clients did.
+    pub(super) fn status(&self) -> WebStatus {
+        WebStatus {
+            followers: self.events.followers() as u64,
+            followers_dropped: self.events.dropped(),
+            timeouts: self.timeouts.load(Ordering::Relaxed),
+            pages_reused: self.scrapes.reused(),
+        }
+    }
+
+    /// Draws pictures for those who follow, for ever.
+    pub(super) async fn draw(&self, state: &State) {
+        self.events.draw(INTERVAL, || state.status()).await;
+    }
+
+    fn hung_up(&self, peer: SocketAddr, lifetime: Duration) {
+        self.timeouts.fetch_add(1, Ordering::Relaxed);
+        if let Some(held_back) = self.told.pass() {
+            warn!(
+                %peer,
+                seconds = lifetime.as_secs_f64(),
+                held_back,
+                "a client of the metrics server does not ask, or does not read its answer: it is hung up on"
+            );
+        }
+    }
+}
+
 /// How long to wait where the system gives no connection: it has no descriptors left, and asking again at once would
 /// keep the housekeeping core busy.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -50,6 +124,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
+    desk: Arc<Desk>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -61,9 +136,17 @@ pub(super) async fn serve(
             () = &mut shutdown => return,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if room => match accepted {
-                Ok((stream, _)) => {
-                    let answer = answer(stream, router.clone());
-                    connections.spawn(tokio::time::timeout(limits.lifetime, answer));
+                Ok((stream, peer)) => {
+                    let (router, desk) = (router.clone(), Arc::clone(&desk));
+                    connections.spawn(async move {
+                        let line = Arc::new(Line::default());
+                        tokio::select! {
+                            () = answer(stream, router, Client { line: Arc::clone(&line), peer }) => {}
+                            over = line.is_over(limits.lifetime) => if over == Over::TooLong {
+                                desk.hung_up(peer, limits.lifetime);
+                            },
+                        }
+                    });
                 }
                 Err(cause) => {
                     warn!(%cause, "the metrics server cannot accept a connection");
@@ -77,9 +160,18 @@ pub(super) async fn serve(
     }
 }
 
+/// Whom a request is of.
+#[derive(Clone, Debug)]
+struct Client {
+    line: Arc<Line>,
+    peer: SocketAddr,
+}
+
 /// Answers one request. What goes wrong concerns the client alone, who sees it.
-async fn answer(stream: TcpStream, router: Router) {
-    let service = TowerToHyperService::new(router);
+async fn answer(stream: TcpStream, router: Router, client: Client) {
+    // Without it the kernel holds what it likes.
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+    let service = TowerToHyperService::new(router.layer(Extension(client)));
     let _ = http1::Builder::new()
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
@@ -88,21 +180,46 @@ async fn answer(stream: TcpStream, router: Router) {
 
 /// The routes over `state`.
 pub(super) fn router(state: Arc<State>) -> Router {
+    let desk = Arc::clone(&state.web);
     Router::new()
-        .route("/metrics", get(page))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
         .route("/readyz", get(ready))
         .with_state(state)
+        .merge(of_desk(desk))
 }
 
-async fn page(Shared(state): Shared<Arc<State>>) -> Response {
+/// What needs no state.
+fn of_desk(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/", get(page::page))
+        .route("/status", get(page::page))
+        .route("/events", get(follow))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .with_state(desk)
+}
+
+async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
     let since = Instant::now();
-    match metrics::render(&state.status(), since) {
+    let draw = || metrics::render(&state.status(), since);
+    match state.web.scrapes.page(since, draw) {
         Ok(text) => {
             let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
             (kind, text).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn follow(Shared(desk): Shared<Arc<Desk>>, Extension(client): Extension<Client>) -> Response {
+    match desk.events.follow(client.line, client.peer) {
+        Some(events) => {
+            let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+            (page::common(), kind, events).into_response()
+        }
+        None => {
+            let text = "as many browsers follow as may; close one, or use gateway top\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
     }
 }
 
@@ -117,83 +234,4 @@ async fn ready(Shared(state): Shared<Arc<State>>) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Runs `test` against a server with these limits, at the address that it is given.
-    fn with_server<T: Future<Output = ()>>(
-        limits: Limits,
-        test: impl FnOnce(std::net::SocketAddr) -> T,
-    ) {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let router = Router::new().route("/healthz", get(|| async { "ok\n" }));
-            let test = tokio::time::timeout(PATIENCE, test(address));
-            let mut ended = None;
-            serve(listener, router, limits, async {
-                ended = Some(test.await);
-            })
-            .await;
-            ended.unwrap().unwrap();
-        });
-    }
-
-    async fn silent(address: std::net::SocketAddr) -> TcpStream {
-        TcpStream::connect(address).await.unwrap()
-    }
-
-    /// The answer to a request on a connection that is there.
-    async fn ask(mut stream: TcpStream) -> String {
-        let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    #[test]
-    fn a_client_that_says_nothing_is_hung_up_on() {
-        let limits = Limits {
-            lifetime: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        with_server(limits, |address| async move {
-            let mut quiet = silent(address).await;
-            let mut slow = silent(address).await;
-            slow.write_all(b"GET /healthz HT").await.unwrap();
-            for stream in [&mut quiet, &mut slow] {
-                let mut bytes = Vec::new();
-                // The end of the stream, or a reset: what was sent last was not read.
-                let _ = stream.read_to_end(&mut bytes).await;
-                assert!(bytes.is_empty());
-            }
-        });
-    }
-
-    #[test]
-    fn connections_beyond_the_limit_wait_for_their_turn() {
-        let limits = Limits {
-            connections: 2,
-            lifetime: PATIENCE * 2,
-        };
-        with_server(limits, |address| async move {
-            let held = [silent(address).await, silent(address).await];
-            let third = tokio::spawn(ask(silent(address).await));
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            assert!(!third.is_finished(), "served beyond the limit");
-            drop(held);
-            let answer = third.await.unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-            assert!(answer.ends_with("ok\n"), "{answer}");
-        });
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ mod http;
 mod inputs;
 mod laps;
 pub mod log;
+mod losses;
 mod offer;
 mod ports;
 mod readiness;
@@ -46,6 +47,7 @@ use checkup::Checkup;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
 use laps::Laps;
+use losses::Losses;
 pub(crate) use ports::LinkState;
 use ports::Ports;
 use readiness::Readiness;
@@ -169,6 +171,7 @@ async fn serve(
         recoveries: recoveries.desks.clone(),
         books: books.states(),
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
+        web: Arc::default(),
         reloads: Reloads::default(),
         checks: Arc::default(),
         queues: seats,
@@ -201,6 +204,7 @@ async fn serve(
         rotations: Rotations::default(),
         reloader: Reloader::new(&state.config),
         silences: Silences::default(),
+        losses: Losses::default(),
         checkup: Checkup::default(),
         laps: Laps::default(),
     };
@@ -280,13 +284,19 @@ fn spawn_metrics(
     mut ended: watch::Receiver<bool>,
 ) {
     let router = http::router(Arc::clone(state));
+    let drawn = Arc::clone(state);
     let ends = OnEnd::new(state, Readiness::metrics_have_ended);
     tasks.spawn(async move {
         let _ends = ends;
         let shutdown = async move {
             let _ = ended.wait_for(|ended| *ended).await;
         };
-        http::serve(listener, router, http::Limits::default(), shutdown).await;
+        let desk = Arc::clone(&drawn.web);
+        let serve = http::serve(listener, router, desk, http::Limits::default(), shutdown);
+        tokio::select! {
+            () = serve => {}
+            () = drawn.web.draw(&drawn) => {}
+        }
     });
 }
 
@@ -300,6 +310,7 @@ struct Charge<'a> {
     rotations: Rotations,
     reloader: Reloader,
     silences: Silences,
+    losses: Losses,
     checkup: Checkup,
     laps: Laps,
 }
@@ -356,6 +367,7 @@ impl Charge<'_> {
             self.ports.tend(interfaces, self.workers, &mut self.groups);
             self.groups.tend(interfaces);
             self.silences.look(self.state);
+            self.losses.look(self.state, Instant::now());
             self.checkup.tend(&self.state.checks, &self.state.config);
             if !self.books.is_empty() {
                 self.laps.look(self.state, self.workers);

@@ -13,12 +13,13 @@ use gateway_queue::clock::Clock;
 use gateway_wire::shared::Verdict;
 
 use super::checkup::Checks;
+use super::http::Desk as WebDesk;
 use super::inputs::{InputSeat, InterfaceState};
 use super::readiness::Readiness;
 use super::status::{
     BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
-    Latencies, QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus,
-    WorkerStatus,
+    Latencies, QueueStatus, ReaderStatus, ReloadStatus, StageStatus, Status, StepStatus,
+    VerdictStatus, WorkerStatus,
 };
 use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
@@ -107,6 +108,8 @@ pub(crate) struct State {
     pub(crate) queues: Vec<Seat>,
     /// How often each was rotated, by queue of the configuration.
     pub(crate) rotations: Vec<AtomicU64>,
+    /// What clients of the metrics server share.
+    pub(crate) web: Arc<WebDesk>,
     /// What became of new configurations.
     pub(crate) reloads: Reloads,
     /// What the doctor found.
@@ -163,11 +166,13 @@ impl State {
             groups: self.groups(),
             readers,
             broker: self.readers.counters(),
+            web: self.web.status(),
             reloads: self.reloads.status(),
             doctor: self.checks.status(),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },
+            stages: vec![StageStatus::new("ring-publish", "", &latency)],
             ring_to_publish: latency,
         }
     }

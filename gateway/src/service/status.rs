@@ -1,10 +1,14 @@
 //! What the gateway knows of itself at one moment: the object behind `gateway status` and the metrics.
 
 mod recovery;
+mod stages;
+mod web;
 
 use serde::{Deserialize, Serialize};
 
 pub use recovery::{RecoveryStatus, ServerStatus};
+pub use stages::StageStatus;
+pub use web::WebStatus;
 
 use crate::broker::BrokerCounters;
 use crate::doctor::Verdict;
@@ -44,6 +48,9 @@ pub struct Status {
     pub readers: Vec<ReaderStatus>,
     /// What clients did at the broker.
     pub broker: BrokerCounters,
+    /// What clients did at the metrics server.
+    #[serde(default)]
+    pub web: WebStatus,
     /// What became of new configurations (SIGHUP).
     pub reloads: ReloadStatus,
     /// What the doctor's checks found last, but for those that were skipped; nothing before the first look.
@@ -51,6 +58,9 @@ pub struct Status {
     pub doctor: Vec<CheckStatus>,
     /// Latency by stage.
     pub latency_ns: Latencies,
+    /// Latency by stage, with what is needed to tell how it was of late.
+    #[serde(default)]
+    pub stages: Vec<StageStatus>,
     /// From taking a packet off its ring until its last record is published, all workers.
     #[serde(skip)]
     pub ring_to_publish: Snapshot,

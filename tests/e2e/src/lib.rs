@@ -3,6 +3,7 @@
 //! The tests run the programs that users run. Most need root for network namespaces and XDP, and say
 //! `skipped: no root` without it.
 
+pub mod browser;
 pub mod capture;
 mod observer;
 pub mod oracle;

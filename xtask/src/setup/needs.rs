@@ -72,6 +72,15 @@ pub(crate) fn all() -> Vec<Need> {
             &["prometheus"],
         )
     });
+    needs.push(Need {
+        tasks: TEST,
+        optional: true,
+        ..program(
+            "chromium",
+            "the test of the status page, in a browser",
+            &["chromium"],
+        )
+    });
     needs.extend(super::bpf::needs());
     needs
 }

@@ -8,6 +8,7 @@ pub(super) mod queues;
 pub(super) mod recovery;
 mod reference;
 pub(super) mod service;
+pub(super) mod web;
 
 pub use reference::reference;
 
@@ -70,6 +71,10 @@ pub const TOPICS: &[Topic] = &[
     Topic {
         title: "Service",
         families: service::ALL,
+    },
+    Topic {
+        title: "Metrics server and status page",
+        families: web::ALL,
     },
     Topic {
         title: "Interfaces and receive queues",
