@@ -23,7 +23,7 @@ pub(crate) fn pin(core: usize) -> Result<()> {
 }
 
 /// Lets the calling thread, and what it starts, run on `cores`.
-fn allow(cores: &[usize]) -> Result<()> {
+pub(crate) fn allow(cores: &[usize]) -> Result<()> {
     let mut set = CpuSet::new();
     for core in cores {
         set.set(*core);

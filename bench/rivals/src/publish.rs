@@ -53,6 +53,14 @@ pub(crate) fn near(tx: &mut impl Sender, capacity: u64, control: &Control) -> Re
     Ok(Values::from([("publish", publish)]))
 }
 
+/// Writes every slot of the queue once, so that none is written for the first time while bursts are timed: where such a
+/// line has to come from differs from run to run.
+pub(crate) fn lap(tx: &mut impl Sender) {
+    for n in 0..LAP {
+        send(tx, &message(n));
+    }
+}
+
 /// A message of a burst while `sleeping` readers sleep between bursts, or others poll.
 pub(crate) fn attended(tx: &mut impl Sender, sleeping: bool) -> Values {
     let (count, gap) = if sleeping {

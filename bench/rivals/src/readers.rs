@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use gateway_queue::{Bells, LOOK_INTERVAL};
 
 use crate::attendant::Post;
-use crate::ends::{Companion, pin, place};
+use crate::ends::{Companion, allow, pin, place};
 use crate::publish;
 use crate::queues::{Queue, Ring, SleepingReader};
 use crate::task::{Attendance, Contestant, Readers, Task, Values};
@@ -68,6 +68,10 @@ fn sleeping(task: &Task, count: usize) -> Result<Values> {
         "the others' sleeping readers are woken by their writer"
     );
     let (mut tx, address) = Ring::create(&place(task, "there"))?;
+    // By the core that measures; readers begin behind it.
+    pin(task.cores[0])?;
+    publish::lap(&mut tx);
+    allow(&task.cores)?;
     let bells = Bells::new();
     let (mut pages, mut watches) = (Vec::new(), Vec::new());
     for _ in 0..count {
