@@ -5,6 +5,7 @@ pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod configure;
+pub mod confine;
 pub mod decode;
 pub mod doctor;
 pub mod ethtool;

@@ -8,6 +8,7 @@ use gateway_client::Client;
 use super::exit::{Exit, Failure};
 use super::output::{print, print_line};
 use super::tail::unreachable;
+use crate::confine::Mechanism;
 use crate::doctor::Verdict;
 use crate::service::status::{CheckStatus, Count, RecoveryStatus, Status};
 
@@ -213,6 +214,7 @@ fn page(status: &Status) -> String {
     if !refusals.is_empty() {
         lines.push(format!("refused to clients: {}", list(refusals.iter())));
     }
+    lines.extend(confinement(&status.confinement));
     lines.extend(doctor(&status.doctor));
     let latency = status.latency_ns.ring_pub;
     lines.push(format!(
@@ -221,6 +223,23 @@ fn page(status: &Status) -> String {
     ));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What confines the service, and what does not.
+fn confinement(mechanisms: &[Mechanism]) -> Option<String> {
+    let list = |in_force| {
+        let all = mechanisms.iter().filter(move |m| m.in_force == in_force);
+        let all = all.map(|m| match m.note.as_str() {
+            "" => m.name.clone(),
+            note => format!("{} ({note})", m.name),
+        });
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let missing = match list(false) {
+        missing if missing.is_empty() => missing,
+        missing => format!("  NOT BY {missing}"),
+    };
+    (!mechanisms.is_empty()).then(|| format!("confined by {}{missing}", list(true)))
 }
 
 /// The worst that the doctor found, and how much more there is.

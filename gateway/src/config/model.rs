@@ -61,6 +61,19 @@ pub struct Gateway {
     pub log: LogFormat,
     /// CPU of everything but the workers, if it is pinned.
     pub housekeeping_core: Option<usize>,
+    /// What the service gives up once it is started.
+    pub confine: Confine,
+}
+
+/// What the service gives up once it is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confine {
+    /// All that it does not need.
+    #[default]
+    Full,
+    /// Nothing.
+    Off,
 }
 
 /// How log lines look.

@@ -4,7 +4,7 @@ use gateway_feed::arbitration::OnGap;
 use serde::Deserialize;
 
 use super::document::{Document, Field, Findings, Place, Section};
-use super::model::{ConflatedRecords, LogFormat, Wait};
+use super::model::{Confine, ConflatedRecords, LogFormat, Wait};
 use crate::ingest::{Mode, Pace, SocketWait, Tier, UdpChecksum};
 
 /// The file.
@@ -30,6 +30,7 @@ pub(crate) struct RawGateway {
     pub(crate) metrics_listen: Option<Field<String>>,
     pub(crate) log: Option<Field<LogFormat>>,
     pub(crate) housekeeping_core: Option<Field<u32>>,
+    pub(crate) confine: Option<Field<Confine>>,
 }
 
 /// `[[interface]]`
@@ -287,6 +288,7 @@ fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
         metrics_listen: section.take("metrics_listen", "\"address:port\", or \"\" for none"),
         log: section.take("log", "\"auto\", \"human\" or \"json\""),
         housekeeping_core: section.take("housekeeping_core", "a CPU number"),
+        confine: section.take("confine", "\"full\" or \"off\""),
     };
     section.finish();
     raw

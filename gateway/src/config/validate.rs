@@ -134,6 +134,7 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
         metrics_listen,
         log: raw.log.as_ref().map(|f| f.value).unwrap_or_default(),
         housekeeping_core: core(raw.housekeeping_core.as_ref(), findings),
+        confine: raw.confine.as_ref().map(|f| f.value).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What decides which tier an interface reaches, looked up without attaching or binding anything.
 
 use std::io;
+use std::sync::OnceLock;
 
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -9,6 +10,26 @@ use serde::{Deserialize, Serialize};
 use super::netdev::{self, KernelVersion, LinkFacts, XdpFeatures};
 use super::pin::Pin;
 use super::{InterfaceRequest, Queues, link, xsk};
+
+/// What this process could do before it gave that up; not set as long as it has not.
+static BEFORE: OnceLock<Rights> = OnceLock::new();
+
+/// What this process can do.
+#[derive(Clone, Debug)]
+struct Rights {
+    missing_capabilities: Vec<String>,
+    socket_errno: Option<i32>,
+    memory_lock_bytes: Option<u64>,
+}
+
+/// Remembers what this process can do: that is what is told of it after it has given it up.
+pub(crate) fn remember_rights() {
+    BEFORE.get_or_init(|| Rights {
+        missing_capabilities: missing_capabilities(),
+        socket_errno: socket_errno(),
+        memory_lock_bytes: memory_lock_bytes(),
+    });
+}
 
 /// Rights that the AF_XDP tiers need.
 const RIGHTS: [(CapabilitySet, &str); 4] = [
@@ -151,6 +172,9 @@ fn queues_with_napi(index: u32, rx_queues: u32) -> Option<u32> {
 /// Rights that the AF_XDP tiers need and this process does not have.
 #[must_use]
 pub fn missing_capabilities() -> Vec<String> {
+    if let Some(before) = BEFORE.get() {
+        return before.missing_capabilities.clone();
+    }
     let Ok(sets) = capabilities(None) else {
         return Vec::new();
     };
@@ -170,10 +194,16 @@ pub fn missing_capabilities() -> Vec<String> {
 /// Why no AF_XDP socket can be made at all: the error number; `None` where one can.
 #[must_use]
 pub fn socket_errno() -> Option<i32> {
+    if let Some(before) = BEFORE.get() {
+        return before.socket_errno;
+    }
     xsk::socket_refusal().and_then(|cause| cause.raw_os_error())
 }
 
 fn memory_lock_bytes() -> Option<u64> {
+    if let Some(before) = BEFORE.get() {
+        return before.memory_lock_bytes;
+    }
     let free =
         capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     if free {

@@ -54,6 +54,7 @@ pub use af_xdp::AfXdpIngest;
 pub use counters::{IngestCounters, KernelDrops};
 pub use drops::KernelDropReader;
 pub use error::{ErrorKind, IngestError};
+pub(crate) use facts::remember_rights;
 pub use facts::{Facts, Features, missing_capabilities, socket_errno};
 pub use joins::{JoinedGroups, Joins, Standing};
 pub use ladder::Opened;

@@ -75,6 +75,13 @@ fn gateway(page: &mut Page, status: &Status) {
         &[],
         status.reloads.waiting.len() as f64,
     );
+    for mechanism in &status.confinement {
+        page.gauge(
+            &table::service::CONFINED,
+            &[("mechanism", &mechanism.name)],
+            f64::from(u8::from(mechanism.in_force)),
+        );
+    }
     for check in &status.doctor {
         if let Some(level) = check.verdict.level() {
             page.gauge(

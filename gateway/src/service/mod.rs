@@ -40,6 +40,8 @@ pub use signals::Order;
 
 use crate::broker::{Broker, Offered};
 use crate::config::Config;
+use crate::config::model::Confine;
+use crate::confine::{self, Bounds, Confinement};
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 use books::Books;
@@ -64,25 +66,27 @@ const RECALIBRATE: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_millis(700);
 
 /// Runs a gateway until SIGTERM or SIGINT, or until the terminal that it was started from hangs up. Any other SIGHUP
-/// has it read its configuration again, from `path`.
+/// has it read its configuration again, from `path`. Once it is started it confines the calling process
+/// ([`crate::confine`]), which must have no other thread, unless the configuration says `confine = "off"`.
 ///
 /// # Errors
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
 pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
     in_runtime(async {
         let (stop, orders) = signals::watch(path)?;
-        serve(config, stop, orders).await
+        let bounds = (config.gateway.confine == Confine::Full).then(|| Bounds::of(&config, path));
+        serve(config, bounds, stop, orders).await
     })
 }
 
-/// Runs a gateway until `stop` resolves.
+/// Runs a gateway until `stop` resolves. The process is not confined.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
     // Without a sender there is never an order.
     let (_, orders) = mpsc::channel(1);
-    in_runtime(serve(config, stop, orders))
+    in_runtime(serve(config, None, stop, orders))
 }
 
 /// Runs a gateway until `stop` resolves, and does what `orders` brings.
@@ -94,7 +98,7 @@ pub fn run_reloadable(
     stop: impl Future<Output = ()>,
     orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
-    in_runtime(serve(config, stop, orders))
+    in_runtime(serve(config, None, stop, orders))
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<(), ServiceError> {
@@ -110,6 +114,7 @@ fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<()
 
 async fn serve(
     config: Config,
+    bounds: Option<Bounds>,
     stop: impl Future<Output = ()>,
     orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
@@ -141,6 +146,8 @@ async fn serve(
         offer.entitlements = offer::entitlements(&config);
         offer.limits = offer::limits(&config);
     });
+    // Everything is open, no thread runs yet, and no packet was looked at.
+    let confinement = bounds.map_or_else(Confinement::off, |bounds| confine::enter(&bounds));
     // Before there are records, so that they have the first.
     let mut books = Books::start(&config, &catalogue, &broker.registry())?;
     let mut workers = Workers::default();
@@ -173,6 +180,7 @@ async fn serve(
         rotations: seats.iter().map(|_| AtomicU64::new(0)).collect(),
         web: Arc::default(),
         reloads: Reloads::default(),
+        confinement,
         checks: Arc::default(),
         queues: seats,
         catalogue,

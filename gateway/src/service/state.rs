@@ -25,6 +25,7 @@ use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{ConflatedRecords, Input, Line, Records};
+use crate::confine::Confinement;
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
@@ -112,6 +113,8 @@ pub(crate) struct State {
     pub(crate) web: Arc<WebDesk>,
     /// What became of new configurations.
     pub(crate) reloads: Reloads,
+    /// What confines this process.
+    pub(crate) confinement: Confinement,
     /// What the doctor found.
     pub(crate) checks: Arc<Checks>,
     /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
@@ -169,6 +172,7 @@ impl State {
             web: self.web.status(),
             reloads: self.reloads.status(),
             doctor: self.checks.status(),
+            confinement: self.confinement.mechanisms().to_vec(),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },

@@ -11,6 +11,7 @@ pub use stages::StageStatus;
 pub use web::WebStatus;
 
 use crate::broker::BrokerCounters;
+use crate::confine::Mechanism;
 use crate::doctor::Verdict;
 use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
@@ -56,6 +57,9 @@ pub struct Status {
     /// What the doctor's checks found last, but for those that were skipped; nothing before the first look.
     #[serde(default)]
     pub doctor: Vec<CheckStatus>,
+    /// What confines the service.
+    #[serde(default)]
+    pub confinement: Vec<Mechanism>,
     /// Latency by stage.
     pub latency_ns: Latencies,
     /// Latency by stage, with what is needed to tell how it was of late.

@@ -147,6 +147,8 @@ pub struct Config {
     pub channel_keys: String,
     /// Where metrics are served; empty for nowhere.
     pub metrics_listen: String,
+    /// Further keys of `[gateway]`, as TOML has them.
+    pub gateway_keys: String,
     /// Further tables of the file, as TOML has them.
     pub extra: String,
 }
@@ -165,6 +167,7 @@ impl Config {
             hold_timeout_us: 200_000,
             channel_keys: String::new(),
             metrics_listen: "127.0.0.1:9464".to_owned(),
+            gateway_keys: String::new(),
             extra: String::new(),
         }
     }
@@ -186,8 +189,9 @@ impl Config {
         )?;
         writeln!(
             out,
-            "metrics_listen = {}\nlog = \"human\"\n",
-            quoted(&self.metrics_listen)
+            "metrics_listen = {}\nlog = \"human\"\n{}\n",
+            quoted(&self.metrics_listen),
+            self.gateway_keys
         )?;
         let input = match &self.input {
             Input::Interface {

@@ -26,6 +26,9 @@ define! {
     DOCTOR_CHECK: gauge("doctor_check", "0, 1, 2", ["check", "interface"], Some("the-machine-is-not-as-it-should-be"),
         "What a check of the doctor found: 0 ok, 1 warn, 2 fail; absent where it was skipped.");
 
+    CONFINED: gauge("confined", "0 or 1", ["mechanism"], Some("not-confined"),
+        "1 while the mechanism confines the service; 0 where the kernel lacks it, or `confine` is off.");
+
     WORKER_SHOWN_AGE_SECONDS: gauge("worker_shown_age_seconds", "seconds", ["worker"], Some("a-worker-is-stuck"),
         "Time since the worker last showed its counters; a stuck worker looks stuck.");
 }

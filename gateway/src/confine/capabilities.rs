@@ -1,0 +1,73 @@
+//! Capabilities: none, in none of the kernel's five sets.
+
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities,
+};
+
+use super::{Answer, Bounds};
+
+/// What opening an AF_XDP interface wants: programs and sockets on interfaces, raw sockets, BPF, and offsets in packets
+/// that vary.
+const AF_XDP: CapabilitySet = CapabilitySet::NET_ADMIN
+    .union(CapabilitySet::NET_RAW)
+    .union(CapabilitySet::BPF)
+    .union(CapabilitySet::PERFMON);
+
+/// Queues and packet memory are locked: what CAP_IPC_LOCK allows without limit is allowed by the limit from now on. Whether
+/// that needs no capability any more.
+fn lock_by_limit() -> bool {
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    // Raising it wants CAP_SYS_RESOURCE, unless it is as high already.
+    getrlimit(Resource::Memlock).current.is_none()
+        || setrlimit(Resource::Memlock, unlimited).is_ok()
+}
+
+/// Gives up all capabilities of the calling thread but those that `bounds` need.
+pub(super) fn enter(bounds: &Bounds) -> Answer {
+    let locks = lock_by_limit();
+    let kept = if bounds.opens_af_xdp {
+        let wanted = if locks {
+            AF_XDP
+        } else {
+            // Root in a container, say. It lets memory be locked and nothing else.
+            AF_XDP | CapabilitySet::IPC_LOCK
+        };
+        wanted & rustix::thread::capabilities(None)?.permitted
+    } else {
+        CapabilitySet::empty()
+    };
+    // First, while CAP_SETPCAP may be there. Where it is not, no_new_privs has the same effect: what is not permitted never
+    // comes back.
+    for capability in (CapabilitySet::all() - kept).iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // A capability that is newer than the kernel; or no right to do this.
+            Ok(()) | Err(Errno::INVAL | Errno::PERM) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    match clear_ambient_capability_set() {
+        // Before 4.3 there is none.
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    Ok((!kept.is_empty()).then(|| {
+        format!(
+            "{} of them stay, to open AF_XDP interfaces again",
+            kept.iter().count()
+        )
+    }))
+}

@@ -1,0 +1,174 @@
+//! Confinement: the service gives up, once it is started, what it does not need to go on.
+//!
+//! It decodes what a network sends it. Should a packet ever take it over, it must be of no use: no file but its own, no
+//! other program, no connection but to the configured servers, no right over the machine. One mechanism a file, each with
+//! its policy: [`process`] (no core dump, no new privileges), [`capabilities`], [`landlock`] (files, TCP ports, signals),
+//! [`seccomp`] (system calls).
+//!
+//! Capabilities and landlock bind the thread that asks for them and those that it starts afterwards. So
+//! [`enter`] is called while the process has one thread, after everything is open and before any packet is looked at.
+//! What a kernel does not offer is told, counted as not in force, and no reason not to start.
+
+mod capabilities;
+mod landlock;
+mod process;
+mod seccomp;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::ingest::{Mode, Tier};
+
+/// What a confined service may still do, from its configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Folders and files that are read.
+    pub read: Vec<PathBuf>,
+    /// Folders in which its sockets are, to be removed at the end.
+    pub sockets: Vec<PathBuf>,
+    /// TCP ports that it connects to.
+    pub connect_ports: Vec<u16>,
+    /// Whether it opens AF_XDP interfaces itself, now and when they come back.
+    pub opens_af_xdp: bool,
+}
+
+impl Bounds {
+    /// For the service of this configuration, which was read from `path` and is read from there again.
+    #[must_use]
+    pub fn of(config: &Config, path: &Path) -> Self {
+        let mut read: Vec<PathBuf> = landlock::READ.iter().map(PathBuf::from).collect();
+        // The folder, not the file: who edits a file puts another one in its place.
+        read.push(folder(path));
+        let channels = config.channels.iter().filter_map(|c| c.recovery.as_ref());
+        let mut connect_ports: Vec<u16> = channels
+            .flat_map(|recovery| &recovery.glimpse)
+            .map(|server| server.address.port())
+            .collect();
+        connect_ports.sort_unstable();
+        connect_ports.dedup();
+        Self {
+            read,
+            sockets: vec![folder(&config.gateway.broker_socket)],
+            connect_ports,
+            opens_af_xdp: config
+                .interfaces
+                .iter()
+                .any(|interface| interface.mode != Mode::Exactly(Tier::Socket)),
+        }
+    }
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A mechanism, and whether it binds this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mechanism {
+    /// `not_dumpable`, `no_new_privs`, `capabilities`, `landlock` or `seccomp`.
+    pub name: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+    /// Why it is not, or what of it the kernel lacks; empty where there is nothing to say.
+    pub note: String,
+}
+
+/// What a mechanism answers: what of it the kernel lacks, if anything.
+type Answer = io::Result<Option<String>>;
+
+/// Every mechanism's name, in the order in which they are put in force.
+const NAMES: [&str; 5] = [
+    "not_dumpable",
+    "no_new_privs",
+    "landlock",
+    "capabilities",
+    "seccomp",
+];
+
+/// What binds this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confinement(Vec<Mechanism>);
+
+impl Confinement {
+    /// None, because the configuration asks for none.
+    #[must_use]
+    pub fn off() -> Self {
+        let note = "confine = \"off\"";
+        Self(NAMES.map(|name| mechanism(name, false, note)).into())
+    }
+
+    /// Each mechanism.
+    #[must_use]
+    pub fn mechanisms(&self) -> &[Mechanism] {
+        &self.0
+    }
+}
+
+fn mechanism(name: &str, in_force: bool, note: &str) -> Mechanism {
+    Mechanism {
+        name: name.to_owned(),
+        in_force,
+        note: note.to_owned(),
+    }
+}
+
+/// Confines this process, for good. To be called while it has one thread.
+#[must_use]
+pub fn enter(bounds: &Bounds) -> Confinement {
+    crate::ingest::remember_rights();
+    let alone = threads() == Some(1);
+    let by_thread = |enter: &dyn Fn() -> Answer| {
+        if alone {
+            enter()
+        } else {
+            Err(io::Error::other(
+                "other threads run already, which it would not bind; this is a defect, please report it",
+            ))
+        }
+    };
+    // In this order: landlock wants no_new_privs, and seccomp forbids what the others do.
+    let answers = [
+        process::forbid_dumps(),
+        process::forbid_new_privileges(),
+        by_thread(&|| landlock::enter(bounds)),
+        by_thread(&|| capabilities::enter(bounds)),
+        seccomp::enter(bounds),
+    ];
+    let mechanisms: Vec<_> = NAMES
+        .into_iter()
+        .zip(answers)
+        .map(|(name, answer)| match answer {
+            Ok(None) => mechanism(name, true, ""),
+            Ok(Some(lack)) => {
+                warn!(
+                    mechanism = name,
+                    lack, "this kernel confines the service in part only"
+                );
+                mechanism(name, true, &lack)
+            }
+            Err(cause) => {
+                warn!(mechanism = name, %cause, "the service is not confined by this mechanism");
+                mechanism(name, false, &cause.to_string())
+            }
+        })
+        .collect();
+    let in_force: Vec<_> = mechanisms.iter().filter(|m| m.in_force).collect();
+    let in_force: Vec<_> = in_force.into_iter().map(|m| m.name.as_str()).collect();
+    info!(by = in_force.join(", "), "confined");
+    Confinement(mechanisms)
+}
+
+/// Threads of this process; `None` where `/proc` does not tell.
+fn threads() -> Option<usize> {
+    std::fs::read_dir("/proc/self/task")
+        .ok()
+        .map(Iterator::count)
+}
