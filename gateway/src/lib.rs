@@ -10,6 +10,7 @@ pub mod decode;
 pub mod doctor;
 pub mod ethtool;
 pub mod explain;
+mod helper;
 /// How packets reach a worker: providers, tiers, multicast membership.
 pub mod ingest;
 pub mod metrics;

@@ -136,6 +136,15 @@ fn command() -> clap::Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Not a command: the service starts it.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == crate::helper::ARGUMENT)
+        && let Some(path) = arguments.next()
+    {
+        return crate::helper::main(path.as_ref());
+    }
     let cli = match command()
         .try_get_matches()
         .and_then(|m| Cli::from_arg_matches(&m))

@@ -13,10 +13,10 @@ mod validate;
 
 use std::path::Path;
 
+pub(crate) use accounts::{Accounts, SystemAccounts};
 pub use model::Config;
 pub use problem::{ConfigError, Problem};
 
-use accounts::{Accounts, SystemAccounts};
 use document::{Document, Findings};
 use raw::RawConfig;
 
@@ -25,13 +25,20 @@ use raw::RawConfig;
 /// # Errors
 /// [`ConfigError::Unreadable`], or [`ConfigError::Invalid`] with every mistake.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    load_with(path, &SystemAccounts)
+}
+
+/// As [`load`], with users and groups looked up in `accounts`.
+pub(crate) fn load_with(path: &Path, accounts: &dyn Accounts) -> Result<Config, ConfigError> {
     let source = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
-    parse(&source, document::base_directory(path)).map_err(|problems| ConfigError::Invalid {
-        path: path.to_owned(),
-        problems,
+    parse_with(&source, document::base_directory(path), accounts).map_err(|problems| {
+        ConfigError::Invalid {
+            path: path.to_owned(),
+            problems,
+        }
     })
 }
 

@@ -1,4 +1,4 @@
-//! Capabilities: none, in none of the kernel's five sets.
+//! Capabilities: none, in none of the kernel's five sets; of the helper, what opening an AF_XDP interface wants.
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,7 +31,7 @@ fn lock_by_limit() -> bool {
 /// Gives up all capabilities of the calling thread but those that `bounds` need.
 pub(super) fn enter(bounds: &Bounds) -> Answer {
     let locks = lock_by_limit();
-    let kept = if bounds.opens_af_xdp {
+    let kept = if bounds.is_helper {
         let wanted = if locks {
             AF_XDP
         } else {
@@ -64,10 +64,5 @@ pub(super) fn enter(bounds: &Bounds) -> Answer {
             inheritable: CapabilitySet::empty(),
         },
     )?;
-    Ok((!kept.is_empty()).then(|| {
-        format!(
-            "{} of them stay, to open AF_XDP interfaces again",
-            kept.iter().count()
-        )
-    }))
+    Ok(None)
 }

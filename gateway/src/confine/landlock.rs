@@ -11,19 +11,18 @@ use rustix::io::Errno;
 
 use super::{Answer, Bounds};
 
-/// What is read besides the configuration's folder, which [`Bounds::of`] adds.
-pub(super) const READ: [&str; 4] = [
-    // Links, memberships, interrupts, processors; the service's own descriptors.
-    "/proc", "/sys",
-    // Whether the terminal that it was started from is still there.
-    "/dev/tty", // Names of users and groups, when the configuration is read again.
-    "/etc",
-];
+/// What is read besides the configuration's folder, which [`Bounds::of`] adds: links, memberships, interrupts and
+/// processors; its own descriptors; whether the terminal that it was started from is still there.
+pub(super) const READ: [&str; 3] = ["/proc", "/sys", "/dev/tty"];
+
+/// What the helper reads besides: names of users and groups, and the libraries by which the C library asks for them.
+pub(super) const READ_BY_HELPER: [&str; 6] =
+    ["/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss"];
 
 /// What is listed, and not read: clocks, for the doctor's checks.
 const LIST: &str = "/dev";
 
-/// Rights over interfaces' folders of pinned links, where the service opens them itself.
+/// Where the helper pins links.
 const PINS: &str = "/sys/fs/bpf";
 
 /// The newest version that is asked for; of an older kernel's, what it has.
@@ -81,7 +80,7 @@ fn restrict(
     for folder in &bounds.sockets {
         rules = grant(rules, folder, AccessFs::RemoveFile.into())?;
     }
-    if bounds.opens_af_xdp {
+    if bounds.is_helper {
         let all = read | AccessFs::MakeDir | AccessFs::MakeReg | AccessFs::RemoveFile;
         rules = grant(rules, Path::new(PINS), all)?;
     }

@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::ingest::{Mode, Tier};
 
 /// What a confined service may still do, from its configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +31,8 @@ pub struct Bounds {
     pub sockets: Vec<PathBuf>,
     /// TCP ports that it connects to.
     pub connect_ports: Vec<u16>,
-    /// Whether it opens AF_XDP interfaces itself, now and when they come back.
-    pub opens_af_xdp: bool,
+    /// Whether it opens AF_XDP interfaces and looks up names: the helper.
+    pub is_helper: bool,
 }
 
 impl Bounds {
@@ -54,10 +53,20 @@ impl Bounds {
             read,
             sockets: vec![folder(&config.gateway.broker_socket)],
             connect_ports,
-            opens_af_xdp: config
-                .interfaces
-                .iter()
-                .any(|interface| interface.mode != Mode::Exactly(Tier::Socket)),
+            is_helper: false,
+        }
+    }
+
+    /// For the helper of a service whose configuration is read from `path`.
+    #[must_use]
+    pub fn of_helper(path: &Path) -> Self {
+        let read = landlock::READ.iter().chain(&landlock::READ_BY_HELPER);
+        let mut read: Vec<PathBuf> = read.map(PathBuf::from).collect();
+        read.push(folder(path));
+        Self {
+            read,
+            is_helper: true,
+            ..Self::default()
         }
     }
 }
@@ -105,6 +114,35 @@ impl Confinement {
         Self(NAMES.map(|name| mechanism(name, false, note)).into())
     }
 
+    /// Logs what confines this process, `who` it is, and what does not.
+    pub fn tell(&self, who: &str) {
+        for Mechanism {
+            name,
+            in_force,
+            note,
+        } in &self.0
+        {
+            if !in_force {
+                warn!(
+                    who,
+                    mechanism = name,
+                    cause = note,
+                    "a mechanism does not confine the process"
+                );
+            } else if !note.is_empty() {
+                warn!(
+                    who,
+                    mechanism = name,
+                    lack = note,
+                    "this kernel confines the process in part only"
+                );
+            }
+        }
+        let in_force = self.0.iter().filter(|m| m.in_force);
+        let in_force: Vec<_> = in_force.map(|m| m.name.as_str()).collect();
+        info!(who, by = in_force.join(", "), "confined");
+    }
+
     /// Each mechanism.
     #[must_use]
     pub fn mechanisms(&self) -> &[Mechanism] {
@@ -146,23 +184,10 @@ pub fn enter(bounds: &Bounds) -> Confinement {
         .into_iter()
         .zip(answers)
         .map(|(name, answer)| match answer {
-            Ok(None) => mechanism(name, true, ""),
-            Ok(Some(lack)) => {
-                warn!(
-                    mechanism = name,
-                    lack, "this kernel confines the service in part only"
-                );
-                mechanism(name, true, &lack)
-            }
-            Err(cause) => {
-                warn!(mechanism = name, %cause, "the service is not confined by this mechanism");
-                mechanism(name, false, &cause.to_string())
-            }
+            Ok(lack) => mechanism(name, true, &lack.unwrap_or_default()),
+            Err(cause) => mechanism(name, false, &cause.to_string()),
         })
         .collect();
-    let in_force: Vec<_> = mechanisms.iter().filter(|m| m.in_force).collect();
-    let in_force: Vec<_> = in_force.into_iter().map(|m| m.name.as_str()).collect();
-    info!(by = in_force.join(", "), "confined");
     Confinement(mechanisms)
 }
 

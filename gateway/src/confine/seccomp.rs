@@ -1,4 +1,4 @@
-//! Seccomp: the system calls of a running service; all others are refused with EPERM.
+//! Seccomp: the system calls of a running service, and of its helper; all others are refused with EPERM.
 //!
 //! Refused, not killed: what is refused has no effect either way, and a call that a new version of the C library makes must
 //! not end a gateway in the middle of a trading day. The one exception is `clone3`, whose arguments no filter can see: it
@@ -126,7 +126,7 @@ const ALL: u64 = u64::MAX;
 /// Without `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
 const SOCKET_TYPE: u64 = 0xf;
 
-/// Allowed where all conditions of one alternative hold.
+/// Allowed where all conditions of one alternative hold; always, where there is none.
 fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
     let one_of = |argument, values: &[u64]| -> Vec<Vec<Condition>> {
         values
@@ -145,8 +145,15 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
                 (libc::CLONE_VM | libc::CLONE_THREAD) as u64,
             )]],
         ),
-        // Memory that is never code.
-        (libc::SYS_mmap, vec![vec![(2, executable, 0)]]),
+        // Memory that is never code. The C library loads modules that know names of users into the helper.
+        (
+            libc::SYS_mmap,
+            if bounds.is_helper {
+                Vec::new()
+            } else {
+                vec![vec![(2, executable, 0)]]
+            },
+        ),
         (libc::SYS_mprotect, vec![vec![(2, executable, 0)]]),
         // Threads' names, how exactly they sleep, and names of the allocator's memory.
         (
@@ -182,19 +189,25 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
         ),
         (libc::SYS_socket, families(bounds)),
     ];
-    if bounds.opens_af_xdp {
-        // Until an interface that comes back is opened by somebody else.
-        calls.push((libc::SYS_bpf, vec![vec![]]));
-        calls.push((libc::SYS_mkdirat, vec![vec![]]));
+    if bounds.is_helper {
+        // Programs, maps and links; folders of pinned links.
+        calls.push((libc::SYS_bpf, Vec::new()));
+        calls.push((libc::SYS_mkdirat, Vec::new()));
+        #[cfg(target_arch = "x86_64")]
+        calls.push((libc::SYS_mkdir, Vec::new()));
     } else {
         // Nothing is loaded and nothing attached after the start: counters of programs are read.
-        calls.push((libc::SYS_bpf, one_of(0, &[BPF_MAP_LOOKUP_ELEM])));
+        calls.push((
+            libc::SYS_bpf,
+            one_of(0, &[BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD]),
+        ));
     }
     calls
 }
 
 /// `bpf_cmd` of linux/bpf.h.
 const BPF_MAP_LOOKUP_ELEM: u64 = 1;
+const BPF_OBJ_GET_INFO_BY_FD: u64 = 15;
 
 /// Kinds of sockets.
 fn families(bounds: &Bounds) -> Vec<Vec<Condition>> {
@@ -217,8 +230,10 @@ fn families(bounds: &Bounds) -> Vec<Vec<Condition>> {
         netlink(libc::NETLINK_ROUTE),
         netlink(libc::NETLINK_GENERIC),
     ];
-    if bounds.opens_af_xdp {
+    if bounds.is_helper {
         families.push(kind(libc::AF_XDP, libc::SOCK_RAW));
+        // Daemons that know names of users.
+        families.push(kind(libc::AF_UNIX, libc::SOCK_STREAM));
     }
     families
 }
@@ -240,10 +255,7 @@ fn policy(bounds: &Bounds) -> Result<BpfProgram, seccompiler::BackendError> {
     }
     for (call, alternatives) in conditional(bounds) {
         let mut chain = Vec::new();
-        for conditions in alternatives
-            .iter()
-            .filter(|conditions| !conditions.is_empty())
-        {
+        for conditions in &alternatives {
             let conditions = conditions.iter().map(|(argument, mask, value)| {
                 // The kernel's own type of all these arguments but pointers has 32 bits; what stands above them is not
                 // looked at by the kernel either.
@@ -285,9 +297,9 @@ mod tests {
 
     #[test]
     fn the_policy_is_one_that_the_kernel_takes_and_names_no_call_twice() {
-        for opens_af_xdp in [false, true] {
+        for is_helper in [false, true] {
             let bounds = Bounds {
-                opens_af_xdp,
+                is_helper,
                 ..Bounds::default()
             };
             // `BPF_MAXINSNS`

@@ -8,6 +8,7 @@ use gateway_wire::shared::{METADATA_LEN, Metadata};
 
 use super::busy_poll::BusyPollWish;
 use super::frames::frame_of;
+use super::handover::{AboutQueue, HandedQueue};
 use super::steer::Steering;
 use super::xsk::{SetupError, Transfer, Xsk};
 use super::{
@@ -44,6 +45,7 @@ impl AfXdpIngest {
         request: &InterfaceRequest,
         queue: u32,
         tier: Tier,
+        shared: bool,
     ) -> Result<Self, SetupError> {
         let transfer = if tier == Tier::ZeroCopy {
             Transfer::ZeroCopy
@@ -56,11 +58,16 @@ impl AfXdpIngest {
             transfer,
             request.rx_ring,
             request.huge_pages,
+            shared,
         )?;
-        let duplicate = xsk.fd().try_clone_to_owned().map_err(|cause| SetupError {
+        Self::of(request, queue, tier, xsk).map_err(|cause| SetupError {
             step: super::xsk::SetupStep::Socket,
             cause,
-        })?;
+        })
+    }
+
+    fn of(request: &InterfaceRequest, queue: u32, tier: Tier, xsk: Xsk) -> io::Result<Self> {
+        let duplicate = xsk.fd().try_clone_to_owned()?;
         Ok(Self {
             interface: request.name.clone(),
             queue,
@@ -71,6 +78,38 @@ impl AfXdpIngest {
             busy_poll_wish: BusyPollWish::Off,
             steering: Steering::new(&request.streams, request.udp_checksum),
             counters: IngestCounters::default(),
+        })
+    }
+
+    /// Goes on with the socket of one that another process has opened for this request.
+    pub(super) fn adopt(
+        request: &InterfaceRequest,
+        tier: Tier,
+        handed: HandedQueue,
+    ) -> io::Result<Self> {
+        let HandedQueue {
+            about,
+            socket,
+            memory,
+        } = handed;
+        let xsk = Xsk::adopt(socket, memory, request.rx_ring, about.huge_pages)?;
+        let mut provider = Self::of(request, about.queue, tier, xsk)?;
+        provider.busy_poll = about.busy_poll == BusyPollWish::Set;
+        provider.busy_poll_wish = about.busy_poll;
+        Ok(provider)
+    }
+
+    /// What another process needs to go on with it. It must not be polled here any more.
+    pub(super) fn hand_over(&self) -> io::Result<HandedQueue> {
+        let (socket, memory) = self.xsk.hand_over()?;
+        Ok(HandedQueue {
+            about: AboutQueue {
+                queue: self.queue,
+                huge_pages: self.huge_pages(),
+                busy_poll: self.busy_poll_wish.clone(),
+            },
+            socket,
+            memory,
         })
     }
 

@@ -5,10 +5,12 @@
 //! socket gets its id when it is bound (5ef44b3cb43b, b95ed5517354), where the driver names its queues' instances
 //! (`netif_queue_set_napi`). Before, it got it with the first packet.
 
+use serde::{Deserialize, Serialize};
+
 use super::netdev::KernelVersion;
 
 /// What became of the wish for busy polling.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BusyPollWish {
     /// There is none.
     #[default]

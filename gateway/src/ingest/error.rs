@@ -3,10 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Step, Tier};
 
 /// The classes of failure that a caller treats differently (each has an exit code of its own).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ErrorKind {
     /// The interface does not exist or cannot be used.
     InterfaceUnusable,
@@ -130,6 +132,14 @@ pub enum IngestError {
         /// What was tried, and why it failed.
         steps: Vec<Step>,
     },
+    /// The helper could not open the interface, and says why and what to do.
+    #[error("{message}")]
+    Helper {
+        /// The class of its failure.
+        kind: ErrorKind,
+        /// Its own message.
+        message: String,
+    },
     /// The kernel lacks something the gateway cannot do without.
     #[error("the kernel lacks {feature} ({cause}); {remedy}")]
     KernelFeature {
@@ -219,6 +229,7 @@ impl IngestError {
             | Self::InterfaceDown { .. }
             | Self::Join { .. }
             | Self::BadRequest { .. } => ErrorKind::InterfaceUnusable,
+            Self::Helper { kind, .. } => *kind,
             Self::Privilege { .. } => ErrorKind::Privilege,
             Self::ProgramAttached { .. } | Self::QueueBusy { .. } => ErrorKind::Busy,
             Self::TierUnavailable { .. } | Self::KernelFeature { .. } => ErrorKind::KernelFeature,

@@ -1,6 +1,7 @@
 //! The memory that the kernel or the NIC writes packets into, cut into frames of equal size.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 /// Bytes of one frame. Some drivers need a page; smaller ones gain nothing but memory (mlx5, idpf, and others refuse
@@ -16,6 +17,8 @@ pub(super) struct Frames {
     bytes: usize,
     mapped_bytes: usize,
     huge: bool,
+    /// The memory file that holds them, where another process maps them, too.
+    file: Option<OwnedFd>,
 }
 
 // SAFETY: plain memory with one owner on our side; which frames the kernel may write is settled by the rings.
@@ -37,11 +40,81 @@ impl Frames {
             bytes,
             mapped_bytes,
             huge,
+            file: None,
         };
+        frames.keep_from_children();
+        Ok(frames)
+    }
+
+    /// As [`map`](Self::map), in a memory file that another process can [`adopt`](Self::adopt).
+    pub(super) fn share(count: usize, huge_pages: bool) -> io::Result<Self> {
+        let bytes = count * FRAME_BYTES;
+        let rounded = bytes.next_multiple_of(HUGE_PAGE_BYTES);
+        let huge = huge_pages
+            .then(|| memory_file(rounded, true))
+            .and_then(|file| {
+                let file = file.ok()?;
+                let start = map_file(&file, rounded).ok()?;
+                Some((file, start, rounded, true))
+            });
+        let (file, start, mapped_bytes, huge) = match huge {
+            Some(huge) => huge,
+            None => {
+                let file = memory_file(bytes, false)?;
+                let start = map_file(&file, bytes)?;
+                (file, start, bytes, false)
+            }
+        };
+        let frames = Self {
+            start,
+            bytes,
+            mapped_bytes,
+            huge,
+            file: Some(file),
+        };
+        frames.keep_from_children();
+        Ok(frames)
+    }
+
+    /// Maps the frames that another process has made and registered.
+    pub(super) fn adopt(file: OwnedFd, count: usize, huge: bool) -> io::Result<Self> {
+        let bytes = count * FRAME_BYTES;
+        let mapped_bytes = if huge {
+            bytes.next_multiple_of(HUGE_PAGE_BYTES)
+        } else {
+            bytes
+        };
+        // A file that is shorter than its mapping ends in SIGBUS.
+        let there = rustix::fs::fstat(&file)?.st_size;
+        if u64::try_from(there).unwrap_or(0) < mapped_bytes as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let frames = Self {
+            start: map_file(&file, mapped_bytes)?,
+            bytes,
+            mapped_bytes,
+            huge,
+            file: Some(file),
+        };
+        frames.keep_from_children();
+        Ok(frames)
+    }
+
+    /// The memory file, where there is one.
+    pub(super) fn file(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(AsFd::as_fd)
+    }
+
+    fn keep_from_children(&self) {
         // A child would get copies of pages that the kernel has pinned for the NIC. Failure costs nothing but that.
         // SAFETY: the range is our own mapping.
-        unsafe { libc::madvise(start.as_ptr().cast(), mapped_bytes, libc::MADV_DONTFORK) };
-        Ok(frames)
+        unsafe {
+            libc::madvise(
+                self.start.as_ptr().cast(),
+                self.mapped_bytes,
+                libc::MADV_DONTFORK,
+            );
+        }
     }
 
     pub(super) fn start(&self) -> *mut u8 {
@@ -124,6 +197,37 @@ fn map(bytes: usize, flags: libc::c_int) -> io::Result<NonNull<u8>> {
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
+/// A memory file of this size that nobody can make shorter.
+fn memory_file(bytes: usize, huge: bool) -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags};
+    let mut flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    if huge {
+        flags |= MemfdFlags::HUGETLB;
+    }
+    let file = rustix::fs::memfd_create("gateway packets", flags)?;
+    rustix::fs::ftruncate(&file, bytes as u64)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file)
+}
+
+fn map_file(file: &OwnedFd, bytes: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_POPULATE,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -146,5 +250,19 @@ mod tests {
         assert_eq!(lengths(12288, 4096), Some((0, 4096)));
         assert_eq!(lengths(16384, 1), None);
         assert_eq!(lengths(u64::MAX, 1), None);
+    }
+
+    #[test]
+    fn shared_frames_are_the_same_memory_and_a_short_file_is_refused() {
+        let mine = Frames::share(4, false).unwrap();
+        let file = || mine.file().unwrap().try_clone_to_owned().unwrap();
+        let theirs = Frames::adopt(file(), 4, false).unwrap();
+        // SAFETY: both mappings have four frames, and no kernel knows them.
+        unsafe {
+            mine.start().add(5000).write(7);
+            assert_eq!(theirs.start().add(5000).read(), 7);
+        }
+        assert!(Frames::adopt(file(), 5, false).is_err());
+        assert!(rustix::fs::ftruncate(file(), 0).is_err(), "it is sealed");
     }
 }

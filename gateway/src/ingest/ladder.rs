@@ -6,6 +6,7 @@
 //! NICs for seconds: the program stays attached when zero-copy is refused and copying takes its place.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -21,8 +22,10 @@ use super::refusal::Refusal;
 use super::socket::{SocketIngest, StreamJoins};
 use super::xsk::{SetupError, SetupStep};
 use super::{
-    Facts, IngestError, InterfaceRequest, Joins, Mode, Obstacle, Provider, Queues, Step, Tier,
+    Facts, Handover, IngestError, InterfaceRequest, Joins, Mode, Obstacle, Provider, Queues, Step,
+    Tier,
 };
+use crate::helper::Helper;
 
 /// An open interface: its providers go to workers, the rest stays with the control plane.
 ///
@@ -81,6 +84,20 @@ impl Opened {
 /// The interface is missing, down or held by somebody else; privilege is missing and no tier below may be used; no tier
 /// that the request allows works; a value of the request is out of range.
 pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
+    open_by(request, &Opener::Own)
+}
+
+/// Who opens the tiers of AF_XDP.
+#[derive(Clone, Debug)]
+pub(crate) enum Opener {
+    /// This process, with the rights that it has.
+    Own,
+    /// The helper.
+    Helper(Arc<Helper>),
+}
+
+/// As [`open`], with the tiers of AF_XDP opened by `opener`.
+pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Opened, IngestError> {
     range::check(request)?;
     let index_of = |name: &str| {
         netdev::index(name).ok_or_else(|| IngestError::InterfaceMissing {
@@ -115,12 +132,19 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
         platform,
     );
 
-    let mut walk = Walk {
-        request,
-        interface_index,
-        kernel,
-        program: None,
-        attached: None,
+    let mut walk = match opener {
+        Opener::Own => Walk::Own(Box::new(OwnWalk::new(
+            request.clone(),
+            interface_index,
+            kernel,
+            false,
+        ))),
+        Opener::Helper(helper) => Walk::Asked(AskedWalk {
+            helper,
+            request,
+            asked: false,
+            program: None,
+        }),
     };
     let mut steps = Vec::new();
     let mut refused_privilege = None;
@@ -157,19 +181,15 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                 Obstacle::new("needs the same privilege", allow::PRIVILEGE_REMEDY),
             )),
             None if tier == Tier::Socket => {
-                if let Some(mut program) = walk.program.take() {
-                    program.detach();
-                }
+                walk.detach();
                 socket_tier(request, &joining)
             }
-            None => walk.af_xdp_tier(tier),
+            None => walk.open(tier),
         };
         let obstacle = match outcome {
             Ok(providers) => {
                 // Only now: a start that fails leaves nothing that was not there.
-                if let Some(program) = &mut walk.program {
-                    program.keep(request.pin_link)?;
-                }
+                let program = walk.keep()?;
                 let huge_pages =
                     !providers.is_empty() && providers.iter().all(Provider::huge_pages);
                 info!(
@@ -191,7 +211,7 @@ pub fn open(request: &InterfaceRequest) -> Result<Opened, IngestError> {
                     providers,
                     tier,
                     steps,
-                    program: walk.program,
+                    program,
                     facts,
                     interface_index,
                     joining,
@@ -228,21 +248,185 @@ pub fn providers_max(request: &InterfaceRequest, interface_index: u32) -> usize 
     }
 }
 
-/// What lasts from one AF_XDP tier to the next.
-struct Walk<'a> {
+/// A walk down the tiers of AF_XDP, by whoever does it.
+enum Walk<'a> {
+    Own(Box<OwnWalk>),
+    Asked(AskedWalk<'a>),
+}
+
+impl Walk<'_> {
+    fn open(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
+        match self {
+            Self::Own(walk) => {
+                let providers = walk.open(tier)?;
+                Ok(providers.into_iter().map(Provider::AfXdp).collect())
+            }
+            Self::Asked(walk) => walk.open(tier),
+        }
+    }
+
+    /// Takes the program off the interface: no tier of AF_XDP is used.
+    fn detach(&mut self) {
+        match self {
+            Self::Own(walk) => walk.detach_program(),
+            Self::Asked(walk) => walk.let_go(true),
+        }
+    }
+
+    /// The program of the tier that is used, pinned if it shall be.
+    fn keep(&mut self) -> Result<Option<SteeringProgram>, IngestError> {
+        match self {
+            Self::Own(walk) => {
+                walk.keep()?;
+                Ok(walk.program.take())
+            }
+            Self::Asked(walk) => Ok(walk.program.take()),
+        }
+    }
+}
+
+/// A walk by the helper.
+struct AskedWalk<'a> {
+    helper: &'a Helper,
     request: &'a InterfaceRequest,
+    /// Whether the helper may have something attached.
+    asked: bool,
+    program: Option<SteeringProgram>,
+}
+
+impl AskedWalk<'_> {
+    fn open(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
+        self.asked = true;
+        let Handover { program, queues } = self.helper.open(self.request, tier)?;
+        self.asked = false;
+        let name = &self.request.name;
+        let fail = |cause: io::Error| IngestError::System {
+            name: name.clone(),
+            action: "go on with what the helper has opened",
+            cause: cause.to_string(),
+        };
+        let program = SteeringProgram::adopt(name, program)?;
+        let providers = queues
+            .into_iter()
+            .map(|queue| AfXdpIngest::adopt(self.request, tier, queue).map_err(fail))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.program = Some(program);
+        Ok(providers.into_iter().map(Provider::AfXdp).collect())
+    }
+
+    fn let_go(&mut self, detach: bool) {
+        if std::mem::take(&mut self.asked) {
+            self.helper.let_go(&self.request.name, detach);
+        }
+    }
+}
+
+impl Drop for AskedWalk<'_> {
+    /// Where no tier worked nothing stays attached, but for what is pinned.
+    fn drop(&mut self) {
+        self.let_go(false);
+    }
+}
+
+/// What lasts from one AF_XDP tier to the next.
+#[derive(Debug)]
+pub(crate) struct OwnWalk {
+    request: InterfaceRequest,
     interface_index: u32,
     kernel: KernelVersion,
     program: Option<SteeringProgram>,
     attached: Option<AttachMode>,
+    /// Whether another process shall go on with the sockets.
+    shared: bool,
 }
 
-impl Walk<'_> {
-    fn af_xdp_tier(&mut self, tier: Tier) -> Result<Vec<Provider>, Refusal> {
-        let request = self.request;
-        let active = netdev::receive_queues(self.interface_index)
-            .map_err(|cause| Refusal::Fatal(of_device(request, "count receive queues", cause)))?;
-        let queues = queues(request, active)?;
+impl OwnWalk {
+    fn new(
+        request: InterfaceRequest,
+        interface_index: u32,
+        kernel: KernelVersion,
+        shared: bool,
+    ) -> Self {
+        Self {
+            request,
+            interface_index,
+            kernel,
+            program: None,
+            attached: None,
+            shared,
+        }
+    }
+
+    /// One whose sockets another process shall go on with.
+    ///
+    /// # Errors
+    ///
+    /// The request is out of range, or the interface is missing.
+    pub(crate) fn shared(request: InterfaceRequest) -> Result<Self, IngestError> {
+        range::check(&request)?;
+        let Some(index) = netdev::index(&request.name) else {
+            return Err(IngestError::InterfaceMissing { name: request.name });
+        };
+        let release = rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned();
+        let kernel = KernelVersion::parse(&release).unwrap_or(KernelVersion::new(0, 0));
+        Ok(Self::new(request, index, kernel, true))
+    }
+
+    /// Whether it goes on for this request: the same streams, on the same device.
+    pub(crate) fn is_for(&self, request: &InterfaceRequest) -> bool {
+        self.request.streams == request.streams
+            && netdev::index(&request.name) == Some(self.interface_index)
+    }
+
+    /// Takes the program off the interface, pinned or not.
+    pub(crate) fn detach(mut self) {
+        self.detach_program();
+    }
+
+    fn detach_program(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            program.detach();
+        }
+    }
+
+    /// Pins the program's link if it shall be pinned: only now, so that a start that fails leaves nothing that was not there.
+    pub(crate) fn keep(&mut self) -> Result<(), IngestError> {
+        match &mut self.program {
+            Some(program) => program.keep(self.request.pin_link),
+            None => Ok(()),
+        }
+    }
+
+    /// What another process needs to go on.
+    pub(crate) fn hand_over(
+        mut self,
+        providers: Vec<AfXdpIngest>,
+    ) -> Result<Handover, IngestError> {
+        let fail = |cause: String| IngestError::System {
+            name: self.request.name.clone(),
+            action: "hand over the interface",
+            cause,
+        };
+        let program = self.program.take();
+        let program = program.ok_or_else(|| fail("it has no program".to_owned()))?;
+        let queues = providers.iter().map(AfXdpIngest::hand_over);
+        Ok(Handover {
+            queues: queues
+                .collect::<io::Result<_>>()
+                .map_err(|cause| fail(cause.to_string()))?,
+            program: program.hand_over()?,
+        })
+    }
+
+    /// Opens a tier. What is attached stays where it does not work.
+    pub(crate) fn open(&mut self, tier: Tier) -> Result<Vec<AfXdpIngest>, Refusal> {
+        let active = netdev::receive_queues(self.interface_index).map_err(|cause| {
+            Refusal::Fatal(of_device(&self.request, "count receive queues", cause))
+        })?;
+        let queues = queues(&self.request, active)?;
         let mode = if tier == Tier::Skb {
             AttachMode::Skb
         } else {
@@ -250,9 +434,10 @@ impl Walk<'_> {
         };
 
         self.attach(mode, active)?;
+        let request = &self.request;
         let mut providers = Vec::with_capacity(queues.len());
         for queue in queues {
-            match open_queue(request, queue, tier) {
+            match open_queue(request, queue, tier, self.shared) {
                 Ok(provider) => providers.push(provider),
                 Err(error) => {
                     return Err(Refusal::of_socket(
@@ -273,7 +458,7 @@ impl Walk<'_> {
                 program.insert_socket(provider.queue(), provider)?;
             }
         }
-        Ok(providers.into_iter().map(Provider::AfXdp).collect())
+        Ok(providers)
     }
 
     /// Has the program loaded and attached in this mode; leaves it alone where it is so already.
@@ -323,12 +508,13 @@ fn open_queue(
     request: &InterfaceRequest,
     queue: u32,
     tier: Tier,
+    shared: bool,
 ) -> Result<AfXdpIngest, SetupError> {
     const ATTEMPTS: u32 = 50;
     const PAUSE: Duration = Duration::from_millis(10);
     let mut attempt = 1;
     loop {
-        match AfXdpIngest::open(request, queue, tier) {
+        match AfXdpIngest::open(request, queue, tier, shared) {
             Err(SetupError {
                 step: SetupStep::Bind,
                 cause,

@@ -57,6 +57,19 @@ impl Attachment {
         Ok(())
     }
 
+    /// Its link, and whether that is pinned, to be held by another process.
+    pub(super) fn hand_over(mut self) -> io::Result<(OwnedFd, bool)> {
+        let (link, pinned) = (self.link.try_clone()?, self.pinned);
+        // The program stays attached when this is dropped.
+        self.pinned = true;
+        Ok((link, pinned))
+    }
+
+    /// The attachment of a link that another process made and handed over.
+    pub(super) const fn adopt(link: OwnedFd, pinned: bool) -> Self {
+        Self { link, pinned }
+    }
+
     /// Has the program go with this.
     pub(super) fn unpin(&mut self, pin: &Pin) -> io::Result<()> {
         pin.clear()?;

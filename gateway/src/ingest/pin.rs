@@ -27,7 +27,7 @@ const LINK: &str = "link";
 pub(super) struct Pin {
     folder: PathBuf,
     /// Locked until this is dropped.
-    lock_file: File,
+    lock_file: Option<File>,
 }
 
 /// Why a place could not be had.
@@ -98,7 +98,7 @@ impl Pin {
         let lock = open_folder(&folder)?;
         Ok(Self {
             folder,
-            lock_file: lock,
+            lock_file: Some(lock),
         })
     }
 
@@ -107,7 +107,7 @@ impl Pin {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self {
                 folder,
-                lock_file: lock,
+                lock_file: Some(lock),
             }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(PinError::InUse),
             Err(error) => Err(PinError::System(error.into())),
@@ -154,6 +154,19 @@ impl Pin {
         Ok(())
     }
 
+    /// Its lock, to be held by another process.
+    pub(super) fn hand_over(mut self) -> Option<OwnedFd> {
+        self.lock_file.take().map(OwnedFd::from)
+    }
+
+    /// An interface's place whose lock another process took and handed over.
+    pub(super) fn adopt(interface: &str, lock: OwnedFd) -> Self {
+        Self {
+            folder: folder(interface),
+            lock_file: Some(File::from(lock)),
+        }
+    }
+
     /// For messages.
     pub(super) fn path(&self) -> PathBuf {
         self.folder.join(LINK)
@@ -163,7 +176,9 @@ impl Pin {
 impl Drop for Pin {
     /// Closing the descriptor is not enough: a program that is being started has a copy of it until it is executed.
     fn drop(&mut self) {
-        let _ = flock(&self.lock_file, FlockOperation::Unlock);
+        if let Some(lock) = &self.lock_file {
+            let _ = flock(lock, FlockOperation::Unlock);
+        }
     }
 }
 
@@ -214,7 +229,7 @@ mod tests {
     fn a_copy_of_the_descriptor_in_another_process_does_not_keep_a_place_taken() {
         let folder = tempfile::tempdir().unwrap();
         let place = Pin::lock(folder.path().to_owned()).unwrap();
-        let copy = place.lock_file.try_clone().unwrap();
+        let copy = place.lock_file.as_ref().unwrap().try_clone().unwrap();
         assert!(matches!(
             Pin::lock(folder.path().to_owned()),
             Err(PinError::InUse)

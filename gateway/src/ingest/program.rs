@@ -9,9 +9,9 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use aya::maps::{HashMap, PerCpuArray, XskMap};
+use aya::maps::{HashMap, Map, MapData, PerCpuArray, XskMap};
 use aya::programs::Xdp;
 use aya::{Ebpf, EbpfLoader};
 use gateway_wire::shared::{
@@ -20,6 +20,7 @@ use gateway_wire::shared::{
 };
 use tracing::warn;
 
+use super::handover::HandedProgram;
 use super::link::{self, AttachMode, Attachment};
 use super::object::xdp_object;
 use super::pin::{Pin, PinError};
@@ -36,7 +37,10 @@ pub struct SteeringProgram {
     /// Where its link is pinned, or was.
     pin: Option<Pin>,
     verdicts: VerdictReader,
-    bpf: Ebpf,
+    /// The map of the counters once more.
+    counters: OwnedFd,
+    /// Program and maps; nothing where another process has loaded them.
+    bpf: Option<Ebpf>,
 }
 
 impl SteeringProgram {
@@ -62,14 +66,21 @@ impl SteeringProgram {
         let counters = bpf
             .take_map(MAP_VERDICTS)
             .ok_or_else(|| broken_object(interface, MAP_VERDICTS))?;
-        let counters = PerCpuArray::try_from(counters)
-            .map_err(|error| fail("open the XDP program's counters", &error))?;
+        let of_counters =
+            |error: &(dyn Error + 'static)| fail("open the XDP program's counters", error);
+        let descriptor = match &counters {
+            Map::PerCpuArray(data) => data.fd().as_fd().try_clone_to_owned(),
+            _ => return Err(broken_object(interface, MAP_VERDICTS)),
+        };
+        let descriptor = descriptor.map_err(|error| of_counters(&error))?;
+        let counters = PerCpuArray::try_from(counters).map_err(|error| of_counters(&error))?;
         let mut program = Self {
             interface: interface.to_owned(),
             link: None,
             pin: None,
             verdicts: VerdictReader::new(counters),
-            bpf,
+            counters: descriptor,
+            bpf: Some(bpf),
         };
         program.fill(streams)?;
         program
@@ -77,6 +88,51 @@ impl SteeringProgram {
             .load()
             .map_err(|error| fail("load the XDP program", &error))?;
         Ok(program)
+    }
+
+    /// What another process needs to hold it attached and to read its counters. Its maps take no sockets any more.
+    pub(super) fn hand_over(mut self) -> Result<HandedProgram, IngestError> {
+        let fail = |cause: io::Error| IngestError::System {
+            name: self.interface.clone(),
+            action: "hand over the XDP program",
+            cause: cause.to_string(),
+        };
+        let counters = self.counters.try_clone().map_err(fail)?;
+        let link = self.link.take().map(Attachment::hand_over);
+        let Some(link) = link else {
+            return Err(fail(io::ErrorKind::NotConnected.into()));
+        };
+        let (link, pinned) = link.map_err(fail)?;
+        Ok(HandedProgram {
+            counters,
+            link,
+            pinned,
+            lock: self.pin.take().and_then(Pin::hand_over),
+        })
+    }
+
+    /// The program that another process has attached to `interface`.
+    pub(super) fn adopt(interface: &str, handed: HandedProgram) -> Result<Self, IngestError> {
+        let fail = |error: &(dyn Error + 'static)| {
+            failure(interface, "open the XDP program's counters", error)
+        };
+        let HandedProgram {
+            counters,
+            link,
+            pinned,
+            lock,
+        } = handed;
+        let map = counters.try_clone().map_err(|error| fail(&error))?;
+        let map = MapData::from_fd(map).map_err(|error| fail(&error))?;
+        let map = PerCpuArray::try_from(Map::PerCpuArray(map)).map_err(|error| fail(&error))?;
+        Ok(Self {
+            interface: interface.to_owned(),
+            link: Some(Attachment::adopt(link, pinned)),
+            pin: lock.map(|lock| Pin::adopt(interface, lock)),
+            verdicts: VerdictReader::new(map),
+            counters,
+            bpf: None,
+        })
     }
 
     /// Tells the program which streams are ours.
@@ -236,7 +292,8 @@ impl SteeringProgram {
     pub fn program(&self) -> Result<BorrowedFd<'_>, IngestError> {
         let program = self
             .bpf
-            .program(PROGRAM)
+            .as_ref()
+            .and_then(|bpf| bpf.program(PROGRAM))
             .ok_or_else(|| broken_object(&self.interface, PROGRAM))?;
         let fd = program
             .fd()
@@ -248,7 +305,8 @@ impl SteeringProgram {
         let interface = &self.interface;
         let program = self
             .bpf
-            .program_mut(PROGRAM)
+            .as_mut()
+            .and_then(|bpf| bpf.program_mut(PROGRAM))
             .ok_or_else(|| broken_object(interface, PROGRAM))?;
         program
             .try_into()
@@ -264,7 +322,8 @@ impl SteeringProgram {
         let interface = &self.interface;
         let map = self
             .bpf
-            .map_mut(name)
+            .as_mut()
+            .and_then(|bpf| bpf.map_mut(name))
             .ok_or_else(|| broken_object(interface, name))?;
         M::try_from(map).map_err(|error| failure(interface, "open the XDP program's maps", &error))
     }

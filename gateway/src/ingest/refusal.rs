@@ -7,7 +7,7 @@ use super::{IngestError, Obstacle, Tier, allow};
 
 /// Why a tier is not used.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It does not work here; a lower one may.
     Step(Obstacle),
     /// It needs rights that this process does not have.

@@ -94,6 +94,25 @@ impl FillRing {
         })
     }
 
+    /// Takes over the producer's side of a FILL ring that another process has filled and let go of.
+    ///
+    /// # Safety
+    ///
+    /// As [`new`](Self::new), but that frames may have been offered.
+    pub(super) unsafe fn resume(ring: &libxdp_sys::xsk_ring_prod) -> Option<Self> {
+        // SAFETY: by this function's contract; what it takes for nothing produced is set right below.
+        let mut fill = unsafe { Self::new(ring) }?;
+        // Relaxed: nobody else writes it, and what was written before came with a message.
+        fill.produced = fill.shared.producer().load(Ordering::Relaxed);
+        // Acquire pairs with the kernel's release, as in `refill`.
+        fill.limit = fill
+            .shared
+            .consumer()
+            .load(Ordering::Acquire)
+            .wrapping_add(fill.shared.size);
+        Some(fill)
+    }
+
     /// Offers frames from the end of `free`, as many as there is room for, and tells the kernel.
     #[inline]
     pub(super) fn refill(&mut self, free: &mut Vec<u64>) {

@@ -80,6 +80,55 @@ struct Handles {
     rx: NonNull<xsk_ring_cons>,
     fd: RawFd,
     frames: Frames,
+    /// Where another process has made the socket: it and its rings, of which libxdp knows nothing here.
+    _adopted: Option<(OwnedFd, [Mapping; 2])>,
+}
+
+/// A ring of a socket, mapped.
+#[derive(Debug)]
+struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Mapping {
+    fn of(socket: &OwnedFd, bytes: u64, at: u64) -> io::Result<Self> {
+        let invalid = |_| io::Error::from(io::ErrorKind::InvalidData);
+        let bytes = usize::try_from(bytes).map_err(invalid)?;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_POPULATE,
+                socket.as_raw_fd(),
+                libc::off_t::try_from(at).map_err(invalid)?,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes })
+    }
+
+    /// What lies so many bytes behind its beginning; nothing beyond its end.
+    fn at<T>(&self, offset: u64) -> io::Result<*mut T> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        if offset.saturating_add(size_of::<T>()) > self.bytes {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        // SAFETY: within the mapping.
+        Ok(unsafe { self.start.add(offset) }.as_ptr().cast())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which no ring outlives.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
 }
 
 // SAFETY: the pointers are owned by this value alone, and libxdp keeps no thread-local state about them.
@@ -108,6 +157,7 @@ impl Xsk {
         transfer: Transfer,
         rx_entries: u32,
         huge_pages: bool,
+        shared: bool,
     ) -> Result<Self, SetupError> {
         let failed = |step| move |cause| SetupError { step, cause };
         let (umem_config, socket_config) =
@@ -115,8 +165,9 @@ impl Xsk {
         let name =
             CString::new(interface).map_err(|error| failed(SetupStep::Bind)(error.into()))?;
         let fd = xdp_socket().map_err(failed(SetupStep::Socket))?;
+        let make = if shared { Frames::share } else { Frames::map };
         let frames =
-            Frames::map(frame_count(rx_entries), huge_pages).map_err(failed(SetupStep::Memory))?;
+            make(frame_count(rx_entries), huge_pages).map_err(failed(SetupStep::Memory))?;
         let mut free: Vec<u64> = frames.offsets().collect();
 
         let mut handles = Handles {
@@ -127,6 +178,7 @@ impl Xsk {
             rx: boxed(EMPTY_CONSUMER),
             fd: fd.into_raw_fd(),
             frames,
+            _adopted: None,
         };
         // SAFETY: the memory, the ring structs and the out-pointer live in `handles` until libxdp has let go of them.
         // libxdp owns the descriptor from here on and closes it on failure, too.
@@ -178,6 +230,84 @@ impl Xsk {
             free,
             handles,
         })
+    }
+
+    /// Goes on with a socket that another process has bound with [`open`](Self::open), in shared memory, and that it has
+    /// let go of.
+    pub(super) fn adopt(
+        socket: OwnedFd,
+        memory: OwnedFd,
+        rx_entries: u32,
+        huge: bool,
+    ) -> io::Result<Self> {
+        let count = frame_count(rx_entries);
+        let fill_entries = rx_entries * 2;
+        let frames = Frames::adopt(memory, count, huge)?;
+        // `struct xdp_mmap_offsets`: RX, TX, FILL and completion ring, of each its producer, consumer, entries and flags.
+        let offsets: [[u64; 4]; 4] = get_option(
+            socket.as_raw_fd(),
+            libc::SOL_XDP,
+            libxdp_sys::XDP_MMAP_OFFSETS as libc::c_int,
+        )?;
+        let [rx_at, _, fill_at, _] = offsets;
+        let rx_bytes = rx_at[2] + u64::from(rx_entries) * size_of::<libxdp_sys::xdp_desc>() as u64;
+        let fill_bytes = fill_at[2] + u64::from(fill_entries) * size_of::<u64>() as u64;
+        let rx_map = Mapping::of(&socket, rx_bytes, libxdp_sys::XDP_PGOFF_RX_RING.into())?;
+        let fill_map = Mapping::of(&socket, fill_bytes, libxdp_sys::XDP_UMEM_PGOFF_FILL_RING)?;
+        let fill_ring = xsk_ring_prod {
+            mask: fill_entries - 1,
+            size: fill_entries,
+            producer: fill_map.at(fill_at[0])?,
+            consumer: fill_map.at(fill_at[1])?,
+            ring: fill_map.at::<u64>(fill_at[2])?.cast(),
+            flags: fill_map.at(fill_at[3])?,
+            ..EMPTY_PRODUCER
+        };
+        let rx_ring = xsk_ring_cons {
+            mask: rx_entries - 1,
+            size: rx_entries,
+            producer: rx_map.at(rx_at[0])?,
+            consumer: rx_map.at(rx_at[1])?,
+            ring: rx_map.at::<libxdp_sys::xdp_desc>(rx_at[2])?.cast(),
+            flags: rx_map.at(rx_at[3])?,
+            ..EMPTY_CONSUMER
+        };
+        let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+        // SAFETY: the pointers lead into the mappings above, which have all entries and live in `handles` for longer than
+        // the rings; who made the socket has let go of it.
+        let (fill, rx) = unsafe { (FillRing::resume(&fill_ring), RxRing::new(&rx_ring)) };
+        let free = frames
+            .offsets()
+            .take(count - fill_entries as usize)
+            .collect();
+        Ok(Self {
+            fill: fill.ok_or_else(invalid)?,
+            rx: rx.ok_or_else(invalid)?,
+            free,
+            handles: Handles {
+                socket: ptr::null_mut(),
+                umem: ptr::null_mut(),
+                fill: boxed(EMPTY_PRODUCER),
+                completion: boxed(EMPTY_CONSUMER),
+                rx: boxed(EMPTY_CONSUMER),
+                fd: socket.as_raw_fd(),
+                frames,
+                _adopted: Some((socket, [fill_map, rx_map])),
+            },
+        })
+    }
+
+    /// Socket and memory once more, for another process to [`adopt`](Self::adopt).
+    pub(super) fn hand_over(&self) -> io::Result<(OwnedFd, OwnedFd)> {
+        let memory = self
+            .handles
+            .frames
+            .file()
+            .ok_or(io::ErrorKind::Unsupported)?;
+        Ok((
+            self.fd().try_clone_to_owned()?,
+            memory.try_clone_to_owned()?,
+        ))
     }
 
     /// The socket's descriptor.

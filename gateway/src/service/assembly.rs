@@ -20,7 +20,7 @@ use super::state::Seat;
 use crate::config::Config;
 use crate::config::model::{self, Feed, Input, Records};
 use crate::ingest::ladder;
-use crate::ingest::{InterfaceRequest, PcapIngest, Provider, Stream, Tier, UdpChecksum};
+use crate::ingest::{InterfaceRequest, Opener, PcapIngest, Provider, Stream, Tier, UdpChecksum};
 use crate::worker::feed::FeedChannel;
 use crate::worker::filter::{Filter, Want};
 use crate::worker::{Plan, Route, WorkerChannel, WorkerInput};
@@ -40,7 +40,7 @@ pub(super) struct Assembly {
 }
 
 /// Opens inputs, makes queues and channels.
-pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
+pub(super) fn assemble(config: &Config, opener: &Opener) -> Result<Assembly, ServiceError> {
     let mut plans: Vec<Plan> = config
         .workers
         .iter()
@@ -62,8 +62,8 @@ pub(super) fn assemble(config: &Config) -> Result<Assembly, ServiceError> {
             let (streams, routes) = streams(config, *input, &channels);
             match *input {
                 Input::Interface(index) => {
-                    let request = request(&config.interfaces[index], streams);
-                    let mut open = ladder::open(&request)?;
+                    let request = interface_request(&config.interfaces[index], streams);
+                    let mut open = ladder::open_by(&request, opener)?;
                     let providers = std::mem::take(&mut open.providers);
                     let mut state = InterfaceState::opened(&request.name, &open);
                     let places = ladder::providers_max(&request, open.interface_index);
@@ -128,7 +128,11 @@ fn seat(
     }
 }
 
-fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceRequest {
+/// What the configuration asks of an interface that these streams arrive on.
+pub(crate) fn interface_request(
+    interface: &model::Interface,
+    streams: Vec<Stream>,
+) -> InterfaceRequest {
     InterfaceRequest {
         mode: interface.mode,
         lowest_tier: interface.lowest_tier,
@@ -145,6 +149,23 @@ fn request(interface: &model::Interface, streams: Vec<Stream>) -> InterfaceReque
     }
 }
 
+/// The streams that arrive on `input`.
+pub(crate) fn line_streams(config: &Config, input: Input) -> Vec<Stream> {
+    let lines = config.channels.iter().flat_map(|channel| &channel.lines);
+    lines
+        .filter(|line| line.inputs.contains(&input))
+        .map(stream)
+        .collect()
+}
+
+fn stream(line: &model::Line) -> Stream {
+    Stream {
+        group: line.group,
+        port: line.port,
+        sources: line.sources.clone(),
+    }
+}
+
 /// The streams that arrive on `input`, and the line of the worker's channels that each is.
 pub(super) fn streams(
     config: &Config,
@@ -156,11 +177,7 @@ pub(super) fn streams(
     for (channel, seat) in config.channels.iter().zip(channels) {
         for (number, line) in (0..).zip(&channel.lines) {
             if line.inputs.contains(&input) {
-                streams.push(Stream {
-                    group: line.group,
-                    port: line.port,
-                    sources: line.sources.clone(),
-                });
+                streams.push(stream(line));
                 routes.push(Route {
                     channel: seat.index,
                     line: LineId(number),

@@ -42,8 +42,11 @@ use crate::broker::{Broker, Offered};
 use crate::config::Config;
 use crate::config::model::Confine;
 use crate::confine::{self, Bounds, Confinement};
+use crate::helper::Helper;
+use crate::ingest::Opener;
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
+pub(crate) use assembly::{interface_request, line_streams};
 use books::Books;
 use checkup::Checkup;
 use groups::Groups;
@@ -72,10 +75,22 @@ const STOP_MAX: Duration = Duration::from_millis(700);
 /// # Errors
 /// It did not start, or cannot go on: [`ServiceError`] has cause, remedy and exit code.
 pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
+    // First of all: it inherits what this process has open.
+    let helper = match config.gateway.confine {
+        Confine::Off => None,
+        Confine::Full => Some(Arc::new(Helper::start(path).map_err(|source| {
+            ServiceError::System {
+                action: "cannot start the helper process",
+                source,
+            }
+        })?)),
+    };
     in_runtime(async {
-        let (stop, orders) = signals::watch(path)?;
-        let bounds = (config.gateway.confine == Confine::Full).then(|| Bounds::of(&config, path));
-        serve(config, bounds, stop, orders).await
+        let (stop, orders) = signals::watch(path, helper.clone())?;
+        let privileges = helper.map_or(Privileges::Kept, |helper| {
+            Privileges::Split(helper, Bounds::of(&config, path))
+        });
+        serve(config, privileges, stop, orders).await
     })
 }
 
@@ -86,7 +101,7 @@ pub fn run(config: Config, path: &Path) -> Result<(), ServiceError> {
 pub fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
     // Without a sender there is never an order.
     let (_, orders) = mpsc::channel(1);
-    in_runtime(serve(config, None, stop, orders))
+    in_runtime(serve(config, Privileges::Kept, stop, orders))
 }
 
 /// Runs a gateway until `stop` resolves, and does what `orders` brings.
@@ -98,7 +113,7 @@ pub fn run_reloadable(
     stop: impl Future<Output = ()>,
     orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
-    in_runtime(serve(config, None, stop, orders))
+    in_runtime(serve(config, Privileges::Kept, stop, orders))
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<(), ServiceError> {
@@ -112,9 +127,17 @@ fn in_runtime(work: impl Future<Output = Result<(), ServiceError>>) -> Result<()
         .block_on(work)
 }
 
+/// What becomes of the rights that this process was started with.
+enum Privileges {
+    /// It keeps them.
+    Kept,
+    /// The helper has those that it needs, and the service gives up what is not within these bounds.
+    Split(Arc<Helper>, Bounds),
+}
+
 async fn serve(
     config: Config,
-    bounds: Option<Bounds>,
+    privileges: Privileges,
     stop: impl Future<Output = ()>,
     orders: mpsc::Receiver<Order>,
 ) -> Result<(), ServiceError> {
@@ -131,6 +154,10 @@ async fn serve(
         ),
     };
     let servers = recoveries::servers(&config)?;
+    let opener = match &privileges {
+        Privileges::Kept => Opener::Own,
+        Privileges::Split(helper, _) => Opener::Helper(Arc::clone(helper)),
+    };
     Clock::global();
     let Assembly {
         plans,
@@ -138,7 +165,7 @@ async fn serve(
         fitted,
         channels,
         queues,
-    } = assembly::assemble(&config)?;
+    } = assembly::assemble(&config, &opener)?;
     let (seats, handles): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
     let catalogue = broker.catalogue();
     catalogue.change(|offer| {
@@ -147,7 +174,14 @@ async fn serve(
         offer.limits = offer::limits(&config);
     });
     // Everything is open, no thread runs yet, and no packet was looked at.
-    let confinement = bounds.map_or_else(Confinement::off, |bounds| confine::enter(&bounds));
+    let confinement = match privileges {
+        Privileges::Kept => Confinement::off(),
+        Privileges::Split(_, bounds) => {
+            let confinement = confine::enter(&bounds);
+            confinement.tell("service");
+            confinement
+        }
+    };
     // Before there are records, so that they have the first.
     let mut books = Books::start(&config, &catalogue, &broker.registry())?;
     let mut workers = Workers::default();
@@ -195,7 +229,7 @@ async fn serve(
     }
     // Joined last, when packets have somewhere to go.
     let groups = Groups::join(&fitted, &state.interfaces)?;
-    let ports = Ports::new(fitted);
+    let ports = Ports::new(fitted, &opener);
     state.readiness.set_started(true);
     info!(
         name = state.config.gateway.name,

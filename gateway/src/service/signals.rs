@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::ServiceError;
 use crate::config::{self, Config, ConfigError};
+use crate::helper::Helper;
 
 /// What an operator wants of a running gateway.
 #[derive(Debug)]
@@ -29,9 +30,11 @@ const HANG_UP_SETTLES: Duration = Duration::from_millis(100);
 /// Orders that may wait; a reload reads the file as it is by then.
 const ORDERS_MAX: usize = 4;
 
-/// What resolves when the gateway is to stop, and the operator's orders; configurations are read anew from `path`.
+/// What resolves when the gateway is to stop, and the operator's orders; configurations are read anew from `path`, names of
+/// users by the helper where there is one.
 pub(super) fn watch(
     path: &Path,
+    helper: Option<Arc<Helper>>,
 ) -> Result<(impl Future<Output = ()>, mpsc::Receiver<Order>), ServiceError> {
     let on = |kind| {
         signal(kind).map_err(|source| ServiceError::System {
@@ -50,6 +53,7 @@ pub(super) fn watch(
     tokio::spawn(reload(
         hang_ups,
         path.to_owned(),
+        helper,
         ends_with_terminal,
         sender,
         Arc::clone(&terminal_gone),
@@ -76,6 +80,7 @@ async fn step_up(mut signals: Signal, orders: mpsc::Sender<Order>) {
 async fn reload(
     mut hang_ups: Signal,
     path: PathBuf,
+    helper: Option<Arc<Helper>>,
     ends_with_terminal: bool,
     orders: mpsc::Sender<Order>,
     terminal_gone: Arc<Notify>,
@@ -88,9 +93,13 @@ async fn reload(
                 return;
             }
         }
-        let path = path.clone();
+        let (path, helper) = (path.clone(), helper.clone());
         // Users and groups are looked up, in a directory on the network perhaps.
-        let read = tokio::task::spawn_blocking(move || config::load(&path)).await;
+        let read = tokio::task::spawn_blocking(move || match helper {
+            Some(helper) => config::load_with(&path, &*helper),
+            None => config::load(&path),
+        })
+        .await;
         let Ok(read) = read else { return };
         if orders.send(Order::Reload(Box::new(read))).await.is_err() {
             return;

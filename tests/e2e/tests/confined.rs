@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::time::Duration;
 
 use gateway_e2e::Lab;
-use gateway_test_harness::Config;
 use gateway_test_harness::config::Input;
+use gateway_test_harness::process::Signal;
+use gateway_test_harness::{Config, wait};
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// The words behind `key` in a thread's `/proc/…/status`.
 fn value(status: &str, key: &str) -> String {
@@ -86,4 +90,90 @@ fn with_confine_off_nothing_binds_it_and_it_says_so() {
         all.len() == 5 && all.iter().all(|m| m["in_force"] == false),
         "{status:#}"
     );
+}
+
+/// The helper of a gateway's process.
+fn helper_of(pid: u64) -> u64 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let all: Vec<u64> = children
+        .split_whitespace()
+        .map(|child| child.parse().unwrap())
+        .collect();
+    assert_eq!(all.len(), 1, "{children}");
+    all[0]
+}
+
+fn descriptors(pid: u64) -> Vec<String> {
+    let folder = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = folder.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.map(|link| link.display().to_string()).collect()
+}
+
+#[test]
+fn on_an_af_xdp_tier_the_helper_opens_and_keeps_nothing_and_the_service_has_no_right() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let gateway = lab.gateway(&Config::new(Input::tier("skb"))).unwrap();
+    let status = gateway.status().unwrap();
+    assert_eq!(status["interfaces"][0]["tier"], "skb", "{status:#}");
+    let pid = status["pid"].as_u64().unwrap();
+    for thread in threads(pid, &["CapEff", "Seccomp"]) {
+        assert_eq!(thread, ["0000000000000000", "2"]);
+    }
+    let helper = helper_of(pid);
+    for thread in threads(helper, &["NoNewPrivs", "Seccomp"]) {
+        assert_eq!(thread, ["1", "2"]);
+    }
+    // CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON; CAP_IPC_LOCK where the limit cannot be raised.
+    let rights = 1_u64 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
+    for thread in threads(helper, &["CapEff"]) {
+        let found = u64::from_str_radix(&thread[0], 16).unwrap();
+        assert_eq!(found & !(1 << 14), rights, "{found:x}");
+    }
+    let kept = descriptors(helper);
+    assert!(
+        !kept
+            .iter()
+            .any(|what| what.contains("bpf") || what.contains("memfd")),
+        "{kept:?}"
+    );
+    // What the XDP program counts is read by the service all the same.
+    assert!(
+        !status["interfaces"][0]["verdicts"]
+            .as_array()
+            .unwrap()
+            .is_empty(),
+        "{status:#}"
+    );
+}
+
+#[test]
+fn the_helper_ends_with_the_service_and_the_service_goes_on_without_the_helper() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let mut gateway = lab.gateway(&Config::new(Input::tier("skb"))).unwrap();
+    let pid = gateway.status().unwrap()["pid"].as_u64().unwrap();
+    let helper = helper_of(pid);
+    let there = || fs::exists(format!("/proc/{helper}/fd/0")).unwrap();
+    assert!(there());
+    // What a terminal and a service manager send to both does not end it.
+    let child = rustix::process::Pid::from_raw(i32::try_from(helper).unwrap()).unwrap();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        rustix::process::kill_process(child, signal).unwrap();
+    }
+    assert!(gateway.command("reload").status().unwrap().success());
+    rustix::process::kill_process(child, Signal::KILL).unwrap();
+    let ready = gateway.status().unwrap();
+    assert_eq!(ready["ready"], true, "{ready:#}");
+    gateway.process.signal(Signal::KILL).unwrap();
+    gateway.process.wait(LIMIT).unwrap();
+    assert!(!there());
+    gateway.start_again().unwrap();
+    let helper = helper_of(gateway.status().unwrap()["pid"].as_u64().unwrap());
+    gateway.process.signal(Signal::KILL).unwrap();
+    gateway.process.wait(LIMIT).unwrap();
+    let gone = || Ok((!fs::exists(format!("/proc/{helper}/fd/0"))?).then_some(()));
+    wait::until("the helper to end with its service", LIMIT, gone).unwrap();
 }

@@ -21,7 +21,9 @@ use port::Port;
 
 use super::groups::Groups;
 use super::inputs::InterfaceState;
-use crate::ingest::{IngestError, InterfaceRequest, LinkWatch, Opened, Provider, Stream, netdev};
+use crate::ingest::{
+    IngestError, InterfaceRequest, LinkWatch, Opened, Opener, Provider, Stream, netdev,
+};
 use crate::worker::WorkerHandle;
 
 /// How often what was sent to a worker or a thread is looked for.
@@ -57,7 +59,7 @@ pub(super) struct Ports {
 
 impl Ports {
     /// Watches over interfaces that are open. To be called within a tokio runtime.
-    pub(super) fn new(fitted: Vec<Fitted>) -> Self {
+    pub(super) fn new(fitted: Vec<Fitted>, opener: &Opener) -> Self {
         let watch = match LinkWatch::open() {
             Ok(watch) => Some(watch),
             Err(cause) => {
@@ -66,7 +68,10 @@ impl Ports {
             }
         };
         Self {
-            ports: fitted.into_iter().map(Port::new).collect(),
+            ports: fitted
+                .into_iter()
+                .map(|fitted| Port::new(fitted, opener.clone()))
+                .collect(),
             watch,
             stale: Cell::new(true),
             asked: Duration::ZERO,

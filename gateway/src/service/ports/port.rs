@@ -10,7 +10,9 @@ use super::Fitted;
 use super::health::Health;
 use super::machine::{LinkState, Machine, Todo, Told};
 use crate::ingest::netdev::LinkFacts;
-use crate::ingest::{IngestError, InterfaceRequest, Mode, Opened, Provider, Stream, Tier, ladder};
+use crate::ingest::{
+    IngestError, InterfaceRequest, Mode, Opened, Opener, Provider, Stream, Tier, ladder,
+};
 use crate::service::groups::Groups;
 use crate::service::inputs::{InterfaceState, Plugged};
 use crate::worker::WorkerHandle;
@@ -25,6 +27,8 @@ pub(super) struct Port {
     /// The worker that polls it.
     pub(super) worker: usize,
     pub(super) opened: Option<Opened>,
+    /// Who opens it again.
+    opener: Opener,
     /// The tier at the start.
     first_tier: Tier,
     /// The device that the sockets are on, or were last.
@@ -60,7 +64,7 @@ enum Work {
 }
 
 impl Port {
-    pub(super) fn new(fitted: Fitted) -> Self {
+    pub(super) fn new(fitted: Fitted, opener: Opener) -> Self {
         let Fitted {
             request,
             opened,
@@ -81,6 +85,7 @@ impl Port {
             request,
             interface,
             worker,
+            opener,
             work: Work::Idle,
             outbox: VecDeque::new(),
             in_flight: 0,
@@ -115,9 +120,10 @@ impl Port {
                 if self.facts.is_none_or(|facts| facts.index != self.index) {
                     self.forget_findings();
                 }
-                let request = self.request.clone();
-                self.work =
-                    Work::Opening(tokio::task::spawn_blocking(move || ladder::open(&request)));
+                let (request, opener) = (self.request.clone(), self.opener.clone());
+                self.work = Work::Opening(tokio::task::spawn_blocking(move || {
+                    ladder::open_by(&request, &opener)
+                }));
             }
         }
     }

@@ -1,0 +1,179 @@
+//! The service's side: starts the helper and asks it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::protocol::{self, Answer, Request};
+use crate::config::Accounts;
+use crate::ingest::{
+    HandedProgram, HandedQueue, Handover, IngestError, InterfaceRequest, Obstacle, Refusal, Tier,
+};
+
+/// The helper of this process. Dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct Helper {
+    /// One question at a time.
+    socket: Mutex<OwnedFd>,
+    /// Never waited for: it ends when the socket is closed, and the kernel clears it away with this process.
+    _child: Child,
+}
+
+impl Helper {
+    /// Starts it, for the configuration at `path`.
+    ///
+    /// # Errors
+    /// There is no other process to be had.
+    pub(crate) fn start(path: &Path) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let mut command = Command::new("/proc/self/exe");
+        // Not the environment, in which there may be passwords.
+        command.env_clear();
+        if let Some(filter) = std::env::var_os("RUST_LOG") {
+            command.env("RUST_LOG", filter);
+        }
+        let child = command
+            .arg(super::ARGUMENT)
+            .arg(path)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            socket: Mutex::new(ours),
+            _child: child,
+        })
+    }
+
+    fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        protocol::send_request(&*socket, request)?;
+        protocol::receive_answer(&*socket)
+    }
+
+    /// Opens an interface at an AF_XDP tier.
+    pub(crate) fn open(&self, request: &InterfaceRequest, tier: Tier) -> Result<Handover, Refusal> {
+        let name = || request.name.clone();
+        let silent = |cause: io::Error| {
+            Refusal::Fatal(IngestError::System {
+                name: name(),
+                action: "have the helper open the interface",
+                cause: format!("{cause}; if the helper has ended, restart the gateway"),
+            })
+        };
+        let (answer, descriptors) = self
+            .ask(&Request::Open {
+                interface: name(),
+                tier,
+                streams: request.streams.clone(),
+            })
+            .map_err(silent)?;
+        match answer {
+            Answer::Opened {
+                pinned,
+                locked,
+                queues,
+            } => handover(pinned, locked, queues, descriptors)
+                .ok_or_else(|| silent(io::ErrorKind::InvalidData.into())),
+            Answer::Obstacle { reason, remedy } => Err(Refusal::Step(Obstacle { reason, remedy })),
+            Answer::Privilege { action, cause } => {
+                Err(Refusal::Privilege(IngestError::Privilege {
+                    name: name(),
+                    action: known(&action),
+                    cause,
+                }))
+            }
+            Answer::Failed { kind, message } => {
+                Err(Refusal::Fatal(IngestError::Helper { kind, message }))
+            }
+            Answer::Refused(reason) => Err(silent(io::Error::other(reason))),
+            Answer::Account(_) | Answer::Done => Err(silent(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Has it let go of what it attached for tiers that did not work; with `detach`, also of what is pinned.
+    pub(crate) fn let_go(&self, interface: &str, detach: bool) {
+        let interface = interface.to_owned();
+        let request = if detach {
+            Request::Detach { interface }
+        } else {
+            Request::Forget { interface }
+        };
+        // A helper that has ended has let go of everything.
+        let _ = self.ask(&request);
+    }
+
+    fn account(&self, request: &Request) -> Result<Option<u32>, String> {
+        match self.ask(request) {
+            Ok((Answer::Account(number), _)) => Ok(number),
+            Ok((Answer::Refused(reason), _)) => Err(reason),
+            Ok((answer, _)) => Err(format!("the helper answers {answer:?}")),
+            Err(cause) => Err(format!("the helper does not answer ({cause})")),
+        }
+    }
+}
+
+impl Accounts for Helper {
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        let name = name.to_owned();
+        self.account(&Request::User { name })
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, String> {
+        let name = name.to_owned();
+        self.account(&Request::Group { name })
+    }
+
+    fn own_user(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+}
+
+/// Gives each descriptor its place; `None` where there are more or fewer.
+fn handover(
+    pinned: bool,
+    locked: bool,
+    queues: Vec<crate::ingest::AboutQueue>,
+    descriptors: Vec<OwnedFd>,
+) -> Option<Handover> {
+    let mut descriptors = descriptors.into_iter();
+    let program = HandedProgram {
+        counters: descriptors.next()?,
+        link: descriptors.next()?,
+        pinned,
+        lock: if locked {
+            Some(descriptors.next()?)
+        } else {
+            None
+        },
+    };
+    let mut all = Vec::new();
+    for about in queues {
+        all.push(HandedQueue {
+            about,
+            socket: descriptors.next()?,
+            memory: descriptors.next()?,
+        });
+    }
+    descriptors.next().is_none().then_some(Handover {
+        program,
+        queues: all,
+    })
+}
+
+/// What the helper was not permitted to do, in the words that messages are made of.
+fn known(action: &str) -> &'static str {
+    const ACTIONS: [&str; 5] = [
+        "load the XDP program",
+        "attach the XDP program",
+        "open an AF_XDP socket",
+        "fill the XDP program's maps",
+        "give the XDP program its socket",
+    ];
+    let found = ACTIONS.into_iter().find(|known| *known == action);
+    found.unwrap_or("open an AF_XDP interface")
+}
