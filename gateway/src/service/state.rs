@@ -176,7 +176,7 @@ impl State {
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },
-            stages: vec![StageStatus::new("ring-publish", "", &latency)],
+            stage_bands: vec![StageStatus::new("ring_pub", "", &latency)],
             ring_to_publish: latency,
         }
     }

@@ -64,7 +64,7 @@ pub struct Status {
     pub latency_ns: Latencies,
     /// Latency by stage, with what is needed to tell how it was of late.
     #[serde(default)]
-    pub stages: Vec<StageStatus>,
+    pub stage_bands: Vec<StageStatus>,
     /// From taking a packet off its ring until its last record is published, all workers.
     #[serde(skip)]
     pub ring_to_publish: Snapshot,

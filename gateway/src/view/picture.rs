@@ -246,7 +246,7 @@ pub struct ReaderRow {
 /// Latency of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StageRow {
-    /// The stage, such as `ring-publish`.
+    /// The stage, such as `ring_pub`.
     pub stage: String,
     /// The channel or reader; empty for all.
     pub of: String,

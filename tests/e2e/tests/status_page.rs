@@ -111,7 +111,7 @@ fn the_page_shows_a_live_gateway_in_light_and_dark_and_asks_nobody_else() {
         "ready",
         "nasdaq A",
         "239.77.0.2:26400",
-        "ring-publish",
+        "ring_pub",
         "orders",
         "worker worker",
         HOSTILE,
@@ -127,7 +127,7 @@ fn the_page_shows_a_live_gateway_in_light_and_dark_and_asks_nobody_else() {
     );
     until(
         &mut browser,
-        "points.some((p) => p.bands && p.bands.counts.length > 0)",
+        "points.some((p) => p.stages.get(chosen) && p.stages.get(chosen).bands && p.stages.get(chosen).bands.counts.length > 0)",
     );
     let painted = "['rate', 'loss', 'heat'].every((id) => { const c = byId(id); \
         return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); })";

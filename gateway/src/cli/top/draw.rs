@@ -226,21 +226,25 @@ fn overview(frame: &mut Frame<'_>, model: &Model, picture: &Picture, area: Rect)
         }
     }
     frame.render_widget(Paragraph::new(lines), above);
-    let [left, right] =
-        Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(below);
+    let halves = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]);
+    let [left, right] = halves.spacing(2).areas(below);
     let rates = model.history.iter().map(|point| point.messages_per_s);
     let last = rate(picture.totals.messages_per_s);
     spark(frame, left, &format!("msg/s {last}"), rates);
-    let tail = |point: &Point| point.latency.first().copied().flatten();
-    let of = picture.stages.first();
-    let last = of.and_then(|stage| stage.now);
+    // What the gateway itself takes, where there are more.
+    let stages = &picture.stages;
+    let own = stages.iter().position(|stage| stage.stage == "ring_pub");
+    let of = own.unwrap_or_default();
+    let tail = |point: &Point| Some(point.latency.get(of).copied().flatten()?[1]);
+    let last = stages.get(of).and_then(|stage| stage.now);
     let title = format!(
         "{} p99 {}",
-        of.map_or("latency", |stage| stage.stage.as_str()),
+        stages
+            .get(of)
+            .map_or("latency", |stage| stage.stage.as_str()),
         last.map_or_else(|| "-".to_owned(), |[_, p99, _]| duration_ns(p99))
     );
-    let tails = model.history.iter().map(|p| tail(p).map(|[_, p99, _]| p99));
-    spark(frame, right, &title, tails);
+    spark(frame, right, &title, model.history.iter().map(tail));
 }
 
 /// How many rows each table has of `room`: one each in turn. A table without rows says so, in one.

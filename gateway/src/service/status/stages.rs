@@ -9,7 +9,7 @@ use crate::view::Bands;
 /// A stage's latency since the start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StageStatus {
-    /// The stage, such as `ring-publish`.
+    /// The stage, such as `ring_pub`.
     pub stage: String,
     /// The channel or reader that it is of; empty for all.
     pub of: String,

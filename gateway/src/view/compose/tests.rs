@@ -136,7 +136,7 @@ fn the_winner_is_who_won_since_the_look_before() {
 #[test]
 fn latency_now_is_of_what_was_measured_since() {
     let stage = |count, first| StageStatus {
-        stage: "ring-publish".to_owned(),
+        stage: "ring_pub".to_owned(),
         of: String::new(),
         latency: Latency {
             count,
@@ -149,14 +149,14 @@ fn latency_now_is_of_what_was_measured_since() {
         },
     };
     let before = Status {
-        stages: vec![stage(100, 8)],
+        stage_bands: vec![stage(100, 8)],
         ..status(1.0)
     };
     let mut after = stage(100, 8);
     after.latency.count = 150;
     after.bands.counts = vec![100, 0, 0, 0, 50];
     let now = Status {
-        stages: vec![after],
+        stage_bands: vec![after],
         ..status(2.0)
     };
     let drawn = picture(Some(&before), &now);

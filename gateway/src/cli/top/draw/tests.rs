@@ -136,8 +136,8 @@ fn status(second: u64) -> Status {
             verdict: Verdict::Warn,
             found: "core 2 runs at powersave".to_owned(),
         }],
-        stages: vec![StageStatus {
-            stage: "ring-publish".to_owned(),
+        stage_bands: vec![StageStatus {
+            stage: "ring_pub".to_owned(),
             of: String::new(),
             latency: Latency {
                 count: second * 9_800,
@@ -296,7 +296,7 @@ fn once_prints_everything_as_text() {
         "eth2",
         "239.77.0.2:26400",
         "slow-logger",
-        "ring-publish",
+        "ring_pub",
         "not_named",
         "cpu-governor",
     ] {
