@@ -263,7 +263,7 @@ fn a_running_gateway_is_watched_and_keys_are_obeyed() {
         "itch A",
         "itch B",
         "watched-reader",
-        "ring_pub",
+        "ring",
     ] {
         top.sees(words);
     }
@@ -342,7 +342,7 @@ fn once_prints_everything_without_a_terminal() {
         "itch  ",
         "itch B",
         "native",
-        "ring_pub",
+        "ring",
         "no readers",
     ] {
         assert!(text.contains(words), "{words}:\n{text}");

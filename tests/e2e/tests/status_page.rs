@@ -111,7 +111,7 @@ fn the_page_shows_a_live_gateway_in_light_and_dark_and_asks_nobody_else() {
         "ready",
         "nasdaq A",
         "239.77.0.2:26400",
-        "ring_pub",
+        "ring",
         "orders",
         "worker worker",
         HOSTILE,

@@ -233,7 +233,9 @@ fn overview(frame: &mut Frame<'_>, model: &Model, picture: &Picture, area: Rect)
     spark(frame, left, &format!("msg/s {last}"), rates);
     // What the gateway itself takes, where there are more.
     let stages = &picture.stages;
-    let own = stages.iter().position(|stage| stage.stage == "ring_pub");
+    let own = stages
+        .iter()
+        .position(|stage| stage.stage.starts_with("ring"));
     let of = own.unwrap_or_default();
     let tail = |point: &Point| Some(point.latency.get(of).copied().flatten()?[1]);
     let last = stages.get(of).and_then(|stage| stage.now);
