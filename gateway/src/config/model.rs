@@ -4,6 +4,7 @@
 
 mod recovery;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,14 +56,32 @@ pub struct Gateway {
     pub max_clients: usize,
     /// Of these, clients of one user.
     pub max_clients_per_user: usize,
-    /// Address of the metrics server, if there is one.
-    pub metrics_listen: Option<SocketAddr>,
+    /// Where the metrics server listens, if there is one.
+    pub metrics_listen: Option<MetricsListen>,
     /// How log lines look.
     pub log: LogFormat,
     /// CPU of everything but the workers, if it is pinned.
     pub housekeeping_core: Option<usize>,
     /// What the service gives up once it is started.
     pub confine: Confine,
+}
+
+/// Where the metrics server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// At an address and port.
+    Tcp(SocketAddr),
+    /// At a Unix socket, which its owner and group may connect to.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for MetricsListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// What the service gives up once it is started.

@@ -285,7 +285,10 @@ fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
         broker_socket: section.take("broker_socket", "a path, in quotes"),
         max_clients: section.take("max_clients", "a whole number"),
         max_clients_per_user: section.take("max_clients_per_user", "a whole number"),
-        metrics_listen: section.take("metrics_listen", "\"address:port\", or \"\" for none"),
+        metrics_listen: section.take(
+            "metrics_listen",
+            "\"address:port\", \"unix:PATH\", or \"\" for none",
+        ),
         log: section.take("log", "\"auto\", \"human\" or \"json\""),
         housekeeping_core: section.take("housekeeping_core", "a CPU number"),
         confine: section.take("confine", "\"full\" or \"off\""),

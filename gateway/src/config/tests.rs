@@ -49,7 +49,8 @@ fn a_small_file_gets_the_documented_defaults() {
         config.gateway.broker_socket,
         Path::new("/run/gateway/broker.sock")
     );
-    assert_eq!(config.gateway.metrics_listen.unwrap().port(), 9464);
+    let listens = config.gateway.metrics_listen.unwrap().to_string();
+    assert_eq!(listens, "127.0.0.1:9464");
     assert_eq!(config.interfaces[0].lowest_tier, Tier::Socket);
     assert_eq!(config.channels[0].lines[1].inputs, [Input::Interface(0)]);
     assert_eq!(config.channels[0].hold_timeout.as_micros(), 1000);

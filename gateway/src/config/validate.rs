@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::accounts::Accounts;
 use super::document::{Field, Findings, Place, nearest};
-use super::model::{Config, Gateway, Wait, Worker};
+use super::model::{Config, Gateway, MetricsListen, Wait, Worker};
 use super::raw::{RawConfig, RawGateway};
 
 /// CPU numbers beyond this are certainly mistakes (`CPU_SETSIZE` of the kernel's interface).
@@ -98,18 +98,31 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
         },
     );
     let metrics_listen = match &raw.metrics_listen {
-        None => Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+        None => Some(MetricsListen::Tcp(SocketAddr::from(([127, 0, 0, 1], 9464)))),
         Some(field) if field.value.is_empty() => None,
-        Some(field) => match field.value.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                findings.add(
-                    &field.place,
-                    "not an address and port",
-                    "write it as \"127.0.0.1:9464\" or \"[::1]:9464\"; \"\" turns the metrics server off",
-                );
-                None
+        Some(field) => match field.value.strip_prefix("unix:") {
+            Some(path) => {
+                if path.is_empty() || path.len() > SOCKET_PATH_MAX {
+                    findings.add(
+                        &field.place,
+                        "not a path that a Unix socket can have",
+                        format!("give a path of 1 to {SOCKET_PATH_MAX} bytes behind \"unix:\""),
+                    );
+                }
+                Some(MetricsListen::Unix(PathBuf::from(path)))
             }
+            None => match field.value.parse() {
+                Ok(address) => Some(MetricsListen::Tcp(address)),
+                Err(_) => {
+                    findings.add(
+                        &field.place,
+                        "neither an address and port nor a Unix socket",
+                        "write it as \"127.0.0.1:9464\", \"[::1]:9464\" or \"unix:/run/gateway/metrics.sock\"; \"\" turns \
+                         the metrics server off",
+                    );
+                    None
+                }
+            },
         },
     };
     let clients = |field: &Option<Field<u32>>, default| {

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::config::model::MetricsListen;
 
 /// What a confined service may still do, from its configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,9 +50,13 @@ impl Bounds {
             .collect();
         connect_ports.sort_unstable();
         connect_ports.dedup();
+        let mut sockets = vec![folder(&config.gateway.broker_socket)];
+        if let Some(MetricsListen::Unix(path)) = &config.gateway.metrics_listen {
+            sockets.push(folder(path));
+        }
         Self {
             read,
-            sockets: vec![folder(&config.gateway.broker_socket)],
+            sockets,
             connect_ports,
             is_helper: false,
         }

@@ -19,8 +19,8 @@ pub enum ServiceError {
     /// The metrics server's address.
     #[error("metrics_listen = \"{address}\": {source}; {}", metrics_remedy(source))]
     Metrics {
-        /// The address.
-        address: SocketAddr,
+        /// The address or socket.
+        address: String,
         /// What the system said.
         source: std::io::Error,
     },
@@ -106,7 +106,9 @@ fn metrics_remedy(source: &std::io::Error) -> &'static str {
         std::io::ErrorKind::AddrInUse => {
             "another process has the port (`ss -ltnp` shows which); choose another, or \"\" for none"
         }
-        std::io::ErrorKind::PermissionDenied => "choose a port above 1023",
+        std::io::ErrorKind::PermissionDenied => {
+            "choose a port above 1023, or a socket in a directory that this user may write to"
+        }
         std::io::ErrorKind::AddrNotAvailable => "choose an address of this host, such as 127.0.0.1",
         _ => "choose another address and port, or \"\" for none",
     }

@@ -10,7 +10,7 @@ mod page;
 mod scrapes;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,10 +25,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::listener::{Listener, Peer, Stream};
 use super::state::State;
 use super::status::WebStatus;
 use crate::broker::LogGate;
@@ -103,7 +104,7 @@ impl Desk {
         self.events.draw(INTERVAL, || state.status()).await;
     }
 
-    fn hung_up(&self, peer: SocketAddr, lifetime: Duration) {
+    fn hung_up(&self, peer: Peer, lifetime: Duration) {
         self.timeouts.fetch_add(1, Ordering::Relaxed);
         if let Some(held_back) = self.told.pass() {
             warn!(
@@ -122,7 +123,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers requests until `shutdown` resolves, then ends those that are under way.
 pub(super) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
     desk: Arc<Desk>,
     limits: Limits,
@@ -140,8 +141,15 @@ pub(super) async fn serve(
                     let (router, desk) = (router.clone(), Arc::clone(&desk));
                     connections.spawn(async move {
                         let line = Arc::new(Line::default());
+                        let client = Client { line: Arc::clone(&line), peer };
+                        let answered = async {
+                            match stream {
+                                Stream::Tcp(stream) => answer(stream, router, client).await,
+                                Stream::Unix(stream) => answer(stream, router, client).await,
+                            }
+                        };
                         tokio::select! {
-                            () = answer(stream, router, Client { line: Arc::clone(&line), peer }) => {}
+                            () = answered => {}
                             over = line.is_over(limits.lifetime) => if over == Over::TooLong {
                                 desk.hung_up(peer, limits.lifetime);
                             },
@@ -164,11 +172,15 @@ pub(super) async fn serve(
 #[derive(Clone, Debug)]
 struct Client {
     line: Arc<Line>,
-    peer: SocketAddr,
+    peer: Peer,
 }
 
 /// Answers one request. What goes wrong concerns the client alone, who sees it.
-async fn answer(stream: TcpStream, router: Router, client: Client) {
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + AsFd + Unpin,
+    router: Router,
+    client: Client,
+) {
     // Without it the kernel holds what it likes.
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
     let service = TowerToHyperService::new(router.layer(Extension(client)));

@@ -11,6 +11,7 @@ mod groups;
 mod http;
 mod inputs;
 mod laps;
+mod listener;
 pub mod log;
 mod losses;
 mod offer;
@@ -31,7 +32,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gateway_queue::clock::Clock;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
@@ -52,6 +52,7 @@ use checkup::Checkup;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
 use laps::Laps;
+use listener::Listener;
 use losses::Losses;
 pub(crate) use ports::LinkState;
 use ports::Ports;
@@ -145,13 +146,18 @@ async fn serve(
     // First what says that another gateway is running.
     let broker = Broker::bind(&config.gateway.broker_socket)?;
     warn_of(&config);
-    let metrics = match config.gateway.metrics_listen {
+    let metrics = match &config.gateway.metrics_listen {
         None => None,
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .map_err(|source| ServiceError::Metrics { address, source })?,
-        ),
+        Some(place) => {
+            Some(
+                Listener::bind(place)
+                    .await
+                    .map_err(|source| ServiceError::Metrics {
+                        address: place.to_string(),
+                        source,
+                    })?,
+            )
+        }
     };
     let servers = recoveries::servers(&config)?;
     let opener = match &privileges {
@@ -234,7 +240,7 @@ async fn serve(
     info!(
         name = state.config.gateway.name,
         socket = %state.config.gateway.broker_socket.display(),
-        metrics = state.config.gateway.metrics_listen.map(|a| a.to_string()),
+        metrics = state.config.gateway.metrics_listen.as_ref().map(ToString::to_string),
         "ready"
     );
     let mut charge = Charge {
@@ -321,7 +327,7 @@ fn spawn_broker(
 
 fn spawn_metrics(
     tasks: &mut tokio::task::JoinSet<()>,
-    listener: TcpListener,
+    listener: Listener,
     state: &Arc<State>,
     mut ended: watch::Receiver<bool>,
 ) {

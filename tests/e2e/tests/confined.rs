@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use gateway_e2e::Lab;
@@ -176,4 +179,32 @@ fn the_helper_ends_with_the_service_and_the_service_goes_on_without_the_helper()
     gateway.process.wait(LIMIT).unwrap();
     let gone = || Ok((!fs::exists(format!("/proc/{helper}/fd/0"))?).then_some(()));
     wait::until("the helper to end with its service", LIMIT, gone).unwrap();
+}
+
+#[test]
+fn metrics_are_served_at_a_unix_socket_that_goes_with_the_gateway() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.sock");
+    let config = Config {
+        metrics_listen: format!("unix:{}", path.display()),
+        ..Config::new(Input::tier("socket"))
+    };
+    let mut gateway = lab.gateway(&config).unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o660);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(
+        page.contains("\ngateway_confined{mechanism=\"seccomp\"} 1\n"),
+        "{page}"
+    );
+    gateway.process.signal(Signal::TERM).unwrap();
+    gateway.process.wait(LIMIT).unwrap();
+    assert!(!path.exists(), "the socket stays");
 }

@@ -4,7 +4,6 @@
 //! none of them is cut off and counted: it costs neither memory nor anybody's time.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::super::listener::Peer;
 use super::line::Line;
 use crate::broker::LogGate;
 use crate::service::status::Status;
@@ -49,7 +49,7 @@ struct Inner {
 struct Follower {
     events: mpsc::Sender<Bytes>,
     line: Arc<Line>,
-    peer: SocketAddr,
+    peer: Peer,
 }
 
 impl Events {
@@ -64,7 +64,7 @@ impl Events {
     }
 
     /// The answer to one more follower; `None` where there are as many as may be.
-    pub(super) fn follow(&self, line: Arc<Line>, peer: SocketAddr) -> Option<Body> {
+    pub(super) fn follow(&self, line: Arc<Line>, peer: Peer) -> Option<Body> {
         let (events, follows) = mpsc::channel(BACKLOG);
         let mut inner = self.lock();
         inner

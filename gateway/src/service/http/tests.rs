@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::service::status::Status;
@@ -23,7 +25,7 @@ fn with_server<T: Future<Output = ()>>(
         let router = of_desk(Arc::clone(&desk));
         let test = tokio::time::timeout(PATIENCE, test(address, Arc::clone(&desk)));
         let mut ended = None;
-        serve(listener, router, desk, limits, async {
+        serve(Listener::Tcp(listener), router, desk, limits, async {
             ended = Some(test.await);
         })
         .await;
