@@ -2,6 +2,9 @@
 //!
 //! A channel joins a [`Transport`], an [`Arbiter`] and a [`Decoder`]. Everything is resolved at compile time, so that
 //! a packet in order runs through one inlined loop from its header to the records of its messages.
+//!
+//! All times that a channel is given are of one clock, which must not be set: time-outs are measured by it. What records
+//! are stamped with may be ahead of it, by [`Channel::set_wall_offset_ns`].
 
 use core::marker::PhantomData;
 
@@ -101,6 +104,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             channel_id: config.channel_id,
             publisher_id: config.publisher_id,
             session: SessionId::default(),
+            wall_offset_ns: 0,
             taking: None,
         };
         Self {
@@ -210,6 +214,12 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
     pub fn refresh<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
         let (arbiter, mut out) = self.split(sink);
         arbiter.refresh(now, &mut out)
+    }
+
+    /// By how much the clock that records are stamped with is ahead of the one that the channel is told the time by; 0 at
+    /// first.
+    pub const fn set_wall_offset_ns(&mut self, offset_ns: i64) {
+        self.stamp.wall_offset_ns = offset_ns;
     }
 
     /// Hands what the channel wants from elsewhere to `take`, if that changed since it was told last; `take` says whether
@@ -332,12 +342,21 @@ struct Stamp {
     channel_id: u8,
     publisher_id: u16,
     session: SessionId,
+    /// What the clock of the stamps is ahead of the channel's.
+    wall_offset_ns: i64,
     /// The snapshot that is being taken, and how many of its bytes are.
     taking: Option<(Snapshot, usize)>,
 }
 
 impl Stamp {
+    /// What a record has for a time of the channel's.
+    #[inline(always)]
+    const fn time(&self, now: Nanos) -> Nanos {
+        now.wrapping_add_signed(self.wall_offset_ns)
+    }
+
     fn control(&self, kind: ControlKind, now: Nanos, sequence: u64, count: u64) -> ControlRecord {
+        let now = self.time(now);
         ControlRecord {
             length: (size_of::<ControlRecord>() / 4) as u8,
             rtype: RTYPE_CONTROL,
@@ -371,11 +390,9 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
         if frame.count > 1 && self.decoder.prefetches() {
             T::walk(frame, skip, |_, message| self.decoder.prefetch(message));
         }
+        let ts_recv = self.stamp.time(received);
         T::walk(frame, skip, |sequence, message| {
-            let context = MessageContext {
-                sequence,
-                ts_recv: received,
-            };
+            let context = MessageContext { sequence, ts_recv };
             self.decoder.message(&context, message, self.sink);
         })
     }
@@ -412,7 +429,7 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
         }
         let context = MessageContext {
             sequence,
-            ts_recv: now,
+            ts_recv: self.stamp.time(now),
         };
         let mut break_off = |kind| self.decoder.discontinuity(kind, &context, self.sink);
         match event {
@@ -436,13 +453,14 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
     }
 
     fn snapshot(&mut self, now: Nanos, sequence: u64, messages_max: usize) -> bool {
+        let ts_recv = self.stamp.time(now);
         let Some((snapshot, taken)) = &mut self.stamp.taking else {
             return true;
         };
         // The number of the last message that is contained in it.
         let context = MessageContext {
             sequence: sequence.saturating_sub(1),
-            ts_recv: now,
+            ts_recv,
         };
         for _ in 0..messages_max {
             let Some(message) = snapshot.message_at(taken) else {

@@ -53,7 +53,7 @@ pub struct Shown {
     pub symbols_refused: u64,
     /// How often table and conflated queue went on in other memory.
     pub rotations: u64,
-    /// When this was shown, nanoseconds since the Unix epoch.
+    /// When this was shown, by the steady time of [`Clock`](gateway_queue::clock::Clock).
     pub shown_ns: u64,
 }
 

@@ -184,7 +184,8 @@ impl Builder {
     /// Reads what there is, up to some dozen records, brings everything up to it, and answers a request.
     pub fn step(&mut self) -> Step {
         let step = self.read();
-        let now = self.clock.now();
+        // Steady: what is due is due then, also when the system's clock is set.
+        let now = self.clock.steady_now();
         if let Some(conflation) = &mut self.conflation {
             conflation.publish_due(&self.books, now);
         }
@@ -304,7 +305,7 @@ impl Builder {
             }
         });
         self.laps_unsaid += 1;
-        let now = self.clock.now();
+        let now = self.clock.steady_now();
         if now >= self.log_at {
             self.log_at = now + nanoseconds(LOG_INTERVAL);
             tracing::warn!(
@@ -334,7 +335,7 @@ impl Builder {
         self.shown.snapshots += u64::from(answer.is_ok());
         // Whoever asked may have gone.
         let _ = request.answer.send(answer);
-        let took = self.clock.now().saturating_sub(now);
+        let took = self.clock.steady_now().saturating_sub(now);
         self.serve_at = now + took.saturating_mul(ORDERS_SHARE);
     }
 
@@ -397,11 +398,12 @@ impl Builder {
     fn tell(&mut self, now: u64) {
         if now >= self.tell_at {
             self.tell_at = now + nanoseconds(TELL_INTERVAL);
-            self.table.heartbeat(now);
+            let wall = self.clock.wall(now);
+            self.table.heartbeat(wall);
             if let Some(conflation) = &mut self.conflation {
-                conflation.heartbeat(now);
+                conflation.heartbeat(wall);
             }
-            self.source.tell(now);
+            self.source.tell(wall);
         }
         if now >= self.show_at {
             self.show_at = now + nanoseconds(SHOW_INTERVAL);

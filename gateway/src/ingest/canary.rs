@@ -17,7 +17,7 @@ pub const DEAF_FRAMES: u64 = 8;
 /// Counts of one interface at one moment, since its sockets were opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// When the counts were read, nanoseconds of a clock.
+    /// When the counts were read, nanoseconds of a clock that nobody sets.
     pub at_ns: u64,
     /// When the worker last showed the counts of the rings, on the same clock.
     pub shown_ns: u64,

@@ -158,7 +158,7 @@ impl State {
             ready: not_ready.is_none(),
             not_ready,
             interfaces: self.interfaces.iter().map(|i| self.interface(i)).collect(),
-            workers: self.workers_status(now_ns),
+            workers: self.workers_status(),
             channels: (0..self.channels.len()).map(|i| self.channel(i)).collect(),
             queues: (0..self.queues.len())
                 .map(|index| self.queue(index, now_ns, &offer, &readers))
@@ -274,7 +274,8 @@ impl State {
         })
     }
 
-    fn workers_status(&self, now_ns: u64) -> Vec<WorkerStatus> {
+    fn workers_status(&self) -> Vec<WorkerStatus> {
+        let steady_ns = Clock::global().steady_now();
         self.config
             .workers
             .iter()
@@ -283,7 +284,7 @@ impl State {
                 name: config.name.clone(),
                 core: config.core,
                 running: worker.running.load(Ordering::Relaxed),
-                shown_age_s: age(now_ns, worker.board.shown_ns()).unwrap_or_default(),
+                shown_age_s: age(steady_ns, worker.board.shown_ns()).unwrap_or_default(),
             })
             .collect()
     }

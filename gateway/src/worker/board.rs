@@ -291,7 +291,8 @@ impl WorkerBoard {
             .map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
-    /// When the worker last showed its counters, nanoseconds since the Unix epoch; 0 before the first time.
+    /// When the worker last showed its counters, by the steady time of [`Clock`](gateway_queue::clock::Clock); 0 before the
+    /// first time.
     #[must_use]
     pub fn shown_ns(&self) -> u64 {
         // Acquire: pairs with the release in `show_time`.

@@ -66,6 +66,12 @@ impl FeedChannel {
         each!(self, channel => channel.on_time(now, sink));
     }
 
+    /// By how much records' stamps are ahead of the time that the channel is told.
+    #[cold]
+    pub(super) const fn set_wall_offset_ns(&mut self, offset_ns: i64) {
+        each!(self, channel => channel.set_wall_offset_ns(offset_ns));
+    }
+
     /// Lets go what is held: no packet will come any more.
     pub(super) fn finish<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) {
         each!(self, channel => channel.finish(now, sink));

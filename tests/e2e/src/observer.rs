@@ -53,6 +53,8 @@ pub struct Seen {
     /// Records between the beginning and the end of a snapshot. They count as such and as nothing else; but the book is
     /// built anew from them, and what is wrong with it is counted from there on.
     pub in_snapshots: u64,
+    /// When the last order record was received, nanoseconds since the Unix epoch.
+    pub received_ns: u64,
     in_snapshot: bool,
     last_record: u32,
     last_message: Option<u32>,
@@ -71,6 +73,7 @@ impl Seen {
         }
         match record {
             Record::Mbo(mbo) => {
+                self.received_ns = mbo.ts_recv;
                 self.out_of_order += u64::from(mbo.sequence < self.last_record);
                 self.last_record = mbo.sequence;
                 self.order(mbo);

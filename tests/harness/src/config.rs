@@ -151,6 +151,8 @@ pub struct Config {
     pub gateway_keys: String,
     /// Further tables of the file, as TOML has them.
     pub extra: String,
+    /// What the gateway's environment has besides, by name.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Config {
@@ -169,6 +171,7 @@ impl Config {
             metrics_listen: "127.0.0.1:9464".to_owned(),
             gateway_keys: String::new(),
             extra: String::new(),
+            environment: Vec::new(),
         }
     }
 

@@ -27,6 +27,7 @@ pub struct Gateway {
     namespace: Namespace,
     program: PathBuf,
     folder: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
     metrics: Option<SocketAddr>,
 }
 
@@ -47,20 +48,23 @@ impl Gateway {
         let file = folder.path().join("gateway.toml");
         fs::write(&file, config.to_toml(&folder.path().join("broker.sock")))?;
         let program = binaries.path("gateway");
-        let process = run(namespace, &program, &file)?;
+        let environment = config.environment.clone();
+        let process = run(namespace, &program, &file, &environment)?;
         let metrics = config.metrics_listen.parse().ok();
         Ok(Self {
             process,
             namespace: namespace.clone(),
             program,
             folder,
+            environment,
             metrics,
         })
     }
 
     /// Starts it again after its end, with the same file and socket, and waits until it is ready.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = run(&self.namespace, &self.program, &self.config_file())?;
+        let file = self.config_file();
+        self.process = run(&self.namespace, &self.program, &file, &self.environment)?;
         self.wait_ready()
     }
 
@@ -137,8 +141,14 @@ impl Gateway {
     }
 }
 
-fn run(namespace: &Namespace, program: &Path, file: &Path) -> Result<Running> {
+fn run(
+    namespace: &Namespace,
+    program: &Path,
+    file: &Path,
+    environment: &[(&'static str, PathBuf)],
+) -> Result<Running> {
     let mut command = namespace.command(program);
     command.arg("run").arg("-c").arg(file);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     Running::spawn("gateway", &mut command)
 }

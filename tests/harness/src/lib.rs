@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod simulator;
+pub mod stepping_clock;
 pub mod unprivileged;
 pub mod wait;
 
@@ -28,3 +29,4 @@ pub use namespace::Namespace;
 pub use network::Network;
 pub use process::Running;
 pub use simulator::{LineReport, Report, ScenarioReport, Simulator};
+pub use stepping_clock::SteppingClock;

@@ -1,20 +1,36 @@
-//! The clocks underneath: the processor's counter and the system's wall clock.
+//! The clocks underneath: the processor's counter, the system's steady clock and its wall clock.
 
 use rustix::time::{ClockId, clock_gettime};
 
 /// The wall clock in nanoseconds since the Unix epoch.
 pub(super) fn realtime_ns() -> u64 {
-    let time = clock_gettime(ClockId::Realtime);
+    nanoseconds(ClockId::Realtime)
+}
+
+/// The system's clock that nobody sets, in nanoseconds since the machine's start.
+pub(super) fn monotonic_ns() -> u64 {
+    nanoseconds(ClockId::Monotonic)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     (time.tv_sec as u64)
         .wrapping_mul(1_000_000_000)
         .wrapping_add(time.tv_nsec as u64)
 }
 
-/// Readings of counter and wall clock at the same moment, as nearly as eight tries allow.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn simultaneous() -> (u64, u64) {
+/// The processor's counter; the system's steady clock on processors that have none.
+#[inline(always)]
+pub(super) fn tsc() -> u64 {
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction, and Linux leaves it enabled.
-    let ticks = || unsafe { core::arch::x86_64::_rdtsc() };
+    return unsafe { core::arch::x86_64::_rdtsc() };
+    #[cfg(not(target_arch = "x86_64"))]
+    monotonic_ns()
+}
+
+/// Readings of `ticks` and of the wall clock at the same moment, as nearly as eight tries allow.
+pub(super) fn simultaneous(ticks: impl Fn() -> u64) -> (u64, u64) {
     let mut best = (u64::MAX, 0, 0);
     for _ in 0..8 {
         let before = ticks();
@@ -25,12 +41,6 @@ pub(super) fn simultaneous() -> (u64, u64) {
         }
     }
     (best.1, best.2)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn simultaneous() -> (u64, u64) {
-    let now = realtime_ns();
-    (now, now)
 }
 
 /// Whether the time-stamp counter ticks at one rate whatever the processor does.

@@ -6,16 +6,21 @@
 //! administrator or a time daemon set the clock) is taken over at once and reported. Reading takes no lock and makes
 //! no system call.
 //!
-//! Where the counter is not invariant (old or emulated processors) and on other architectures ticks *are* nanoseconds
-//! of `CLOCK_REALTIME`, read by the C library without entering the kernel on most machines.
+//! Time stamps are to follow a wall clock that is set; durations and time-outs are not. So a clock has two times, which
+//! differ by [`Clock::set_by_ns`]: that of the wall ([`Clock::now`]), and a steady one ([`Clock::steady_now`]) that goes on
+//! as if the wall clock had never been set.
+//!
+//! Where the counter is not invariant (old or emulated processors) and on other architectures ticks are nanoseconds
+//! of `CLOCK_MONOTONIC`, read by the C library without entering the kernel on most machines.
 
 mod counter;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::anchors::{Anchor, Anchors};
-use counter::{realtime_ns, simultaneous, tsc_is_invariant};
+use counter::{monotonic_ns, simultaneous, tsc, tsc_is_invariant};
 
 /// Errors above this are steps of the wall clock, not drift: 1 ms.
 const STEP_NS: i64 = 1_000_000;
@@ -35,7 +40,7 @@ const RATE_ONE: f64 = 4_294_967_296.0;
 pub enum Source {
     /// The processor's invariant time-stamp counter.
     Tsc,
-    /// `clock_gettime(CLOCK_REALTIME)`.
+    /// `clock_gettime(CLOCK_MONOTONIC)`.
     System,
 }
 
@@ -54,7 +59,10 @@ pub struct Calibration {
 #[derive(Debug)]
 pub struct Clock {
     source: Source,
+    /// From ticks to steady time.
     anchors: Anchors,
+    /// From steady time to the wall clock's.
+    set_by_ns: AtomicI64,
     base: Mutex<Base>,
 }
 
@@ -74,9 +82,9 @@ impl Clock {
             return Self::system();
         }
         Self::calibrated(|| {
-            let first = simultaneous();
+            let first = simultaneous(tsc);
             std::thread::sleep(Duration::from_millis(20));
-            (first, simultaneous())
+            (first, simultaneous(tsc))
         })
     }
 
@@ -94,25 +102,27 @@ impl Clock {
                     realtime: realtime_later,
                     ns_per_tick,
                 };
-                return Self::anchored(Source::Tsc, ticks_later, realtime_later, base);
+                return Self::anchored(Source::Tsc, base);
             }
         }
         Self::system()
     }
 
     fn system() -> Self {
+        let (ticks, realtime) = simultaneous(monotonic_ns);
         let base = Base {
-            ticks: 0,
-            realtime: 0,
+            ticks,
+            realtime,
             ns_per_tick: 1.0,
         };
-        Self::anchored(Source::System, 0, 0, base)
+        Self::anchored(Source::System, base)
     }
 
-    fn anchored(source: Source, ticks: u64, ns: u64, base: Base) -> Self {
+    fn anchored(source: Source, base: Base) -> Self {
         Self {
             source,
-            anchors: Anchors::new(anchor(ticks, ns, base.ns_per_tick)),
+            anchors: Anchors::new(anchor(base.ticks, base.realtime, base.ns_per_tick)),
+            set_by_ns: AtomicI64::new(0),
             base: Mutex::new(base),
         }
     }
@@ -139,15 +149,13 @@ impl Clock {
     #[inline(always)]
     #[must_use]
     pub fn ticks(&self) -> u64 {
-        #[cfg(target_arch = "x86_64")]
-        if matches!(self.source, Source::Tsc) {
-            // SAFETY: every x86-64 processor has the instruction, and Linux leaves it enabled.
-            return unsafe { core::arch::x86_64::_rdtsc() };
+        match self.source {
+            Source::Tsc => tsc(),
+            Source::System => monotonic_ns(),
         }
-        realtime_ns()
     }
 
-    /// Nanoseconds since the Unix epoch.
+    /// Nanoseconds since the Unix epoch, by the wall clock as it is set.
     #[inline(always)]
     #[must_use]
     pub fn now(&self) -> u64 {
@@ -159,7 +167,37 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn at(&self, ticks: u64) -> u64 {
+        self.wall(self.steady(ticks))
+    }
+
+    /// Nanoseconds of a time that nobody sets, when the counter stood at `ticks`. It is the wall clock's until that is set
+    /// for the first time after this clock was made, and means something in this process only.
+    #[inline]
+    #[must_use]
+    pub fn steady(&self, ticks: u64) -> u64 {
         convert(ticks, self.anchors.load())
+    }
+
+    /// The steady time now: for durations and time-outs.
+    #[inline(always)]
+    #[must_use]
+    pub fn steady_now(&self) -> u64 {
+        self.steady(self.ticks())
+    }
+
+    /// By how much the wall clock was set since this clock was made, all in all: what it is ahead of the steady time.
+    #[inline(always)]
+    #[must_use]
+    pub fn set_by_ns(&self) -> i64 {
+        // Relaxed: a number for itself; whoever reads the one before stamps with the time from before.
+        self.set_by_ns.load(Ordering::Relaxed)
+    }
+
+    /// The wall clock's time of a steady one, by how it is set now.
+    #[inline(always)]
+    #[must_use]
+    pub fn wall(&self, steady: u64) -> u64 {
+        steady.wrapping_add_signed(self.set_by_ns())
     }
 
     /// Nanoseconds that so many ticks last.
@@ -178,22 +216,18 @@ impl Clock {
     /// Compares this clock with the wall clock and corrects it. Once a second is right; call it from a thread that
     /// may wait, never from a hot path.
     pub fn recalibrate(&self) -> Calibration {
-        if self.source == Source::System {
-            return Calibration {
-                error_ns: 0,
-                stepped: false,
-                hz: 1e9,
-            };
-        }
         let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ticks, realtime) = simultaneous();
+        let (ticks, realtime) = match self.source {
+            Source::Tsc => simultaneous(tsc),
+            Source::System => simultaneous(monotonic_ns),
+        };
         self.correct(&mut base, ticks, realtime)
     }
 
-    /// The caller holds the lock of `base`: anchors have one writer.
+    /// The caller holds the lock of `base`: there is one writer.
     fn correct(&self, base: &mut Base, ticks: u64, realtime: u64) -> Calibration {
-        let predicted = self.at(ticks);
-        let error_ns = realtime.wrapping_sub(predicted).cast_signed();
+        let steady = self.steady(ticks);
+        let error_ns = realtime.wrapping_sub(self.wall(steady)).cast_signed();
         let stepped = error_ns.abs() > STEP_NS;
         if stepped {
             *base = Base {
@@ -201,8 +235,9 @@ impl Clock {
                 realtime,
                 ns_per_tick: base.ns_per_tick,
             };
-            self.anchors
-                .store(anchor(ticks, realtime, base.ns_per_tick));
+            let set_by_ns = self.set_by_ns().wrapping_add(error_ns);
+            self.set_by_ns.store(set_by_ns, Ordering::Relaxed);
+            self.anchors.store(anchor(ticks, steady, base.ns_per_tick));
             return Calibration {
                 error_ns,
                 stepped,
@@ -220,7 +255,7 @@ impl Clock {
         }
         let slew = (error_ns as f64 / SLEW_NS).clamp(-SLEW_MAX, SLEW_MAX);
         let ns_per_tick = base.ns_per_tick * (1.0 + slew);
-        self.anchors.store(anchor(ticks, predicted, ns_per_tick));
+        self.anchors.store(anchor(ticks, steady, ns_per_tick));
         Calibration {
             error_ns,
             stepped,
@@ -264,6 +299,7 @@ fn convert(ticks: u64, anchor: Anchor) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::counter::realtime_ns;
     use super::*;
 
     fn drifting(ns_per_tick: f64) -> (Clock, Base) {
@@ -272,10 +308,7 @@ mod tests {
             realtime: 5_000_000_000,
             ns_per_tick,
         };
-        (
-            Clock::anchored(Source::Tsc, base.ticks, base.realtime, base),
-            base,
-        )
+        (Clock::anchored(Source::Tsc, base), base)
     }
 
     #[test]
@@ -314,6 +347,46 @@ mod tests {
         assert!(found.stepped);
         assert_eq!(clock.at(2_000_001_000), 6_000_000_000 + 3_600_000_000_000);
         assert!((found.hz - 2e9).abs() < 1e3);
+    }
+
+    #[test]
+    fn steady_time_goes_on_while_the_wall_clock_is_set_back_and_forth() {
+        let (clock, mut base) = drifting(0.5);
+        const HOUR: i64 = 3_600_000_000_000;
+        let mut set_by = 0;
+        for (second, step) in (1..).zip([HOUR, -2 * HOUR, 0, HOUR, -2_000_000, HOUR]) {
+            set_by += step;
+            let ticks = 1_000 + second * 2_000_000_000;
+            let steady = 5_000_000_000 + second * 1_000_000_000;
+            let found = clock.correct(&mut base, ticks, steady.wrapping_add_signed(set_by));
+            assert_eq!(found.stepped, step != 0);
+            assert_eq!(clock.set_by_ns(), set_by);
+            assert_eq!(clock.steady(ticks), steady);
+            assert_eq!(clock.at(ticks), steady.wrapping_add_signed(set_by));
+            // A reading from before the step, too.
+            assert_eq!(clock.steady(ticks - 2_000), steady - 1_000);
+        }
+    }
+
+    #[test]
+    fn the_systems_clock_is_as_steady() {
+        let clock = Clock::system();
+        assert!(!clock.recalibrate().stepped);
+        let (before, now, after) = (realtime_ns(), clock.now(), realtime_ns());
+        assert!(
+            now + 1_000_000 > before && now < after + 1_000_000,
+            "{before} {now} {after}"
+        );
+        let mut base = *clock.base.lock().unwrap();
+        let (ticks, realtime) = simultaneous(monotonic_ns);
+        let steady = clock.steady(ticks);
+        assert!(
+            clock
+                .correct(&mut base, ticks, realtime + 60_000_000_000)
+                .stepped
+        );
+        assert_eq!(clock.steady(ticks), steady);
+        assert_eq!(clock.at(ticks), realtime + 60_000_000_000);
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Health {
     /// The counts since the present opening; `None` where there is no program.
     fn read(&self, interface: &InterfaceState, board: &WorkerBoard) -> Option<Reading> {
         let redirected = interface.way().redirected_now()?;
-        let at_ns = Clock::global().now();
+        let at_ns = Clock::global().steady_now();
         // Before the counts, so that they are at least as new.
         let shown_ns = board.shown_ns();
         let plugged = || interface.inputs.iter().filter(|seat| seat.is_plugged());

@@ -4,9 +4,10 @@ use std::sync::PoisonError;
 
 use gateway_feed::arbitration::{ChannelCounters, ChannelState, LineCounters, RECOVERY};
 use gateway_feed::decoder::OrderCounters;
+use gateway_queue::clock::Clock;
 
 use super::{State, occurred};
-use crate::config::model::{Line, Queue, Records};
+use crate::config::model::{Input, Line, Queue, Records};
 use crate::recovery::{DeskCounters, ServerCounters};
 use crate::service::status::{
     ChannelStatus, Count, LineStatus, OrdersStatus, RecoveryStatus, ServerStatus,
@@ -47,6 +48,12 @@ impl State {
             ("symbol_refused", decoder.symbols_refused),
         ];
         let wins: u64 = counters.lines.iter().map(|line| line.wins).sum();
+        let inputs = &self.config.workers[config.worker].inputs;
+        let set_by_ns = if inputs.iter().any(|i| matches!(i, Input::Capture(_))) {
+            0
+        } else {
+            Clock::global().set_by_ns()
+        };
         ChannelStatus {
             name: config.name.clone(),
             feed: config.feed.name().to_owned(),
@@ -81,7 +88,7 @@ impl State {
             lines: self.lines.lock().unwrap_or_else(PoisonError::into_inner)[index]
                 .iter()
                 .zip(&counters.lines)
-                .map(|(config, counters)| line(config, counters, wins))
+                .map(|(config, counters)| line(config, counters, wins, set_by_ns))
                 .collect(),
             recovery: self.recoveries[index]
                 .as_ref()
@@ -90,14 +97,17 @@ impl State {
     }
 }
 
-/// A line; `wins` are those of all sources together.
-fn line(config: &Line, line: &LineCounters, wins: u64) -> LineStatus {
+/// A line; `wins` are those of all sources together, and the wall clock is ahead of the line's by `set_by_ns`.
+fn line(config: &Line, line: &LineCounters, wins: u64, set_by_ns: i64) -> LineStatus {
     LineStatus {
         name: config.name.clone(),
         address: format!("{}:{}", config.group, config.port),
         packets: line.packets,
         bytes: line.bytes,
-        last_packet_ns: line.last_packet_ns,
+        last_packet_ns: match line.last_packet_ns {
+            0 => 0,
+            steady_ns => steady_ns.wrapping_add_signed(set_by_ns),
+        },
         silent: line.silent != 0,
         silences: line.silences,
         wins: line.wins,
