@@ -3,7 +3,7 @@
 use dbn::{Action, Side};
 use gateway_record::{ControlRecord, InstrumentId, MboEvent, RTYPE_CONTROL};
 
-use crate::{BookSide, Books, BooksOptions, words};
+use crate::{Applied, BookSide, Books, BooksOptions, OrderScan, words};
 
 const PUBLISHER: u16 = 2;
 const ACTIONS: [Action; 8] = [
@@ -30,14 +30,58 @@ pub fn exercise(data: &[u8]) {
     };
     let mut books = Books::new(&options).expect("small limits within range");
     let (chunks, _) = data.as_chunks::<16>();
+    // Two at a time, one of which is of two instruments: begun, gone on with and ended again and again.
+    let some = [InstrumentId(1), InstrumentId(3)];
+    let mut scans = [None, Some(some.as_slice())].map(|of| (of, books.begin_scan(of)));
     for (sequence, chunk) in (0..).zip(chunks) {
-        happen(&mut books, chunk, sequence);
+        happen(&mut books, chunk, sequence, &mut scans);
         check(&books);
+        let pace = usize::from(chunk[0] >> 4);
+        for (of, scan) in &mut scans {
+            let whole = books.scan(scan, pace);
+            if whole || scan.is_void() {
+                let scan = std::mem::replace(scan, books.begin_scan(*of));
+                check_scan(&books, *of, scan);
+            }
+        }
     }
     check_orders(&books);
 }
 
-fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64) {
+type Scans<'a> = [(Option<&'a [InstrumentId]>, OrderScan)];
+
+fn apply(books: &mut Books, record: &[u64], sequence: u64, scans: &mut Scans<'_>) -> Applied {
+    for (_, scan) in scans.iter_mut() {
+        scan.expect(books, record);
+    }
+    let applied = books.apply(record, sequence);
+    for (_, scan) in scans {
+        scan.follow(books);
+    }
+    applied
+}
+
+/// What was collected while records came is what rests now.
+fn check_scan(books: &Books, of: Option<&[InstrumentId]>, scan: OrderScan) {
+    if scan.is_void() {
+        return;
+    }
+    let valid = books
+        .instruments()
+        .filter(|book| book.validity().is_valid());
+    let valid: Vec<_> = valid.map(|book| book.id()).collect();
+    let (mut now, mut collected) = (Vec::new(), Vec::new());
+    let instruments = books.orders_of(of.unwrap_or(&valid), &mut now);
+    let scanned = books.end_scan(scan);
+    // One that was first heard of after the scan began is not of it, unless all are.
+    if of.is_none() || scanned.instruments() == instruments {
+        assert_eq!(scanned.instruments(), instruments);
+        scanned.records(|record| collected.push(record));
+        assert_eq!(collected, now);
+    }
+}
+
+fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64, scans: &mut Scans<'_>) {
     let &[
         what,
         action,
@@ -56,12 +100,12 @@ fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64) {
     let [p0, p1, p2, p3, p4] = price;
     let price = i64::from_be_bytes([p0, p1, p2, p3, p4, p5, p5, p5]);
     let applied = match what % 16 {
-        0 => books.apply(
-            &[u64::from_le_bytes([p0, p1, p2, p3, s0, s1, s2, s3])],
-            sequence,
-        ),
+        0 => {
+            let word = u64::from_le_bytes([p0, p1, p2, p3, s0, s1, s2, s3]);
+            apply(books, &[word], sequence, scans)
+        }
         1 if action == 0 => books.lost(sequence),
-        2 => books.apply(&control(action, side, order), sequence),
+        2 => apply(books, &control(action, side, order), sequence, scans),
         // Prices over the whole range, or a few of them, so that orders meet.
         of => {
             let event = MboEvent::new(
@@ -77,7 +121,7 @@ fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64) {
             let price = if of < 12 { i64::from(p0) } else { price };
             let size = if of % 2 == 0 { size % 100 } else { size };
             let record = event.record(action, side, u64::from(order), price, size, flags);
-            books.apply(&record, sequence)
+            apply(books, &record, sequence, scans)
         }
     };
     if let crate::Subject::Instrument { id, slot } = applied.subject {

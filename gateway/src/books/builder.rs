@@ -13,7 +13,7 @@ use gateway_queue::{Ending, RECORD_WORDS_MAX, RecordRef};
 use super::BookError;
 use super::board::{BookBoard, Shown};
 use super::conflation::Conflation;
-use super::orders::orders;
+use super::orders::Collection;
 use super::source::{Source, Taken};
 use super::table::BookWriter;
 use crate::broker::{Catalogue, Desk, Offered, OfferedBook, OrdersRequest, Registry};
@@ -83,6 +83,8 @@ pub struct Builder {
     catalogue: Arc<Catalogue>,
     desk: Desk,
     requests: Receiver<OrdersRequest>,
+    /// The request that is being answered.
+    collection: Option<Collection>,
     commands: (Sender<Command>, Receiver<Command>),
     board: Arc<BookBoard>,
     clock: &'static Clock,
@@ -144,6 +146,7 @@ impl Builder {
             catalogue: Arc::clone(catalogue),
             desk,
             requests,
+            collection: None,
             commands: bounded(COMMANDS_MAX),
             board: Arc::default(),
             clock: Clock::global(),
@@ -181,7 +184,7 @@ impl Builder {
         &self.books
     }
 
-    /// Reads what there is, up to some dozen records, brings everything up to it, and answers a request.
+    /// Reads what there is, up to some dozen records, brings everything up to it, and goes on with a request for orders.
     pub fn step(&mut self) -> Step {
         let step = self.read();
         // Steady: what is due is due then, also when the system's clock is set.
@@ -193,7 +196,7 @@ impl Builder {
             self.end(now);
             return step;
         }
-        self.serve(now);
+        self.serve(now, step);
         self.rotate(now);
         self.tell(now);
         step
@@ -240,6 +243,9 @@ impl Builder {
             0
         };
         self.received_ns[self.batch.len()] = received_ns;
+        if let Some(collection) = &mut self.collection {
+            collection.expect(&self.books, record);
+        }
         // There is room: a step takes no more, and each batch is applied with it.
         let _ = self.batch.push(record, position);
         if passed_on {
@@ -260,6 +266,7 @@ impl Builder {
             received_ns,
             table,
             conflation,
+            collection,
             ..
         } = self;
         let mut received = received_ns.iter();
@@ -271,6 +278,9 @@ impl Builder {
                 }
             });
         });
+        if let Some(collection) = collection {
+            collection.follow(books);
+        }
     }
 
     /// Learns the symbol of a definition, which was applied.
@@ -319,22 +329,32 @@ impl Builder {
         }
     }
 
-    /// Answers a request for orders, if there is one and no message is applied half.
-    fn serve(&mut self, now: u64) {
-        if now < self.serve_at || !self.table.is_complete() {
+    /// Goes on with a request for orders, if there is one, by a piece. While there are records, pieces take their share of
+    /// the time and no more.
+    fn serve(&mut self, now: u64, step: Step) {
+        if now < self.serve_at && step == Step::Worked {
             return;
         }
-        let Ok(request) = self.requests.try_recv() else {
-            return;
+        let books = &self.books;
+        self.collection = match self.collection.take() {
+            // Not before the message whose first records are applied is complete.
+            Some(collection) if collection.is_whole() => {
+                if !self.table.is_complete() {
+                    self.collection = Some(collection);
+                    return;
+                }
+                let position = self.source.position();
+                self.shown.snapshots += u64::from(collection.end(books, position));
+                None
+            }
+            Some(collection) => collection.go_on(books),
+            None => {
+                let Ok(request) = self.requests.try_recv() else {
+                    return;
+                };
+                Collection::begin(books, &self.table, request)
+            }
         };
-        if request.answer.is_closed() {
-            return;
-        }
-        let position = self.source.position();
-        let answer = orders(&self.books, &self.table, position, &request.of);
-        self.shown.snapshots += u64::from(answer.is_ok());
-        // Whoever asked may have gone.
-        let _ = request.answer.send(answer);
         let took = self.clock.steady_now().saturating_sub(now);
         self.serve_at = now + took.saturating_mul(ORDERS_SHARE);
     }

@@ -5,6 +5,7 @@
 //! broker empties again ([`LentWords`]), so that descriptors which a client keeps hold no memory; all that is lent at a
 //! time is bounded.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,7 +60,24 @@ pub struct OrdersRequest {
     /// Whose orders.
     pub of: OrdersOf,
     /// Where the answer goes. Closed where nobody waits for it any longer.
-    pub answer: oneshot::Sender<Result<Orders, OrdersRefusal>>,
+    pub answer: oneshot::Sender<Result<Draft, OrdersRefusal>>,
+}
+
+/// Orders that are collected and only have to be put in order, which is done on a thread that may take its time.
+pub struct Draft(Box<dyn FnOnce() -> Orders + Send>);
+
+impl Draft {
+    /// One that `finish` makes orders of.
+    #[must_use]
+    pub fn new(finish: impl FnOnce() -> Orders + Send + 'static) -> Self {
+        Self(Box::new(finish))
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draft")
+    }
 }
 
 /// Orders at a position of the queue.
@@ -145,7 +163,11 @@ impl Desk {
             .try_send(request)
             .map_err(|_| OrdersRefusal::Busy)?;
         match tokio::time::timeout(ANSWER_MAX, answered).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(draft)) => {
+                let sorted = tokio::task::spawn_blocking(draft?.0).await;
+                // A thread that panicked is a defect that its message tells of.
+                sorted.map_err(|_| OrdersRefusal::Busy)
+            }
             // It takes too long, or has ended.
             Ok(Err(_)) | Err(_) => Err(OrdersRefusal::Busy),
         }

@@ -42,7 +42,7 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
-pub use books::{Desk, OfferedBook, Orders, OrdersRefusal, OrdersRequest};
+pub use books::{Desk, Draft, OfferedBook, Orders, OrdersRefusal, OrdersRequest};
 pub use catalogue::{Catalogue, Limits, Offer, Offered};
 pub use counters::BrokerCounters;
 pub use credentials::PeerCredentials;

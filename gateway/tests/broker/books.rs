@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use gateway::broker::{
-    Broker, Desk, Entitlements, Limits, OfferedBook, Orders, OrdersRefusal, OrdersRequest, Rule,
+    Broker, Desk, Draft, Entitlements, Limits, OfferedBook, Orders, OrdersRefusal, OrdersRequest,
+    Rule,
 };
 use gateway_client::protocol::{ErrorCode, OrdersOf};
 use gateway_client::{
@@ -171,7 +172,10 @@ fn answering<T>(
             // A flag: nothing is passed on by it.
             while !stop.load(Ordering::Relaxed) {
                 if let Ok(request) = requests.recv_timeout(Duration::from_millis(5)) {
-                    let _ = request.answer.send(answer(&request.of));
+                    let orders = answer(&request.of);
+                    let _ = request
+                        .answer
+                        .send(orders.map(|orders| Draft::new(move || orders)));
                 }
             }
         });

@@ -11,6 +11,7 @@
 mod bucket;
 
 use std::io;
+use std::ops::Range;
 
 use bucket::Bucket;
 pub(crate) use bucket::Resting;
@@ -225,9 +226,15 @@ impl Orders {
         self.generation += 1;
     }
 
-    /// All orders, stale ones too, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Resting)> {
-        self.buckets
+    /// How many buckets there are.
+    pub(crate) fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The orders of some buckets, stale ones too, in no order. An order stays in its bucket until it is removed or put
+    /// anew.
+    pub(crate) fn in_buckets(&self, range: Range<usize>) -> impl Iterator<Item = (u64, Resting)> {
+        self.buckets[range]
             .iter()
             .filter(|bucket| bucket.generation == self.generation)
             .flat_map(|bucket| {
