@@ -17,7 +17,7 @@ const PIECE_BUCKETS: usize = 256;
 fn books(live: u32) -> Books {
     let options = BooksOptions {
         orders_max: live + live / 10,
-        levels_max: live,
+        levels_max: live + live / 10,
         instruments_max: INSTRUMENTS,
         publisher_id: Some(PUBLISHER),
     };
@@ -36,9 +36,9 @@ fn books(live: u32) -> Books {
         ts_recv: 0,
         session: [0; 8],
     };
-    books.apply(&start.words(), 0);
+    let _ = books.apply(&start.words(), 0);
     for order in 1..=u64::from(live) {
-        books.apply(&add(order), order);
+        let _ = books.apply(&add(order), order);
     }
     books
 }
@@ -118,7 +118,7 @@ fn pieces_are_whole_though_orders_come_and_go_between_them() {
         // The second round adds others.
         for order in u64::from(live) + 1..next {
             sequence += 1;
-            books.apply(&record(order, Action::Cancel, 100), sequence);
+            let _ = books.apply(&record(order, Action::Cancel, 100), sequence);
         }
     }
 }

@@ -11,7 +11,7 @@ use gateway_feed::record::InstrumentId;
 use super::table::{BookWriter, worth};
 use crate::broker::{Draft, Orders, OrdersRefusal, OrdersRequest};
 
-/// Buckets of the index that a piece looks at: some 20 µs.
+/// Buckets of the index that a piece looks at: some 30 µs.
 const PIECE_BUCKETS: usize = 256;
 /// Channels that begin anew during a scan have it begun anew so often.
 const ATTEMPTS_MAX: u32 = 3;
