@@ -59,6 +59,7 @@ fn life_of_a_package(guest: &mut Guest) -> Result<()> {
     ensure!(
         guest
             .shell("dpkg-query -W -f '${Version}' gateway")?
+            .trim()
             .ends_with("+1"),
         "the newer package is not installed"
     );
@@ -127,6 +128,12 @@ fn runs_as_its_user(guest: &mut Guest) -> Result<()> {
     let wanted = format!("{:016x}", (1_u64 << 12) | (1 << 13) | (1 << 38) | (1 << 39));
     ensure!(
         fact("CapBnd:") == wanted && fact("NoNewPrivs:") == "1" && fact("Seccomp:") == "2",
+        "{facts}"
+    );
+    // The helper has them; the service gave them up.
+    let none = format!("{:016x}", 0);
+    ensure!(
+        fact("CapPrm:") == none && fact("CapEff:") == none,
         "{facts}"
     );
     Ok(())
