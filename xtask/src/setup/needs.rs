@@ -62,6 +62,7 @@ pub(crate) fn all() -> Vec<Need> {
         tasks: TEST,
         ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
     });
+    needs.push(clang_runtimes());
     needs.extend(packaging());
     needs.push(Need {
         tasks: TEST,
@@ -159,6 +160,26 @@ fn program(name: &'static str, purpose: &'static str, packages: &'static [&'stat
         remedy: Remedy::Packages(packages),
         tasks: ALL,
         optional: false,
+    }
+}
+
+/// What clang links under its sanitizers: Debian packs it on its own.
+fn clang_runtimes() -> Need {
+    let file = format!("libclang_rt.asan-{}.a", std::env::consts::ARCH);
+    let mut command = Command::new("clang");
+    command.arg(format!("--print-file-name={file}"));
+    // Where it has none, it answers with the name as it was given.
+    let found = shell::output_of(&mut command)
+        .ok()
+        .map(|path| path.trim().to_owned())
+        .filter(|path| Path::new(path).is_absolute() && Path::new(path).is_file());
+    Need {
+        name: "clang's sanitizers",
+        purpose: "the tests of the C and C++ clients under them",
+        found: found.ok_or_else(|| format!("clang has no {file}")),
+        remedy: Remedy::Packages(&["libclang-rt-dev"]),
+        tasks: TEST,
+        optional: true,
     }
 }
 
