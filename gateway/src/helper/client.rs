@@ -34,8 +34,11 @@ impl Helper {
         let mut command = Command::new("/proc/self/exe");
         // Not the environment, in which there may be passwords.
         command.env_clear();
-        if let Some(filter) = std::env::var_os("RUST_LOG") {
-            command.env("RUST_LOG", filter);
+        // The linker's: where this program found its libraries, the helper finds them.
+        for name in ["RUST_LOG", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
         }
         let child = command
             .arg(super::ARGUMENT)
