@@ -5,6 +5,7 @@
 //! are fewer, and stay for as long as they read.
 
 mod events;
+mod host;
 mod line;
 mod page;
 mod scrapes;
@@ -19,7 +20,7 @@ use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -130,6 +131,7 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     tokio::pin!(shutdown);
+    let on_loopback = listener.is_on_loopback();
     let mut connections = JoinSet::new();
     loop {
         let room = connections.len() < limits.connections;
@@ -141,7 +143,7 @@ pub(super) async fn serve(
                     let (router, desk) = (router.clone(), Arc::clone(&desk));
                     connections.spawn(async move {
                         let line = Arc::new(Line::default());
-                        let client = Client { line: Arc::clone(&line), peer };
+                        let client = Client { line: Arc::clone(&line), peer, on_loopback };
                         let answered = async {
                             match stream {
                                 Stream::Tcp(stream) => answer(stream, router, client).await,
@@ -173,6 +175,8 @@ pub(super) async fn serve(
 struct Client {
     line: Arc<Line>,
     peer: Peer,
+    /// Whether it asks a server that only this machine reaches.
+    on_loopback: bool,
 }
 
 /// Answers one request. What goes wrong concerns the client alone, who sees it.
@@ -183,7 +187,11 @@ async fn answer(
 ) {
     // Without it the kernel holds what it likes.
     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
-    let service = TowerToHyperService::new(router.layer(Extension(client)));
+    let service = TowerToHyperService::new(
+        router
+            .layer(middleware::from_fn(host::check))
+            .layer(Extension(client)),
+    );
     let _ = http1::Builder::new()
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)

@@ -68,6 +68,16 @@ impl Listener {
         }
     }
 
+    /// Whether it is an address that only this machine reaches.
+    pub(super) fn is_on_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| address.ip().is_loopback()),
+            Self::Unix { .. } => false,
+        }
+    }
+
     pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Self::Tcp(listener) => {

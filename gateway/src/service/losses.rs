@@ -1,7 +1,7 @@
 //! Log lines about what was lost: messages of a channel, slots of a reader; and about channels that wait for long.
 //!
 //! A loss is told at once, and what is lost after it once a second, all of it in one line: a line that loses every other
-//! packet fills no disk, and the counts of the lines add up to those of the metrics.
+//! packet fills no disk, and the counts of the lines add up to those of the metrics, but for what a reader lost in its last second.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -78,6 +78,11 @@ pub(super) struct Losses {
 }
 
 impl Losses {
+    /// Logs what was held back, before the service ends.
+    pub(super) fn look_last(&mut self, state: &State) {
+        self.look(state, Instant::now() + APART);
+    }
+
     /// Compares with the last look, and logs what is new.
     pub(super) fn look(&mut self, state: &State, now: Instant) {
         self.channels

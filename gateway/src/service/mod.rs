@@ -258,9 +258,15 @@ async fn serve(
     };
     let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
-    let Charge { groups, ports, .. } = charge;
+    let Charge {
+        groups,
+        ports,
+        mut losses,
+        ..
+    } = charge;
     drop(groups);
     workers.stop();
+    losses.look_last(&state);
     // Their queues are closed: they read the rest, and end.
     books.stop(STOP_MAX);
     // Queues are closed: readers that still read get the rest and the reason.

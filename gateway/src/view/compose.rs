@@ -118,11 +118,6 @@ fn totals(
     queues: &[QueueRow],
     readers: &[ReaderRow],
 ) -> Totals {
-    let dropped = |i: &InterfaceRow| {
-        i.refused
-            .saturating_add(i.kernel_drops)
-            .saturating_add(i.lost_in_redirect)
-    };
     Totals {
         packets_per_s: sum_of_rates(interfaces.iter().map(|i| i.packets_per_s)),
         bits_per_s: sum_of_rates(interfaces.iter().map(|i| i.bits_per_s)),
@@ -131,7 +126,8 @@ fn totals(
         lost: sum(channels.iter().map(|c| c.lost)),
         lost_now: sum_of_counts(channels.iter().map(|c| c.lost_now)),
         gaps: sum(channels.iter().map(|c| c.gaps)),
-        dropped: sum(interfaces.iter().map(dropped)),
+        dropped: sum(interfaces.iter().map(|i| i.dropped)),
+        dropped_now: sum_of_counts(interfaces.iter().map(|i| i.dropped_now)),
         reader_lost: sum(readers.iter().map(|r| r.lost)),
         // A reader that has just come has lost nothing before.
         reader_lost_now: since
@@ -141,16 +137,15 @@ fn totals(
     }
 }
 
-fn drops(interface: &InterfaceStatus) -> (u64, u64) {
+/// Packets of an interface that were not handed over, for whatever reason.
+fn dropped(interface: &InterfaceStatus) -> u64 {
     let refused = interface.queues.iter().flat_map(|queue| &queue.refused);
     let kernel = interface
         .queues
         .iter()
         .flat_map(|queue| &queue.kernel_drops);
-    (
-        sum(refused.map(|count| count.count)),
-        sum(kernel.map(|count| count.count)),
-    )
+    let counted = sum(refused.chain(kernel).map(|count| count.count));
+    counted.saturating_add(interface.lost_in_redirect)
 }
 
 fn interfaces(since: &Since<'_>, now: &Status) -> Vec<InterfaceRow> {
@@ -159,11 +154,6 @@ fn interfaces(since: &Since<'_>, now: &Status) -> Vec<InterfaceRow> {
         let before = earlier.get(&interface.name);
         let packets = |i: &InterfaceStatus| sum(i.queues.iter().map(|queue| queue.packets));
         let bytes = |i: &InterfaceStatus| sum(i.queues.iter().map(|queue| queue.bytes));
-        let dropped = |i: &InterfaceStatus| {
-            let (refused, kernel) = drops(i);
-            sum([refused, kernel, i.lost_in_redirect].into_iter())
-        };
-        let (refused, kernel_drops) = drops(interface);
         let note = match (&interface.waiting_for, interface.steps.last()) {
             (Some(cause), _) => format!("not open: {cause}"),
             (None, Some(step)) => format!("not {}: {}", step.tier, step.reason),
@@ -180,9 +170,7 @@ fn interfaces(since: &Since<'_>, now: &Status) -> Vec<InterfaceRow> {
                 .rate(before.map(|i| bytes(i)), bytes(interface))
                 .map(|rate| rate * 8.0),
             packets: packets(interface),
-            refused,
-            kernel_drops,
-            lost_in_redirect: interface.lost_in_redirect,
+            dropped: dropped(interface),
             dropped_now: since.more(before.map(|i| dropped(i)), dropped(interface)),
             note: clean(&note),
         }

@@ -62,6 +62,8 @@ pub struct Totals {
     pub gaps: u64,
     /// Packets dropped before they were delivered, for whatever reason.
     pub dropped: u64,
+    /// Of these, since the look before.
+    pub dropped_now: Option<u64>,
     /// Slots that readers have lost.
     pub reader_lost: u64,
     /// Of these, since the look before.
@@ -87,13 +89,10 @@ pub struct InterfaceRow {
     pub bits_per_s: Option<f64>,
     /// Packets since the start.
     pub packets: u64,
-    /// Packets that were not handed over, by whatever reason of the gateway's.
-    pub refused: u64,
-    /// Packets that the kernel dropped.
-    pub kernel_drops: u64,
-    /// Frames lost between XDP program and sockets.
-    pub lost_in_redirect: u64,
-    /// Of all three, since the look before.
+    /// Packets that were not handed over: refused by the gateway, dropped by the kernel, or lost between XDP program and
+    /// sockets.
+    pub dropped: u64,
+    /// Of these, since the look before.
     pub dropped_now: Option<u64>,
     /// What there is to say: why it is not open, or why not at a better tier.
     pub note: String,

@@ -67,7 +67,7 @@ fn clients_that_never_read_are_hung_up_on_and_workers_do_not_notice() {
         let requests: [&[u8]; 3] = [
             b"",
             b"GET /metrics HT",
-            b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ];
         let open = |number: usize| {
             let mut stream = TcpStream::connect(address())?;

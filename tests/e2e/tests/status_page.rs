@@ -129,9 +129,20 @@ fn the_page_shows_a_live_gateway_in_light_and_dark_and_asks_nobody_else() {
         &mut browser,
         "points.some((p) => p.stages.get(chosen) && p.stages.get(chosen).bands && p.stages.get(chosen).bands.counts.length > 0)",
     );
-    let painted = "['rate', 'loss', 'heat'].every((id) => { const c = byId(id); \
-        return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); })";
-    assert_eq!(browser.evaluate(painted).unwrap(), true);
+    // Grid and labels are grey: what is coloured is what came.
+    let coloured = "(id) => { const c = byId(id), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
+        let n = 0; for (let i = 0; i < d.length; i += 4) { \
+        if (d[i + 3] > 128 && Math.max(d[i], d[i + 1], d[i + 2]) - Math.min(d[i], d[i + 1], d[i + 2]) > 60) n += 1; } \
+        return n; }";
+    for id in ["rate", "loss", "heat"] {
+        let drawn = browser.evaluate(&format!("({coloured})('{id}')")).unwrap();
+        assert!(drawn.as_u64().unwrap() > 50, "{id}: {drawn}");
+        let empty = format!(
+            "(() => {{ const kept = points.splice(0); charts(); const n = ({coloured})('{id}'); \
+             points.push(...kept); charts(); return n; }})()"
+        );
+        assert_eq!(browser.evaluate(&empty).unwrap(), 0, "{id} without points");
+    }
     let light = show(&mut browser, "light");
     keep(&mut browser, "status-page-light.png");
     let dark = show(&mut browser, "dark");

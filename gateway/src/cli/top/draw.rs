@@ -111,7 +111,7 @@ fn totals_line(model: &Model, now: Instant) -> Line<'static> {
             rate(totals.messages_per_s)
         )),
         losses("lost", totals.lost, totals.lost_now),
-        losses("dropped", totals.dropped, None),
+        losses("dropped", totals.dropped, totals.dropped_now),
         losses("readers lost", totals.reader_lost, totals.reader_lost_now),
     ])
 }

@@ -327,10 +327,6 @@ const fn tone(bad: bool, warn: bool) -> Tone {
 }
 
 fn input(input: &InterfaceRow) -> Row {
-    let dropped = input
-        .refused
-        .saturating_add(input.kernel_drops)
-        .saturating_add(input.lost_in_redirect);
     let good = matches!(input.state.as_str(), "live" | "running" | "finished");
     Row {
         cells: vec![
@@ -340,7 +336,7 @@ fn input(input: &InterfaceRow) -> Row {
             rated(input.packets_per_s),
             rated(input.bits_per_s),
             counted(input.packets),
-            counted(dropped),
+            counted(input.dropped),
             text(&input.note),
         ],
         tone: tone(

@@ -54,6 +54,14 @@ const ABSENT: &[(&str, &str)] = &[
         "Nothing is put back: the XDP program passes what is not the gateway's before it is taken.",
     ),
     (
+        "tick_to_strategy_seconds, stage_latency_seconds of other stages than ring to publish",
+        "Not measured yet: readers tell their position and not when they read.",
+    ),
+    (
+        "clock_offset_seconds, clock_error_bound_seconds, clock_disruptions_total",
+        "Not there yet: a clock that was set is an event of the log.",
+    ),
+    (
         "scrape latency of the workers",
         "They take no part in a scrape.",
     ),

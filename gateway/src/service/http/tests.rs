@@ -39,7 +39,7 @@ async fn silent(address: std::net::SocketAddr) -> TcpStream {
 
 /// The answer to a request on a connection that is there.
 async fn ask(mut stream: TcpStream) -> String {
-    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -84,6 +84,23 @@ fn connections_beyond_the_limit_wait_for_their_turn() {
     });
 }
 
+#[test]
+fn a_page_that_calls_the_loopback_address_by_its_own_name_gets_nothing() {
+    with_server(Limits::default(), |address, _| async move {
+        for (host, expected) in [
+            ("evil.example:9464", "HTTP/1.1 421 "),
+            ("127.0.0.1:9464", "HTTP/1.1 200 "),
+        ] {
+            for path in ["/", "/events", "/healthz"] {
+                let mut stream = silent(address).await;
+                let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                stream.write_all(request.as_bytes()).await.unwrap();
+                assert!(reads(&mut stream, expected).await, "{host}{path}");
+            }
+        }
+    });
+}
+
 /// A look at a gateway whose picture has some kilobytes, and how many there were.
 fn look(looks: &Cell<usize>) -> Status {
     looks.set(looks.get() + 1);
@@ -97,7 +114,7 @@ fn look(looks: &Cell<usize>) -> Status {
 
 async fn follower(address: SocketAddr) -> TcpStream {
     let mut stream = silent(address).await;
-    let request = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request).await.unwrap();
     stream
 }
@@ -185,7 +202,7 @@ fn nothing_is_drawn_for_nobody_and_followers_are_bounded() {
 fn the_page_tells_the_browser_to_ask_nobody_else() {
     with_server(Limits::default(), |address, _| async move {
         let mut stream = silent(address).await;
-        let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
