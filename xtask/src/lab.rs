@@ -71,8 +71,7 @@ fn command(set: &str, kernels: &str) -> Command {
     command
         .current_dir(workspace::root())
         .args(["test", "--package", "gateway-lab", "--test", "lab", "--"])
-        .envs(environment(set, kernels))
-        .env_remove("GATEWAY_LAB_MUST_RUN");
+        .envs(environment(set, kernels));
     command
 }
 

@@ -13,6 +13,15 @@ const FIRST_SEQUENCE: u64 = 1;
 const SSR_CHANGE: u16 = dbn::StatusAction::SsrChange as u16;
 const UNKNOWN: u8 = b'~';
 
+/// Whether a control record has all books of its channel begin anew.
+pub(crate) fn begins_anew(record: &[u64]) -> bool {
+    let kind = ControlRecord::from_words(record).and_then(|r| ControlKind::from_number(r.kind));
+    matches!(
+        kind,
+        Some(ControlKind::SessionStart | ControlKind::Reset | ControlKind::SnapshotBegin)
+    )
+}
+
 impl Books {
     pub(crate) fn control_record(&mut self, record: &[u64]) -> Applied {
         let Some(record) = ControlRecord::from_words(record) else {

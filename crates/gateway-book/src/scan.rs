@@ -13,6 +13,7 @@ use dbn::{Action, FlagSet, UNDEF_PRICE};
 use gateway_record::{InstrumentId, RTYPE_CONTROL, v3};
 
 use crate::books::{Books, NO_SLOT};
+use crate::control::begins_anew;
 use crate::mbo::{Mbo, WORDS};
 use crate::orders::Resting;
 use crate::side::BookSide;
@@ -56,8 +57,7 @@ impl OrderScan {
         };
         let mbo = Mbo(words);
         match (words[0] >> 8) as u8 {
-            // A channel's books may begin anew, all at once.
-            RTYPE_CONTROL => self.is_void = true,
+            RTYPE_CONTROL => self.is_void |= begins_anew(words),
             dbn::rtype::MBO if mbo.action() == b'R' => {
                 if let Some(slot) = books.instruments.find(mbo.instrument()) {
                     self.begun.push((slot, self.known.len()));
@@ -95,10 +95,11 @@ impl OrderScan {
         self.is_void
     }
 
-    /// How many times orders were looked up because of records: each is kept until the scan is over.
+    /// How much records have added: each order that was looked up because of them, and each book that began anew, is kept
+    /// until the scan is over.
     #[must_use]
     pub const fn followed(&self) -> usize {
-        self.followed
+        self.followed + self.begun.len()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A scan of the orders of a large book, in pieces, while records go on.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use dbn::flags::LAST;
@@ -49,9 +50,12 @@ fn drawn(order: u64) -> u64 {
     spread ^ spread >> 29
 }
 
+fn instrument(order: u64) -> InstrumentId {
+    InstrumentId((drawn(order) % u64::from(INSTRUMENTS)) as u32 + 1)
+}
+
 fn record(order: u64, action: Action, size: u32) -> [u64; 7] {
-    let drawn = drawn(order);
-    let instrument = InstrumentId((drawn % u64::from(INSTRUMENTS)) as u32 + 1);
+    let (drawn, instrument) = (drawn(order), instrument(order));
     let head = (MboEvent::head(PUBLISHER), MboEvent::channel(0));
     let event = MboEvent::new(head.0, head.1, instrument, order, order, order);
     let side = if drawn >> 60 & 1 == 0 {
@@ -82,9 +86,11 @@ fn apply(books: &mut Books, scan: &mut OrderScan, record: &[u64], sequence: u64)
 fn pieces_are_whole_though_orders_come_and_go_between_them() {
     let live = 20_000;
     let mut books = books(live);
+    // What rests, kept as simply as can be: sizes by order.
+    let mut resting: BTreeMap<u64, u32> = (1..=u64::from(live)).map(|o| (o, 100)).collect();
+    let (mut next, mut oldest) = (u64::from(live) + 1, 1);
     for of in [None, Some([InstrumentId(5), InstrumentId(77)])] {
         let mut scan = books.begin_scan(of.as_ref().map(|of| of.as_slice()));
-        let (mut next, mut oldest) = (u64::from(live) + 1, 1);
         let mut sequence = books.sequence();
         while !books.scan(&mut scan, 16) {
             for _ in 0..3 {
@@ -95,9 +101,15 @@ fn pieces_are_whole_though_orders_come_and_go_between_them() {
                 apply(&mut books, &mut scan, &part, sequence + 1);
                 let all = record(oldest, Action::Cancel, 100);
                 apply(&mut books, &mut scan, &all, sequence + 2);
+                resting.insert(next, 100);
+                if let Some(size) = resting.get_mut(&(next - 1)) {
+                    *size -= 40;
+                }
+                resting.remove(&oldest);
                 if oldest.is_multiple_of(2) {
                     let again = record(oldest, Action::Add, 7);
                     apply(&mut books, &mut scan, &again, sequence + 3);
+                    resting.insert(oldest, 7);
                 }
                 (next, oldest) = (next + 1, oldest + 1);
             }
@@ -115,11 +127,12 @@ fn pieces_are_whole_though_orders_come_and_go_between_them() {
         scanned.records(|record| collected.push(record));
         assert_eq!(collected.len(), now.len());
         assert!(collected == now);
-        // The second round adds others.
-        for order in u64::from(live) + 1..next {
-            sequence += 1;
-            let _ = books.apply(&record(order, Action::Cancel, 100), sequence);
-        }
+        collected.retain(|record| record.action == Action::Add as std::ffi::c_char);
+        let mut found: Vec<_> = collected.iter().map(|r| (r.order_id / 7, r.size)).collect();
+        found.sort_unstable();
+        let of_wanted = resting.iter().map(|(&order, &size)| (order, size));
+        let of_wanted = of_wanted.filter(|(order, _)| wanted.contains(&instrument(*order)));
+        assert!(found.into_iter().eq(of_wanted));
     }
 }
 

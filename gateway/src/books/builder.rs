@@ -338,11 +338,7 @@ impl Builder {
         let books = &self.books;
         self.collection = match self.collection.take() {
             // Not before the message whose first records are applied is complete.
-            Some(collection) if collection.is_whole() => {
-                if !self.table.is_complete() {
-                    self.collection = Some(collection);
-                    return;
-                }
+            Some(collection) if collection.is_whole() && self.table.is_complete() => {
                 let position = self.source.position();
                 self.shown.snapshots += u64::from(collection.end(books, position));
                 None

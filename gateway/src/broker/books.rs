@@ -72,6 +72,12 @@ impl Draft {
     pub fn new(finish: impl FnOnce() -> Orders + Send + 'static) -> Self {
         Self(Box::new(finish))
     }
+
+    /// Puts them in order, which may take a while (half a second at a million orders).
+    #[must_use]
+    pub fn finish(self) -> Orders {
+        (self.0)()
+    }
 }
 
 impl fmt::Debug for Draft {
@@ -164,7 +170,8 @@ impl Desk {
             .map_err(|_| OrdersRefusal::Busy)?;
         match tokio::time::timeout(ANSWER_MAX, answered).await {
             Ok(Ok(draft)) => {
-                let sorted = tokio::task::spawn_blocking(draft?.0).await;
+                let draft = draft?;
+                let sorted = tokio::task::spawn_blocking(|| draft.finish()).await;
                 // A thread that panicked is a defect that its message tells of.
                 sorted.map_err(|_| OrdersRefusal::Busy)
             }

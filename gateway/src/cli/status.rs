@@ -215,6 +215,9 @@ fn page(status: &Status) -> String {
         lines.push(format!("refused to clients: {}", list(refusals.iter())));
     }
     lines.extend(confinement(&status.confinement));
+    if status.helper_up == Some(false) {
+        lines.push("ITS HELPER IS GONE: interfaces that come back are not opened again; restart the gateway".to_owned());
+    }
     lines.extend(doctor(&status.doctor));
     let latency = status.latency_ns.ring_pub;
     lines.push(format!(

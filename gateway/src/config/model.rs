@@ -64,6 +64,8 @@ pub struct Gateway {
     pub housekeeping_core: Option<usize>,
     /// What the service gives up once it is started.
     pub confine: Confine,
+    /// Time from one look of the doctor at the machine to the next, if there is more than the look at the start.
+    pub checks_interval: Option<Duration>,
 }
 
 /// Where the metrics server listens.

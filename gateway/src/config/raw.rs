@@ -31,6 +31,7 @@ pub(crate) struct RawGateway {
     pub(crate) log: Option<Field<LogFormat>>,
     pub(crate) housekeeping_core: Option<Field<u32>>,
     pub(crate) confine: Option<Field<Confine>>,
+    pub(crate) checks_interval_s: Option<Field<u32>>,
 }
 
 /// `[[interface]]`
@@ -292,6 +293,7 @@ fn read_gateway(mut section: Section<'_, '_>) -> RawGateway {
         log: section.take("log", "\"auto\", \"human\" or \"json\""),
         housekeeping_core: section.take("housekeeping_core", "a CPU number"),
         confine: section.take("confine", "\"full\" or \"off\""),
+        checks_interval_s: section.take("checks_interval_s", "a whole number of seconds"),
     };
     section.finish();
     raw

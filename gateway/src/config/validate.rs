@@ -13,6 +13,7 @@ mod recovery;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::document::{Field, Findings, Place, nearest};
@@ -26,6 +27,9 @@ const SOCKET_PATH_MAX: usize = 107;
 /// How many clients a broker serves unless told otherwise, and what may be told.
 const MAX_CLIENTS_DEFAULT: u32 = 256;
 const MAX_CLIENTS_PER_USER_DEFAULT: u32 = 128;
+const CHECKS_INTERVAL_S_DEFAULT: u32 = 300;
+/// A look takes tens of milliseconds on the housekeeping core, and may ask the card's firmware.
+const CHECKS_INTERVAL_S: std::ops::RangeInclusive<u32> = 10..=86_400;
 const MAX_CLIENTS: std::ops::RangeInclusive<u32> = 1..=10_000;
 
 /// What a name may look like: it becomes a label, a thread's name and an argument on a command line.
@@ -139,6 +143,20 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
     };
     let max_clients = clients(&raw.max_clients, MAX_CLIENTS_DEFAULT);
     let max_clients_per_user = clients(&raw.max_clients_per_user, MAX_CLIENTS_PER_USER_DEFAULT);
+    let checks_interval_s = match &raw.checks_interval_s {
+        None => CHECKS_INTERVAL_S_DEFAULT,
+        Some(field) => {
+            if field.value != 0 && !CHECKS_INTERVAL_S.contains(&field.value) {
+                let (least, most) = CHECKS_INTERVAL_S.into_inner();
+                findings.add(
+                    &field.place,
+                    "not a time between two looks at the machine",
+                    format!("give {least} to {most} seconds, or 0 to look at the start only"),
+                );
+            }
+            field.value
+        }
+    };
     Gateway {
         name: text(raw.name.as_ref(), "gateway"),
         broker_socket,
@@ -148,6 +166,8 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
         log: raw.log.as_ref().map(|f| f.value).unwrap_or_default(),
         housekeeping_core: core(raw.housekeeping_core.as_ref(), findings),
         confine: raw.confine.as_ref().map(|f| f.value).unwrap_or_default(),
+        checks_interval: (checks_interval_s > 0)
+            .then(|| Duration::from_secs(checks_interval_s.into())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Capabilities: none, in none of the kernel's five sets; of the helper, what opening an AF_XDP interface wants.
+//! Capabilities: none to be used, and none to be had; of the helper, what opening an AF_XDP interface wants.
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -8,6 +8,7 @@ use rustix::thread::{
 };
 
 use super::{Answer, Bounds};
+use crate::ingest::netdev::KernelVersion;
 
 /// What opening an AF_XDP interface wants: programs and sockets on interfaces, raw sockets, BPF, and offsets in packets
 /// that vary.
@@ -39,6 +40,8 @@ pub(super) fn enter(bounds: &Bounds) -> Answer {
             AF_XDP | CapabilitySet::IPC_LOCK
         };
         wanted & rustix::thread::capabilities(None)?.permitted
+    } else if before_5_19() {
+        CapabilitySet::BPF & rustix::thread::capabilities(None)?.permitted
     } else {
         CapabilitySet::empty()
     };
@@ -64,5 +67,16 @@ pub(super) fn enter(bounds: &Bounds) -> Answer {
             inheritable: CapabilitySet::empty(),
         },
     )?;
-    Ok(None)
+    let keeps_bpf = !bounds.is_helper && !kept.is_empty();
+    Ok(keeps_bpf.then(|| {
+        "CAP_BPF stays, of which seccomp leaves reading maps: before Linux 5.19 nobody else reads the XDP program's counters"
+            .to_owned()
+    }))
+}
+
+/// Whether `bpf` wants a right for whatever it is asked for, where unprivileged programs are switched off (c8644cd0efe7).
+fn before_5_19() -> bool {
+    let release = rustix::system::uname();
+    KernelVersion::parse(&release.release().to_string_lossy())
+        .is_some_and(|version| version < KernelVersion::new(5, 19))
 }

@@ -1,4 +1,4 @@
-//! Landlock: which files, TCP ports and other processes the service reaches.
+//! Landlock: which files, TCP ports and abstract sockets the service reaches.
 
 use std::io;
 use std::path::Path;
@@ -56,7 +56,7 @@ fn lack(abi: ABI) -> String {
     if abi < ABI::V5 {
         lack.push("ioctl of devices (Linux 6.10)");
     }
-    lack.push("signals and abstract sockets (Linux 6.12)");
+    lack.push("abstract sockets (Linux 6.12)");
     format!("landlock does not restrict {}", lack.join(", "))
 }
 
@@ -69,8 +69,9 @@ fn restrict(
         .handle_access(AccessFs::from_all(WANTED))?
         // Connections go to the ports of snapshot servers.
         .handle_access(AccessNet::from_all(WANTED))?
-        // No signal to, and no abstract Unix socket of, a process outside.
-        .scope(Scope::from_all(WANTED))?
+        // No abstract Unix socket of a process outside. Signals are seccomp's: here they would also keep the kernel from
+        // ending the helper with a service that is killed.
+        .scope(Scope::AbstractUnixSocket)?
         .create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     for path in &bounds.read {

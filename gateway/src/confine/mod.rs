@@ -42,7 +42,7 @@ impl Bounds {
     pub fn of(config: &Config, path: &Path) -> Self {
         let mut read: Vec<PathBuf> = landlock::READ.iter().map(PathBuf::from).collect();
         // The folder, not the file: who edits a file puts another one in its place.
-        read.push(folder(path));
+        read.extend(folders(path));
         let channels = config.channels.iter().filter_map(|c| c.recovery.as_ref());
         let mut connect_ports: Vec<u16> = channels
             .flat_map(|recovery| &recovery.glimpse)
@@ -67,13 +67,21 @@ impl Bounds {
     pub fn of_helper(path: &Path) -> Self {
         let read = landlock::READ.iter().chain(&landlock::READ_BY_HELPER);
         let mut read: Vec<PathBuf> = read.map(PathBuf::from).collect();
-        read.push(folder(path));
+        read.extend(folders(path));
         Self {
             read,
             is_helper: true,
             ..Self::default()
         }
     }
+}
+
+/// The folder of a file, and that of what a link in its place leads to.
+fn folders(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let leads_to = path.canonicalize().ok().map(|real| folder(&real));
+    let own = folder(path);
+    let elsewhere = leads_to.filter(|real| *real != own);
+    std::iter::once(own).chain(elsewhere)
 }
 
 fn folder(path: &Path) -> PathBuf {

@@ -25,7 +25,6 @@ const ANY: &[libc::c_long] = &[
     libc::SYS_pwrite64,
     libc::SYS_lseek,
     libc::SYS_close,
-    libc::SYS_fcntl,
     libc::SYS_flock,
     // Files, which landlock chooses; memory files are opened again through `/proc/self/fd`.
     libc::SYS_openat,
@@ -35,8 +34,7 @@ const ANY: &[libc::c_long] = &[
     libc::SYS_fstatfs,
     libc::SYS_readlinkat,
     libc::SYS_getdents64,
-    // The broker's socket: its mode follows the entitlements, and its file goes at the end.
-    libc::SYS_fchmodat,
+    // The sockets' files go at the end.
     libc::SYS_unlinkat,
     // Queues, books and readers' pages in memory files; memory of the heap.
     libc::SYS_memfd_create,
@@ -87,9 +85,7 @@ const ANY: &[libc::c_long] = &[
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
-    libc::SYS_sendto,
     libc::SYS_recvfrom,
-    libc::SYS_sendmsg,
     libc::SYS_recvmsg,
     libc::SYS_recvmmsg,
     // Who it is, and on what.
@@ -110,7 +106,6 @@ const OLDER: &[libc::c_long] = &[
     libc::SYS_open,
     libc::SYS_access,
     libc::SYS_readlink,
-    libc::SYS_chmod,
     libc::SYS_unlink,
     libc::SYS_epoll_wait,
     libc::SYS_poll,
@@ -126,6 +121,9 @@ const ALL: u64 = u64::MAX;
 /// Without `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
 const SOCKET_TYPE: u64 = 0xf;
 
+/// Modes that sockets get: their owner and group may connect, or everybody. None that lets anybody execute.
+const SOCKET_MODES: &[u64] = &[0o660, 0o666];
+
 /// Allowed where all conditions of one alternative hold; always, where there is none.
 fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
     let one_of = |argument, values: &[u64]| -> Vec<Vec<Condition>> {
@@ -135,6 +133,7 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
             .collect()
     };
     let executable = libc::PROT_EXEC as u64;
+    let fast_open = libc::MSG_FASTOPEN as u64;
     let mut calls = vec![
         // Threads, never another process.
         (
@@ -188,6 +187,30 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
             ),
         ),
         (libc::SYS_socket, families(bounds)),
+        // Duplicates, flags and seals; not whom the kernel signals when a descriptor is ready.
+        (
+            libc::SYS_fcntl,
+            one_of(
+                1,
+                &[
+                    libc::F_DUPFD as u64,
+                    libc::F_DUPFD_CLOEXEC as u64,
+                    libc::F_GETFD as u64,
+                    libc::F_SETFD as u64,
+                    libc::F_GETFL as u64,
+                    libc::F_SETFL as u64,
+                    libc::F_GET_SEALS as u64,
+                    libc::F_ADD_SEALS as u64,
+                ],
+            ),
+        ),
+        // No connection on the way (TCP Fast Open), where landlock does not see the port.
+        (libc::SYS_sendto, vec![vec![(3, fast_open, 0)]]),
+        (libc::SYS_sendmsg, vec![vec![(2, fast_open, 0)]]),
+        // The broker's socket, whose mode follows the entitlements.
+        (libc::SYS_fchmodat, one_of(2, SOCKET_MODES)),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_chmod, one_of(1, SOCKET_MODES)),
     ];
     if bounds.is_helper {
         // Programs, maps and links; folders of pinned links.
@@ -214,6 +237,12 @@ fn families(bounds: &Bounds) -> Vec<Vec<Condition>> {
     let kind = |family: libc::c_int, kind: libc::c_int| -> Vec<Condition> {
         vec![(0, ALL, family as u64), (1, SOCKET_TYPE, kind as u64)]
     };
+    // Not MPTCP, whose ports landlock does not look at.
+    let tcp = |family: libc::c_int, protocol: libc::c_int| -> Vec<Condition> {
+        let mut conditions = kind(family, libc::SOCK_STREAM);
+        conditions.push((2, ALL, protocol as u64));
+        conditions
+    };
     let netlink = |protocol: libc::c_int| -> Vec<Condition> {
         vec![(0, ALL, libc::AF_NETLINK as u64), (2, ALL, protocol as u64)]
     };
@@ -222,8 +251,10 @@ fn families(bounds: &Bounds) -> Vec<Vec<Condition>> {
         kind(libc::AF_INET, libc::SOCK_DGRAM),
         kind(libc::AF_INET6, libc::SOCK_DGRAM),
         // Snapshot servers.
-        kind(libc::AF_INET, libc::SOCK_STREAM),
-        kind(libc::AF_INET6, libc::SOCK_STREAM),
+        tcp(libc::AF_INET, 0),
+        tcp(libc::AF_INET, libc::IPPROTO_TCP),
+        tcp(libc::AF_INET6, 0),
+        tcp(libc::AF_INET6, libc::IPPROTO_TCP),
         // The C library asks for an interface's number through one of these. No service listens on datagrams but the log's.
         kind(libc::AF_UNIX, libc::SOCK_DGRAM),
         // Links, addresses, and what drivers can do.

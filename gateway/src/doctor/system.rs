@@ -11,6 +11,8 @@ pub struct System {
     pub clock: Result<ClockState, String>,
     /// The kernel's log, where this process may read it.
     pub kernel_log: Result<String, String>,
+    /// Seconds since the kernel was started, which its log counts as well.
+    pub uptime_s: u64,
     /// Why no AF_XDP socket can be made: the error number.
     pub socket_errno: Option<i32>,
     /// Rights that the AF_XDP tiers need and this process does not have.
@@ -41,6 +43,7 @@ impl System {
             kernel: release.release().to_string_lossy().into_owned(),
             clock: clock_state().map_err(|error| error.to_string()),
             kernel_log: kernel_log().map_err(|error| error.to_string()),
+            uptime_s: u64::try_from(rustix::system::sysinfo().uptime).unwrap_or(0),
             socket_errno: crate::ingest::socket_errno(),
             missing_capabilities: crate::ingest::missing_capabilities(),
             jitter: None,

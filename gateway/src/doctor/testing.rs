@@ -113,6 +113,7 @@ impl Bench {
                     error_estimated_us: 1,
                 }),
                 kernel_log: Ok("[    0.0] Linux version 6.18.1\n".into()),
+                uptime_s: 100_000,
                 socket_errno: None,
                 missing_capabilities: vec![],
                 jitter: None,

@@ -5,14 +5,20 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 
 use super::protocol::{self, Answer, Request};
 use crate::config::Accounts;
 use crate::ingest::{
     HandedProgram, HandedQueue, Handover, IngestError, InterfaceRequest, Obstacle, Refusal, Tier,
 };
+
+/// Longest time that a question may take: the slowest cards need seconds for each of their queues.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The helper of this process. Dropped, it ends.
 #[derive(Debug)]
@@ -40,6 +46,7 @@ impl Helper {
                 command.env(name, value);
             }
         }
+        sockopt::set_socket_timeout(&ours, Timeout::Recv, Some(PATIENCE))?;
         let child = command
             .arg(super::ARGUMENT)
             .arg(path)
@@ -54,8 +61,25 @@ impl Helper {
 
     fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        protocol::send_request(&*socket, request)?;
-        protocol::receive_answer(&*socket)
+        let answer = protocol::send_request(&*socket, request)
+            .and_then(|()| protocol::receive_answer(&*socket));
+        if answer.is_err() {
+            // An answer that still comes would be taken for that to another question.
+            let _ = rustix::net::shutdown(&*socket, Shutdown::Both);
+        }
+        answer
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn lives(&self) -> bool {
+        // Whoever asks something waits for it: it lives.
+        let Ok(socket) = self.socket.try_lock() else {
+            return true;
+        };
+        let mut found = [PollFd::new(&*socket, PollFlags::empty())];
+        let now = Timespec::default();
+        let polled = rustix::event::poll(&mut found, Some(&now));
+        polled.is_err() || !found[0].revents().contains(PollFlags::HUP)
     }
 
     /// Opens an interface at an AF_XDP tier.

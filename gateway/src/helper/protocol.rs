@@ -32,7 +32,7 @@ pub(super) const REQUEST_BYTES_MAX: usize = HEADER_BYTES + RECORDS_MAX * RECORD_
 /// No answer is longer: reasons of a refusal, and some words on each receive queue.
 const ANSWER_BYTES_MAX: usize = 128 * 1024;
 /// The kernel passes no more descriptors at once (`SCM_MAX_FD`).
-const DESCRIPTORS_MAX: usize = 253;
+pub(super) const DESCRIPTORS_MAX: usize = 253;
 
 /// What the service asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

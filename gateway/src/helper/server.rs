@@ -1,6 +1,7 @@
 //! The helper's side: opens what the configuration names, and nothing else.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use super::protocol::{self, Answer, Request};
 use crate::config::model::Input;
 use crate::config::{self, Accounts, Config, SystemAccounts};
 use crate::confine::{self, Bounds};
-use crate::ingest::{Handover, IngestError, InterfaceRequest, Mode, OwnWalk, Refusal, Tier};
+use crate::ingest::{
+    AfXdpIngest, ErrorKind, Handover, IngestError, InterfaceRequest, Mode, OwnWalk, Refusal, Tier,
+};
 use crate::service::{self, log};
 
 /// Refused requests are told of no more often than this.
@@ -35,13 +38,14 @@ pub(crate) fn main(path: &Path) -> ExitCode {
     }
     // While it opens an interface it does not look whether the service is still there.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let Ok(config) = config::load(path) else {
+    let names = Names::default();
+    let Ok(config) = config::load_with(path, &names) else {
         // The service has read it a moment ago, and says what is wrong when it reads it again.
         return ExitCode::FAILURE;
     };
     log::start(config.gateway.log);
     confine::enter(&Bounds::of_helper(path)).tell("helper");
-    let mut server = Server::new(&config, path);
+    let mut server = Server::new(&config, names, path);
     match server.serve(io::stdin()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
@@ -57,6 +61,8 @@ struct Server {
     path: PathBuf,
     /// By interface, as it was configured at the start: only groups change afterwards.
     interfaces: HashMap<String, Allowed>,
+    /// Users and groups of the file as it was read last.
+    names: HashSet<Named>,
     /// Interfaces on their way down the ladder: what is attached stays for the next tier.
     walks: HashMap<String, OwnWalk>,
     told: Option<Instant>,
@@ -92,7 +98,7 @@ impl Allowed {
 }
 
 impl Server {
-    fn new(config: &Config, path: &Path) -> Self {
+    fn new(config: &Config, names: Names, path: &Path) -> Self {
         let interfaces = requests(config)
             .map(|request| {
                 let later = request.clone();
@@ -102,6 +108,7 @@ impl Server {
         Self {
             path: path.to_owned(),
             interfaces,
+            names: names.into_names(),
             walks: HashMap::new(),
             told: None,
         }
@@ -109,10 +116,23 @@ impl Server {
 
     /// Answers until the service ends.
     fn serve(&mut self, socket: impl AsFd) -> io::Result<()> {
-        while let Some(request) = protocol::receive_request(&socket)? {
+        // A service that ends with an answer unread resets the connection.
+        let over = |cause: &io::Error| {
+            matches!(
+                cause.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+            )
+        };
+        loop {
+            let request = match protocol::receive_request(&socket) {
+                Ok(None) => return Ok(()),
+                Err(cause) if over(&cause) => return Ok(()),
+                received => received?,
+            };
             let (answer, handover) = match request {
-                Ok(request) => self.answer(request),
-                Err(what) => (self.refuse(format!("no request: {what}")), None),
+                Some(Ok(request)) => self.answer(request),
+                Some(Err(what)) => (self.refuse(format!("no request: {what}")), None),
+                None => return Ok(()),
             };
             let mut descriptors = Vec::new();
             if let Some(Handover { program, queues }) = &handover {
@@ -123,12 +143,10 @@ impl Server {
                 }
             }
             match protocol::send_answer(&socket, &answer, &descriptors) {
-                // The service has ended meanwhile.
-                Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(cause) if over(&cause) => return Ok(()),
                 other => other?,
             }
         }
-        Ok(())
     }
 
     fn answer(&mut self, request: Request) -> (Answer, Option<Handover>) {
@@ -148,8 +166,12 @@ impl Server {
                 self.walks.remove(&interface);
                 Answer::Done
             }
-            Request::User { name } => account(SystemAccounts.user(&name)),
-            Request::Group { name } => account(SystemAccounts.group(&name)),
+            Request::User { name } => {
+                self.account(&name, Named::user, |name| SystemAccounts.user(name))
+            }
+            Request::Group { name } => {
+                self.account(&name, Named::group, |name| SystemAccounts.group(name))
+            }
         };
         (answer, None)
     }
@@ -175,6 +197,7 @@ impl Server {
         let opened = walk.map_err(Refusal::Fatal).and_then(|mut walk| {
             match walk
                 .open(tier)
+                .and_then(|providers| within_one_message(interface, providers))
                 .and_then(|providers| Ok((providers, walk.keep()?)))
             {
                 Ok((providers, ())) => Ok(walk.hand_over(providers)?),
@@ -238,9 +261,33 @@ impl Server {
         })
     }
 
-    /// Takes the groups of the interfaces that there were at the start from the file as it is now.
+    /// Looks up a name that the configuration's file has; any other is none of the service's business, and a name service is
+    /// much code.
+    fn account(
+        &mut self,
+        name: &str,
+        kind: fn(&str) -> Named,
+        look_up: impl Fn(&str) -> Result<Option<u32>, String>,
+    ) -> Answer {
+        let wanted = kind(name);
+        if !self.names.contains(&wanted) {
+            self.read_again();
+        }
+        if !self.names.contains(&wanted) {
+            return self.refuse(format!("`{name}` is no name of the configuration"));
+        }
+        match look_up(name) {
+            Ok(number) => Answer::Account(number),
+            Err(cause) => Answer::Refused(cause),
+        }
+    }
+
+    /// Takes names, and the groups of the interfaces that there were at the start, from the file as it is now.
     fn read_again(&mut self) {
-        let Ok(config) = config::load(&self.path) else {
+        let names = Names::default();
+        let config = config::load_with(&self.path, &names);
+        self.names = names.into_names();
+        let Ok(config) = config else {
             return;
         };
         for request in requests(&config) {
@@ -271,10 +318,72 @@ fn requests(config: &Config) -> impl Iterator<Item = InterfaceRequest> {
     })
 }
 
-fn account(found: Result<Option<u32>, String>) -> Answer {
-    match found {
-        Ok(number) => Answer::Account(number),
-        Err(cause) => Answer::Refused(cause),
+/// Refuses what has more descriptors than a message takes.
+fn within_one_message(
+    interface: &str,
+    providers: Vec<AfXdpIngest>,
+) -> Result<Vec<AfXdpIngest>, Refusal> {
+    // Counters, link and lock besides.
+    const QUEUES_MAX: usize = (protocol::DESCRIPTORS_MAX - 3) / 2;
+    if providers.len() <= QUEUES_MAX {
+        return Ok(providers);
+    }
+    Err(Refusal::Fatal(IngestError::Helper {
+        kind: ErrorKind::InterfaceUnusable,
+        message: format!(
+            "`{interface}` has {} receive queues, and the helper can pass on {QUEUES_MAX}: name those that are used \
+             (`queues`), have the card use fewer (`ethtool -L {interface} combined {QUEUES_MAX}`), or set \
+             `confine = \"off\"`",
+            providers.len()
+        ),
+    }))
+}
+
+/// A name of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Named {
+    User(String),
+    Group(String),
+}
+
+impl Named {
+    fn user(name: &str) -> Self {
+        Self::User(name.to_owned())
+    }
+
+    fn group(name: &str) -> Self {
+        Self::Group(name.to_owned())
+    }
+}
+
+/// Notes what names a configuration has, and knows nobody: so no name is looked up before the service asks for it.
+#[derive(Debug, Default)]
+struct Names(RefCell<HashMap<Named, u32>>);
+
+impl Names {
+    /// A number for each name, so that no two are taken for the same.
+    fn note(&self, name: Named) -> Option<u32> {
+        let mut names = self.0.borrow_mut();
+        let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        Some(*names.entry(name).or_insert(next.saturating_add(1 << 30)))
+    }
+
+    fn into_names(self) -> HashSet<Named> {
+        self.0.into_inner().into_keys().collect()
+    }
+}
+
+impl Accounts for Names {
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        Ok(self.note(Named::user(name)))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, String> {
+        Ok(self.note(Named::group(name)))
+    }
+
+    fn own_user(&self) -> u32 {
+        SystemAccounts.own_user()
     }
 }
 
@@ -321,7 +430,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gateway.toml");
         std::fs::write(&path, file("239.1.1.1", keys)).unwrap();
-        (Server::new(&config::load(&path).unwrap(), &path), folder)
+        let names = Names::default();
+        let config = config::load_with(&path, &names).unwrap();
+        (Server::new(&config, names, &path), folder)
     }
 
     fn stream(group: [u8; 4], port: u16) -> Stream {
@@ -395,7 +506,8 @@ mod tests {
 
     #[test]
     fn a_service_that_sends_nonsense_is_refused_and_the_helper_goes_on() {
-        let (mut server, _folder) = server("");
+        let (mut server, folder) = server("");
+        let path = folder.path().join("gateway.toml");
         let (service, helper): (OwnedFd, OwnedFd) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -421,12 +533,21 @@ mod tests {
             matches!(&answer_to_open, Answer::Failed { message, .. } if message.contains("absent0")),
             "{answer_to_open:?}"
         );
+        // Names of the file, as it is now, and no others.
         let root = Request::User {
             name: "root".to_owned(),
         };
+        let root = root.encode().unwrap();
+        assert!(matches!(answer(&root), Answer::Refused(_)));
+        let named = "[[entitlement]]\nname = \"e\"\nusers = [\"root\"]\nqueues = [\"q\"]\n";
+        std::fs::write(&path, file("239.1.1.1", "") + named).unwrap();
+        assert!(matches!(answer(&root), Answer::Account(Some(0))));
+        let group = Request::Group {
+            name: "root".to_owned(),
+        };
         assert!(matches!(
-            answer(&root.encode().unwrap()),
-            Answer::Account(Some(0))
+            answer(&group.encode().unwrap()),
+            Answer::Refused(_)
         ));
         drop(service);
         assert!(thread.join().unwrap());

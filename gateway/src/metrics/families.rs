@@ -82,6 +82,10 @@ fn gateway(page: &mut Page, status: &Status) {
             f64::from(u8::from(mechanism.in_force)),
         );
     }
+    if let Some(up) = status.helper_up {
+        let up = f64::from(u8::from(up));
+        page.gauge(&table::service::HELPER_UP, &[], up);
+    }
     for check in &status.doctor {
         if let Some(level) = check.verdict.level() {
             page.gauge(

@@ -1,20 +1,18 @@
-//! The doctor's checks while the gateway runs: at the start and every few minutes, on a thread of their own.
+//! The doctor's checks while the gateway runs: at the start and every few minutes (`checks_interval_s`), on a thread of
+//! their own.
 //!
 //! Reading `/proc`, `/sys` and drivers can take tens of milliseconds, some drivers ask their firmware. Neither the control
 //! plane nor a stop waits for that: the thread starts on the housekeeping core, and leaves what it found behind.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::warn;
 
 use super::status::CheckStatus;
 use crate::config::Config;
 use crate::doctor::{Counters, Device, Examination, Findings, RootFiles, System, Verdict, Wants};
-
-/// How often the machine is looked at.
-const EVERY: Duration = Duration::from_secs(300);
 
 /// What was found last.
 #[derive(Debug, Default)]
@@ -121,7 +119,9 @@ pub(super) struct Checkup {
 impl Checkup {
     /// Starts a look, if it is time to and nobody looks.
     pub(super) fn tend(&mut self, checks: &Arc<Checks>, config: &Config) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+        let interval = config.gateway.checks_interval;
+        let is_due = |looked: Instant| interval.is_some_and(|every| looked.elapsed() >= every);
+        if !self.looked.is_none_or(is_due) {
             return;
         }
         // Acquire, with the Release of whoever ends: never two at a time.
@@ -147,6 +147,8 @@ impl Checkup {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -169,5 +171,18 @@ mod tests {
         // Not due again.
         checkup.tend(&checks, &config);
         assert!(!checks.busy.load(Ordering::Acquire));
+        let before = checkup.looked;
+        let never = with_interval(&config, None);
+        checkup.tend(&checks, &never);
+        assert_eq!(checkup.looked, before);
+        let always = with_interval(&config, Some(Duration::ZERO));
+        checkup.tend(&checks, &always);
+        assert_ne!(checkup.looked, before);
+    }
+
+    fn with_interval(config: &Config, checks_interval: Option<Duration>) -> Config {
+        let mut config = config.clone();
+        config.gateway.checks_interval = checks_interval;
+        config
     }
 }

@@ -180,12 +180,12 @@ async fn serve(
         offer.limits = offer::limits(&config);
     });
     // Everything is open, no thread runs yet, and no packet was looked at.
-    let confinement = match privileges {
-        Privileges::Kept => Confinement::off(),
-        Privileges::Split(_, bounds) => {
+    let (confinement, helper) = match privileges {
+        Privileges::Kept => (Confinement::off(), None),
+        Privileges::Split(helper, bounds) => {
             let confinement = confine::enter(&bounds);
             confinement.tell("service");
-            confinement
+            (confinement, Some(helper))
         }
     };
     // Before there are records, so that they have the first.
@@ -221,6 +221,7 @@ async fn serve(
         web: Arc::default(),
         reloads: Reloads::default(),
         confinement,
+        helper,
         checks: Arc::default(),
         queues: seats,
         catalogue,
@@ -253,6 +254,7 @@ async fn serve(
         reloader: Reloader::new(&state.config),
         silences: Silences::default(),
         losses: Losses::default(),
+        helper_ended: false,
         checkup: Checkup::default(),
         laps: Laps::default(),
     };
@@ -365,6 +367,8 @@ struct Charge<'a> {
     reloader: Reloader,
     silences: Silences,
     losses: Losses,
+    /// Whether the helper's end was told.
+    helper_ended: bool,
     checkup: Checkup,
     laps: Laps,
 }
@@ -428,11 +432,23 @@ impl Charge<'_> {
             }
             if calibrated.elapsed() >= RECALIBRATE {
                 calibrated = Instant::now();
+                self.look_at_helper();
                 let found = Clock::global().recalibrate();
                 if found.stepped {
                     warn!(by_ns = found.error_ns, "the system's clock was set");
                 }
             }
+        }
+    }
+
+    /// Tells once that the helper has ended: it cannot do so itself where it was killed.
+    fn look_at_helper(&mut self) {
+        let helper = self.state.helper.as_ref();
+        if !self.helper_ended && helper.is_some_and(|helper| !helper.lives()) {
+            self.helper_ended = true;
+            error!(
+                "the helper is gone: interfaces that come back are not opened again; restart the gateway"
+            );
         }
     }
 

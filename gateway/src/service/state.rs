@@ -26,6 +26,7 @@ use crate::broker::{Catalogue, Offer, Registry};
 use crate::config::Config;
 use crate::config::model::{ConflatedRecords, Input, Line, Records};
 use crate::confine::Confinement;
+use crate::helper::Helper;
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
@@ -115,6 +116,8 @@ pub(crate) struct State {
     pub(crate) reloads: Reloads,
     /// What confines this process.
     pub(crate) confinement: Confinement,
+    /// Who opens interfaces, where this process may not.
+    pub(crate) helper: Option<Arc<Helper>>,
     /// What the doctor found.
     pub(crate) checks: Arc<Checks>,
     /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
@@ -173,6 +176,7 @@ impl State {
             reloads: self.reloads.status(),
             doctor: self.checks.status(),
             confinement: self.confinement.mechanisms().to_vec(),
+            helper_up: self.helper.as_ref().map(|helper| helper.lives()),
             latency_ns: Latencies {
                 ring_pub: (&latency).into(),
             },

@@ -60,6 +60,9 @@ pub struct Status {
     /// What confines the service.
     #[serde(default)]
     pub confinement: Vec<Mechanism>,
+    /// Whether the helper process is there; nothing where there is none.
+    #[serde(default)]
+    pub helper_up: Option<bool>,
     /// Latency by stage.
     pub latency_ns: Latencies,
     /// Latency by stage, with what is needed to tell how it was of late.

@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -117,6 +118,46 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
     refused("connects_elsewhere", "EACCES", |world, _| {
         TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, world.ports[1]))).map(drop)
+    }),
+    or_else(
+        refused("connects_elsewhere_by_mptcp", "EPERM", |world, _| {
+            const IPPROTO_MPTCP: u64 = 262;
+            let kind = (libc::SOCK_STREAM | libc::SOCK_CLOEXEC) as u64;
+            let socket = opened(libc::AF_INET as u64, kind, IPPROTO_MPTCP)?;
+            connect(&socket, world.ports[1])
+        }),
+        // Where the kernel has none.
+        &["done", "Protocol not supported (os error 93)"],
+    ),
+    or_else(
+        refused("connects_elsewhere_by_fast_open", "EPERM", |world, _| {
+            let socket = opened(libc::AF_INET as u64, libc::SOCK_STREAM as u64, 0)?;
+            let address = address(world.ports[1]);
+            // SAFETY: the address lives through the call, and its length is its own.
+            made(unsafe {
+                libc::sendto(
+                    socket.as_raw_fd(),
+                    b"x".as_ptr().cast(),
+                    1,
+                    libc::MSG_FASTOPEN | libc::MSG_NOSIGNAL,
+                    (&raw const address).cast(),
+                    size_of_val(&address) as libc::socklen_t,
+                )
+            } as i64)
+        }),
+        // Where it is switched off.
+        &["done", "Operation not supported (os error 95)"],
+    ),
+    refused("gives_a_file_a_mode_to_execute", "EPERM", |world, _| {
+        let file = world.folder.join("own/gateway.toml");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o4755))
+    }),
+    refused("has_another_process_signalled", "EPERM", |_, _| {
+        let (one, _other) = std::io::pipe()?;
+        // SAFETY: no memory is passed.
+        made(i64::from(unsafe {
+            libc::fcntl(one.as_raw_fd(), libc::F_SETOWN, libc::getppid())
+        }))
     }),
     works("connects_to_its_server", |world, _| {
         TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, world.ports[0]))).map(drop)
@@ -298,6 +339,37 @@ fn call(number: libc::c_long, arguments: [u64; 5]) -> io::Result<()> {
     let [a, b, c, d, e] = arguments;
     // SAFETY: pointers among the arguments lead to memory that lives through the call.
     made(unsafe { libc::syscall(number, a, b, c, d, e) })
+}
+
+fn opened(family: u64, kind: u64, protocol: u64) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let made_one = unsafe { libc::syscall(libc::SYS_socket, family, kind, protocol) };
+    made(made_one)?;
+    // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(made_one as RawFd) })
+}
+
+fn address(port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from(Ipv4Addr::LOCALHOST).to_be(),
+        },
+        sin_zero: [0; 8],
+    }
+}
+
+fn connect(socket: &OwnedFd, port: u16) -> io::Result<()> {
+    let address = address(port);
+    // SAFETY: the address lives through the call, and its length is its own.
+    made(i64::from(unsafe {
+        libc::connect(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    }))
 }
 
 fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<()> {

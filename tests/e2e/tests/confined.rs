@@ -166,10 +166,18 @@ fn the_helper_ends_with_the_service_and_the_service_goes_on_without_the_helper()
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         rustix::process::kill_process(child, signal).unwrap();
     }
+    // They are delivered when it runs next, and it answers after that.
     assert!(gateway.command("reload").status().unwrap().success());
+    assert!(there());
     rustix::process::kill_process(child, Signal::KILL).unwrap();
+    let told = || {
+        let metrics = gateway.metrics()?;
+        Ok((metrics.sum("gateway_helper_up", &[]) == Some(0.0)).then_some(()))
+    };
+    wait::until("the helper's end to be told", LIMIT, told).unwrap();
     let ready = gateway.status().unwrap();
     assert_eq!(ready["ready"], true, "{ready:#}");
+    assert_eq!(ready["helper_up"], false, "{ready:#}");
     gateway.process.signal(Signal::KILL).unwrap();
     gateway.process.wait(LIMIT).unwrap();
     assert!(!there());

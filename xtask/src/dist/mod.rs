@@ -8,7 +8,8 @@
 //! The same commit, toolchain and path give the same bytes: times are `SOURCE_DATE_EPOCH`'s, or the commit's; names are
 //! sorted; everything is root's.
 //!
-//! `GATEWAY_BINARIES` names a folder with programs and libraries that are built already, as it does for the demo.
+//! `GATEWAY_BINARIES` names a folder with programs and libraries that are built already, as it does for the demo: for
+//! packages to try (`--profile dev`) only.
 
 mod deb;
 mod epoch;
@@ -78,7 +79,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         optimised: arguments.profile != "dev",
     };
     let built = match std::env::var_os("GATEWAY_BINARIES") {
-        Some(folder) => std::env::current_dir()?.join(folder),
+        Some(folder) => {
+            // What they were built with cannot be told by looking at them.
+            ensure!(
+                !release.optimised,
+                "GATEWAY_BINARIES={} names programs that are built already, and a package for use is of programs that \
+                 were built for it: unset it, or try the package out with `--profile dev`",
+                folder.display()
+            );
+            std::env::current_dir()?.join(folder)
+        }
         None => build(&arguments.profile)?,
     };
 

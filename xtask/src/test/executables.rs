@@ -24,10 +24,12 @@ pub(crate) struct Executable {
     path: PathBuf,
 }
 
-/// One line that cargo prints with `--message-format=json`; of other lines only the reason is there.
+/// How a line begins that tells of something built; cargo has the reason first.
+const ARTIFACT: &str = r#"{"reason":"compiler-artifact","#;
+
+/// One of these lines, of those that cargo prints with `--message-format=json`.
 #[derive(Deserialize)]
 struct Message {
-    reason: String,
     manifest_path: Option<PathBuf>,
     target: Option<Target>,
     profile: Option<Profile>,
@@ -54,6 +56,8 @@ impl Executable {
             .env("CARGO_MANIFEST_DIR", &self.folder)
             // What the tests start is built: they need not look.
             .env("GATEWAY_BINARIES", workspace::target().join("debug"))
+            // A machine without a lab is a reason to skip.
+            .env_remove("GATEWAY_LAB_MUST_RUN")
             .args(arguments);
         command
     }
@@ -63,20 +67,16 @@ impl Executable {
 /// programs hold no tests.
 pub(crate) fn found(output: &str) -> Result<Vec<Executable>> {
     let mut found = Vec::new();
-    for line in output.lines().filter(|line| line.starts_with('{')) {
-        let Ok(message) = serde_json::from_str::<Message>(line) else {
-            continue;
-        };
+    for line in output.lines().filter(|line| line.starts_with(ARTIFACT)) {
+        let message: Message = serde_json::from_str(line)
+            .with_context(|| format!("cannot read what cargo says it built: {line}"))?;
         let (Some(manifest), Some(target), Some(path)) =
             (message.manifest_path, message.target, message.executable)
         else {
             continue;
         };
         let tests = |kind: &String| kind != "example" && kind != "bench";
-        if message.reason != "compiler-artifact"
-            || !message.profile.is_some_and(|profile| profile.test)
-            || !target.kind.iter().any(tests)
-        {
+        if !message.profile.is_some_and(|profile| profile.test) || !target.kind.iter().any(tests) {
             continue;
         }
         let folder = manifest.parent().unwrap_or(Path::new("/")).to_owned();
@@ -144,5 +144,12 @@ mod tests {
         let command = found[0].command(&["--show-output"]);
         assert_eq!(command.get_program(), "/t/deps/b-1");
         assert_eq!(command.get_current_dir(), manifest.parent());
+    }
+
+    #[test]
+    fn a_line_about_something_built_that_cannot_be_read_is_an_error() {
+        let cut = r#"{"reason":"compiler-artifact","package_id":"x","target":{"#;
+        let error = found(cut).unwrap_err();
+        assert!(format!("{error:#}").contains(cut), "{error:#}");
     }
 }

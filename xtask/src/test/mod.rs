@@ -32,7 +32,7 @@ const ONE_AT_A_TIME: &[&str] = &["--show-output", "--test-threads=1"];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, unit, doc, loom, rivals, clients,
+    /// Run only the steps whose name contains one of these words (format, clippy, build, features, unit, doc, loom, rivals, clients,
     /// e2e, package, lab).
     steps: Vec<String>,
 }
@@ -152,7 +152,7 @@ fn run_step(step: Step, executables: &[Executable], log: &Path) -> Result<Summar
     } else {
         Summary::default()
     };
-    if has_tests && failed.is_empty() && !output.contains("test result: ") {
+    if has_tests && failed.is_empty() && summary.is_empty() {
         failed.push((
             "no test was run".to_owned(),
             "the build brought none".to_owned(),
@@ -264,6 +264,18 @@ fn steps() -> Vec<Step> {
                 "--message-format=json-render-diagnostics",
             ])),
         },
+        check(
+            "features",
+            "a strategy's build: the clients, each with the features of its own",
+            cargo(&[
+                "check",
+                "--package",
+                "gateway-client",
+                "--examples",
+                "--package",
+                "gateway-client-c",
+            ]),
+        ),
         run(
             "unit",
             "unit, property and integration tests",

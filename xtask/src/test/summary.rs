@@ -73,6 +73,11 @@ impl Summary {
         }
     }
 
+    /// Whether there was no test at all.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.passed + self.failed + self.skipped == 0
+    }
+
     /// `N passed, N failed, N skipped`.
     pub(crate) fn counts(&self) -> String {
         format!(

@@ -76,6 +76,10 @@ const CASES: &[Case] = &[
     Case("multicast-filter", |b| { b.device.facts.driver = "bnxt_en".into(); groups(b, 40); }, Warn, "every group"),
     Case("multicast-filter", |b| { b.device.facts.driver = "iavf".into(); groups(b, 4); }, Well, "of 16"),
     Case("multicast-filter", |b| b.system.kernel_log = Ok("i40e 0000:1: Cannot add more MAC addresses, VF is not trusted, switch the VF to trusted\n".into()), Fail, "ip link set PF vf N trust on"),
+    Case("multicast-filter", |b| full_at(b, "iavf", 99_990), Fail, "the kernel says `<4>[99990.000001] i40e"),
+    Case("multicast-filter", |b| full_at(b, "iavf", 5), Warn, "a while ago; 1 addresses now, 5 with all groups of the configuration, of 16"),
+    Case("multicast-filter", |b| { full_at(b, "iavf", 5); groups(b, 40); }, Fail, "do not arrive"),
+    Case("multicast-filter", |b| full_at(b, "e1000", 5), Fail, "the kernel says"),
     Case("multicast-filter", |b| b.files.remove("/proc/thread-self/net/dev_mcast"), Skipped, "dev_mcast"),
     Case("multicast-probe", |_| {}, Skipped, "--probe"),
     Case("multicast-probe", |b| probed(b, 100, 100), Well, "100 of 100"),
@@ -226,6 +230,15 @@ fn host(bench: &mut Bench, change: fn(&mut super::super::VirtualFunction)) {
     let mut second = function(1);
     change(&mut second);
     bench.device.functions = Ok(vec![function(0), second]);
+}
+
+fn full_at(bench: &mut Bench, driver: &str, seconds: u64) {
+    bench.device.facts.driver = driver.into();
+    groups(bench, 4);
+    let line = "i40e 0000:1: Cannot add more MAC addresses, VF is not trusted";
+    bench.system.kernel_log = Ok(format!(
+        "<6>[    0.0] Linux\n<4>[{seconds:5}.000001] {line}\n"
+    ));
 }
 
 fn groups(bench: &mut Bench, count: u8) {

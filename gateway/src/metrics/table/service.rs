@@ -29,6 +29,9 @@ define! {
     CONFINED: gauge("confined", "0 or 1", ["mechanism"], Some("not-confined"),
         "1 while the mechanism confines the service; 0 where the kernel lacks it, or `confine` is off.");
 
+    HELPER_UP: gauge("helper_up", "0 or 1", [], Some("the-helper"),
+        "1 while the process that opens interfaces for the confined service is there; absent where there is none.");
+
     WORKER_SHOWN_AGE_SECONDS: gauge("worker_shown_age_seconds", "seconds", ["worker"], Some("a-worker-is-stuck"),
         "Time since the worker last showed its counters; a stuck worker looks stuck.");
 }
