@@ -1,8 +1,9 @@
 //! A worker without its receive ring: packets in memory are arbitrated, decoded, filtered and published by the worker's
-//! own parts, with its one time stamp a packet.
+//! own parts, with its one time stamp a packet, counted as latencies of two stages.
 
 use anyhow::Result;
 use gateway::worker::{
+    board::ChannelBoard,
     filter::{Filter, Want},
     sink::{ChannelSink, Outlet},
 };
@@ -24,6 +25,8 @@ pub(crate) struct Worker {
     channel: Channel<ItchDecoder, MoldUdp64>,
     filter: Filter,
     outlets: Vec<Outlet<Publisher>>,
+    /// Where the channel's latencies are counted.
+    board: ChannelBoard,
 }
 
 impl Worker {
@@ -58,19 +61,26 @@ impl Worker {
             ),
             filter: Filter::new(wants, itch50::classes),
             outlets: outlets.collect::<Result<_>>()?,
+            board: ChannelBoard::default(),
         })
     }
 
     /// Takes each packet from line A and then, for both lines, its copy from line B; returns the messages delivered.
     pub(crate) fn drain(&mut self, packets: &Packets, lines: u8) -> u64 {
+        // Stands for the XDP program's stamp, of a burst that has just come.
+        let mut stamp = self.clock.steady_now();
         for packet in packets.iter() {
             for line in 0..lines {
-                let now = self.clock.now();
+                let now = stamp;
                 let mut sink = ChannelSink {
                     filter: &mut self.filter,
                     outlets: &mut self.outlets,
                 };
                 self.channel.on_packet(LineId(line), now, packet, &mut sink);
+                stamp = self.clock.steady_now();
+                self.board.ring_to_publish.record(stamp.saturating_sub(now));
+                let seen = self.clock.steady_from_monotonic(now);
+                self.board.xdp_to_ring.record(seen.saturating_sub(now));
             }
         }
         self.channel.counters().messages

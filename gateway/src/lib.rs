@@ -3,6 +3,7 @@
 pub mod books;
 pub mod broker;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod configure;
 pub mod confine;

@@ -187,7 +187,7 @@ fn every_message_of_our_own_capture_arrives_once_and_losses_are_announced() {
     assert_eq!(status.channels[0].next_sequence, truth.next);
     assert!(status.ready);
     assert_eq!(
-        status.latency_ns.ring_pub.count,
+        status.stages[0].latency.count,
         status.interfaces[0].queues[0].packets
     );
     gateway.stop().unwrap();

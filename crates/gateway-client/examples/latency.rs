@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use gateway_client::{Client, Clock, Event, Record, SubscribeOptions, WaitStrategy};
+use gateway_client::{Client, Clock, Event, SubscribeOptions, WaitStrategy};
 
 #[path = "shared/histogram.rs"]
 mod histogram;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut idle = false;
         match subscription.wait(Duration::from_millis(20)) {
             Event::Record(record) => {
-                if let Some(ts_recv) = received(&record) {
+                if let Some(ts_recv) = record.ts_recv() {
                     let latency_ns = clock.now().saturating_sub(ts_recv);
                     second.record(latency_ns);
                     whole.record(latency_ns);
@@ -56,22 +56,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             (second, second_lost) = (Histogram::new(), 0);
             next_line += Duration::from_secs(1);
         }
-    }
-}
-
-/// When the gateway received the packet, nanoseconds since the Unix epoch.
-fn received(record: &Record<'_>) -> Option<u64> {
-    match record {
-        Record::Mbo(order) => Some(order.ts_recv),
-        Record::Mbp1(best) => Some(best.ts_recv),
-        Record::Mbp10(levels) => Some(levels.ts_recv),
-        Record::Definition(definition) => Some(definition.ts_recv),
-        Record::Status(status) => Some(status.ts_recv),
-        Record::Imbalance(imbalance) => Some(imbalance.ts_recv),
-        Record::Trade(trade) => Some(trade.ts_recv),
-        Record::Statistics(statistic) => Some(statistic.ts_recv),
-        Record::Native { header, .. } => Some(header.ts_recv),
-        Record::Control(_) | Record::Other(_) => None,
     }
 }
 

@@ -63,6 +63,24 @@ impl<'a> Record<'a> {
         };
         view.unwrap_or(Self::Other(record))
     }
+
+    /// When the gateway received the packet that it came from, nanoseconds since the Unix epoch; `None` where the record
+    /// does not say.
+    #[must_use]
+    pub const fn ts_recv(&self) -> Option<u64> {
+        match self {
+            Self::Mbo(order) => Some(order.ts_recv),
+            Self::Mbp1(best) => Some(best.ts_recv),
+            Self::Mbp10(levels) => Some(levels.ts_recv),
+            Self::Definition(definition) => Some(definition.ts_recv),
+            Self::Status(status) => Some(status.ts_recv),
+            Self::Imbalance(imbalance) => Some(imbalance.ts_recv),
+            Self::Trade(trade) => Some(trade.ts_recv),
+            Self::Statistics(statistic) => Some(statistic.ts_recv),
+            Self::Native { header, .. } => Some(header.ts_recv),
+            Self::Control(_) | Self::Other(_) => None,
+        }
+    }
 }
 
 /// Types whose every bit pattern is a value, whose alignment is at most 8 and which have no padding that anybody reads.

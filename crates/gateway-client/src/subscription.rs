@@ -21,6 +21,10 @@ use crate::{ClientError, Connection};
 
 /// The position is written after so many slots …
 const POSITION_SLOTS: u64 = 1_024;
+/// Of so many slots one is looked at: how late its record is goes into this reader's page …
+const LATENCY_SLOTS: u64 = 128;
+/// … or the next one after so long, where few records come.
+const LATENCY_INTERVAL: Duration = Duration::from_secs(1);
 /// … or after this time, when a poll finds nothing. Who has found nothing for as long also looks at the queue's state:
 /// often enough to learn of its end at once, rarely enough not to take the publisher's heartbeat line from its cache.
 const IDLE: Duration = Duration::from_millis(1);
@@ -134,6 +138,9 @@ pub struct Subscription {
     overruns: u64,
     /// The position in the ring that is the next to be written.
     write_at: u64,
+    /// The position in the ring whose record is the next to be looked at; at most 128 slots ahead of this reader.
+    look_at: u64,
+    latency_at: Instant,
     /// Empty polls since the last look at the clock; [`EMPTY_POLLS`] if the next one has to look.
     empty_polls: u32,
     slept: bool,
@@ -178,6 +185,8 @@ impl Subscription {
             lost: 0,
             overruns: 0,
             write_at: 0,
+            look_at: 0,
+            latency_at: now,
             empty_polls: 0,
             slept: false,
             state: None,
@@ -219,7 +228,10 @@ impl Subscription {
         loop {
             match self.subscriber.take_only(place) {
                 gateway_queue::Step::Record { position, words } => {
-                    self.count_record();
+                    if self.subscriber.position() >= self.look_at {
+                        let words = &place[..words];
+                        self.look(Record::from_words(RecordRef { position, words }).ts_recv());
+                    }
                     let position = self.base + position;
                     return Taken::Record { position, words };
                 }
@@ -399,6 +411,7 @@ impl Subscription {
         self.run = attachment.run;
         self.base = attachment.base;
         self.joined = attachment.joined;
+        self.look_at = 0;
         self.empty_polls = 0;
         self.state = None;
         self.hung_up_at = None;
@@ -423,7 +436,9 @@ impl Subscription {
         loop {
             match self.subscriber.advance_only() {
                 Advance::Record => {
-                    self.count_record();
+                    if self.subscriber.position() >= self.look_at {
+                        self.look_at_current();
+                    }
                     return Step::Record;
                 }
                 Advance::Lost(slots) => {
@@ -439,17 +454,27 @@ impl Subscription {
         }
     }
 
-    #[inline(always)]
-    fn count_record(&mut self) {
-        if self.subscriber.position() >= self.write_at {
-            self.write_position_now();
-        }
-    }
-
     #[cold]
     #[inline(never)]
-    fn write_position_now(&mut self) {
-        self.write_position(Instant::now());
+    fn look_at_current(&mut self) {
+        self.look(Record::from_words(self.subscriber.current()).ts_recv());
+    }
+
+    /// One record of many: says how late it is, by the gateway's stamp, and where this reader is.
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, received: Option<u64>) {
+        if let Some(received) = received {
+            let late = self.clock.now().saturating_sub(received);
+            self.page.record_latency(late);
+        }
+        let position = self.subscriber.position();
+        self.look_at = position + LATENCY_SLOTS;
+        if position >= self.write_at {
+            let now = Instant::now();
+            self.latency_at = now;
+            self.write_position(now);
+        }
     }
 
     #[cold]
@@ -518,6 +543,10 @@ impl Subscription {
         let now = Instant::now();
         if now - self.written_at >= IDLE {
             self.write_position(now);
+        }
+        if now - self.latency_at >= LATENCY_INTERVAL {
+            self.latency_at = now;
+            self.look_at = position;
         }
         if now - self.clock_checked_at >= CLOCK_INTERVAL {
             self.clock_checked_at = now;

@@ -26,6 +26,7 @@
 compile_error!("the queue's layout is little-endian, and so must be the machine");
 
 pub mod anchors;
+pub mod buckets;
 pub mod ring;
 pub mod sync;
 pub mod table;
@@ -74,7 +75,7 @@ pub use mapping::{HugePages, MemoryReport};
 #[cfg(not(loom))]
 pub use options::PublisherOptions;
 #[cfg(not(loom))]
-pub use position::{PositionPage, PositionWriter, ReaderPosition};
+pub use position::{PositionPage, PositionWriter, ReaderLatency, ReaderPosition};
 #[cfg(not(loom))]
 pub use publisher::Publisher;
 #[cfg(not(loom))]

@@ -1,4 +1,5 @@
-//! A reader's own page: how far it is, for the gateway's metrics; whether it sleeps, for whoever rings the bell.
+//! A reader's own page: how far it is, and how late it had its records, for the gateway's metrics; whether it sleeps,
+//! for whoever rings the bell.
 //!
 //! A memory file that the gateway makes, seals against resizing and maps read-only; the reader maps it writable.
 //! Nothing in it is trusted: a wrong value spoils that reader's row in the metrics, or its sleep, and nothing else. The seals keep
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::SealFlags;
 
 use crate::QueueError;
+use crate::buckets::{BUCKETS, bucket_of};
 use crate::futex;
 use crate::layout::PAGE;
 use crate::mapping::{self, Mapping};
@@ -24,6 +26,13 @@ const OVERRUNS: usize = 24;
 /// On a line of its own: the gateway looks at it again and again, its reader writes it when it goes to sleep.
 const ASLEEP: usize = 64;
 const AWAITED: usize = 72;
+
+/// Latencies, in pages of their own: a sum, the longest, and a count for each bucket. A gateway from before there were
+/// any gives one page only.
+const LATENCY_SUM: usize = PAGE;
+const LATENCY_MAX: usize = PAGE + 8;
+const LATENCY_COUNTS: usize = PAGE + 64;
+const BYTES: usize = (LATENCY_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
 
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
@@ -42,6 +51,17 @@ pub struct ReaderPosition {
     pub last_poll_ns: u64,
 }
 
+/// What a reader says about its latencies: any values at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReaderLatency {
+    /// How many, by bucket ([`crate::buckets`]).
+    pub counts: Vec<u64>,
+    /// Their sum in nanoseconds.
+    pub sum_ns: u64,
+    /// The longest in nanoseconds.
+    pub max_ns: u64,
+}
+
 /// The gateway's side of a reader's page. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PositionPage {
@@ -54,7 +74,7 @@ impl PositionPage {
     /// # Errors
     /// [`QueueError::System`] where the kernel refuses.
     pub fn create() -> Result<(Self, OwnedFd), QueueError> {
-        let (fd, len) = mapping::create_file("gateway-reader", PAGE, false)?;
+        let (fd, len) = mapping::create_file("gateway-reader", BYTES, false)?;
         mapping::seal(&fd, SEALS)?;
         let mapping = Arc::new(Mapping::new(&fd, len, false)?);
         Ok((Self { mapping }, fd))
@@ -69,6 +89,21 @@ impl PositionPage {
             lost: self.mapping.word(LOST).load(Ordering::Relaxed),
             overruns: self.mapping.word(OVERRUNS).load(Ordering::Relaxed),
             last_poll_ns: self.mapping.word(LAST_POLL).load(Ordering::Relaxed),
+        }
+    }
+
+    /// What the reader last wrote of its latencies.
+    #[must_use]
+    pub fn latency(&self) -> ReaderLatency {
+        let word = |offset| self.mapping.word(offset).load(Ordering::Relaxed);
+        let counts = self.mapping.words(LATENCY_COUNTS, BUCKETS);
+        ReaderLatency {
+            counts: counts
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .collect(),
+            sum_ns: word(LATENCY_SUM),
+            max_ns: word(LATENCY_MAX),
         }
     }
 
@@ -89,6 +124,8 @@ fn announcement(mapping: &Mapping) -> Announcement<'_> {
 #[derive(Debug)]
 pub struct PositionWriter {
     mapping: Mapping,
+    /// Whether there is room for latencies.
+    keeps_latency: bool,
     /// Number of the last sleep.
     sleeps: AtomicU32,
 }
@@ -107,8 +144,11 @@ impl PositionWriter {
                 what: format!("a position page of {bytes} bytes"),
             });
         }
+        let keeps_latency = bytes >= BYTES as u64;
+        let bytes = if keeps_latency { BYTES } else { PAGE };
         Ok(Self {
-            mapping: Mapping::new(fd, PAGE, true)?,
+            mapping: Mapping::new(fd, bytes, true)?,
+            keeps_latency,
             sleeps: AtomicU32::new(0),
         })
     }
@@ -127,6 +167,24 @@ impl PositionWriter {
     /// Says that this reader is awake.
     pub(crate) fn withdraw(&self) {
         announcement(&self.mapping).withdraw();
+    }
+
+    /// Counts how late this reader had a record. One thread reads a queue: a load and a store each.
+    pub fn record_latency(&self, nanos: u64) {
+        if !self.keeps_latency {
+            return;
+        }
+        let add = |word: &crate::sync::AtomicU64, more: u64| {
+            let sum = word.load(Ordering::Relaxed).wrapping_add(more);
+            word.store(sum, Ordering::Relaxed);
+        };
+        // Statistics: no order needed.
+        add(self.mapping.word(LATENCY_COUNTS + bucket_of(nanos) * 8), 1);
+        add(self.mapping.word(LATENCY_SUM), nanos);
+        let max = self.mapping.word(LATENCY_MAX);
+        if nanos > max.load(Ordering::Relaxed) {
+            max.store(nanos, Ordering::Relaxed);
+        }
     }
 
     /// Says where this reader is.
@@ -164,6 +222,29 @@ mod tests {
         };
         PositionWriter::attach(&fd).unwrap().write(position);
         assert_eq!(page.read(), position);
+    }
+
+    #[test]
+    fn carries_latencies_to_the_gateway() {
+        let (page, fd) = PositionPage::create().unwrap();
+        let writer = PositionWriter::attach(&fd).unwrap();
+        for nanos in [100, 100, u64::MAX] {
+            writer.record_latency(nanos);
+        }
+        let latency = page.latency();
+        assert_eq!(latency.counts[100], 2);
+        assert_eq!(latency.counts[BUCKETS - 1], 1);
+        assert_eq!(latency.counts.iter().sum::<u64>(), 3);
+        assert_eq!((latency.sum_ns, latency.max_ns), (199, u64::MAX));
+    }
+
+    #[test]
+    fn a_page_without_room_for_latencies_takes_none() {
+        let (fd, _) = mapping::create_file("gateway-reader", PAGE, false).unwrap();
+        mapping::seal(&fd, SEALS).unwrap();
+        let writer = PositionWriter::attach(&fd).unwrap();
+        writer.record_latency(5);
+        writer.write(ReaderPosition::default());
     }
 
     /// Gateway and client may be of different versions: the words stay where they are.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use gateway_queue::clock::Clock;
 use gateway_queue::{
-    BellCounters, Bells, PositionPage, PositionWriter, QueueError, ReaderPosition, Watch,
+    BellCounters, Bells, PositionPage, PositionWriter, QueueError, ReaderLatency, ReaderPosition,
+    Watch,
 };
 use serde::Serialize;
 
@@ -47,6 +48,21 @@ pub struct ReaderStatus {
     pub overruns: u64,
     /// Nanoseconds since its last poll; `None` before the first.
     pub last_poll_age_ns: Option<u64>,
+}
+
+/// A reader's labels in metrics, and how late it has its records: any values at all, as it says.
+#[derive(Clone, Debug)]
+pub struct ReaderLatencies {
+    /// As in [`ReaderStatus`].
+    pub consumer: String,
+    /// As in [`ReaderStatus`].
+    pub number: usize,
+    /// Its user.
+    pub uid: u32,
+    /// Its queue.
+    pub queue: String,
+    /// What it says.
+    pub latency: ReaderLatency,
 }
 
 /// A reader as the broker holds it.
@@ -145,6 +161,22 @@ impl Registry {
             .by_id
             .iter()
             .map(|(id, listed)| listed.status(*id, now, &offer))
+            .collect()
+    }
+
+    /// How late the readers have their records, oldest reader first.
+    #[must_use]
+    pub fn latencies(&self) -> Vec<ReaderLatencies> {
+        let readers = self.lock();
+        let listed = readers.by_id.values();
+        listed
+            .map(|listed| ReaderLatencies {
+                consumer: listed.consumer.clone(),
+                number: listed.number,
+                uid: listed.reader.uid(),
+                queue: listed.reader.queue.handle.name().to_owned(),
+                latency: listed.reader.page.latency(),
+            })
             .collect()
     }
 

@@ -10,7 +10,7 @@ use super::output::{print, print_line};
 use super::tail::unreachable;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
-use crate::service::status::{CheckStatus, Count, RecoveryStatus, Status};
+use crate::service::status::{CheckStatus, Count, RecoveryStatus, StageStatus, Status};
 
 /// Options of `gateway status`.
 #[derive(Debug, Args)]
@@ -219,13 +219,21 @@ fn page(status: &Status) -> String {
         lines.push("ITS HELPER IS GONE: interfaces that come back are not opened again; restart the gateway".to_owned());
     }
     lines.extend(doctor(&status.doctor));
-    let latency = status.latency_ns.ring_pub;
-    lines.push(format!(
-        "latency ring to publish  p50 {} ns  p99 {} ns  p99.9 {} ns  max {} ns  ({} packets)",
-        latency.p50, latency.p99, latency.p999, latency.max, latency.count
-    ));
+    lines.extend(status.stages.iter().map(stage));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// A stage's latency, by the same names as in metrics.
+fn stage(stage: &StageStatus) -> String {
+    let StageStatus {
+        stage, of, latency, ..
+    } = stage;
+    let of = if of.is_empty() { "all" } else { of };
+    format!(
+        "latency {stage} of {of}: p50 {} ns  p99 {} ns  p99.9 {} ns  max {} ns  ({} measured)",
+        latency.p50, latency.p99, latency.p999, latency.max, latency.count
+    )
 }
 
 /// What confines the service, and what does not.

@@ -58,6 +58,8 @@ pub struct Gateway {
     pub max_clients_per_user: usize,
     /// Where the metrics server listens, if there is one.
     pub metrics_listen: Option<MetricsListen>,
+    /// Channels, and readers, that have latency series of their own.
+    pub metrics_detail_max: usize,
     /// How log lines look.
     pub log: LogFormat,
     /// CPU of everything but the workers, if it is pinned.

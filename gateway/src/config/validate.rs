@@ -24,6 +24,9 @@ use super::raw::{RawConfig, RawGateway};
 const CORE_MAX: u32 = 1023;
 /// Length of a Unix socket's path, from `sockaddr_un` less the final zero.
 const SOCKET_PATH_MAX: usize = 107;
+/// How many channels, and readers, may have latency series of their own: each is some 100 series and 60 KiB.
+const METRICS_DETAIL: std::ops::RangeInclusive<u32> = 1..=4_096;
+const METRICS_DETAIL_DEFAULT: u32 = 64;
 /// How many clients a broker serves unless told otherwise, and what may be told.
 const MAX_CLIENTS_DEFAULT: u32 = 256;
 const MAX_CLIENTS_PER_USER_DEFAULT: u32 = 128;
@@ -157,12 +160,30 @@ fn gateway(raw: &RawGateway, findings: &Findings) -> Gateway {
             field.value
         }
     };
+    let metrics_detail_max =
+        raw.metrics_detail_max
+            .as_ref()
+            .map_or(METRICS_DETAIL_DEFAULT, |field| {
+                if !METRICS_DETAIL.contains(&field.value) {
+                    findings.add(
+                        &field.place,
+                        "not a number of channels and readers that metrics can have series of",
+                        format!(
+                            "give {} to {}",
+                            METRICS_DETAIL.start(),
+                            METRICS_DETAIL.end()
+                        ),
+                    );
+                }
+                field.value
+            });
     Gateway {
         name: text(raw.name.as_ref(), "gateway"),
         broker_socket,
         max_clients: max_clients as usize,
         max_clients_per_user: max_clients_per_user as usize,
         metrics_listen,
+        metrics_detail_max: metrics_detail_max as usize,
         log: raw.log.as_ref().map(|f| f.value).unwrap_or_default(),
         housekeeping_core: core(raw.housekeeping_core.as_ref(), findings),
         confine: raw.confine.as_ref().map(|f| f.value).unwrap_or_default(),

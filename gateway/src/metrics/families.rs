@@ -1,14 +1,17 @@
 //! The gateway's metrics in Prometheus' text format, drawn from a [`Status`].
 
 mod channels;
+mod clock;
+mod latency;
 
 use std::time::Instant;
 
-use super::histogram::Snapshot;
+use super::host::Host;
 use super::page::Page;
 use super::table;
 use crate::service::LinkState;
 use crate::service::status::{InterfaceStatus, Status};
+use crate::worker::board::BURSTS;
 
 /// Every value that `gateway_xdp_mode` can have.
 const MODES: [&str; 5] = ["zero-copy", "copy", "skb", "socket", "capture"];
@@ -43,7 +46,10 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
     }
     broker(&mut page, status);
     super::web::web(&mut page, &status.web);
-    latency(&mut page, &status.ring_to_publish);
+    latency::stages(&mut page, status);
+    latency::readers(&mut page, status);
+    clock::clock(&mut page, &status.clock);
+    host(&mut page, status);
     page.gauge(
         &table::service::SCRAPE_DURATION_SECONDS,
         &[],
@@ -55,7 +61,11 @@ pub fn render(status: &Status, since: Instant) -> Result<String, prometheus::Err
 fn gateway(page: &mut Page, status: &Status) {
     page.gauge(
         &table::service::BUILD_INFO,
-        &[("version", &status.version), ("name", &status.name)],
+        &[
+            ("version", &status.version),
+            ("name", &status.name),
+            ("kernel", &kernel()),
+        ],
         1.0,
     );
     page.gauge(&table::service::UP, &[], 1.0);
@@ -95,6 +105,13 @@ fn gateway(page: &mut Page, status: &Status) {
             );
         }
     }
+    for (level, count) in crate::service::log::written() {
+        page.counter(
+            &table::service::LOG_MESSAGES_TOTAL,
+            &[("level", level)],
+            count,
+        );
+    }
     for worker in &status.workers {
         page.gauge(
             &table::service::WORKER_SHOWN_AGE_SECONDS,
@@ -102,6 +119,14 @@ fn gateway(page: &mut Page, status: &Status) {
             worker.shown_age_s,
         );
     }
+}
+
+/// The kernel's release.
+fn kernel() -> String {
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn inputs(page: &mut Page, interface: &InterfaceStatus) {
@@ -162,6 +187,24 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             verdict.frames,
         );
     }
+    for drop in &interface.nic_drops {
+        page.counter(
+            &table::inputs::NIC_DROPPED_TOTAL,
+            &[name, ("counter", &drop.reason)],
+            drop.count,
+        );
+    }
+    for stage in &interface.stages {
+        page.gauge(
+            &table::latency::STAGE_AVAILABLE,
+            &[
+                name,
+                ("stage", stage.stage.name()),
+                ("reason", stage.reason),
+            ],
+            f64::from(u8::from(stage.reason.is_empty())),
+        );
+    }
     for input in &interface.queues {
         let labels = [name, ("queue", input.queue.as_str())];
         for mode in MODES {
@@ -189,6 +232,13 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             &table::inputs::XSK_WAKEUPS_TOTAL,
             &[labels[0], labels[1], ("direction", "rx")],
             input.kicks,
+        );
+        page.buckets(
+            &table::inputs::BURST_PACKETS,
+            &labels,
+            BURSTS.map(|packets| packets as f64).as_slice(),
+            &input.bursts.polls,
+            input.bursts.packets as f64,
         );
         for refused in &input.refused {
             page.counter(
@@ -284,27 +334,43 @@ fn broker(page: &mut Page, status: &Status) {
     }
 }
 
-fn latency(page: &mut Page, snapshot: &Snapshot) {
-    let stage = ("stage", "ring_pub");
-    page.histogram(&table::latency::STAGE_LATENCY_SECONDS, &[stage], snapshot);
-    for (label, quantile) in [
-        ("0.5", 0.5),
-        ("0.9", 0.9),
-        ("0.99", 0.99),
-        ("0.999", 0.999),
-        ("0.9999", 0.9999),
-    ] {
+fn host(page: &mut Page, status: &Status) {
+    for worker in &status.workers {
+        let Some(rounds) = worker.rounds else {
+            continue;
+        };
+        let thread = ("thread", worker.name.as_str());
+        page.counter_of(
+            &table::host::POLL_LOOP_BUSY_SECONDS_TOTAL,
+            &[thread],
+            rounds.busy_s,
+        );
+        for (threshold, count) in [("0.0001", rounds.stalls), ("0.001", rounds.long_stalls)] {
+            page.counter(
+                &table::host::POLL_LOOP_STALLS_TOTAL,
+                &[thread, ("threshold", threshold)],
+                count,
+            );
+        }
         page.gauge(
-            &table::latency::LATENCY_QUANTILE_SECONDS,
-            &[stage, ("quantile", label)],
-            snapshot.quantile_ns(quantile) as f64 / 1e9,
+            &table::host::POLL_LOOP_MAX_SECONDS,
+            &[thread],
+            rounds.longest_s,
         );
     }
-    page.gauge(
-        &table::latency::LATENCY_MAX_SECONDS,
-        &[stage],
-        snapshot.max_ns as f64 / 1e9,
-    );
+    let host = Host::read();
+    for (thread, (voluntary, involuntary)) in &host.switches {
+        for (kind, count) in [("voluntary", voluntary), ("involuntary", involuntary)] {
+            page.counter(
+                &table::host::THREAD_CONTEXT_SWITCHES_TOTAL,
+                &[("thread", thread), ("type", kind)],
+                *count,
+            );
+        }
+    }
+    for (cpu, seconds) in &host.steal {
+        page.counter_of(&table::host::STEAL_SECONDS_TOTAL, &[("cpu", cpu)], *seconds);
+    }
 }
 
 #[cfg(test)]
@@ -312,7 +378,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::clock::{ClockStatus, OtherClock};
     use crate::metrics::histogram;
+    use crate::metrics::latency::{Measured, ReaderSeries, Stage, StageSeries};
     use crate::service::status::{
         BookStatus, ChannelStatus, Count, InputStatus, LineStatus, QueueStatus, ReaderStatus,
         RecoveryStatus, ServerStatus,
@@ -323,6 +391,8 @@ mod tests {
         let latencies = histogram::Histogram::new();
         latencies.record(150);
         latencies.record(5_000);
+        let short = histogram::Histogram::new();
+        short.record(150);
         let status = Status {
             ready: true,
             interfaces: vec![InterfaceStatus {
@@ -374,7 +444,39 @@ mod tests {
                     ..ReaderStatus::default()
                 })
                 .into(),
-            ring_to_publish: latencies.snapshot(),
+            measured_stages: vec![Measured {
+                series: StageSeries {
+                    stage: Stage::RingToPublish,
+                    feed: "f".into(),
+                    channel: "itch".into(),
+                },
+                whole: latencies.snapshot(),
+                window: Some(latencies.snapshot().since(&short.snapshot())),
+            }],
+            measured_readers: ["0", "1"]
+                .map(|reader| Measured {
+                    series: ReaderSeries {
+                        consumer: "a\"b\n".into(),
+                        uid: "1001".into(),
+                        queue: "all".into(),
+                        reader: reader.into(),
+                    },
+                    whole: latencies.snapshot(),
+                    window: None,
+                })
+                .into(),
+            clock: ClockStatus {
+                source: "tsc".into(),
+                synchronized: Some(true),
+                utc_error_bound_s: Some(5e-5),
+                others: vec![OtherClock {
+                    kind: "phc".into(),
+                    device: "ptp0".into(),
+                    offset_s: -2e-6,
+                    error_bound_s: 1e-7,
+                }],
+                ..ClockStatus::default()
+            },
             ..Status::default()
         };
         let page = render(&status, Instant::now()).unwrap();
@@ -382,8 +484,16 @@ mod tests {
             "gateway_ready 1\n",
             "gateway_xdp_mode{interface=\"eth1\",queue=\"0\",mode=\"copy\"} 1\n",
             "gateway_xdp_mode{interface=\"eth1\",queue=\"0\",mode=\"zero-copy\"} 0\n",
-            "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",le=\"0.0000002\"} 1\n",
-            "gateway_stage_latency_seconds_count{stage=\"ring_pub\"} 2\n",
+            "gateway_stage_latency_seconds_bucket{stage=\"ring_pub\",feed=\"f\",channel=\"itch\",le=\"0.0000002\"} 1\n",
+            "gateway_stage_latency_seconds_count{stage=\"ring_pub\",feed=\"f\",channel=\"itch\"} 2\n",
+            "gateway_latency_quantile_seconds{stage=\"ring_pub\",feed=\"f\",channel=\"itch\",quantile=\"0.5\",window=\"start\"} 0.00000015\n",
+            "gateway_latency_quantile_seconds{stage=\"ring_pub\",feed=\"f\",channel=\"itch\",quantile=\"0.99999\",window=\"10s\"} 0.000005\n",
+            "gateway_tick_to_strategy_seconds_count{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",clock=\"tsc\"} 2\n",
+            "gateway_clock_offset_seconds{clock=\"phc\",device=\"ptp0\"} -0.000002\n",
+            "gateway_clock_error_bound_seconds{clock=\"utc\",device=\"\"} 0.00005\n",
+            "gateway_clock_disruptions_total{source=\"counter\"} 0\n",
+            "gateway_stage_error_bound_seconds{stage=\"ring_pub\"} 0\n",
+            "gateway_burst_packets_bucket{interface=\"eth1\",queue=\"0\",le=\"64\"} 0\n",
             "consumer=\"a\\\"b\\n\"",
             "gateway_consumer_last_poll_age_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"\",reader=\"1\"} 0.25\n",
             "# TYPE gateway_rx_packets_total counter\n",

@@ -1,17 +1,10 @@
 //! A latency histogram of fixed size: log-linear, one writer, read by anybody at any time.
 //!
-//! Each power of two is divided into [`SUB_BUCKETS`] equal buckets, so a bucket is never wider than 1/128 of its lower
-//! bound: a quantile, told as the bucket's middle, is within 0.4 % of the true value. Below 128 ns every nanosecond
-//! has a bucket. The writer does a load and a store, no locked instruction and no allocation.
+//! The buckets are those of [`gateway_queue::buckets`], at most 1/128 wide. The writer does a load and a store, no locked instruction and no allocation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Buckets for each power of two.
-const SUB_BUCKETS: u64 = 1 << SUB_BITS;
-const SUB_BITS: u32 = 7;
-/// Values from here on (about 69 s) count in the last bucket.
-const VALUE_BITS: u32 = 36;
-const BUCKETS: usize = ((VALUE_BITS - SUB_BITS + 1) as usize) << SUB_BITS;
+use gateway_queue::buckets::{BUCKETS, bounds, bucket_of};
 
 /// Counts durations in nanoseconds.
 #[derive(Debug)]
@@ -55,12 +48,11 @@ impl Histogram {
             .iter()
             .map(|bucket| bucket.load(Ordering::Relaxed))
             .collect();
-        Snapshot {
-            count: counts.iter().sum(),
+        Snapshot::new(
             counts,
-            sum_ns: self.sum.load(Ordering::Relaxed),
-            max_ns: self.max.load(Ordering::Relaxed),
-        }
+            self.sum.load(Ordering::Relaxed),
+            self.max.load(Ordering::Relaxed),
+        )
     }
 }
 
@@ -83,15 +75,54 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Of counts by bucket, which may be any values at all: a reader of a queue writes its own.
+    #[must_use]
+    pub fn new(counts: Vec<u64>, sum_ns: u64, max_ns: u64) -> Self {
+        Self {
+            count: counts
+                .iter()
+                .fold(0, |sum, count| sum.saturating_add(*count)),
+            counts,
+            sum_ns,
+            max_ns,
+        }
+    }
+
+    /// What was counted since `before`; the longest of it to a bucket's width, because nobody takes it apart while it is
+    /// counted.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let counts: Vec<u64> = self
+            .counts
+            .iter()
+            .enumerate()
+            .map(|(index, count)| {
+                count.saturating_sub(before.counts.get(index).copied().unwrap_or_default())
+            })
+            .collect();
+        let longest = counts.iter().rposition(|count| *count > 0);
+        let max_ns = longest.map_or(0, |index| {
+            let (low, width) = bounds(index);
+            // The last bucket has no end.
+            let end = if index + 1 == BUCKETS {
+                u64::MAX
+            } else {
+                low + width - 1
+            };
+            end.min(self.max_ns.max(low))
+        });
+        Self::new(counts, self.sum_ns.wrapping_sub(before.sum_ns), max_ns)
+    }
+
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Self) {
         if self.counts.is_empty() {
             self.counts = vec![0; BUCKETS];
         }
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
+            *mine = mine.saturating_add(*theirs);
         }
-        self.count += other.count;
+        self.count = self.count.saturating_add(other.count);
         self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
     }
@@ -105,7 +136,7 @@ impl Snapshot {
         }
         let mut below = 0;
         for (index, count) in self.counts.iter().enumerate() {
-            below += count;
+            below = count.saturating_add(below);
             if below >= rank {
                 let (low, width) = bounds(index);
                 return (low + width / 2).min(self.max_ns);
@@ -117,53 +148,28 @@ impl Snapshot {
     /// How many durations are at most `nanos`, to the bucket's precision.
     #[must_use]
     pub fn count_at_most(&self, nanos: u64) -> u64 {
-        self.counts.iter().take(bucket_of(nanos) + 1).sum()
+        let [count] = self.counts_at_most(&[nanos]);
+        count
     }
-}
 
-/// The bucket that `nanos` counts in.
-#[inline]
-fn bucket_of(nanos: u64) -> usize {
-    let value = nanos.min((1 << VALUE_BITS) - 1);
-    if value < SUB_BUCKETS {
-        return value as usize;
-    }
-    // The octave's number, and the SUB_BITS bits below the leading one.
-    let octave = value.ilog2() - SUB_BITS;
-    (((octave as usize) + 1) << SUB_BITS) + ((value >> octave) & (SUB_BUCKETS - 1)) as usize
-}
-
-/// Lower bound and width of a bucket.
-fn bounds(index: usize) -> (u64, u64) {
-    let octave = (index >> SUB_BITS) as u32;
-    let offset = index as u64 & (SUB_BUCKETS - 1);
-    match octave {
-        0 => (offset, 1),
-        octave => ((SUB_BUCKETS + offset) << (octave - 1), 1 << (octave - 1)),
+    /// How many durations are at most as long as each of `bounds`, which rise, to a bucket's precision.
+    #[must_use]
+    pub fn counts_at_most<const N: usize>(&self, bounds: &[u64; N]) -> [u64; N] {
+        let (mut at_most, mut index) = (0_u64, 0);
+        bounds.map(|bound| {
+            let end = bucket_of(bound) + 1;
+            for count in self.counts.iter().take(end).skip(index) {
+                at_most = at_most.saturating_add(*count);
+            }
+            index = index.max(end);
+            at_most
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn buckets_tile_the_range_and_are_narrow() {
-        let mut expected = 0;
-        for index in 0..BUCKETS {
-            let (low, width) = bounds(index);
-            assert_eq!(low, expected);
-            assert_eq!(bucket_of(low), index);
-            assert_eq!(bucket_of(low + width - 1), index);
-            assert!(
-                width == 1 || width * 100 <= low,
-                "bucket {index} is wider than 1 %"
-            );
-            expected = low + width;
-        }
-        assert_eq!(expected, 1 << VALUE_BITS);
-        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
-    }
 
     #[test]
     fn quantiles_of_a_known_distribution_are_within_one_percent() {
@@ -181,7 +187,10 @@ mod tests {
             );
         }
         assert_eq!(snapshot.max_ns, 700_000);
-        assert_eq!(snapshot.count_at_most(u64::MAX), 100_000);
+        assert_eq!(
+            snapshot.counts_at_most(&[0, 7, 699, u64::MAX]),
+            [0, 1, 99, 100_000]
+        );
         assert_eq!(snapshot.quantile_ns(1.0), 700_000);
     }
 
@@ -189,6 +198,43 @@ mod tests {
     fn an_empty_histogram_tells_zero() {
         let mut merged = Snapshot::default();
         merged.merge(&Histogram::new().snapshot());
-        assert_eq!((merged.quantile_ns(0.99), merged.count_at_most(5)), (0, 0));
+        assert_eq!(
+            (merged.quantile_ns(0.99), merged.counts_at_most(&[5])),
+            (0, [0])
+        );
+    }
+
+    #[test]
+    fn a_window_has_what_was_counted_in_it() {
+        let histogram = Histogram::new();
+        histogram.record(1_000_000);
+        let before = histogram.snapshot();
+        for _ in 0..99 {
+            histogram.record(500);
+        }
+        histogram.record(20_000);
+        let window = histogram.snapshot().since(&before);
+        assert_eq!(window.count, 100);
+        assert_eq!(window.sum_ns, 99 * 500 + 20_000);
+        assert!((500..=504).contains(&window.quantile_ns(0.5)));
+        assert!(
+            (20_000..20_200).contains(&window.max_ns),
+            "{}",
+            window.max_ns
+        );
+        let empty = histogram.snapshot().since(&histogram.snapshot());
+        assert_eq!((empty.count, empty.max_ns), (0, 0));
+    }
+
+    #[test]
+    fn counts_that_make_no_sense_are_told_without_harm() {
+        let hostile = Snapshot::new(vec![u64::MAX; BUCKETS], u64::MAX, 5);
+        assert_eq!(hostile.count, u64::MAX);
+        let mut merged = hostile.clone();
+        merged.merge(&hostile);
+        assert!(merged.quantile_ns(0.99) <= 5);
+        assert_eq!(hostile.counts_at_most(&[5, 50]), [u64::MAX; 2]);
+        let window = Snapshot::new(vec![1; BUCKETS], 0, 0).since(&hostile);
+        assert_eq!(window.count, 0);
     }
 }

@@ -3,6 +3,8 @@
 mod books;
 mod families;
 pub mod histogram;
+mod host;
+pub mod latency;
 mod page;
 pub mod table;
 mod web;

@@ -36,8 +36,13 @@ impl Page {
     }
 
     pub(super) fn counter(&mut self, family: &Family, labels: &Labels<'_>, value: u64) {
+        self.counter_of(family, labels, value as f64);
+    }
+
+    /// A counter that does not count whole things: seconds.
+    pub(super) fn counter_of(&mut self, family: &Family, labels: &Labels<'_>, value: f64) {
         let mut counter = Counter::default();
-        counter.set_value(value as f64);
+        counter.set_value(value);
         let mut metric = metric(labels);
         metric.set_counter(counter);
         self.add(family, labels, metric);
@@ -58,17 +63,49 @@ impl Page {
         self.add(family, labels, metric);
     }
 
+    /// A histogram of durations.
     pub(super) fn histogram(&mut self, family: &Family, labels: &Labels<'_>, snapshot: &Snapshot) {
+        let bounds = BOUNDS_NS.map(|bound| bound as f64 / 1e9);
+        let at_most = snapshot.counts_at_most(&BOUNDS_NS);
+        let sum = snapshot.sum_ns as f64 / 1e9;
+        let totals = (snapshot.count, sum);
+        self.cumulative(family, labels, bounds.into_iter().zip(at_most), totals);
+    }
+
+    /// A histogram of whatever, by the counts between its bounds; nothing is beyond the last of them.
+    pub(super) fn buckets(
+        &mut self,
+        family: &Family,
+        labels: &Labels<'_>,
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) {
+        let mut at_most = 0;
+        let buckets = bounds.iter().zip(counts).map(|(bound, count)| {
+            at_most += count;
+            (*bound, at_most)
+        });
+        let buckets: Vec<_> = buckets.collect();
+        self.cumulative(family, labels, buckets.into_iter(), (at_most, sum));
+    }
+
+    fn cumulative(
+        &mut self,
+        family: &Family,
+        labels: &Labels<'_>,
+        buckets: impl Iterator<Item = (f64, u64)>,
+        (count, sum): (u64, f64),
+    ) {
         let mut histogram = Histogram::default();
-        histogram.set_sample_count(snapshot.count);
-        histogram.set_sample_sum(snapshot.sum_ns as f64 / 1e9);
+        histogram.set_sample_count(count);
+        histogram.set_sample_sum(sum);
         histogram.set_bucket(
-            BOUNDS_NS
-                .iter()
-                .map(|bound| {
+            buckets
+                .map(|(bound, count)| {
                     let mut bucket = Bucket::default();
-                    bucket.set_upper_bound(*bound as f64 / 1e9);
-                    bucket.set_cumulative_count(snapshot.count_at_most(*bound));
+                    bucket.set_upper_bound(bound);
+                    bucket.set_cumulative_count(count);
                     bucket
                 })
                 .collect(),

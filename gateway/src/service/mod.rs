@@ -11,6 +11,7 @@ mod groups;
 mod http;
 mod inputs;
 mod laps;
+mod latency;
 mod listener;
 pub mod log;
 mod losses;
@@ -28,7 +29,7 @@ pub mod status;
 use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gateway_queue::clock::Clock;
@@ -39,11 +40,13 @@ pub use error::ServiceError;
 pub use signals::Order;
 
 use crate::broker::{Broker, Offered};
+use crate::clock::Clocks;
 use crate::config::Config;
 use crate::config::model::Confine;
 use crate::confine::{self, Bounds, Confinement};
 use crate::helper::Helper;
 use crate::ingest::Opener;
+use crate::metrics::latency::WINDOW;
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 pub(crate) use assembly::{interface_request, line_streams};
@@ -52,6 +55,7 @@ use checkup::Checkup;
 use groups::Groups;
 use inputs::{InputState, InterfaceState};
 use laps::Laps;
+use latency::Latencies;
 use listener::Listener;
 use losses::Losses;
 pub(crate) use ports::LinkState;
@@ -179,6 +183,7 @@ async fn serve(
         offer.entitlements = offer::entitlements(&config);
         offer.limits = offer::limits(&config);
     });
+    let clocks = Clocks::open();
     // Everything is open, no thread runs yet, and no packet was looked at.
     let (confinement, helper) = match privileges {
         Privileges::Kept => (Confinement::off(), None),
@@ -223,6 +228,8 @@ async fn serve(
         confinement,
         helper,
         checks: Arc::default(),
+        latencies: Latencies::default(),
+        clock: Mutex::default(),
         queues: seats,
         catalogue,
         readers: broker.registry(),
@@ -257,6 +264,7 @@ async fn serve(
         helper_ended: false,
         checkup: Checkup::default(),
         laps: Laps::default(),
+        clocks,
     };
     let result = charge.watch_over(stop, orders).await;
     state.readiness.set_started(false);
@@ -371,6 +379,7 @@ struct Charge<'a> {
     helper_ended: bool,
     checkup: Checkup,
     laps: Laps,
+    clocks: Clocks,
 }
 
 impl Charge<'_> {
@@ -384,7 +393,9 @@ impl Charge<'_> {
         tokio::pin!(stop);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.tend_clock();
         let mut calibrated = Instant::now();
+        let mut turned = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -433,10 +444,11 @@ impl Charge<'_> {
             if calibrated.elapsed() >= RECALIBRATE {
                 calibrated = Instant::now();
                 self.look_at_helper();
-                let found = Clock::global().recalibrate();
-                if found.stepped {
-                    warn!(by_ns = found.error_ns, "the system's clock was set");
-                }
+                self.tend_clock();
+            }
+            if turned.elapsed() >= WINDOW {
+                turned = Instant::now();
+                self.state.turn_windows();
             }
         }
     }
@@ -450,6 +462,13 @@ impl Charge<'_> {
                 "the helper is gone: interfaces that come back are not opened again; restart the gateway"
             );
         }
+    }
+
+    /// Corrects the process's clock, and takes note of how good it is.
+    fn tend_clock(&mut self) {
+        let found = self.clocks.tend();
+        let clock = &self.state.clock;
+        *clock.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 
     /// Takes what workers are done with.

@@ -4,6 +4,7 @@
 
 mod channels;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,16 +16,18 @@ use gateway_wire::shared::Verdict;
 use super::checkup::Checks;
 use super::http::Desk as WebDesk;
 use super::inputs::{InputSeat, InterfaceState};
+use super::latency::Latencies;
 use super::readiness::Readiness;
 use super::status::{
     BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
-    Latencies, QueueStatus, ReaderStatus, ReloadStatus, StageStatus, Status, StepStatus,
-    VerdictStatus, WorkerStatus,
+    QueueStatus, ReaderStatus, ReloadStatus, StageStatus, Status, StepStatus, VerdictStatus,
+    WorkerStatus,
 };
 use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
+use crate::clock::ClockStatus;
 use crate::config::Config;
-use crate::config::model::{ConflatedRecords, Input, Line, Records};
+use crate::config::model::{ConflatedRecords, Input, Line, Records, Wait};
 use crate::confine::Confinement;
 use crate::helper::Helper;
 use crate::ingest::filter_table::filter_table;
@@ -32,6 +35,7 @@ use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
+use crate::metrics::latency::{Measured, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY};
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
 
@@ -120,6 +124,10 @@ pub(crate) struct State {
     pub(crate) helper: Option<Arc<Helper>>,
     /// What the doctor found.
     pub(crate) checks: Arc<Checks>,
+    /// How long packets and records take.
+    pub(crate) latencies: Latencies,
+    /// How good the gateway's time is.
+    pub(crate) clock: Mutex<ClockStatus>,
     /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
@@ -143,14 +151,16 @@ impl State {
         self.readiness.obstacle(workers, books, &self.interfaces)
     }
 
+    fn clock(&self) -> ClockStatus {
+        let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.clone()
+    }
+
     /// The picture now.
     pub(crate) fn status(&self) -> Status {
         let now_ns = Clock::global().now();
         let not_ready = self.not_ready();
-        let mut latency = Snapshot::default();
-        for worker in &self.workers {
-            latency.merge(&worker.board.ring_to_publish.snapshot());
-        }
+        let (measured_stages, measured_readers) = (self.stages(), self.reader_latencies());
         let offer = self.catalogue.now();
         let readers: Vec<ReaderStatus> = self.readers.readers().into_iter().map(reader).collect();
         Status {
@@ -177,11 +187,10 @@ impl State {
             doctor: self.checks.status(),
             confinement: self.confinement.mechanisms().to_vec(),
             helper_up: self.helper.as_ref().map(|helper| helper.lives()),
-            latency_ns: Latencies {
-                ring_pub: (&latency).into(),
-            },
-            stage_bands: vec![StageStatus::new("ring_pub", "", &latency)],
-            ring_to_publish: latency,
+            stages: stage_rows(&measured_stages, &measured_readers),
+            measured_stages,
+            measured_readers,
+            clock: self.clock(),
         }
     }
 
@@ -233,6 +242,8 @@ impl State {
                 .filter_map(|i| self.input(i, kernel))
                 .collect(),
             verdicts,
+            nic_drops: nic_drops(&interface.name, interface.is_capture()),
+            stages: Self::availability(interface),
         }
     }
 
@@ -275,6 +286,9 @@ impl State {
             checksum_wrong: counters.checksum_wrong,
             kicks: counters.kicks,
             kernel_drops,
+            bursts: self.workers[input.seat.worker].board.bursts[input.seat.index]
+                .read()
+                .into(),
         })
     }
 
@@ -289,6 +303,7 @@ impl State {
                 core: config.core,
                 running: worker.running.load(Ordering::Relaxed),
                 shown_age_s: age(steady_ns, worker.board.shown_ns()).unwrap_or_default(),
+                rounds: (config.wait == Wait::Spin).then(|| worker.board.rounds().into()),
             })
             .collect()
     }
@@ -427,6 +442,80 @@ impl State {
             heartbeat_age_s: table.and_then(|table| age(now_ns, table.heartbeat_ns())),
         }
     }
+}
+
+/// Latencies for people: each stage of all channels together first, then of each of several, then readers.
+fn stage_rows(
+    stages: &[Measured<StageSeries>],
+    readers: &[Measured<ReaderSeries>],
+) -> Vec<StageStatus> {
+    let mut rows = Vec::new();
+    for stage in [Stage::RingToPublish, Stage::XdpToRing] {
+        let of_stage: Vec<_> = stages.iter().filter(|m| m.series.stage == stage).collect();
+        // Of the whole gateway there is always something to tell, of a stage that nothing stamps never.
+        if stage != Stage::RingToPublish && of_stage.is_empty() {
+            continue;
+        }
+        let mut all = Snapshot::default();
+        for measured in &of_stage {
+            all.merge(&measured.whole);
+        }
+        rows.push(StageStatus::new(stage.name(), "", &all));
+        if let [_, _, ..] = of_stage.as_slice() {
+            let of_channel = |m: &&Measured<StageSeries>| {
+                StageStatus::new(stage.name(), &m.series.channel, &m.whole)
+            };
+            rows.extend(of_stage.iter().map(of_channel));
+        }
+    }
+    let of_reader = |measured: &Measured<ReaderSeries>| {
+        let of = reader_name(&measured.series, readers);
+        StageStatus::new(TICK_TO_STRATEGY, &of, &measured.whole)
+    };
+    rows.extend(readers.iter().map(of_reader));
+    rows
+}
+
+/// What a reader is called beside others: no two are called the same.
+fn reader_name(series: &ReaderSeries, all: &[Measured<ReaderSeries>]) -> String {
+    let without_user = |series: &ReaderSeries| {
+        let number = match series.reader.as_str() {
+            "0" => String::new(),
+            number => format!(" #{number}"),
+        };
+        format!("{}{number} {}", series.consumer, series.queue)
+    };
+    let name = without_user(series);
+    let namesakes = all.iter().filter(|m| without_user(&m.series) == name);
+    if namesakes.count() > 1 {
+        format!("{name} uid {}", series.uid)
+    } else {
+        name
+    }
+}
+
+/// What the card and its driver dropped or found damaged, as the kernel has it under the same names for every driver.
+fn nic_drops(interface: &str, is_capture: bool) -> Vec<Count> {
+    const COUNTERS: [&str; 7] = [
+        "rx_dropped",
+        "rx_missed_errors",
+        "rx_fifo_errors",
+        "rx_over_errors",
+        "rx_crc_errors",
+        "rx_frame_errors",
+        "rx_length_errors",
+    ];
+    if is_capture {
+        return Vec::new();
+    }
+    let folder = Path::new("/sys/class/net")
+        .join(interface)
+        .join("statistics");
+    let read = |counter: &str| {
+        let text = std::fs::read_to_string(folder.join(counter)).ok()?;
+        Some(Count::new(counter, text.trim().parse().ok()?))
+    };
+    COUNTERS.into_iter().filter_map(read).collect()
 }
 
 /// Why datagrams and frames were not handed to the worker; only reasons that occurred.

@@ -11,11 +11,14 @@ pub use stages::StageStatus;
 pub use web::WebStatus;
 
 use crate::broker::BrokerCounters;
+use crate::clock::ClockStatus;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
 use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
+use crate::metrics::latency::{Availability, Measured, ReaderSeries, StageSeries};
+use crate::worker::board::{BURSTS, Rounds};
 
 /// The whole gateway.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -63,14 +66,18 @@ pub struct Status {
     /// Whether the helper process is there; nothing where there is none.
     #[serde(default)]
     pub helper_up: Option<bool>,
-    /// Latency by stage.
-    pub latency_ns: Latencies,
-    /// Latency by stage, with what is needed to tell how it was of late.
+    /// Latency by stage: of all channels, of each of several, and of readers.
     #[serde(default)]
-    pub stage_bands: Vec<StageStatus>,
-    /// From taking a packet off its ring until its last record is published, all workers.
+    pub stages: Vec<StageStatus>,
+    /// How good the gateway's time is.
+    #[serde(default)]
+    pub clock: ClockStatus,
+    /// Latency by stage and channel, as it is measured.
     #[serde(skip)]
-    pub ring_to_publish: Snapshot,
+    pub measured_stages: Vec<Measured<StageSeries>>,
+    /// How late readers have their records, as they say.
+    #[serde(skip)]
+    pub measured_readers: Vec<Measured<ReaderSeries>>,
 }
 
 /// A check of the doctor.
@@ -86,17 +93,10 @@ pub struct CheckStatus {
     pub found: String,
 }
 
-/// Latency since the start, by stage.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Latencies {
-    /// From the ring until published, of one clock.
-    pub ring_pub: Latency,
-}
-
 /// A stage's latency in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Latency {
-    /// How many packets were measured.
+    /// How many packets were measured; of a reader, how many records.
     pub count: u64,
     /// Half of them took no longer.
     pub p50: u64,
@@ -163,6 +163,12 @@ pub struct InterfaceStatus {
     pub queues: Vec<InputStatus>,
     /// Frames by verdict of the XDP program; empty where there is none.
     pub verdicts: Vec<VerdictStatus>,
+    /// What card and driver dropped or found damaged, since the device is there.
+    #[serde(default)]
+    pub nic_drops: Vec<Count>,
+    /// Which stages' latency is measured here.
+    #[serde(skip)]
+    pub stages: Vec<Availability>,
 }
 
 /// A tier that is not used, and why.
@@ -220,6 +226,24 @@ pub struct InputStatus {
     pub kicks: u64,
     /// Dropped by the kernel before they came here, by reason.
     pub kernel_drops: Vec<Count>,
+    /// How many packets its polls brought.
+    #[serde(skip)]
+    pub bursts: Bursts,
+}
+
+/// Polls by how many packets they brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bursts {
+    /// Polls, as [`BURSTS`] has them.
+    pub polls: [u64; BURSTS.len()],
+    /// All packets.
+    pub packets: u64,
+}
+
+impl From<([u64; BURSTS.len()], u64)> for Bursts {
+    fn from((polls, packets): ([u64; BURSTS.len()], u64)) -> Self {
+        Self { polls, packets }
+    }
 }
 
 /// A membership of a multicast group.
@@ -265,6 +289,33 @@ pub struct WorkerStatus {
     pub running: bool,
     /// Seconds since it last showed its counters: a stuck worker looks stuck.
     pub shown_age_s: f64,
+    /// How it spends its time; none where it may sleep.
+    #[serde(default)]
+    pub rounds: Option<RoundStatus>,
+}
+
+/// How a worker that never sleeps spends its time.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct RoundStatus {
+    /// Seconds of rounds that had packets.
+    pub busy_s: f64,
+    /// Rounds longer than 100 µs.
+    pub stalls: u64,
+    /// Rounds longer than 1 ms.
+    pub long_stalls: u64,
+    /// The longest of these, in seconds.
+    pub longest_s: f64,
+}
+
+impl From<Rounds> for RoundStatus {
+    fn from(rounds: Rounds) -> Self {
+        Self {
+            busy_s: rounds.busy_ns as f64 / 1e9,
+            stalls: rounds.stalls,
+            long_stalls: rounds.long_stalls,
+            longest_s: rounds.longest_ns as f64 / 1e9,
+        }
+    }
 }
 
 /// A channel.

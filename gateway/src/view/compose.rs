@@ -301,7 +301,7 @@ fn readers(since: &Since<'_>, now: &Status) -> Vec<ReaderRow> {
 
 fn stages(since: &Since<'_>, now: &Status) -> Vec<StageRow> {
     let key = |stage: &StageStatus| (stage.stage.clone(), stage.of.clone());
-    let earlier = by(since.before, |s| &s.stage_bands, key);
+    let earlier = by(since.before, |s| &s.stages, key);
     let row = |stage: &StageStatus| {
         let before = earlier.get(&key(stage));
         let bands = before.map_or_else(Default::default, |b| stage.bands.since(&b.bands));
@@ -319,7 +319,7 @@ fn stages(since: &Since<'_>, now: &Status) -> Vec<StageRow> {
             bands,
         }
     };
-    now.stage_bands.iter().map(row).collect()
+    now.stages.iter().map(row).collect()
 }
 
 fn refusals(since: &Since<'_>, now: &Status) -> Vec<RefusalRow> {

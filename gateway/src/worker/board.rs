@@ -180,9 +180,66 @@ impl DecoderBoard {
     }
 }
 
+/// Numbers of packets that a poll's buckets end with; the last one is a whole batch.
+pub const BURSTS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+const _: () = assert!(BURSTS[BURSTS.len() - 1] == crate::ingest::BATCH as u64);
+
+/// How many packets the polls of an input brought, written by the worker as it polls.
+#[derive(Debug, Default)]
+pub struct BurstBoard {
+    counts: [AtomicU64; BURSTS.len()],
+    packets: AtomicU64,
+}
+
+impl BurstBoard {
+    /// Counts a poll that brought something.
+    #[inline]
+    pub(super) fn record(&self, packets: usize) {
+        // 1, 2, 3 to 4, 5 to 8, …: one writer, counts only.
+        let bucket = packets.next_power_of_two().ilog2() as usize;
+        let count = &self.counts[bucket.min(BURSTS.len() - 1)];
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let sum = self.packets.load(Ordering::Relaxed) + packets as u64;
+        self.packets.store(sum, Ordering::Relaxed);
+    }
+
+    /// Polls by the packets that they brought, as [`BURSTS`] has them, and all packets.
+    #[must_use]
+    pub fn read(&self) -> ([u64; BURSTS.len()], u64) {
+        let counts = self.counts.each_ref();
+        let counts = counts.map(|count| count.load(Ordering::Relaxed));
+        (counts, self.packets.load(Ordering::Relaxed))
+    }
+}
+
+/// How a worker that never sleeps spends its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rounds {
+    /// Nanoseconds of rounds that had packets.
+    pub busy_ns: u64,
+    /// Rounds longer than [`STALLS_NS`]' first …
+    pub stalls: u64,
+    /// … and than its second.
+    pub long_stalls: u64,
+    /// The longest of these in nanoseconds.
+    pub longest_ns: u64,
+}
+
+/// What a round of a worker's loop is a stall from: 100 µs and 1 ms.
+pub const STALLS_NS: [u64; 2] = [100_000, 1_000_000];
+
+mirror! {
+    /// [`Rounds`] on show.
+    RoundBoard of Rounds { busy_ns, stalls, long_stalls, longest_ns }
+}
+
 /// One channel on show.
 #[derive(Debug, Default)]
 pub struct ChannelBoard {
+    /// From taking a burst off its ring until a packet's last record is published; nanoseconds of one clock.
+    pub ring_to_publish: Histogram,
+    /// From the XDP program's stamp until the worker took the packet off its ring; nanoseconds of two clocks.
+    pub xdp_to_ring: Histogram,
     totals: TotalsBoard,
     lines: [LineBoard; SOURCES_MAX],
     frame_errors: FrameErrorBoard,
@@ -243,8 +300,9 @@ pub struct WorkerBoard {
     /// Records published, by queue, in the order of the worker's queues.
     records: Vec<AtomicU64>,
     refused: Vec<AtomicU64>,
-    /// From taking a packet off its ring until its last record is published; nanoseconds of one clock.
-    pub ring_to_publish: Histogram,
+    /// By input: how many packets its polls brought.
+    pub bursts: Vec<BurstBoard>,
+    rounds: RoundBoard,
     /// When the worker last showed its counters, nanoseconds since the Unix epoch.
     shown_ns: AtomicU64,
 }
@@ -256,7 +314,8 @@ impl WorkerBoard {
             channels: (0..channels).map(|_| ChannelBoard::default()).collect(),
             records: (0..queues).map(|_| AtomicU64::new(0)).collect(),
             refused: (0..queues).map(|_| AtomicU64::new(0)).collect(),
-            ring_to_publish: Histogram::new(),
+            bursts: (0..inputs).map(|_| BurstBoard::default()).collect(),
+            rounds: RoundBoard::default(),
             shown_ns: AtomicU64::new(0),
         }
     }
@@ -268,6 +327,16 @@ impl WorkerBoard {
     pub(super) fn show_records(&self, queue: usize, records: u64, refused: u64) {
         self.records[queue].store(records, Ordering::Relaxed);
         self.refused[queue].store(refused, Ordering::Relaxed);
+    }
+
+    pub(super) fn show_rounds(&self, rounds: &Rounds) {
+        self.rounds.show(rounds);
+    }
+
+    /// How the worker spends its time, as last shown; all 0 where it may sleep.
+    #[must_use]
+    pub fn rounds(&self) -> Rounds {
+        self.rounds.read()
     }
 
     pub(super) fn show_time(&self, now_ns: u64) {
@@ -297,5 +366,19 @@ impl WorkerBoard {
     pub fn shown_ns(&self) -> u64 {
         // Acquire: pairs with the release in `show_time`.
         self.shown_ns.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_count_in_the_bucket_that_they_fit_in() {
+        let board = BurstBoard::default();
+        for packets in [1, 1, 2, 3, 4, 5, 64, 63, 33, 65] {
+            board.record(packets);
+        }
+        assert_eq!(board.read(), ([2, 1, 2, 1, 0, 0, 4], 241));
     }
 }

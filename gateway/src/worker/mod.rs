@@ -10,6 +10,8 @@ pub mod feed;
 pub mod filter;
 mod pin;
 mod poll;
+#[cfg(test)]
+mod scraped;
 pub mod sink;
 pub mod supply;
 pub mod symbols;
@@ -132,6 +134,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
         inbox,
         events: events_in,
         retired: retired_in,
+        rounds: board::Rounds::default(),
     };
     let (name, core) = (plan.name, plan.core);
     let title = format!("worker \"{name}\"");

@@ -16,7 +16,7 @@ use gateway_feed::sink::Nanos;
 use gateway_queue::clock::Clock;
 use gateway_queue::{Ending, Publisher};
 
-use super::board::WorkerBoard;
+use super::board::{Rounds, STALLS_NS, WorkerBoard};
 use super::control::{Command, Inbox, Retired};
 use super::feed::FeedChannel;
 use super::filter::Filter;
@@ -101,6 +101,26 @@ pub(super) struct Worker {
     pub(super) inbox: Inbox,
     pub(super) events: Sender<WorkerEvent>,
     pub(super) retired: Sender<Retired>,
+    pub(super) rounds: Rounds,
+}
+
+impl Rounds {
+    #[inline]
+    fn count(&mut self, took_ns: Nanos, idle: bool) {
+        if !idle {
+            self.busy_ns += took_ns;
+        }
+        if took_ns > STALLS_NS[0] {
+            self.count_stall(took_ns);
+        }
+    }
+
+    #[cold]
+    fn count_stall(&mut self, took_ns: Nanos) {
+        self.stalls += 1;
+        self.long_stalls += u64::from(took_ns > STALLS_NS[1]);
+        self.longest_ns = self.longest_ns.max(took_ns);
+    }
 }
 
 /// An input with what the loop remembers of it.
@@ -124,6 +144,12 @@ impl Source {
             before: IngestCounters::default(),
             capture,
         }
+    }
+
+    /// How many packets its providers have brought.
+    #[cfg(test)]
+    pub(super) fn packets(&self) -> u64 {
+        self.counters().packets
     }
 
     /// What all its providers have counted.
@@ -259,10 +285,13 @@ impl Worker {
         let mut show = Every::new(SHOW_NS);
         let mut heartbeat = Every::new(HEARTBEAT_NS);
         let mut set_by_ns = 0;
+        let mut before = 0;
+        let spins = self.wait == Wait::Spin;
         loop {
             // Captures have a time of their own, which nobody sets.
-            if clock.set_by_ns() != set_by_ns && !captures {
-                set_by_ns = clock.set_by_ns();
+            let ahead_ns = clock.set_by_ns();
+            if ahead_ns != set_by_ns && !captures {
+                set_by_ns = ahead_ns;
                 self.stamp_ahead_by(set_by_ns);
             }
             match self.inbox.next() {
@@ -296,6 +325,10 @@ impl Worker {
                 self.wake(now);
             }
             let idle = handled == 0;
+            if spins && before != 0 {
+                self.rounds.count(now.saturating_sub(before), idle);
+            }
+            before = now;
             if show.due(now) {
                 if !captures {
                     self.watch(now);
@@ -321,14 +354,14 @@ impl Worker {
 
     /// One burst of one input; how many packets it was.
     #[inline]
-    fn poll(&mut self, index: usize, clock: &Clock) -> usize {
+    pub(super) fn poll(&mut self, index: usize, clock: &Clock) -> usize {
         let source = &mut self.inputs[index];
         if !source.live {
             return 0;
         }
         let input = &mut source.input;
         let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
-        let latency = &self.board.ring_to_publish;
+        let boards = &self.board.channels;
         let mut burst = None;
         let mut stamp = 0;
         let routes = &input.routes;
@@ -344,8 +377,20 @@ impl Worker {
             let received = datagram.stamps.capture_ns.unwrap_or(stamp);
             lanes[route.channel].on_packet(route.line, received, datagram.payload, outlets);
             stamp = clock.steady_now();
-            latency.record(stamp.saturating_sub(start));
+            // Only now, when the packet's records are out.
+            if let Some(board) = boards.get(route.channel) {
+                board.ring_to_publish.record(stamp.saturating_sub(start));
+                if let Some(hook_ns) = datagram.stamps.hook_ns {
+                    let seen = clock.steady_from_monotonic(hook_ns);
+                    board.xdp_to_ring.record(start.saturating_sub(seen));
+                }
+            }
         });
+        if let Ok(handled) = result
+            && handled > 0
+        {
+            self.board.bursts[index].record(handled);
+        }
         match result {
             Ok(0) if input.provider.finished() => {
                 self.end(index, WorkerEvent::InputFinished { input: index });
@@ -441,7 +486,7 @@ impl Worker {
         });
     }
 
-    fn show(&mut self, now: Nanos) {
+    pub(super) fn show(&mut self, now: Nanos) {
         for (index, source) in self.inputs.iter().enumerate() {
             self.board.show_input(index, &source.counters());
         }
@@ -455,6 +500,7 @@ impl Worker {
             self.board
                 .show_records(queue, outlet.records, outlet.refused);
         }
+        self.board.show_rounds(&self.rounds);
         self.board.show_time(now);
     }
 

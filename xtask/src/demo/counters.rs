@@ -65,7 +65,11 @@ impl Counters {
 
 fn quantiles(metrics: &Metrics, stage: &str) -> Quantiles {
     let of = |quantile: &str| {
-        let labels = [("stage", stage), ("quantile", quantile)];
+        let labels = [
+            ("stage", stage),
+            ("quantile", quantile),
+            ("window", "start"),
+        ];
         let seconds = metrics
             .sum("gateway_latency_quantile_seconds", &labels)
             .unwrap_or_default();

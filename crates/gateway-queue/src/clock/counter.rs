@@ -7,7 +7,7 @@ pub(super) fn realtime_ns() -> u64 {
     nanoseconds(ClockId::Realtime)
 }
 
-/// The system's clock that nobody sets, in nanoseconds since the machine's start.
+/// The system's clock that nobody sets, in nanoseconds since the machine's start: that of the kernel's own stamps.
 pub(super) fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
@@ -29,18 +29,39 @@ pub(super) fn tsc() -> u64 {
     monotonic_ns()
 }
 
-/// Readings of `ticks` and of the wall clock at the same moment, as nearly as eight tries allow.
-pub(super) fn simultaneous(ticks: impl Fn() -> u64) -> (u64, u64) {
-    let mut best = (u64::MAX, 0, 0);
+/// Readings of the counter and of another clock at the same moment, as nearly as some tries allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Simultaneous {
+    /// The counter.
+    pub ticks: u64,
+    /// The other clock, in nanoseconds.
+    pub ns: u64,
+    /// In how many ticks the other clock was read.
+    pub width_ticks: u64,
+}
+
+/// Reads the counter by `ticks` before and after `other`, eight times, and takes the closest.
+pub(super) fn simultaneously<E>(
+    ticks: impl Fn() -> u64,
+    mut other: impl FnMut() -> Result<u64, E>,
+) -> Result<Simultaneous, E> {
+    let mut best = Simultaneous {
+        width_ticks: u64::MAX,
+        ..Simultaneous::default()
+    };
     for _ in 0..8 {
         let before = ticks();
-        let realtime = realtime_ns();
-        let width = ticks().wrapping_sub(before);
-        if width < best.0 {
-            best = (width, before.wrapping_add(width / 2), realtime);
+        let ns = other()?;
+        let width_ticks = ticks().wrapping_sub(before);
+        if width_ticks < best.width_ticks {
+            best = Simultaneous {
+                ticks: before.wrapping_add(width_ticks / 2),
+                ns,
+                width_ticks,
+            };
         }
     }
-    (best.1, best.2)
+    Ok(best)
 }
 
 /// Whether the time-stamp counter ticks at one rate whatever the processor does.

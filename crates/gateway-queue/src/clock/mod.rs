@@ -8,19 +8,25 @@
 //!
 //! Time stamps are to follow a wall clock that is set; durations and time-outs are not. So a clock has two times, which
 //! differ by [`Clock::set_by_ns`]: that of the wall ([`Clock::now`]), and a steady one ([`Clock::steady_now`]) that goes on
-//! as if the wall clock had never been set.
+//! as if the wall clock had never been set. A counter that falls behind the kernel (the machine was moved to another, whose
+//! counter stands elsewhere) does not hold it up for longer than until the next recalibration.
+//!
+//! The kernel's own stamps count from another moment (`CLOCK_MONOTONIC`); [`Clock::steady_from_monotonic`] and
+//! [`Clock::from_monotonic`] convert them by the distance found at the last recalibration.
 //!
 //! Where the counter is not invariant (old or emulated processors) and on other architectures ticks are nanoseconds
 //! of `CLOCK_MONOTONIC`, read by the C library without entering the kernel on most machines.
 
 mod counter;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::anchors::{Anchor, Anchors};
-use counter::{monotonic_ns, simultaneous, tsc, tsc_is_invariant};
+pub use counter::Simultaneous;
+use counter::{monotonic_ns, realtime_ns, simultaneously, tsc, tsc_is_invariant};
 
 /// Errors above this are steps of the wall clock, not drift: 1 ms.
 const STEP_NS: i64 = 1_000_000;
@@ -42,6 +48,39 @@ pub enum Source {
     Tsc,
     /// `clock_gettime(CLOCK_MONOTONIC)`.
     System,
+    /// Whoever holds the clock: it stands where it was set ([`Clock::manual`]).
+    Manual,
+}
+
+impl Source {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tsc => "tsc",
+            Self::System => "system",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// What was done to time between two recalibrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disruption {
+    /// The wall clock was set; the counter went on as it should.
+    WallClock,
+    /// Counter and kernel disagree about how much time has passed: the machine was stopped, resumed or moved, or the
+    /// counter is not to be trusted.
+    Counter,
+}
+
+/// The clocks underneath, read by a recalibration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// Counter and wall clock.
+    pub realtime: Simultaneous,
+    /// Counter and `CLOCK_MONOTONIC`.
+    pub monotonic: Simultaneous,
 }
 
 /// What a recalibration found.
@@ -49,10 +88,25 @@ pub enum Source {
 pub struct Calibration {
     /// Wall clock minus this clock before the correction, in nanoseconds.
     pub error_ns: i64,
-    /// Whether the wall clock was set, so that this clock's time jumped by `error_ns`.
-    pub stepped: bool,
+    /// Why this clock's time jumped by `error_ns`, if it did.
+    pub disruption: Option<Disruption>,
+    /// How far the readings may have been apart, in nanoseconds: neither error is better known.
+    pub width_ns: u64,
+    /// By how much [`Clock::steady_from_monotonic`] was wrong before the correction, in nanoseconds. A wall clock that is
+    /// set makes no difference to it.
+    pub monotonic_error_ns: u64,
+    /// By which part the counter ran faster than when this clock was made, as last measured: 1e-6 is 1 ppm.
+    pub drift: f64,
     /// Ticks a second from now on, the correction included.
     pub hz: f64,
+}
+
+impl Calibration {
+    /// Whether this clock's time jumped.
+    #[must_use]
+    pub const fn stepped(&self) -> bool {
+        self.disruption.is_some()
+    }
 }
 
 /// Nanoseconds since the Unix epoch from ticks of a counter. Shared by reference; readers never wait.
@@ -63,6 +117,10 @@ pub struct Clock {
     anchors: Anchors,
     /// From steady time to the wall clock's.
     set_by_ns: AtomicI64,
+    /// Steady time minus `CLOCK_MONOTONIC`, wrapping. No other memory is read on its strength: relaxed.
+    from_monotonic: AtomicU64,
+    /// Where a manual clock stands.
+    manual: AtomicU64,
     base: Mutex<Base>,
 }
 
@@ -72,6 +130,28 @@ struct Base {
     ticks: u64,
     realtime: u64,
     ns_per_tick: f64,
+    /// As it was first.
+    first_ns_per_tick: f64,
+    /// Counter and `CLOCK_MONOTONIC` at the last recalibration.
+    monotonic: Option<(u64, u64)>,
+}
+
+impl Base {
+    const fn new(ticks: u64, realtime: u64, ns_per_tick: f64) -> Self {
+        Self {
+            ticks,
+            realtime,
+            ns_per_tick,
+            first_ns_per_tick: ns_per_tick,
+            monotonic: None,
+        }
+    }
+}
+
+/// Counter and wall clock at the same moment.
+fn wall_clock(ticks: impl Fn() -> u64) -> (u64, u64) {
+    let Ok(found) = simultaneously(ticks, || Ok::<_, Infallible>(realtime_ns()));
+    (found.ticks, found.ns)
 }
 
 impl Clock {
@@ -81,11 +161,26 @@ impl Clock {
         if !tsc_is_invariant() {
             return Self::system();
         }
-        Self::calibrated(|| {
-            let first = simultaneous(tsc);
+        let clock = Self::calibrated(|| {
+            let first = wall_clock(tsc);
             std::thread::sleep(Duration::from_millis(20));
-            (first, simultaneous(tsc))
-        })
+            (first, wall_clock(tsc))
+        });
+        clock.find_monotonic();
+        clock
+    }
+
+    /// A clock that stands at `ns` until it is [set](Self::set): for tests and simulations.
+    #[must_use]
+    pub fn manual(ns: u64) -> Self {
+        let clock = Self::anchored(Source::Manual, Base::new(0, 0, 1.0));
+        clock.set(ns);
+        clock
+    }
+
+    /// Sets a manual clock; does nothing to another.
+    pub fn set(&self, ns: u64) {
+        self.manual.store(ns, Ordering::Relaxed);
     }
 
     /// A clock by the counter whose readings, some time apart, `measure` takes; by the system's where they make no
@@ -97,11 +192,7 @@ impl Clock {
             let ns_per_tick = realtime_later.saturating_sub(realtime) as f64 / elapsed as f64;
             // A wall clock that was set just then makes nonsense of the rate: counters run at 0.5 to 10 GHz.
             if (0.1..=2.0).contains(&ns_per_tick) {
-                let base = Base {
-                    ticks: ticks_later,
-                    realtime: realtime_later,
-                    ns_per_tick,
-                };
+                let base = Base::new(ticks_later, realtime_later, ns_per_tick);
                 return Self::anchored(Source::Tsc, base);
             }
         }
@@ -109,13 +200,10 @@ impl Clock {
     }
 
     fn system() -> Self {
-        let (ticks, realtime) = simultaneous(monotonic_ns);
-        let base = Base {
-            ticks,
-            realtime,
-            ns_per_tick: 1.0,
-        };
-        Self::anchored(Source::System, base)
+        let (ticks, realtime) = wall_clock(monotonic_ns);
+        let clock = Self::anchored(Source::System, Base::new(ticks, realtime, 1.0));
+        clock.find_monotonic();
+        clock
     }
 
     fn anchored(source: Source, base: Base) -> Self {
@@ -123,6 +211,8 @@ impl Clock {
             source,
             anchors: Anchors::new(anchor(base.ticks, base.realtime, base.ns_per_tick)),
             set_by_ns: AtomicI64::new(0),
+            from_monotonic: AtomicU64::new(0),
+            manual: AtomicU64::new(0),
             base: Mutex::new(base),
         }
     }
@@ -152,6 +242,7 @@ impl Clock {
         match self.source {
             Source::Tsc => tsc(),
             Source::System => monotonic_ns(),
+            Source::Manual => self.manual.load(Ordering::Relaxed),
         }
     }
 
@@ -200,6 +291,41 @@ impl Clock {
         steady.wrapping_add_signed(self.set_by_ns())
     }
 
+    /// The steady time at which `CLOCK_MONOTONIC` stood at `monotonic_ns`: of the kernel's own stamps. Off by no more than
+    /// both clocks were apart at the last recalibration and have drifted since; that the wall clock is set changes nothing.
+    #[inline]
+    #[must_use]
+    pub fn steady_from_monotonic(&self, monotonic_ns: u64) -> u64 {
+        monotonic_ns.wrapping_add(self.from_monotonic.load(Ordering::Relaxed))
+    }
+
+    /// The wall clock's time at which `CLOCK_MONOTONIC` stood at `monotonic_ns`, by how it is set now, in nanoseconds since
+    /// the Unix epoch.
+    #[inline]
+    #[must_use]
+    pub fn from_monotonic(&self, monotonic_ns: u64) -> u64 {
+        self.wall(self.steady_from_monotonic(monotonic_ns))
+    }
+
+    /// Reads another clock, whose `read` may fail, and this one's counter at the same moment.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn beside<E>(&self, read: impl FnMut() -> Result<u64, E>) -> Result<Simultaneous, E> {
+        simultaneously(|| self.ticks(), read)
+    }
+
+    /// Looks how far `CLOCK_MONOTONIC` is away.
+    fn find_monotonic(&self) {
+        let Ok(found) = self.beside(|| Ok::<_, Infallible>(monotonic_ns()));
+        self.keep_monotonic(found);
+    }
+
+    fn keep_monotonic(&self, found: Simultaneous) {
+        let distance = self.steady(found.ticks).wrapping_sub(found.ns);
+        self.from_monotonic.store(distance, Ordering::Relaxed);
+    }
+
     /// Nanoseconds that so many ticks last.
     #[inline]
     #[must_use]
@@ -216,51 +342,113 @@ impl Clock {
     /// Compares this clock with the wall clock and corrects it. Once a second is right; call it from a thread that
     /// may wait, never from a hot path.
     pub fn recalibrate(&self) -> Calibration {
-        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ticks, realtime) = match self.source {
-            Source::Tsc => simultaneous(tsc),
-            Source::System => simultaneous(monotonic_ns),
+        let readings = Readings {
+            realtime: self.read_beside(realtime_ns),
+            monotonic: self.read_beside(monotonic_ns),
         };
-        self.correct(&mut base, ticks, realtime)
+        self.recalibrate_by(&readings)
     }
 
-    /// The caller holds the lock of `base`: there is one writer.
-    fn correct(&self, base: &mut Base, ticks: u64, realtime: u64) -> Calibration {
-        let steady = self.steady(ticks);
-        let error_ns = realtime.wrapping_sub(self.wall(steady)).cast_signed();
-        let stepped = error_ns.abs() > STEP_NS;
-        if stepped {
-            *base = Base {
-                ticks,
-                realtime,
-                ns_per_tick: base.ns_per_tick,
-            };
-            let set_by_ns = self.set_by_ns().wrapping_add(error_ns);
+    fn read_beside(&self, read: impl Fn() -> u64) -> Simultaneous {
+        let Ok(found) = self.beside(|| Ok::<_, Infallible>(read()));
+        found
+    }
+
+    /// As [`Self::recalibrate`], with readings that were taken elsewhere, or made up.
+    pub fn recalibrate_by(&self, readings: &Readings) -> Calibration {
+        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let Readings {
+            realtime,
+            monotonic,
+        } = readings;
+        let jump = base.jump(*monotonic);
+        // What the steady time was then, and what the kernel says has passed since.
+        let steady_min = jump.map(|jump| {
+            let passed_ns = monotonic.ns.saturating_sub(jump.monotonic_ns);
+            self.steady(jump.ticks).saturating_add(passed_ns)
+        });
+        let told = self.steady_from_monotonic(monotonic.ns);
+        let monotonic_error_ns = told.abs_diff(self.steady(monotonic.ticks));
+        let mut found = self.correct(&mut base, realtime.ticks, realtime.ns, steady_min);
+        found.monotonic_error_ns = monotonic_error_ns;
+        if jump.is_some() && self.source != Source::Manual {
+            found.disruption = Some(Disruption::Counter);
+        }
+        base.monotonic = Some((monotonic.ticks, monotonic.ns));
+        found.width_ns = self.duration_ns(realtime.width_ticks.max(monotonic.width_ticks));
+        self.keep_monotonic(*monotonic);
+        found
+    }
+
+    /// The caller holds the lock of `base`: there is one writer. The steady time is `steady_min` at least, where it is
+    /// known that the counter does not count on.
+    fn correct(
+        &self,
+        base: &mut Base,
+        ticks: u64,
+        realtime: u64,
+        steady_min: Option<u64>,
+    ) -> Calibration {
+        let mut found = Calibration {
+            error_ns: 0,
+            disruption: None,
+            width_ns: 0,
+            monotonic_error_ns: 0,
+            drift: 0.0,
+            hz: self.hz(),
+        };
+        if self.source == Source::Manual {
+            return found;
+        }
+        let counted = self.steady(ticks);
+        found.error_ns = realtime.wrapping_sub(self.wall(counted)).cast_signed();
+        // A steady time that leaps ahead ends a wait early; one that goes back would never end it.
+        let steady = steady_min.map_or(counted, |least| least.max(counted));
+        if found.error_ns.abs() > STEP_NS || steady != counted {
+            base.ticks = ticks;
+            base.realtime = realtime;
+            let set_by_ns = realtime.wrapping_sub(steady).cast_signed();
             self.set_by_ns.store(set_by_ns, Ordering::Relaxed);
             self.anchors.store(anchor(ticks, steady, base.ns_per_tick));
-            return Calibration {
-                error_ns,
-                stepped,
-                hz: self.hz(),
-            };
+            found.disruption = Some(Disruption::WallClock);
+        } else {
+            let elapsed_ns = realtime.saturating_sub(base.realtime);
+            if elapsed_ns >= RATE_BASE_NS {
+                let measured = elapsed_ns as f64 / ticks.wrapping_sub(base.ticks).max(1) as f64;
+                base.ticks = ticks;
+                base.realtime = realtime;
+                base.ns_per_tick = measured;
+            }
+            let slew = (found.error_ns as f64 / SLEW_NS).clamp(-SLEW_MAX, SLEW_MAX);
+            let ns_per_tick = base.ns_per_tick * (1.0 + slew);
+            self.anchors.store(anchor(ticks, steady, ns_per_tick));
         }
-        let elapsed_ns = realtime.saturating_sub(base.realtime);
-        if elapsed_ns >= RATE_BASE_NS {
-            let measured = elapsed_ns as f64 / ticks.wrapping_sub(base.ticks).max(1) as f64;
-            *base = Base {
-                ticks,
-                realtime,
-                ns_per_tick: measured,
-            };
-        }
-        let slew = (error_ns as f64 / SLEW_NS).clamp(-SLEW_MAX, SLEW_MAX);
-        let ns_per_tick = base.ns_per_tick * (1.0 + slew);
-        self.anchors.store(anchor(ticks, steady, ns_per_tick));
-        Calibration {
-            error_ns,
-            stepped,
-            hz: self.hz(),
-        }
+        found.drift = base.first_ns_per_tick / base.ns_per_tick - 1.0;
+        found.hz = self.hz();
+        found
+    }
+}
+
+/// Where counter and kernel stood before they came to disagree.
+#[derive(Clone, Copy, Debug)]
+struct Jump {
+    ticks: u64,
+    monotonic_ns: u64,
+}
+
+impl Base {
+    /// Whether counter and kernel disagree about how much time has passed since the last recalibration.
+    fn jump(&self, now: Simultaneous) -> Option<Jump> {
+        let (ticks, monotonic_ns) = self.monotonic?;
+        let passed = now.ticks.wrapping_sub(ticks).cast_signed();
+        // A counter that went back has counted nothing.
+        let by_counter = (passed.max(0) as f64 * self.ns_per_tick) as u64;
+        let by_kernel = now.ns.saturating_sub(monotonic_ns);
+        let disagree = by_counter.abs_diff(by_kernel) > STEP_NS.unsigned_abs();
+        disagree.then_some(Jump {
+            ticks,
+            monotonic_ns,
+        })
     }
 }
 
@@ -297,118 +485,4 @@ fn convert(ticks: u64, anchor: Anchor) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::counter::realtime_ns;
-    use super::*;
-
-    fn drifting(ns_per_tick: f64) -> (Clock, Base) {
-        let base = Base {
-            ticks: 1_000,
-            realtime: 5_000_000_000,
-            ns_per_tick,
-        };
-        (Clock::anchored(Source::Tsc, base), base)
-    }
-
-    #[test]
-    fn follows_the_wall_clock() {
-        let clock = Clock::new();
-        let (before, now, after) = (realtime_ns(), clock.now(), realtime_ns());
-        assert!(
-            now + 1_000_000 > before && now < after + 1_000_000,
-            "{before} {now} {after}"
-        );
-        assert!(clock.recalibrate().error_ns.abs() < STEP_NS);
-    }
-
-    #[test]
-    fn works_off_drift_without_running_backwards() {
-        // The true rate is 0.5 ns a tick; the clock was calibrated 100 ppm wrong.
-        let (clock, mut base) = drifting(0.5 * (1.0 + 100e-6));
-        let mut last = 0;
-        let mut error = 0;
-        for second in 1..=10_u64 {
-            let ticks = 1_000 + second * 2_000_000_000;
-            let realtime = 5_000_000_000 + second * 1_000_000_000;
-            assert!(clock.at(ticks - 1) >= last);
-            let found = clock.correct(&mut base, ticks, realtime);
-            assert!(!found.stepped);
-            error = found.error_ns;
-            last = clock.at(ticks);
-        }
-        assert!(error.abs() < 1_000, "{error} ns left");
-    }
-
-    #[test]
-    fn takes_a_step_at_once_and_reports_it() {
-        let (clock, mut base) = drifting(0.5);
-        let found = clock.correct(&mut base, 2_000_001_000, 6_000_000_000 + 3_600_000_000_000);
-        assert!(found.stepped);
-        assert_eq!(clock.at(2_000_001_000), 6_000_000_000 + 3_600_000_000_000);
-        assert!((found.hz - 2e9).abs() < 1e3);
-    }
-
-    #[test]
-    fn steady_time_goes_on_while_the_wall_clock_is_set_back_and_forth() {
-        let (clock, mut base) = drifting(0.5);
-        const HOUR: i64 = 3_600_000_000_000;
-        let mut set_by = 0;
-        for (second, step) in (1..).zip([HOUR, -2 * HOUR, 0, HOUR, -2_000_000, HOUR]) {
-            set_by += step;
-            let ticks = 1_000 + second * 2_000_000_000;
-            let steady = 5_000_000_000 + second * 1_000_000_000;
-            let found = clock.correct(&mut base, ticks, steady.wrapping_add_signed(set_by));
-            assert_eq!(found.stepped, step != 0);
-            assert_eq!(clock.set_by_ns(), set_by);
-            assert_eq!(clock.steady(ticks), steady);
-            assert_eq!(clock.at(ticks), steady.wrapping_add_signed(set_by));
-            // A reading from before the step, too.
-            assert_eq!(clock.steady(ticks - 2_000), steady - 1_000);
-        }
-    }
-
-    #[test]
-    fn the_systems_clock_is_as_steady() {
-        let clock = Clock::system();
-        assert!(!clock.recalibrate().stepped);
-        let (before, now, after) = (realtime_ns(), clock.now(), realtime_ns());
-        assert!(
-            now + 1_000_000 > before && now < after + 1_000_000,
-            "{before} {now} {after}"
-        );
-        let mut base = *clock.base.lock().unwrap();
-        let (ticks, realtime) = simultaneous(monotonic_ns);
-        let steady = clock.steady(ticks);
-        assert!(
-            clock
-                .correct(&mut base, ticks, realtime + 60_000_000_000)
-                .stepped
-        );
-        assert_eq!(clock.steady(ticks), steady);
-        assert_eq!(clock.at(ticks), realtime + 60_000_000_000);
-    }
-
-    #[test]
-    fn converts_readings_from_before_the_anchor() {
-        let (clock, _) = drifting(0.5);
-        assert_eq!(clock.at(0), 5_000_000_000 - 500);
-        assert_eq!(clock.at(3_000), 5_000_000_000 + 1_000);
-    }
-
-    #[test]
-    fn a_counter_whose_rate_makes_no_sense_is_not_used() {
-        let mut tries = 0;
-        let clock = Clock::calibrated(|| {
-            tries += 1;
-            ((0, 0), (1_000, 20_000_000))
-        });
-        assert_eq!(clock.source(), Source::System);
-        assert_eq!(tries, CALIBRATIONS_MAX);
-        // A wall clock that is set once is tried again.
-        let mut steps = [60_000_000_000, 20_000_000].into_iter();
-        let clock = Clock::calibrated(|| ((0, 0), (40_000_000, steps.next().unwrap())));
-        assert_eq!(clock.source(), Source::Tsc);
-        assert!((clock.hz() - 2e9).abs() < 1e3);
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use ratatui::widgets::{Block, Borders, Clear, Paragraph, RenderDirection, Sparkl
 
 use super::model::{Model, Point};
 use super::tables::{Pane, Tone, table};
+use crate::metrics::latency::Stage;
 use crate::view::{Picture, count, duration_ns, rate, seconds};
 use columns::{Shown, written};
 
@@ -235,7 +236,7 @@ fn overview(frame: &mut Frame<'_>, model: &Model, picture: &Picture, area: Rect)
     let stages = &picture.stages;
     let own = stages
         .iter()
-        .position(|stage| stage.stage.starts_with("ring"));
+        .position(|stage| stage.stage == Stage::RingToPublish.name());
     let of = own.unwrap_or_default();
     let tail = |point: &Point| Some(point.latency.get(of).copied().flatten()?[1]);
     let last = stages.get(of).and_then(|stage| stage.now);

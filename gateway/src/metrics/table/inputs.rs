@@ -55,4 +55,10 @@ define! {
 
     XSK_RX_DROPPED_TOTAL: counter("xsk_rx_dropped_total", "packets", ["interface", "queue", "reason"], Some("messages-lost"),
         "Packets that the kernel dropped before they reached the gateway.");
+
+    NIC_DROPPED_TOTAL: counter("nic_dropped_total", "frames", ["interface", "counter"], Some("lost-between-card-and-gateway"),
+        "What card, driver and kernel dropped or found damaged on the interface, by the kernel's own names (rx_missed_errors: no room in the card). Begins anew with the device.");
+
+    BURST_PACKETS: histogram("burst_packets", "packets", ["interface", "queue"], None,
+        "How many packets a poll brought, of polls that brought any: 64 is a full batch, and more waited.");
 }

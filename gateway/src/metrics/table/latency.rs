@@ -5,12 +5,27 @@ use super::{Family, define};
 define! {
     since "0.1.0";
 
-    STAGE_LATENCY_SECONDS: histogram("stage_latency_seconds", "seconds", ["stage"], Some("latency"),
-        "Latency by stage; ring_pub: from a packet's ring until its last record is published.");
+    STAGE_LATENCY_SECONDS: histogram("stage_latency_seconds", "seconds", ["stage", "feed", "channel"], Some("latency"),
+        "Latency by stage. xdp_ring: from the XDP program's stamp until the worker took the packet off its ring, across two clocks (stage_error_bound_seconds); ring_pub: from taking its burst off the ring until the packet's last record was published, of one clock.");
 
-    LATENCY_QUANTILE_SECONDS: gauge("latency_quantile_seconds", "seconds", ["stage", "quantile"], Some("latency"),
-        "Latency quantiles since the start, within 1 %.");
+    STAGE_AVAILABLE: gauge("stage_available", "0 or 1", ["interface", "stage", "reason"], Some("latency"),
+        "Whether a stage is measured on an interface, and why not: nic_xdp, xdp_ring, ring_pub, pub_app.");
 
-    LATENCY_MAX_SECONDS: gauge("latency_max_seconds", "seconds", ["stage"], Some("latency"),
-        "The longest since the start.");
+    STAGE_ERROR_BOUND_SECONDS: gauge("stage_error_bound_seconds", "seconds", ["stage"], Some("latency"),
+        "How wrong a stage's latencies may be because two clocks measure them; 0 where one does.");
+
+    LATENCY_QUANTILE_SECONDS: gauge("latency_quantile_seconds", "seconds", ["stage", "feed", "channel", "quantile", "window"], Some("latency"),
+        "Latency quantiles within 1 %, by stage: over the last whole 10 s, and since the start; absent where nothing was measured.");
+
+    LATENCY_MAX_SECONDS: gauge("latency_max_seconds", "seconds", ["stage", "feed", "channel", "window"], Some("latency"),
+        "The longest latency by stage: over the last whole 10 s, within 1 %, and since the start, exactly.");
+
+    TICK_TO_STRATEGY_SECONDS: histogram("tick_to_strategy_seconds", "seconds", ["consumer", "uid", "queue", "reader", "clock"], Some("a-reader-is-too-slow"),
+        "From the worker's stamp of a packet (ts_recv) until the reader had a record of it, of one record in 128 slots, as the reader says; absent where packets come from a file, whose stamps are of another time. clock is tsc: each process's own, kept to the system's.");
+
+    TICK_TO_STRATEGY_QUANTILE_SECONDS: gauge("tick_to_strategy_quantile_seconds", "seconds", ["consumer", "uid", "queue", "reader", "quantile", "window"], Some("a-reader-is-too-slow"),
+        "Quantiles of the same within 1 %: over the last whole 10 s, and since the reader came; absent where nothing was measured.");
+
+    TICK_TO_STRATEGY_MAX_SECONDS: gauge("tick_to_strategy_max_seconds", "seconds", ["consumer", "uid", "queue", "reader", "window"], Some("a-reader-is-too-slow"),
+        "The longest of the same: over the last whole 10 s, within 1 %, and since the reader came, exactly.");
 }

@@ -2,6 +2,8 @@
 
 pub(super) mod books;
 pub(super) mod channels;
+pub(super) mod clock;
+pub(super) mod host;
 pub(super) mod inputs;
 pub(super) mod latency;
 pub(super) mod queues;
@@ -89,6 +91,10 @@ pub const TOPICS: &[Topic] = &[
         families: latency::ALL,
     },
     Topic {
+        title: "Clocks",
+        families: clock::ALL,
+    },
+    Topic {
         title: "Queues, readers, broker",
         families: queues::ALL,
     },
@@ -99,6 +105,10 @@ pub const TOPICS: &[Topic] = &[
     Topic {
         title: "Order books",
         families: books::ALL,
+    },
+    Topic {
+        title: "Host",
+        families: host::ALL,
     },
 ];
 

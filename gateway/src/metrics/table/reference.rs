@@ -12,7 +12,7 @@ What `http://HOST:9464/metrics` tells (`metrics_listen`), in Prometheus' text fo
 
 Drawing the page reads counters that the workers write anyway: a worker executes nothing for it. Each worker shows its counters once a millisecond, so a value is no older than that. Counters begin at zero with the process. A series is absent where there is nothing to tell: no tier that stamps packets, no server, no reader.
 
-Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`.
+Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`. Latencies have series of their own for so many channels and so many readers as `metrics_detail_max` says; the others share one, `other`.
 ";
 
 /// What is proposed for gateways of this kind, and why this one does not have it.
@@ -42,6 +42,34 @@ const ABSENT: &[(&str, &str)] = &[
         "A process that comes again would be another series; `gateway status` names processes.",
     ),
     (
+        "stage_latency_seconds of nic_xdp",
+        "The XDP program asks for no stamp of the card: drivers give one only to programs that are bound to their device.",
+    ),
+    (
+        "stage_latency_seconds of pub_app",
+        "A record carries the stamp of its packet, not one of its publication, which would cost the worker a stamp a record. `tick_to_strategy_seconds` has the whole way from the worker's stamp; `ring_pub` the first part of it.",
+    ),
+    (
+        "stage_latency_seconds of app_tx",
+        "The gateway sends nothing: orders go their own way.",
+    ),
+    (
+        "native histograms",
+        "The prometheus crate writes the text format, which has none; quantiles within 1 % are gauges instead.",
+    ),
+    (
+        "poll_loop_seconds",
+        "A histogram of every round would cost the worker more than an idle round takes: stalls are counted, and the time of busy rounds.",
+    ),
+    (
+        "irqs_total, ksoftirqd_seconds_total",
+        "node_exporter has them by CPU; `gateway doctor` says which interrupts reach a worker's.",
+    ),
+    (
+        "build_info: commit, xdp_tier_max",
+        "A build is told by its version; what a card could do is in `gateway explain`.",
+    ),
+    (
         "shim_*",
         "Strategies link a client library; there is no layer that takes the place of their sockets.",
     ),
@@ -52,14 +80,6 @@ const ABSENT: &[(&str, &str)] = &[
     (
         "reinjected_packets_total",
         "Nothing is put back: the XDP program passes what is not the gateway's before it is taken.",
-    ),
-    (
-        "tick_to_strategy_seconds, stage_latency_seconds of other stages than ring to publish",
-        "Not measured yet: readers tell their position and not when they read.",
-    ),
-    (
-        "clock_offset_seconds, clock_error_bound_seconds, clock_disruptions_total",
-        "Not there yet: a clock that was set is an event of the log.",
     ),
     (
         "scrape latency of the workers",

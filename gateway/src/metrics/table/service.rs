@@ -8,8 +8,8 @@ define! {
     SCRAPE_DURATION_SECONDS: gauge("scrape_duration_seconds", "seconds", [], None,
         "Time that drawing this page took.");
 
-    BUILD_INFO: gauge("build_info", "1", ["version", "name"], Some("the-service-is-down"),
-        "The build; always 1.");
+    BUILD_INFO: gauge("build_info", "1", ["version", "name", "kernel"], Some("the-service-is-down"),
+        "The build, and the kernel that it runs on; always 1.");
 
     UP: gauge("up", "0 or 1", [], Some("the-service-is-down"),
         "1 while the gateway answers.");
@@ -34,4 +34,7 @@ define! {
 
     WORKER_SHOWN_AGE_SECONDS: gauge("worker_shown_age_seconds", "seconds", ["worker"], Some("a-worker-is-stuck"),
         "Time since the worker last showed its counters; a stuck worker looks stuck.");
+
+    LOG_MESSAGES_TOTAL: counter("log_messages_total", "lines", ["level"], Some("the-first-minute"),
+        "Log lines written: error, warn, and info with all that is below it.");
 }

@@ -152,14 +152,14 @@ fn latency_now_is_of_what_was_measured_since() {
         },
     };
     let before = Status {
-        stage_bands: vec![stage(100, 8)],
+        stages: vec![stage(100, 8)],
         ..status(1.0)
     };
     let mut after = stage(100, 8);
     after.latency.count = 150;
     after.bands.counts = vec![100, 0, 0, 0, 50];
     let now = Status {
-        stage_bands: vec![after],
+        stages: vec![after],
         ..status(2.0)
     };
     let drawn = picture(Some(&before), &now);

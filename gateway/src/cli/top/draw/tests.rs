@@ -136,7 +136,7 @@ fn status(second: u64) -> Status {
             verdict: Verdict::Warn,
             found: "core 2 runs at powersave".to_owned(),
         }],
-        stage_bands: vec![StageStatus {
+        stages: vec![StageStatus {
             stage: "ring_pub".to_owned(),
             of: String::new(),
             latency: Latency {
