@@ -231,9 +231,22 @@ fn the_gateway_keeps_no_descriptor_that_writes() {
 /// A page whose reader wrote `number` everywhere, and the descriptor that it has.
 fn page_full_of(number: u64) -> (PositionPage, OwnedFd) {
     let (page, fd) = PositionPage::create().unwrap();
-    let bytes = number.to_le_bytes().repeat(PAGE / 8);
-    assert_eq!(rustix::io::pwrite(&fd, &bytes, 0), Ok(PAGE));
+    let length = length_of(&fd);
+    let bytes = number.to_le_bytes().repeat(length / 8);
+    assert_eq!(rustix::io::pwrite(&fd, &bytes, 0), Ok(length));
     (page, fd)
+}
+
+/// Bytes of a reader's page, that of its latencies included.
+fn length_of(fd: &OwnedFd) -> usize {
+    rustix::fs::fstat(fd).unwrap().st_size as usize
+}
+
+/// Whether every word of the latencies is `number`.
+fn has_latencies_of(page: &PositionPage, number: u64) -> bool {
+    let latency = page.latency();
+    let counts = latency.counts.iter().all(|count| *count == number);
+    counts && latency.sum_ns == number && latency.max_ns == number
 }
 
 fn everywhere(number: u64) -> ReaderPosition {
@@ -248,10 +261,10 @@ fn everywhere(number: u64) -> ReaderPosition {
 #[test]
 fn a_reader_cannot_resize_or_reseal_its_page() {
     let (page, fd) = page_full_of(7);
-    for len in [0, 1, PAGE as u64 - 1, PAGE as u64 + 1, 1 << 40] {
+    let beyond = length_of(&fd) as u64;
+    for len in [0, 1, PAGE as u64, beyond - 1, beyond + 1, 1 << 40] {
         assert_eq!(rustix::fs::ftruncate(&fd, len), Err(Errno::PERM), "{len}");
     }
-    let beyond = PAGE as u64;
     assert_eq!(
         rustix::fs::fallocate(&fd, FallocateFlags::empty(), beyond, beyond),
         Err(Errno::PERM)
@@ -266,6 +279,7 @@ fn a_reader_cannot_resize_or_reseal_its_page() {
         assert_eq!(rustix::fs::fcntl_add_seals(&fd, seal), Err(Errno::PERM));
     }
     assert_eq!(page.read(), everywhere(7));
+    assert!(has_latencies_of(&page, 7));
 }
 
 /// A hole is a page that is not there yet: whoever reads it gets a new one, of zeros. A page beyond the end of the
@@ -278,7 +292,7 @@ fn a_hole_in_its_page_reads_as_zeros_and_is_no_signal_to_the_gateway() {
             if through_mapping {
                 map.advise(Advice::LinuxRemove)
             } else {
-                rustix::fs::fallocate(fd, flags, 0, PAGE as u64)
+                rustix::fs::fallocate(fd, flags, 0, length_of(fd) as u64)
             }
         };
         let (page, fd) = page_full_of(7);
@@ -286,6 +300,7 @@ fn a_hole_in_its_page_reads_as_zeros_and_is_no_signal_to_the_gateway() {
         assert_eq!(page.read(), everywhere(7));
         punch(&fd, &map).unwrap();
         assert_eq!(page.read(), everywhere(0));
+        assert!(has_latencies_of(&page, 0));
         // While the gateway reads, again and again.
         std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
@@ -308,6 +323,7 @@ fn nonsense_in_its_page_is_passed_on_as_it_is() {
     for number in [0, 1, u64::MAX, i64::MIN.cast_unsigned(), 1 << 62] {
         let (page, _fd) = page_full_of(number);
         assert_eq!(page.read(), everywhere(number));
+        assert!(has_latencies_of(&page, number));
     }
 }
 

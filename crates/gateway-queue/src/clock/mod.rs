@@ -365,7 +365,7 @@ impl Clock {
         // What the steady time was then, and what the kernel says has passed since.
         let steady_min = jump.map(|jump| {
             let passed_ns = monotonic.ns.saturating_sub(jump.monotonic_ns);
-            self.steady(jump.ticks).saturating_add(passed_ns)
+            self.steady(jump.ticks).wrapping_add(passed_ns)
         });
         let told = self.steady_from_monotonic(monotonic.ns);
         let monotonic_error_ns = told.abs_diff(self.steady(monotonic.ticks));
@@ -403,7 +403,8 @@ impl Clock {
         let counted = self.steady(ticks);
         found.error_ns = realtime.wrapping_sub(self.wall(counted)).cast_signed();
         // A steady time that leaps ahead ends a wait early; one that goes back would never end it.
-        let steady = steady_min.map_or(counted, |least| least.max(counted));
+        let behind = |least: &u64| least.wrapping_sub(counted).cast_signed() > 0;
+        let steady = steady_min.filter(behind).unwrap_or(counted);
         if found.error_ns.abs() > STEP_NS || steady != counted {
             base.ticks = ticks;
             base.realtime = realtime;
