@@ -83,6 +83,15 @@ impair = { A = { loss = 0.2 }, B = { delay_us = 900_000 } }
     outcome.assert_book(&script);
     assert_eq!(noticed(&outcome.status), 3);
     assert_eq!(outcome.log.matches(LINE).count(), 1, "{}", outcome.log);
+    // Steps of an hour are no packet's latency.
+    let stages = outcome.status["stages"].as_array().unwrap();
+    let inside = stages
+        .iter()
+        .filter(|row| row["stage"] != "tick_to_strategy");
+    for row in inside {
+        let longest_ns = row["latency"]["max"].as_u64().unwrap();
+        assert!(longest_ns < 300 * SECOND_NS, "{row:#}");
+    }
     // Nothing was asked for, as all of it came in time.
     assert!(!outcome.seen.has(ControlKind::Recovering));
     assert!(!outcome.seen.has(ControlKind::Stale));
