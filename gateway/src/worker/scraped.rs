@@ -227,6 +227,10 @@ fn halt() -> Halt {
 }
 
 /// Instructions of the worker, and scrapes meanwhile; `None` where the system lets nobody count.
+#[expect(
+    clippy::zombie_processes,
+    reason = "where it has ended, `halt` has waited for it"
+)]
 fn counted(capture: &Path, scraped: &str) -> Option<(u64, u64)> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -256,10 +260,8 @@ fn counted(capture: &Path, scraped: &str) -> Option<(u64, u64)> {
     let mut steps = 0;
     loop {
         // SAFETY: `thread` is traced by this thread, and stopped.
-        assert_eq!(
-            unsafe { libc::ptrace(libc::PTRACE_SINGLESTEP, thread, 0, 0) },
-            0
-        );
+        let stepped = unsafe { libc::ptrace(libc::PTRACE_SINGLESTEP, thread, 0, 0) };
+        assert_eq!(stepped, 0, "{}", io::Error::last_os_error());
         match halt() {
             Halt::Signal { signal, .. } if signal == libc::SIGTRAP => steps += 1,
             Halt::Signal { signal, .. } if signal == libc::SIGUSR1 => break,
