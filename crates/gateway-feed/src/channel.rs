@@ -45,6 +45,9 @@ pub struct ChannelConfig {
     pub snapshots: bool,
     /// See [`ArbiterConfig::expect_first_sequence`].
     pub expect_first_sequence: Option<u64>,
+    /// The only session that the channel takes, where its lines carry others too: a PITCH unit's. Packets of others are
+    /// counted as [`sessions_refused`](ChannelCounters::sessions_refused); those without numbers may be of no session.
+    pub session: Option<SessionId>,
     /// A line that is silent for longer than this, in nanoseconds, is stale, and so is the channel when all its lines
     /// are; 0: never. Some of the venue's heartbeat intervals.
     pub stale_after_ns: Nanos,
@@ -66,6 +69,7 @@ impl Default for ChannelConfig {
             recover_bytes_max: arbiter.recover_bytes_max,
             snapshots: arbiter.snapshots,
             expect_first_sequence: arbiter.expect_first_sequence,
+            session: None,
             stale_after_ns: 0,
         }
     }
@@ -78,6 +82,7 @@ pub struct Channel<D, T = MoldUdp64> {
     decoder: D,
     stamp: Stamp,
     lines: usize,
+    only: Option<SessionId>,
     stale_after_ns: Nanos,
     /// Until then silence was expected.
     silent_until: Nanos,
@@ -112,6 +117,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             decoder,
             stamp,
             lines: config.lines.min(LINES_MAX),
+            only: config.session,
             stale_after_ns: config.stale_after_ns,
             silent_until: 0,
             transport: PhantomData,
@@ -142,6 +148,10 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         of_line.bytes += packet.len() as u64;
         of_line.last_packet_ns = received;
         match T::frame(packet) {
+            Ok(frame) if self.is_of_another(&frame) => {
+                self.arbiter.counters_mut().sessions_refused += 1;
+                None
+            }
             Ok(frame) => {
                 let mut out = Delivery::<D, T, S> {
                     decoder: &mut self.decoder,
@@ -309,6 +319,14 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
     #[must_use]
     pub const fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
+    }
+
+    /// Whether the frame is of a session that this channel is not for.
+    #[inline(always)]
+    fn is_of_another(&self, frame: &Frame<'_>) -> bool {
+        self.only.is_some_and(|only| {
+            frame.session != only && !(frame.first == 0 && frame.session == SessionId::default())
+        })
     }
 
     #[cold]

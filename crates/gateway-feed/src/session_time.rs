@@ -114,6 +114,44 @@ impl SessionClock {
         self.midnight_of(date).unwrap_or(0)
     }
 
+    /// When the venue's clocks showed `seconds` since midnight, told by a message that was received at `received`.
+    ///
+    /// Where the date is automatic it is the one that brings this nearest to `received`, so that a message from just before
+    /// midnight may be received behind it. Unlike [`midnight`](Self::midnight) plus the seconds this is right on days whose
+    /// offset changes. 0 where it does not fit 64 bits of nanoseconds.
+    #[must_use]
+    pub fn time_of_day(&self, seconds: u32, received: Nanos) -> Nanos {
+        const HALF_A_DAY: Nanos = 43_200_000_000_000;
+        let since_midnight = Nanos::from(seconds) * 1_000_000_000;
+        let date = match self.date {
+            SessionDate::Fixed(date) => date,
+            SessionDate::Auto => {
+                let midnight = received.saturating_sub(since_midnight);
+                self.date_at(midnight.saturating_add(HALF_A_DAY))
+            }
+        };
+        let part = |unit: u32, below: u32| i8::try_from(seconds / unit % below).unwrap_or(0);
+        if seconds >= 86_400 {
+            return self
+                .midnight_of(date)
+                .map_or(0, |midnight| midnight.saturating_add(since_midnight));
+        }
+        let time = date.at(part(3_600, 24), part(60, 60), part(1, 60), 0);
+        let instant = time.to_zoned(self.zone.clone()).ok();
+        instant
+            .and_then(|instant| u64::try_from(instant.timestamp().as_nanosecond()).ok())
+            .unwrap_or(0)
+    }
+
+    /// Midnight of a date given as the number YYYYMMDD; `None` where that is no date, or does not fit.
+    #[must_use]
+    pub fn midnight_of_day(&self, yyyymmdd: u32) -> Option<Nanos> {
+        let year = i16::try_from(yyyymmdd / 10_000).ok()?;
+        let month = i8::try_from(yyyymmdd / 100 % 100).ok()?;
+        let day = i8::try_from(yyyymmdd % 100).ok()?;
+        self.midnight_of(Date::new(year, month, day).ok()?)
+    }
+
     /// The venue's date at `instant`.
     #[must_use]
     pub fn date_at(&self, instant: Nanos) -> Date {
@@ -178,6 +216,36 @@ mod tests {
         // Nothing panics at the ends of the range.
         assert_eq!(clock.midnight(0), 0);
         assert!(clock.midnight(u64::MAX) > 0);
+    }
+
+    #[test]
+    fn a_time_of_day_is_what_the_venue_s_clocks_show() {
+        let clock = SessionClock::new("America/New_York", SessionDate::Auto).unwrap();
+        let noon = midnight("2024-06-03") + 12 * HOUR;
+        assert_eq!(clock.time_of_day(43_200, noon + 1), noon);
+        // Received late, behind midnight, and early by a clock that is behind.
+        let last = midnight("2024-06-04") - 1_000_000_000;
+        assert_eq!(clock.time_of_day(86_399, last + 2 * HOUR), last);
+        assert_eq!(clock.time_of_day(0, last), midnight("2024-06-04"));
+        // The evening of a day with 25 hours, and of one with 23.
+        let evening = midnight("2024-11-04") - 4 * HOUR;
+        assert_eq!(clock.time_of_day(20 * 3_600, evening + 5), evening);
+        let evening = midnight("2024-03-11") - 4 * HOUR;
+        assert_eq!(clock.time_of_day(20 * 3_600, evening + 5), evening);
+        let fixed = SessionClock::new("America/New_York", "2019-12-30".parse().unwrap()).unwrap();
+        assert_eq!(
+            fixed.time_of_day(1, noon),
+            midnight("2019-12-30") + 1_000_000_000
+        );
+        // No day is so long.
+        let long = clock.time_of_day(90_000, noon);
+        assert!(long > 0 && clock.time_of_day(u32::MAX, u64::MAX) > 0);
+        assert_eq!(
+            clock.midnight_of_day(20_191_230),
+            Some(midnight("2019-12-30"))
+        );
+        assert_eq!(clock.midnight_of_day(20_190_229), None);
+        assert_eq!(clock.midnight_of_day(u32::MAX), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use gateway_feed::arbitration::OnGap;
 use gateway_feed::class::Classes;
+use gateway_feed::pitch::Market;
 use gateway_feed::session_time::SessionDate;
 
 pub use self::recovery::{GlimpseServer, PasswordSource, Recovery};
@@ -198,15 +199,27 @@ pub enum Feed {
     IexDeep,
     /// IEX DEEP+ over IEX-TP.
     IexDeepPlus,
+    /// Cboe PITCH of a unit of US equities.
+    CboePitchEquities,
+    /// Cboe PITCH of a unit of US options.
+    CboePitchOptions,
+    /// Cboe PITCH of a unit of the complex books of US options.
+    CboePitchComplex,
+    /// Cboe PITCH of a unit of futures.
+    CboePitchFutures,
 }
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 8] = [
         Self::NasdaqItch50,
         Self::IexTops,
         Self::IexDeep,
         Self::IexDeepPlus,
+        Self::CboePitchEquities,
+        Self::CboePitchOptions,
+        Self::CboePitchComplex,
+        Self::CboePitchFutures,
     ];
 
     /// Its name in configuration and metrics.
@@ -217,6 +230,10 @@ impl Feed {
             Self::IexTops => "iex-tops",
             Self::IexDeep => "iex-deep",
             Self::IexDeepPlus => "iex-deep-plus",
+            Self::CboePitchEquities => "cboe-pitch-equities",
+            Self::CboePitchOptions => "cboe-pitch-options",
+            Self::CboePitchComplex => "cboe-pitch-complex",
+            Self::CboePitchFutures => "cboe-pitch-futures",
         }
     }
 
@@ -226,7 +243,42 @@ impl Feed {
         match self {
             Self::NasdaqItch50 => &[Venue::Nasdaq, Venue::Bx, Venue::Psx],
             Self::IexTops | Self::IexDeep | Self::IexDeepPlus => &[Venue::Iex],
+            Self::CboePitchEquities => &[Venue::Bzx, Venue::Byx, Venue::Edgx, Venue::Edga],
+            Self::CboePitchOptions | Self::CboePitchComplex => &[
+                Venue::C1Options,
+                Venue::BzxOptions,
+                Venue::C2Options,
+                Venue::EdgxOptions,
+            ],
+            Self::CboePitchFutures => &[Venue::Cfe],
         }
+    }
+
+    /// Whose messages its decoder reads, where it is one of PITCH: such a channel is a unit.
+    #[must_use]
+    pub const fn pitch_market(self) -> Option<Market> {
+        match self {
+            Self::CboePitchEquities => Some(Market::Equities),
+            Self::CboePitchOptions => Some(Market::Options),
+            Self::CboePitchComplex => Some(Market::ComplexOptions),
+            Self::CboePitchFutures => Some(Market::Futures),
+            Self::NasdaqItch50 | Self::IexTops | Self::IexDeep | Self::IexDeepPlus => None,
+        }
+    }
+
+    /// How a message type is called: by its letter, or, where types are numbers, by its two hexadecimal digits.
+    #[must_use]
+    pub fn type_name(self, message_type: u8) -> String {
+        match self.pitch_market() {
+            Some(_) => format!("{message_type:02X}"),
+            None => message_type.escape_ascii().to_string(),
+        }
+    }
+
+    /// Whether lost messages can be had from servers.
+    #[must_use]
+    pub const fn recovers(self) -> bool {
+        matches!(self, Self::NasdaqItch50)
     }
 }
 
@@ -241,6 +293,24 @@ pub enum Venue {
     Psx,
     /// IEX.
     Iex,
+    /// Cboe BZX.
+    Bzx,
+    /// Cboe BYX.
+    Byx,
+    /// Cboe EDGX.
+    Edgx,
+    /// Cboe EDGA.
+    Edga,
+    /// Cboe Options.
+    C1Options,
+    /// Cboe BZX Options.
+    BzxOptions,
+    /// Cboe C2 Options.
+    C2Options,
+    /// Cboe EDGX Options.
+    EdgxOptions,
+    /// Cboe Futures Exchange.
+    Cfe,
 }
 
 impl Venue {
@@ -252,6 +322,15 @@ impl Venue {
             Self::Bx => "bx",
             Self::Psx => "psx",
             Self::Iex => "iex",
+            Self::Bzx => "bzx",
+            Self::Byx => "byx",
+            Self::Edgx => "edgx",
+            Self::Edga => "edga",
+            Self::C1Options => "c1-options",
+            Self::BzxOptions => "bzx-options",
+            Self::C2Options => "c2-options",
+            Self::EdgxOptions => "edgx-options",
+            Self::Cfe => "cfe",
         }
     }
 
@@ -264,6 +343,16 @@ impl Venue {
             Self::Psx => dbn::Publisher::XpsxItchXpsx,
             // DBN has no publisher for DEEP and DEEP+.
             Self::Iex => dbn::Publisher::IexgTopsIexg,
+            Self::Bzx => dbn::Publisher::BatsPitchBats,
+            Self::Byx => dbn::Publisher::BatyPitchBaty,
+            Self::Edgx => dbn::Publisher::EdgxPitchEdgx,
+            Self::Edga => dbn::Publisher::EdgaPitchEdga,
+            // DBN knows the options markets by what OPRA sends of them only.
+            Self::C1Options => dbn::Publisher::OpraPillarXcbo,
+            Self::BzxOptions => dbn::Publisher::OpraPillarBato,
+            Self::C2Options => dbn::Publisher::OpraPillarC2Ox,
+            Self::EdgxOptions => dbn::Publisher::OpraPillarEdgo,
+            Self::Cfe => dbn::Publisher::XcbfPitchXcbf,
         }
     }
 }
@@ -281,6 +370,8 @@ pub struct Channel {
     pub worker: usize,
     /// The trading day.
     pub session_date: SessionDate,
+    /// The unit that it is, where the feed has units; its lines may carry others too.
+    pub unit: Option<u8>,
     /// One to four lines that carry the same packets.
     pub lines: Vec<Line>,
     /// How long a packet waits for the one before it.

@@ -245,6 +245,39 @@ fn a_venue_is_one_of_its_feed() {
 }
 
 #[test]
+fn a_channel_of_pitch_is_a_unit_of_its_market_without_recovery() {
+    let pitch = |rest: &str| {
+        let feed = format!("feed = \"cboe-pitch-equities\"\n{rest}");
+        GOOD.replace("feed = \"nasdaq-itch50\"", &feed)
+    };
+    let config = parse(&pitch("unit = 3"), Path::new(".")).unwrap();
+    let channel = &config.channels[0];
+    assert_eq!(
+        (channel.unit, channel.venue.publisher() as u16),
+        (Some(3), 5)
+    );
+    let of = |rest: &str| problems(&pitch(rest)).remove(0);
+    assert_eq!(of("").key, "channel[0].unit");
+    assert_eq!(of("unit = 0").key, "channel[0].unit");
+    assert_eq!(of("unit = 256").key, "channel[0].unit");
+    let venue = of("unit = 1\nvenue = \"cfe\"");
+    assert!(venue.remedy.contains("bzx, byx, edgx, edga"), "{venue}");
+    let recover = of("unit = 1\non_gap = \"recover\"");
+    assert_eq!(recover.key, "channel[0].on_gap");
+    assert!(
+        recover
+            .what
+            .contains("\"cboe-pitch-equities\" has no recovery"),
+        "{recover}"
+    );
+    let other = only("feed =", "unit = 1\nfeed =");
+    assert!(
+        other.what.contains("\"nasdaq-itch50\" has no units"),
+        "{other}"
+    );
+}
+
+#[test]
 fn numbers_are_in_range() {
     for (key, value) in [
         ("hold_timeout_us", "100000000"),

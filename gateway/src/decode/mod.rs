@@ -15,6 +15,7 @@ use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig};
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::order_index::OrderIndexError;
+use gateway_feed::pitch::{Market, PitchConfig, PitchConfigError, PitchDecoder, PitchUnit};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::session_time::{SessionClock, SessionDate, SessionTimeError};
 use gateway_feed::sink::{InstrumentId, Nanos, Output, Outputs, RecordSink};
@@ -42,17 +43,34 @@ pub enum Protocol {
     IexDeep,
     /// IEX DEEP+ in IEX-TP in UDP packets
     IexDeepPlus,
+    /// Cboe PITCH of US equities (BZX, BYX, EDGX, EDGA) in UDP packets
+    CboePitchEquities,
+    /// Cboe PITCH of US options (C1, BZX, C2, EDGX) in UDP packets
+    CboePitchOptions,
+    /// Cboe PITCH of the complex books of US options in UDP packets
+    CboePitchComplex,
+    /// Cboe PITCH of futures (CFE) in UDP packets
+    CboePitchFutures,
 }
 
 impl Protocol {
     /// The venues that publish it; the first one is meant where none is named.
     #[must_use]
     pub const fn venues(self) -> &'static [Venue] {
+        self.feed().venues()
+    }
+
+    /// The feed whose messages they are.
+    const fn feed(self) -> Feed {
         match self {
-            Self::Itch50 | Self::Moldudp64Itch50 => Feed::NasdaqItch50.venues(),
-            Self::IexTops => Feed::IexTops.venues(),
-            Self::IexDeep => Feed::IexDeep.venues(),
-            Self::IexDeepPlus => Feed::IexDeepPlus.venues(),
+            Self::Itch50 | Self::Moldudp64Itch50 => Feed::NasdaqItch50,
+            Self::IexTops => Feed::IexTops,
+            Self::IexDeep => Feed::IexDeep,
+            Self::IexDeepPlus => Feed::IexDeepPlus,
+            Self::CboePitchEquities => Feed::CboePitchEquities,
+            Self::CboePitchOptions => Feed::CboePitchOptions,
+            Self::CboePitchComplex => Feed::CboePitchComplex,
+            Self::CboePitchFutures => Feed::CboePitchFutures,
         }
     }
 }
@@ -98,6 +116,23 @@ impl Request<'_> {
             Ok(decoder) => Ok(decoder),
             Err(_) => unreachable!("no symbols are given"),
         }
+    }
+}
+
+impl Request<'_> {
+    /// What decodes a unit of PITCH.
+    fn pitch_decoder(&self, market: Market) -> Result<PitchDecoder, DecodeError> {
+        let config = PitchConfig {
+            publisher_id: self.publisher as u16,
+            session_date: self.date,
+            orders: self.orders,
+            ..PitchConfig::new(market)
+        };
+        PitchDecoder::new(&config).map_err(|error| match error {
+            PitchConfigError::SessionTime(error) => DecodeError::Date(error),
+            PitchConfigError::OrderIndex(error) => DecodeError::Orders(error),
+            PitchConfigError::Symbol { .. } => unreachable!("no symbols are given"),
+        })
     }
 }
 
@@ -194,6 +229,21 @@ pub fn file(
         Protocol::IexDeepPlus => {
             let decoder = || request.iex_decoder();
             packets::read::<_, IexTp<{ iex::DEEP_PLUS }>>(request, decoder, observer, &mut summary)
+        }
+        Protocol::CboePitchEquities
+        | Protocol::CboePitchOptions
+        | Protocol::CboePitchComplex
+        | Protocol::CboePitchFutures => {
+            let market = request.protocol.feed().pitch_market();
+            let market = market.unwrap_or(Market::Equities);
+            // What is done to an order names the order alone: any record needs the index for its instrument.
+            let orders = (!observer.wants().is_empty()).then(OrderIndexConfig::default);
+            let request = &Request {
+                orders: request.orders.or(orders),
+                ..*request
+            };
+            let decoder = || request.pitch_decoder(market);
+            packets::read::<_, PitchUnit>(request, decoder, observer, &mut summary)
         }
     });
     if let Err(DecodeError::File(error)) = &result {

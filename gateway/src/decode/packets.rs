@@ -119,7 +119,11 @@ pub(super) fn read<D: Decoder, T: Transport>(
             session.channel.finish(session.latest, &mut sink);
         }
         summary.add_channel(session.channel.counters());
-        summary.add_decoder(session.channel.decoder(), request.orders.is_some());
+        summary.add_decoder(
+            request.protocol.feed(),
+            session.channel.decoder(),
+            request.orders.is_some(),
+        );
     }
     result
 }

@@ -54,7 +54,7 @@ pub(super) fn read(
             summary.error(offset, complaint(message));
         }
     };
-    summary.add_decoder(&decoder, request.orders.is_some());
+    summary.add_decoder(request.protocol.feed(), &decoder, request.orders.is_some());
     result
 }
 

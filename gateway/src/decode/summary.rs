@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::LIST_MAX;
 use super::export::RecordCounts;
+use crate::config::model::Feed;
 
 /// A place in the file where something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +53,7 @@ pub struct Summary {
     pub other_packets: u64,
     /// Messages decoded, each once, whatever lines brought it.
     pub messages: u64,
-    /// Messages by the letter of their type.
+    /// Messages by the letter of their type; of PITCH by its hexadecimal digits.
     pub by_type: BTreeMap<String, u64>,
     /// Messages of unknown type, skipped.
     pub unknown_types: u64,
@@ -108,7 +109,7 @@ impl Summary {
         }
     }
 
-    pub(super) fn add_decoder(&mut self, decoder: &impl Decoder, has_orders: bool) {
+    pub(super) fn add_decoder(&mut self, feed: Feed, decoder: &impl Decoder, has_orders: bool) {
         let counters = decoder.counters();
         if has_orders {
             let orders = self.orders.get_or_insert_default();
@@ -122,8 +123,7 @@ impl Summary {
         self.unknown_types += counters.unknown_types;
         for (kind, count) in (0..=u8::MAX).zip(&counters.by_type) {
             if *count > 0 {
-                let name = kind.escape_ascii().to_string();
-                *self.by_type.entry(name).or_default() += count;
+                *self.by_type.entry(feed.type_name(kind)).or_default() += count;
             }
         }
     }

@@ -8,6 +8,8 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::class::Classes;
 use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
+use gateway_feed::order_index::OrderIndex;
+use gateway_feed::pitch::{self, Market, PitchConfig, PitchDecoder};
 use gateway_feed::sink::Output;
 use gateway_feed::symbols::{self, SymbolEntry};
 use gateway_queue::{HugePages, MemoryReport, Publisher, PublisherOptions, QueueHandle};
@@ -269,6 +271,10 @@ fn channels(
             Feed::IexTops => FeedChannel::IexTops(iex(channel, channel_id, symbols)?),
             Feed::IexDeep => FeedChannel::IexDeep(iex(channel, channel_id, symbols)?),
             Feed::IexDeepPlus => FeedChannel::IexDeepPlus(iex(channel, channel_id, symbols)?),
+            Feed::CboePitchEquities => pitch(channel, channel_id, symbols, Market::Equities)?,
+            Feed::CboePitchOptions => pitch(channel, channel_id, symbols, Market::Options)?,
+            Feed::CboePitchComplex => pitch(channel, channel_id, symbols, Market::ComplexOptions)?,
+            Feed::CboePitchFutures => pitch(channel, channel_id, symbols, Market::Futures)?,
         };
         let channels = &mut plans[channel.worker].channels;
         seats.push(Seat {
@@ -308,6 +314,10 @@ pub(super) const fn classes_of(feed: Feed) -> fn(u8) -> Classes {
     match feed {
         Feed::NasdaqItch50 => itch50::classes,
         Feed::IexTops | Feed::IexDeep | Feed::IexDeepPlus => iex::classes,
+        Feed::CboePitchEquities
+        | Feed::CboePitchOptions
+        | Feed::CboePitchComplex
+        | Feed::CboePitchFutures => pitch::classes,
     }
 }
 
@@ -331,15 +341,7 @@ fn nasdaq_itch50(
         channel: channel.name.clone(),
         reason: error.to_string(),
     })?;
-    if let Some(index) = decoder.order_index() {
-        tracing::info!(
-            channel = channel.name,
-            orders_max = index.orders_max(),
-            bytes = index.bytes(),
-            backing = ?index.backing(),
-            "order index"
-        );
-    }
+    report_index(channel, decoder.order_index());
     Ok(FeedChannel::NasdaqItch50(Box::new(Channel::new(
         channel_config(channel, channel_id),
         decoder,
@@ -367,6 +369,48 @@ fn iex<const PROTOCOL: u16>(
     )))
 }
 
+/// A unit of PITCH. What is done to an order names the order alone, so there is an index of orders whatever the records:
+/// without one nothing would be known of the instrument.
+fn pitch(
+    channel: &model::Channel,
+    channel_id: u8,
+    symbols: Vec<SymbolEntry>,
+    market: Market,
+) -> Result<FeedChannel, ServiceError> {
+    let config = PitchConfig {
+        publisher_id: channel.venue.publisher() as u16,
+        channel_id,
+        session_date: channel.session_date,
+        symbols,
+        orders: Some(OrderIndexConfig {
+            orders_max: channel.orders_max,
+            ..OrderIndexConfig::default()
+        }),
+        ..PitchConfig::new(market)
+    };
+    let decoder = PitchDecoder::new(&config).map_err(|error| ServiceError::Channel {
+        channel: channel.name.clone(),
+        reason: error.to_string(),
+    })?;
+    report_index(channel, decoder.order_index());
+    Ok(FeedChannel::CboePitch(Box::new(Channel::new(
+        channel_config(channel, channel_id),
+        decoder,
+    ))))
+}
+
+fn report_index(channel: &model::Channel, index: Option<&OrderIndex>) {
+    if let Some(index) = index {
+        tracing::info!(
+            channel = channel.name,
+            orders_max = index.orders_max(),
+            bytes = index.bytes(),
+            backing = ?index.backing(),
+            "order index"
+        );
+    }
+}
+
 /// What is the same for every feed.
 fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
     ChannelConfig {
@@ -384,6 +428,7 @@ fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
             .recovery
             .as_ref()
             .is_some_and(|r| !r.glimpse.is_empty()),
+        session: channel.unit.map(pitch::unit_session),
         stale_after_ns: nanoseconds(channel.stale_after),
         ..ChannelConfig::default()
     }

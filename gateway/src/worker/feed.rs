@@ -10,6 +10,7 @@ use gateway_feed::iex::{self, IexDecoder, IexTp};
 use gateway_feed::itch50::ItchDecoder;
 pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
 use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::pitch::{PitchDecoder, PitchUnit};
 use gateway_feed::recovery::{Demand, Supply, SupplyError};
 use gateway_feed::sink::{Nanos, RecordSink};
 
@@ -45,6 +46,8 @@ feeds! {
     IexDeep(IexDecoder, IexTp<{ iex::DEEP }>),
     /// IEX DEEP+.
     IexDeepPlus(IexDecoder, IexTp<{ iex::DEEP_PLUS }>),
+    /// A unit of Cboe PITCH, of whichever market.
+    CboePitch(PitchDecoder, PitchUnit),
 }
 
 impl FeedChannel {

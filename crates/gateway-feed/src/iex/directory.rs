@@ -23,11 +23,11 @@ struct Entry {
 
 /// Where an instrument stands in the directory, until the next message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(usize);
+pub(crate) struct Place(usize);
 
 /// The day's instruments by symbol.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     entries: Box<[Entry]>,
     shift: u32,
     room: usize,
@@ -39,7 +39,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// An empty one for up to `instruments_max` instruments, 1 to 65,535.
-    pub(super) fn new(instruments_max: u16) -> Self {
+    pub(crate) fn new(instruments_max: u16) -> Self {
         let room = usize::from(instruments_max.max(1));
         let places = (room * 2).next_power_of_two();
         Self {
@@ -54,19 +54,19 @@ impl Directory {
 
     /// The instrument at a place.
     #[inline(always)]
-    pub(super) fn instrument(&self, place: Place) -> InstrumentId {
+    pub(crate) fn instrument(&self, place: Place) -> InstrumentId {
         InstrumentId(self.entry(place).instrument)
     }
 
     /// Whether a book built from all records so far can be trusted.
     #[inline(always)]
-    pub(super) fn is_clean(&self, place: Place) -> bool {
+    pub(crate) fn is_clean(&self, place: Place) -> bool {
         self.entry(place).clean_at == self.gaps
     }
 
     /// What is known of the instrument is right, whatever was lost before.
     #[inline(always)]
-    pub(super) fn cleanse(&mut self, place: Place) {
+    pub(crate) fn cleanse(&mut self, place: Place) {
         let gaps = self.gaps;
         if let Some(entry) = self.entries.get_mut(place.0) {
             entry.clean_at = gaps;
@@ -74,12 +74,12 @@ impl Directory {
     }
 
     /// Messages about any instrument may be missing.
-    pub(super) fn taint_all(&mut self) {
+    pub(crate) fn taint_all(&mut self) {
         self.gaps = self.gaps.saturating_add(1);
     }
 
     /// Every instrument begins anew, with an empty book.
-    pub(super) fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.gaps = 0;
         for entry in self.entries.iter_mut() {
             entry.clean_at = 0;
@@ -87,7 +87,7 @@ impl Directory {
     }
 
     /// The instruments that are known.
-    pub(super) fn known(&self) -> impl Iterator<Item = InstrumentId> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = InstrumentId> {
         self.entries
             .iter()
             .filter(|entry| entry.symbol != 0)
@@ -97,7 +97,7 @@ impl Directory {
     /// Finds the instrument of that symbol, or numbers it and tells `sink`. `None` where it is no symbol, or there is no
     /// room for another: that is counted.
     #[inline(always)]
-    pub(super) fn find<S: RecordSink>(
+    pub(crate) fn find<S: RecordSink>(
         &mut self,
         symbol: Symbol,
         counters: &mut DecoderCounters,
@@ -113,7 +113,7 @@ impl Directory {
     }
 
     /// Gives a symbol the number that a symbols file has for it.
-    pub(super) fn preset<S: RecordSink>(
+    pub(crate) fn preset<S: RecordSink>(
         &mut self,
         symbol: Symbol,
         instrument: u16,
@@ -127,7 +127,7 @@ impl Directory {
     }
 
     /// Forgets all symbols, because the session they were numbered in is over, and tells `sink` so.
-    pub(super) fn forget<S: RecordSink>(&mut self, counters: &mut DecoderCounters, sink: &mut S) {
+    pub(crate) fn forget<S: RecordSink>(&mut self, counters: &mut DecoderCounters, sink: &mut S) {
         for entry in self.entries.iter_mut() {
             if entry.symbol != 0 {
                 sink.instrument(InstrumentId(entry.instrument), b"");

@@ -4,6 +4,7 @@
 //! and its time.
 
 use crate::itch50::fields::Symbol;
+use crate::little_endian::Field;
 
 /// A price with four implied decimals: one unit is 0.0001 USD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,35 +19,6 @@ impl Price4 {
     }
 }
 
-/// A field type: how it is read from, and written to, exactly `SIZE` bytes.
-trait Field: Copy {
-    const SIZE: usize;
-    fn read(bytes: &[u8]) -> Self;
-    fn write(self, bytes: &mut [u8]);
-}
-
-macro_rules! integer {
-    ($($type:ty),*) => { $(
-        impl Field for $type {
-            const SIZE: usize = size_of::<$type>();
-
-            #[inline(always)]
-            fn read(bytes: &[u8]) -> Self {
-                let mut array = [0; size_of::<$type>()];
-                array.copy_from_slice(bytes);
-                <$type>::from_le_bytes(array)
-            }
-
-            #[inline(always)]
-            fn write(self, bytes: &mut [u8]) {
-                bytes.copy_from_slice(&self.to_le_bytes());
-            }
-        }
-    )* };
-}
-
-integer!(u8, u32, u64, i64);
-
 impl Field for Price4 {
     const SIZE: usize = 8;
 
@@ -58,38 +30,6 @@ impl Field for Price4 {
     #[inline(always)]
     fn write(self, bytes: &mut [u8]) {
         self.0.write(bytes);
-    }
-}
-
-impl Field for Symbol {
-    const SIZE: usize = 8;
-
-    #[inline(always)]
-    fn read(bytes: &[u8]) -> Self {
-        let mut array = [0; 8];
-        array.copy_from_slice(bytes);
-        Self(array)
-    }
-
-    #[inline(always)]
-    fn write(self, bytes: &mut [u8]) {
-        bytes.copy_from_slice(&self.0);
-    }
-}
-
-impl Field for [u8; 4] {
-    const SIZE: usize = 4;
-
-    #[inline(always)]
-    fn read(bytes: &[u8]) -> Self {
-        let mut array = [0; 4];
-        array.copy_from_slice(bytes);
-        array
-    }
-
-    #[inline(always)]
-    fn write(self, bytes: &mut [u8]) {
-        bytes.copy_from_slice(&self);
     }
 }
 

@@ -8,7 +8,7 @@
 
 mod classes;
 pub mod decoder;
-mod directory;
+pub(crate) mod directory;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod messages;

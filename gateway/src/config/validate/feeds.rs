@@ -65,6 +65,7 @@ pub(super) fn channels(
                 venue: venue(channel.venue.as_ref(), feed, findings),
                 worker: worker.unwrap_or_default(),
                 session_date: session_date(channel.session_date.as_ref(), findings),
+                unit: unit(channel, feed, findings),
                 lines,
                 hold_timeout: Duration::from_micros(number(
                     channel.hold_timeout_us.as_ref(),
@@ -339,6 +340,32 @@ fn venue(field: Option<&Field<String>>, feed: Feed, findings: &Findings) -> Venu
         findings.add(&field.place, what, remedy);
         venues[0]
     })
+}
+
+/// The unit that a channel of PITCH is. Lines may carry several, each numbered for itself.
+fn unit(channel: &RawChannel, feed: Feed, findings: &Findings) -> Option<u8> {
+    let field = channel.unit.as_ref();
+    if feed.pitch_market().is_none() {
+        if let Some(field) = field {
+            findings.add(
+                &field.place,
+                format!("the feed \"{}\" has no units", feed.name()),
+                "remove unit",
+            );
+        }
+        return None;
+    }
+    if field.is_none() {
+        let mut place = channel.place.clone();
+        place.key.push_str(".unit");
+        findings.add(
+            &place,
+            "a channel of PITCH is one unit, and this one does not say which",
+            "add unit = 1 to 255, as the venue's list of groups and ports has it",
+        );
+        return None;
+    }
+    u8::try_from(number(field, 1..=255, 1, "units", findings)).ok()
 }
 
 fn session_date(field: Option<&Field<String>>, findings: &Findings) -> SessionDate {

@@ -30,7 +30,9 @@ pub(super) fn recovery(
     let on_gap = channel.on_gap.as_ref();
     let recovers = on_gap.is_some_and(|field| OnGap::from(field.value) == OnGap::Recover);
     let Some(raw) = &channel.recovery else {
-        if let Some(field) = on_gap.filter(|_| recovers) {
+        if let Some(field) = on_gap.filter(|_| recovers && !feed.recovers()) {
+            findings.add(&field.place, has_none(feed), HAS_NONE_REMEDY);
+        } else if let Some(field) = on_gap.filter(|_| recovers) {
             findings.add(
                 &field.place,
                 "there is no server that could be asked for what is missing",
@@ -40,12 +42,8 @@ pub(super) fn recovery(
         return None;
     };
     let recovery = servers(raw, base, findings);
-    if feed != Feed::NasdaqItch50 {
-        findings.add(
-            &raw.place,
-            format!("the feed \"{}\" has no recovery in this gateway", feed.name()),
-            "remove [channel.recovery] and write on_gap = \"continue\": the lines are arbitrated, and what both lose is told as a gap",
-        );
+    if !feed.recovers() {
+        findings.add(&raw.place, has_none(feed), HAS_NONE_REMEDY);
     }
     if raw
         .rerequest
@@ -75,6 +73,15 @@ pub(super) fn recovery(
     }
     Some(recovery)
 }
+
+fn has_none(feed: Feed) -> String {
+    format!(
+        "the feed \"{}\" has no recovery in this gateway",
+        feed.name()
+    )
+}
+
+const HAS_NONE_REMEDY: &str = "remove [channel.recovery] and write on_gap = \"continue\": the lines are arbitrated, and what both lose is told as a gap";
 
 fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
     let default = PlannerConfig::default();

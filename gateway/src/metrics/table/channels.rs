@@ -36,7 +36,7 @@ define! {
         "Packets numbered far ahead of a stream that went on where it was: damaged or stray ones.");
 
     SESSIONS_REFUSED_TOTAL: counter("sessions_refused_total", "packets", ["feed", "channel"], Some("what-arrives-is-not-understood"),
-        "Packets of another session while the current one went on.");
+        "Packets of another session while the current one went on, or of a PITCH unit that is not the channel's.");
 
     UNMAPPED_MESSAGES_TOTAL: counter("unmapped_messages_total", "messages", ["feed", "channel"], Some("what-arrives-is-not-understood"),
         "Messages without a counterpart among normalised records.");

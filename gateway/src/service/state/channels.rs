@@ -82,7 +82,7 @@ impl State {
             by_type: (0..=u8::MAX)
                 .zip(decoder.by_type)
                 .filter(|(_, count)| *count > 0)
-                .map(|(kind, count)| Count::new(&kind.escape_ascii().to_string(), count))
+                .map(|(kind, count)| Count::new(&config.feed.type_name(kind), count))
                 .collect(),
             errors: occurred(&errors),
             lines: self.lines.lock().unwrap_or_else(PoisonError::into_inner)[index]
