@@ -9,6 +9,7 @@ mod input;
 mod interrupt;
 mod memory;
 mod output;
+mod pitch;
 mod progress;
 mod python;
 mod reader;

@@ -31,7 +31,7 @@ impl Decoded {
         records
             .map(|record| {
                 let time = record.hd.ts_event;
-                let offset = (time != UNDEF_TIMESTAMP).then(|| time % 1_000_000_000);
+                let offset = (time != UNDEF_TIMESTAMP).then_some(time % 1_000_000_000);
                 (summary(&record), offset)
             })
             .collect()
@@ -39,7 +39,7 @@ impl Decoded {
 }
 
 fn read(path: &Path, file: &str, decoder: &mut PitchDecoder) -> Decoded {
-    let mut reader = CaptureReader::open(&path.join(file)).unwrap();
+    let mut reader = CaptureReader::open(path.join(file)).unwrap();
     let mut sink = everything();
     let captured = reader.next().unwrap().unwrap();
     let udp = gateway_wire::parse(captured.frame).unwrap();
