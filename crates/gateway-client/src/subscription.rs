@@ -477,11 +477,13 @@ impl Subscription {
         }
     }
 
+    /// Counts a loss, and says so at once: a reader that is overrun at every poll takes no record after which it would.
     #[cold]
     #[inline(never)]
-    const fn count_loss(&mut self, slots: u64) {
+    fn count_loss(&mut self, slots: u64) {
         self.lost += slots;
         self.overruns += 1;
+        self.write_position(Instant::now());
     }
 
     /// What a poll that found nothing comes to; nothing, where it is to be made again, after a look at the state.

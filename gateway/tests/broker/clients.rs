@@ -69,6 +69,25 @@ fn a_client_lists_subscribes_reads_and_is_seen() {
 }
 
 #[test]
+fn a_reader_that_is_overrun_at_every_poll_is_seen_to_be() {
+    let (mut publisher, handle) = queue("all");
+    let gateway = start(vec![handle], 8);
+    let client = Client::connect(&gateway.path).unwrap();
+    let mut subscription = client.subscribe("all", &oldest()).unwrap();
+    for overruns in 1..=3 {
+        for id in 0..1_000 {
+            publisher.publish(&record(id));
+        }
+        assert!(matches!(subscription.poll(), Event::Lost(_)));
+        let reader = gateway.registry.readers().remove(0);
+        assert_eq!(reader.overruns, overruns);
+        assert_eq!(reader.lost, subscription.lost());
+        assert_eq!(reader.position, subscription.position());
+    }
+    gateway.stop();
+}
+
+#[test]
 fn a_reader_that_comes_again_has_the_series_that_it_had() {
     let (_publisher, handle) = queue("all");
     let gateway = start(vec![handle, queue("other").1], 8);

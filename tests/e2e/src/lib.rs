@@ -7,6 +7,7 @@ pub mod browser;
 pub mod capture;
 mod observer;
 pub mod oracle;
+pub mod prometheus;
 pub mod rehearsal;
 
 use std::path::Path;

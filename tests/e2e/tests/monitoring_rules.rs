@@ -2,27 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `config/prometheus` of this project.
-fn rules_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/prometheus")
-}
-
-/// Where the program `name` of the search path is; says `skipped: …` and returns `None` where it is missing.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
-    if found.is_none() {
-        println!("skipped: no {name} (package prometheus)");
-    }
-    found
-}
+use gateway_e2e::prometheus::{program, rules_folder};
 
 fn text(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path.as_ref()).unwrap()

@@ -69,7 +69,7 @@ pub(crate) fn all() -> Vec<Need> {
         optional: true,
         ..program(
             "prometheus",
-            "the tests of rules and alerts, by its promtool (Debian's package also starts it as a service, on port 9090)",
+            "the tests of rules, alerts and dashboard (Debian's package also starts it as a service, on port 9090)",
             &["prometheus"],
         )
     });
