@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod dist;
 mod ebpf;
+mod fuzz;
 mod lab;
 mod setup;
 mod shell;
@@ -55,6 +56,11 @@ enum Task {
     /// Needs root and Debian's archive among apt's sources; installs nothing. QEMU and the guests' kernels are downloaded
     /// once and kept under target/lab, as are the guests' logs. Ends with `N passed, N failed, N skipped`.
     Lab(lab::Arguments),
+    /// Run every fuzz target for a while: executions, edges covered, and what broke a promise.
+    ///
+    /// Inputs worth keeping stay under target/fuzz/corpus, where the next run goes on from; what broke a promise under
+    /// target/fuzz/findings. Ends with failure if anything did.
+    Fuzz(fuzz::Arguments),
     /// Build a Debian package, a tarball, SHA256SUMS and a CycloneDX list of what went in, under target/dist.
     ///
     /// The package has the service, the simulated exchange, the client libraries for C and C++, systemd unit, configuration,
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Lab(arguments) => lab::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
         Task::Bench { arguments } => bench::run(&arguments),
     };

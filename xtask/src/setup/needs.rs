@@ -63,6 +63,7 @@ pub(crate) fn all() -> Vec<Need> {
         ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
     });
     needs.push(clang_runtimes());
+    needs.push(fuzzer());
     needs.extend(packaging());
     needs.push(Need {
         tasks: TEST,
@@ -159,6 +160,31 @@ fn program(name: &'static str, purpose: &'static str, packages: &'static [&'stat
             .ok_or_else(|| format!("no program {name}")),
         remedy: Remedy::Packages(packages),
         tasks: ALL,
+        optional: false,
+    }
+}
+
+/// The version of cargo-fuzz that the project is tested with.
+const FUZZER_VERSION: &str = "0.13.2";
+
+/// Cargo finds it in its own folder for programs, too, which need not be in `PATH`.
+fn fuzzer() -> Need {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let own = home.map(|home| home.join("bin/cargo-fuzz"));
+    let found = own
+        .filter(|path| path.is_file())
+        .or_else(|| shell::find_program("cargo-fuzz"));
+    Need {
+        name: "cargo-fuzz",
+        purpose: "the fuzz targets",
+        found: found
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| "no program cargo-fuzz".to_owned()),
+        remedy: Remedy::Command(format!(
+            "cargo install cargo-fuzz --version {FUZZER_VERSION} --locked"
+        )),
+        tasks: TEST,
         optional: false,
     }
 }

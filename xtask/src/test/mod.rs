@@ -18,6 +18,8 @@ use crate::{lab, setup, shell, workspace};
 
 /// Longest time a step may take, builds included: two slow cores need minutes, a hang is never hours.
 const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
+/// How long each fuzz target runs: it begins with seeds, and a longer run is `cargo xtask fuzz`.
+const FUZZ_SECONDS: &str = "30";
 /// How many lines of a failed step's output go to the terminal; all of it is in the log.
 const LINES_SHOWN: usize = 120;
 
@@ -32,7 +34,7 @@ const ONE_AT_A_TIME: &[&str] = &["--show-output", "--test-threads=1"];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, features, unit, doc, loom, rivals, clients,
+    /// Run only the steps whose name contains one of these words (format, clippy, build, features, unit, doc, loom, rivals, fuzz, clients,
     /// e2e, package, lab).
     steps: Vec<String>,
 }
@@ -297,6 +299,11 @@ fn steps() -> Vec<Step> {
             "the harness that measures the queue beside others, without the others",
             rivals(cargo, &["test", "--locked"], &[]),
         ),
+        check(
+            "fuzz",
+            "every fuzz target for half a minute, from seeds on",
+            fuzz(),
+        ),
         run(
             "clients",
             "the clients as programs of their own, in every language",
@@ -325,6 +332,14 @@ fn steps() -> Vec<Step> {
             },
         },
     ]
+}
+
+/// This program's own task, so that its table is in the step's log.
+fn fuzz() -> Command {
+    let program = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
+    let mut command = Command::new(program);
+    command.args(["fuzz", "--seconds", FUZZ_SECONDS]);
+    command
 }
 
 /// `before` and `behind` what tells cargo that the harness is a workspace of its own.

@@ -42,6 +42,42 @@ pub fn exercise(input: &[u8]) {
     }
 }
 
+/// Inputs to begin with: each type of message by itself, of the length that it has, and segments of all of them.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let types = (0..=u8::MAX).zip(LENGTHS).filter(|(_, length)| *length > 0);
+    let messages: Vec<Vec<u8>> = types
+        .map(|(kind, length)| {
+            let mut message = vec![b' '; usize::from(length)];
+            message[0] = kind;
+            message
+        })
+        .collect();
+    let mut seeds: Vec<Vec<u8>> = messages
+        .iter()
+        .map(|message| [&[message.len() as u8], &message[..]].concat())
+        .collect();
+    for protocol in [TOPS, DEEP_PLUS] {
+        let body: Vec<u8> = messages
+            .iter()
+            .flat_map(|m| [&(m.len() as u16).to_le_bytes()[..], m].concat())
+            .collect();
+        // Version, reserved, protocol, channel, session, length, count, offset, first sequence, time.
+        let mut segment = vec![1, 0];
+        segment.extend(protocol.to_le_bytes());
+        segment.extend(1_u32.to_le_bytes());
+        segment.extend(7_u32.to_le_bytes());
+        segment.extend((body.len() as u16).to_le_bytes());
+        segment.extend((messages.len() as u16).to_le_bytes());
+        segment.extend(0_u64.to_le_bytes());
+        segment.extend(1_u64.to_le_bytes());
+        segment.extend(1_514_900_000_000_000_000_u64.to_le_bytes());
+        segment.extend(body);
+        seeds.push(segment);
+    }
+    seeds
+}
+
 fn exercise_message(decoder: &mut IexDecoder, sequence: u64, message: &[u8]) {
     let wants = Outputs::NONE
         .with(Output::Native)

@@ -3,8 +3,8 @@
 
 use super::Market;
 use super::decoder::{PitchConfig, PitchDecoder};
-use super::layout::Lengths;
-use super::transport::PitchUnit;
+use super::layout::{Lengths, TYPES};
+use super::transport::{PacketBuilder, PitchUnit};
 use crate::decoder::Decoder;
 use crate::itch50::OrderIndexConfig;
 use crate::itch50::harness::{Collector, native_bytes};
@@ -52,6 +52,27 @@ pub fn exercise(input: &[u8]) {
         rest = next;
         take(message);
     }
+}
+
+/// Inputs to begin with, for each market: every type of message by itself, of the length that it has there, and a unit's
+/// packet of all of them.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for (choice, market) in (0..).zip(Market::ALL) {
+        let lengths = Lengths::of(market);
+        let mut packet = PacketBuilder::new(1, 1, 1_472);
+        for &(kind, least) in TYPES {
+            let length = usize::from(lengths.usual(kind).max(least)) - 1;
+            let mut message = vec![b' '; length];
+            message[0] = kind;
+            // What does not fit the packet any more is by itself only.
+            let _ = packet.push(&message);
+            seeds.push([&[choice, length as u8], &message[..]].concat());
+        }
+        packet.finish(|packet| seeds.push([&[choice], packet].concat()));
+    }
+    seeds
 }
 
 fn exercise_message(decoder: &mut PitchDecoder, market: Market, sequence: u64, message: &[u8]) {
