@@ -13,6 +13,7 @@ mod machine;
 mod memory;
 mod orders;
 mod pipeline;
+mod pitch;
 mod queue;
 mod queues;
 mod report;
@@ -43,7 +44,7 @@ const RUNS: usize = 9;
 /// A bench.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Message → `plain` and `full` records, beside the crates `itch5` and `itchy`.
+    /// Message → `plain` and `full` records, beside the crates `itch5` and `itchy`; adds of PITCH.
     Decode,
     /// The order index beside other maps, on the same operations.
     Orders,
@@ -73,6 +74,7 @@ impl Name {
             Self::Decode => {
                 let mut rows = decode::run(runs)?;
                 rows.extend(full::run(runs)?);
+                rows.extend(pitch::run(runs)?);
                 Ok(rows)
             }
             Self::Orders => orders::run(runs),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use arguments::{Arguments, Command, Generate, Publish, Replay, ServerArguments};
+use arguments::{Arguments, Command, Feed, Generate, Publish, Replay, ServerArguments};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
@@ -28,9 +28,9 @@ use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
-use gateway_sim::flow::{FlowOptions, OrderFlow};
+use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
 use gateway_sim::inject::inject;
-use gateway_sim::packetiser::PackOptions;
+use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
 use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
@@ -120,16 +120,24 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
         usage(&reason);
     }
     let mut flow = OrderFlow::new(options);
+    let start = (SESSION_DEFAULT, 1);
+    if generate.feed == Feed::CboePitchEquities {
+        let servers = &generate.publish.servers;
+        if servers.are_any() || generate.output.is_some() {
+            usage(
+                "--feed cboe-pitch-equities has neither servers nor a file of its messages: leave out --rerequest, --glimpse and --output",
+            );
+        }
+        let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
+        let publish = &generate.publish;
+        return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
+    }
     match &generate.output {
         Some(path) => write_itch_file(&mut flow, path, json, stop),
-        None => run_publish(
-            &mut flow,
-            &generate.publish,
-            (SESSION_DEFAULT, 1),
-            json,
-            stop,
-            |_, _| (),
-        ),
+        None => {
+            let start = (Framing::MoldUdp64, start);
+            run_publish(&mut flow, &generate.publish, start, json, stop, |_, _| ())
+        }
     }
 }
 
@@ -175,7 +183,8 @@ fn run_replay(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<
     match sniff(path).map_err(SimError::from)? {
         FileKind::LengthPrefixed => {
             let mut source = ItchFileSource::new(ItchFileReader::open(path).map_err(SimError::from)?);
-            run_publish(&mut source, &replay.publish, (SESSION_DEFAULT, 1), json, stop, |_, _| ())
+            let start = (Framing::MoldUdp64, (SESSION_DEFAULT, 1));
+            run_publish(&mut source, &replay.publish, start, json, stop, |_, _| ())
         }
         FileKind::Pcap | FileKind::Pcapng => {
             let mut source = CaptureSource::new(CaptureReader::open(path).map_err(SimError::from)?);
@@ -190,6 +199,7 @@ fn run_replay(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<
                     .into());
                 }
             };
+            let start = (Framing::MoldUdp64, start);
             run_publish(&mut source, &replay.publish, start, json, stop, |source, report| {
                 report.source = Some(source.counts().clone());
             })
@@ -201,11 +211,11 @@ fn run_replay(replay: &Replay, json: bool, stop: &AtomicBool) -> anyhow::Result<
     }
 }
 
-/// Publishes `source`, which starts with session and sequence number `start` unless the user says otherwise.
+/// Publishes `source` in `framing`, which starts with session and sequence number `start` unless the user says otherwise.
 fn run_publish<S: Source>(
     source: &mut S,
     arguments: &Publish,
-    start: (Session, u64),
+    (framing, start): (Framing, (Session, u64)),
     json: bool,
     stop: &AtomicBool,
     complete: impl FnOnce(&S, &mut Report),
@@ -252,6 +262,7 @@ fn run_publish<S: Source>(
     let servers = serve(arguments, json)?;
     let plan = SessionPlan {
         pack: PackOptions {
+            framing,
             session: arguments.session.unwrap_or(start.0),
             first_sequence: arguments.first_sequence.unwrap_or(start.1),
             messages_max: arguments.messages_per_packet,

@@ -1,9 +1,11 @@
-//! Messages into MoldUDP64 packets.
+//! Messages into packets.
 
 use std::rc::Rc;
 
 use gateway_feed::moldudp64::encode::BuildError;
-use gateway_feed::moldudp64::{HEADER_BYTES, LENGTH_BYTES, PacketBuilder, Session};
+use gateway_feed::moldudp64::{self, MoldUdp64, Session};
+use gateway_feed::pitch::{self, PitchUnit};
+use gateway_feed::transport::{Frame, Transport};
 
 use crate::source::SourceMessage;
 
@@ -12,9 +14,43 @@ const IP_UDP_BYTES: usize = 28;
 /// The longest UDP payload over IPv4.
 const PAYLOAD_BYTES_MAX: usize = 65_535 - IP_UDP_BYTES;
 
+/// What is around the messages of a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// MoldUDP64: the session's name in each packet, and an end that is told.
+    #[default]
+    MoldUdp64,
+    /// Cboe's sequenced unit header: the unit's number in each packet; an end is a message like any other.
+    PitchUnit(u8),
+}
+
+impl Framing {
+    /// Bytes of a packet's header, and in front of each message.
+    const fn overhead(self) -> usize {
+        match self {
+            Self::MoldUdp64 => moldudp64::HEADER_BYTES + moldudp64::LENGTH_BYTES,
+            Self::PitchUnit(_) => pitch::transport::HEADER_BYTES + 1,
+        }
+    }
+
+    /// Hands each message of a packet to `visit`, in order.
+    pub fn messages(self, payload: &[u8], visit: impl FnMut(&[u8])) {
+        fn walk<T: Transport>(payload: &[u8], mut visit: impl FnMut(&[u8])) {
+            let take = |frame: Frame<'_>| T::walk(&frame, 0, |_, message| visit(message));
+            let _ = T::frame(payload).map(take);
+        }
+        match self {
+            Self::MoldUdp64 => walk::<MoldUdp64>(payload, visit),
+            Self::PitchUnit(_) => walk::<PitchUnit>(payload, visit),
+        }
+    }
+}
+
 /// How messages are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackOptions {
+    /// What is around them.
+    pub framing: Framing,
     /// The session's ten bytes.
     pub session: Session,
     /// Sequence number of the first message; sessions start at 1.
@@ -31,11 +67,127 @@ impl Default for PackOptions {
     /// A nameless session from 1 on, in packets that fit an Ethernet frame.
     fn default() -> Self {
         Self {
+            framing: Framing::default(),
             session: Session([b' '; 10]),
             first_sequence: 1,
             messages_max: 12,
             mtu: 1_500,
             window_ns: None,
+        }
+    }
+}
+
+impl PackOptions {
+    /// A packet without messages that tells the next number.
+    #[must_use]
+    pub fn heartbeat(&self, next_sequence: u64) -> Rc<[u8]> {
+        match self.framing {
+            Framing::MoldUdp64 => {
+                let builder = moldudp64::PacketBuilder::new(self.session, next_sequence, 0);
+                Rc::from(builder.heartbeat().as_slice())
+            }
+            Framing::PitchUnit(unit) => {
+                let mut builder = pitch::PacketBuilder::new(unit, short(next_sequence), 0);
+                builder.finish(|payload| Rc::from(payload))
+            }
+        }
+    }
+
+    /// The packet that ends a session behind its last message, where there is one.
+    #[must_use]
+    pub fn end_of_session(&self, next_sequence: u64) -> Option<Rc<[u8]>> {
+        match self.framing {
+            Framing::MoldUdp64 => {
+                let builder = moldudp64::PacketBuilder::new(self.session, next_sequence, 0);
+                Some(Rc::from(builder.end_of_session().as_slice()))
+            }
+            Framing::PitchUnit(_) => None,
+        }
+    }
+}
+
+/// A sequence number of 32 bits.
+fn short(sequence: u64) -> u32 {
+    u32::try_from(sequence).unwrap_or(u32::MAX)
+}
+
+/// A packet under construction.
+#[derive(Debug)]
+enum Builder {
+    Mold(moldudp64::PacketBuilder),
+    Pitch {
+        builder: pitch::PacketBuilder,
+        unit: u8,
+        limit: usize,
+        messages: u16,
+    },
+}
+
+impl Builder {
+    fn new(options: &PackOptions, next_sequence: u64, limit: usize) -> Self {
+        match options.framing {
+            Framing::MoldUdp64 => {
+                let session = options.session;
+                Self::Mold(moldudp64::PacketBuilder::new(session, next_sequence, limit))
+            }
+            Framing::PitchUnit(unit) => Self::Pitch {
+                builder: pitch::PacketBuilder::new(unit, short(next_sequence), limit),
+                unit,
+                limit,
+                messages: 0,
+            },
+        }
+    }
+
+    fn count(&self) -> u16 {
+        match self {
+            Self::Mold(builder) => builder.count(),
+            Self::Pitch { messages, .. } => *messages,
+        }
+    }
+
+    fn next_sequence(&self) -> u64 {
+        match self {
+            Self::Mold(builder) => builder.next_sequence(),
+            Self::Pitch { builder, .. } => builder.next_sequence().into(),
+        }
+    }
+
+    /// Goes on with another number; the packet under construction must be empty.
+    fn restart(&mut self, session: Session, next_sequence: u64) {
+        match self {
+            Self::Mold(builder) => builder.restart(session, next_sequence),
+            Self::Pitch {
+                builder,
+                unit,
+                limit,
+                ..
+            } => *builder = pitch::PacketBuilder::new(*unit, short(next_sequence), *limit),
+        }
+    }
+
+    fn push(&mut self, message: &[u8]) -> Result<(), BuildError> {
+        match self {
+            Self::Mold(builder) => builder.push(message),
+            Self::Pitch {
+                builder, messages, ..
+            } => {
+                builder.push(message)?;
+                *messages += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Rc<[u8]> {
+        match self {
+            Self::Mold(builder) => builder.finish(|payload| Rc::from(payload)),
+            Self::Pitch {
+                builder, messages, ..
+            } => {
+                *messages = 0;
+                builder.finish(|payload| Rc::from(payload))
+            }
         }
     }
 }
@@ -56,7 +208,7 @@ pub struct DataPacket {
 /// Packs messages in order.
 #[derive(Debug)]
 pub struct Packetiser {
-    builder: PacketBuilder,
+    builder: Builder,
     options: PackOptions,
     /// The most bytes of a packet.
     limit: usize,
@@ -72,7 +224,7 @@ impl Packetiser {
             .mtu
             .saturating_sub(IP_UDP_BYTES)
             .min(PAYLOAD_BYTES_MAX);
-        let builder = PacketBuilder::new(options.session, options.first_sequence, limit);
+        let builder = Builder::new(&options, options.first_sequence, limit);
         Self {
             builder,
             options,
@@ -90,7 +242,7 @@ impl Packetiser {
     pub fn push(&mut self, message: &SourceMessage<'_>) -> Result<Option<DataPacket>, BuildError> {
         // Before anything is completed, which would be lost with the error.
         let length = message.bytes.len();
-        if HEADER_BYTES + LENGTH_BYTES + length > self.limit {
+        if self.options.framing.overhead() + length > self.limit {
             return Err(BuildError::TooLong {
                 length,
                 limit: self.limit,
@@ -131,7 +283,7 @@ impl Packetiser {
             return None;
         }
         let first = self.next_sequence().wrapping_sub(messages);
-        let payload = self.builder.finish(|payload| Rc::from(payload));
+        let payload = self.builder.finish();
         Some(DataPacket {
             payload,
             first,
@@ -144,18 +296,6 @@ impl Packetiser {
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.builder.next_sequence()
-    }
-
-    /// A heartbeat at this point of the session. The packet under construction must be empty.
-    #[must_use]
-    pub fn heartbeat(&self) -> [u8; HEADER_BYTES] {
-        self.builder.heartbeat()
-    }
-
-    /// The packet that ends the session. The packet under construction must be empty.
-    #[must_use]
-    pub fn end_of_session(&self) -> [u8; HEADER_BYTES] {
-        self.builder.end_of_session()
     }
 }
 
@@ -201,6 +341,7 @@ mod tests {
     }
 
     const OPTIONS: PackOptions = PackOptions {
+        framing: Framing::MoldUdp64,
         session: Session(*b"SESSION   "),
         first_sequence: 1,
         messages_max: 3,
@@ -232,6 +373,46 @@ mod tests {
             [(1, 1, 23), (7, 2, 26)]
         );
         assert!(pack(OPTIONS, &[]).is_empty());
+    }
+
+    #[test]
+    fn units_are_packed_as_sessions_are() {
+        let options = PackOptions {
+            framing: Framing::PitchUnit(7),
+            messages_max: 300,
+            ..OPTIONS
+        };
+        let mut packetiser = Packetiser::new(options);
+        let mut packets = Vec::new();
+        for missing in [0; 260].into_iter().chain([5, 0]) {
+            let message = SourceMessage {
+                time_ns: 0,
+                missing,
+                bytes: &[0x2D, 1],
+            };
+            packets.extend(packetiser.push(&message).unwrap());
+        }
+        packets.extend(packetiser.finish());
+        let found: Vec<_> = packets.iter().map(|p| (p.first, p.messages)).collect();
+        // A header counts up to 255.
+        assert_eq!(found, [(1, 255), (256, 5), (266, 2)]);
+        for packet in &packets {
+            let frame = PitchUnit::frame(&packet.payload).unwrap();
+            assert_eq!(frame.session, pitch::unit_session(7));
+            assert_eq!(
+                (frame.first, u64::from(frame.count)),
+                (packet.first, packet.messages)
+            );
+            let mut messages = 0;
+            options.framing.messages(&packet.payload, |message| {
+                assert_eq!(message, [0x2D, 1]);
+                messages += 1;
+            });
+            assert_eq!(messages, packet.messages);
+        }
+        let heartbeat = options.heartbeat(268);
+        assert_eq!(PitchUnit::frame(&heartbeat).unwrap().first, 268);
+        assert!(options.end_of_session(268).is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Publishes messages as MoldUDP64 sessions on one or more lines.
+//! Publishes messages as sessions (of MoldUDP64, or as a unit of PITCH) on one or more lines.
 //!
 //! One packet is offered to every line; each line's impairments decide what becomes of it, whether it carries messages
 //! or not. Lines with a delay keep their packets until they are due. A heartbeat before the data tells the first
@@ -17,7 +17,6 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gateway_feed::moldudp64::Packet as MoldPacket;
 use ongoing::Ongoing;
 use outlet::{Data, Kind, Outlet, Packet};
 
@@ -316,16 +315,17 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
     /// Counts the messages of a packet by type, if they are to be counted, and tells the venue of them.
     fn write_down(&mut self, packet: &DataPacket, count: bool) {
         let mut ledger = self.venue.as_ref().map(|venue| venue.lock());
-        let parsed = MoldPacket::parse(&packet.payload);
-        let messages = parsed.iter().flat_map(MoldPacket::messages);
-        for (sequence, message) in (packet.first..=u64::MAX).zip(messages) {
+        let session = &mut self.session;
+        let mut sequence = packet.first;
+        session.pack.framing.messages(&packet.payload, |message| {
             if count {
-                self.session.types.add(message.bytes);
+                session.types.add(message);
             }
             if let Some(ledger) = &mut ledger {
-                ledger.add(sequence, message.bytes);
+                ledger.add(sequence, message);
             }
-        }
+            sequence = sequence.wrapping_add(1);
+        });
     }
 
     /// When the first packet of a line that holds too many is due.
@@ -382,7 +382,7 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
         report.seed = self.seed;
         report.elapsed_s = (self.clock.now_ns() - session.start_ns) as f64 / 1e9;
         report.last_sequence = session.next_sequence.wrapping_sub(1);
-        report.by_type = session.types.by_name();
+        report.by_type = session.types.by_name(session.pack.framing);
         self.ended.push(report);
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::capture_source::CaptureCounts;
 use crate::counts::LineCounts;
+use crate::packetiser::Framing;
 use crate::ranges::Ranges;
 use crate::recovery::counts::RecoveryReport;
 
@@ -84,10 +85,17 @@ impl TypeCounts {
         }
     }
 
-    pub(crate) fn by_name(&self) -> BTreeMap<String, u64> {
+    /// By the letter of each type, or, where types are numbers, by its two hexadecimal digits.
+    pub(crate) fn by_name(&self, framing: Framing) -> BTreeMap<String, u64> {
         let counted = (0..=u8::MAX).zip(self.0).filter(|(_, count)| *count > 0);
         counted
-            .map(|(kind, count)| (kind.escape_ascii().to_string(), count))
+            .map(|(kind, count)| {
+                let name = match framing {
+                    Framing::MoldUdp64 => kind.escape_ascii().to_string(),
+                    Framing::PitchUnit(_) => format!("{kind:02X}"),
+                };
+                (name, count)
+            })
             .collect()
     }
 }

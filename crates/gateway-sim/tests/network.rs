@@ -17,7 +17,7 @@ use gateway_sim::clock::{Pace, RealClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 use gateway_sim::impairment::Impairments;
 use gateway_sim::inject::inject;
-use gateway_sim::packetiser::PackOptions;
+use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, PublishOptions, publish};
 use gateway_sim::transmit::{BATCH_MAX, Egress, PacketSocket, UdpLine};
 use gateway_wire::build::{UdpFrame, Vlan};
@@ -155,6 +155,7 @@ fn multicast_receivers_count_what_the_report_says() {
         });
     let options = PublishOptions {
         pack: PackOptions {
+            framing: Framing::MoldUdp64,
             session: Session(*b"TEST      "),
             first_sequence: 1,
             messages_max: 4,

@@ -13,7 +13,7 @@ use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Pace, VirtualClock};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 use gateway_sim::impairment::{Impairments, REORDER_WAIT_NS};
-use gateway_sim::packetiser::PackOptions;
+use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, PublishOptions, publish};
 use gateway_sim::ranges::Ranges;
 use gateway_sim::report::Report;
@@ -109,6 +109,7 @@ impl Receiver {
 fn options(seed: u64) -> PublishOptions {
     PublishOptions {
         pack: PackOptions {
+            framing: Framing::MoldUdp64,
             session: SESSION,
             first_sequence: 1,
             messages_max: 5,

@@ -14,9 +14,11 @@ mod book;
 mod choice;
 mod events;
 mod listing;
+mod pitch;
 mod session;
 
 pub use listing::SYMBOLS_MAX;
+pub use pitch::PitchFlow;
 
 use book::Book;
 use listing::Listing;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway_feed::moldudp64::Session;
 use gateway_sim::clock::Pace;
 use gateway_sim::flow::SYMBOLS_MAX;
@@ -187,12 +187,29 @@ pub(crate) struct Replay {
     pub(crate) publish: Publish,
 }
 
+/// What is generated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Feed {
+    /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64
+    #[default]
+    #[value(name = "nasdaq-itch50")]
+    NasdaqItch50,
+    /// Cboe PITCH of US equities: the same day, as one unit tells it
+    CboePitchEquities,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
+    /// In which protocol.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) feed: Feed,
+    /// Of PITCH: the unit's number.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) unit: u8,
     /// Securities listed.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(SYMBOLS_MAX)))]
     pub(crate) symbols: u32,
-    /// Messages in all, at least 4 a security and 6; 0: until stopped.
+    /// Messages in all, at least 4 a security and 6; 0: until stopped. As ITCH has them: PITCH has others for the same day.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) messages: u64,
     /// The most orders that rest in the book at a time.

@@ -1,9 +1,5 @@
 //! Packets without messages: heartbeats, and the end of a session.
 
-use std::rc::Rc;
-
-use gateway_feed::moldudp64::PacketBuilder;
-
 use super::outlet::{Kind, Outlet, Packet};
 use super::{Publisher, SessionPlan};
 use crate::SimError;
@@ -34,9 +30,8 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
     fn next_heartbeat(&mut self) -> Option<Packet> {
         let interval_ns = self.session.heartbeat_ns?;
         self.session.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
-        let builder = PacketBuilder::new(self.session.pack.session, self.session.next_sequence, 0);
         Some(Packet {
-            payload: Rc::from(builder.heartbeat().as_slice()),
+            payload: self.session.pack.heartbeat(self.session.next_sequence),
             session: self.ended.len(),
             kind: Kind::Heartbeat,
         })
@@ -73,9 +68,11 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
             self.wait_until(self.clock.now_ns().saturating_add(plan.linger_ns))?;
         }
         self.session.heartbeat_due_ns = u64::MAX;
-        if let Some(repeat_ns) = plan.end_of_session_ns {
+        let next_sequence = self.session.packetiser.next_sequence();
+        let end = self.session.pack.end_of_session(next_sequence);
+        if let (Some(repeat_ns), Some(payload)) = (plan.end_of_session_ns, end) {
             let end = Packet {
-                payload: Rc::from(self.session.packetiser.end_of_session().as_slice()),
+                payload,
                 session: self.ended.len(),
                 kind: Kind::EndOfSession,
             };

@@ -12,7 +12,7 @@ use super::file::{File, Phase};
 use crate::clock::Pace;
 use crate::flow::{FlowOptions, SYMBOLS_MAX};
 use crate::impairment::Impairments;
-use crate::packetiser::PackOptions;
+use crate::packetiser::{Framing, PackOptions};
 use crate::publisher::{Part, SessionPlan};
 use crate::recovery::Switch;
 use crate::recovery::glimpse::GlimpseOptions;
@@ -215,6 +215,7 @@ impl Scenario {
         Ok(Session {
             plan: SessionPlan {
                 pack: PackOptions {
+                    framing: Framing::MoldUdp64,
                     session,
                     first_sequence,
                     messages_max: packets.messages_max,
