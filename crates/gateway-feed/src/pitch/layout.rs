@@ -292,7 +292,7 @@ messages! {
         2 time_offset: u32,
         /// The number of the order that was not displayed.
         6 order_id: u64,
-        /// `B` or `S`; equities always say `B`.
+        /// `B` buy, `S` sell: of the order that was not displayed.
         14 side: u8,
         /// Shares or contracts traded.
         15 quantity: u32,
@@ -310,7 +310,7 @@ messages! {
         2 time_offset: u32,
         /// The number of the order that was not displayed.
         6 order_id: u64,
-        /// `B` or `S`; equities always say `B`.
+        /// `B` buy, `S` sell: of the order that was not displayed.
         14 side: u8,
         /// Shares or contracts traded.
         15 quantity: u16,
@@ -328,7 +328,7 @@ messages! {
         2 time_offset: u32,
         /// The number of the order that was not displayed.
         6 order_id: u64,
-        /// `B` or `S`; equities always say `B`.
+        /// `B` buy, `S` sell: of the order that was not displayed.
         14 side: u8,
         /// Shares or contracts traded.
         15 quantity: u32,

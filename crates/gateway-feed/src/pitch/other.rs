@@ -178,7 +178,8 @@ impl PitchDecoder {
         };
         let wanted = self.offer(context, message, instrument, sink);
         let event = self.event(context, instrument, self.time.at(trade.time_offset));
-        // The message's side is that of the order which was not displayed; equities always say "buy".
+        // The message's side is that of an order which was not displayed, and off the book there is none: nobody is told to be
+        // the aggressor.
         let (price, size) = (trade.price.to_nano(), trade.quantity);
         let record = event.record(Action::Trade, Side::None, 0, price, size, LAST);
         publish_each(wanted, event.instrument(), &record, sink);
