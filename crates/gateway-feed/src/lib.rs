@@ -12,6 +12,7 @@ pub mod harness;
 pub mod iex;
 pub mod itch50;
 mod little_endian;
+pub mod mdp3;
 pub mod moldudp64;
 pub mod native;
 pub mod order_index;

@@ -1,0 +1,571 @@
+//! Books: price levels, the orders behind them, orders alone, and snapshots of either.
+//!
+//! A level's record is flagged [`MBP`] and has the level's number (1: the best) in place of an order's, because MDP 3.0
+//! updates levels by their number: an added level pushes those below it down, a cancelled one lets them move up.
+
+use dbn::flags::{LAST, MBP, PUBLISHER_SPECIFIC, SNAPSHOT};
+use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
+
+use super::decoder::{END_OF_EVENT, Incoming, LAST_IMPLIED, LAST_QUOTE, Mdp3Decoder, publish_each};
+use super::directory::Place;
+use super::sbe::{Block, Group};
+use super::schema::{
+    BookEntry, BookOrder, Incremental, LongBookEntry, LongSnapshot, LongSnapshotEntry,
+    LongTcpSnapshot, OrderBook, OrderSnapshot, Snapshot, SnapshotEntry, TcpSnapshot,
+    TcpSnapshotEntry,
+};
+use super::statistics::Statistic;
+use crate::sink::{InstrumentId, RecordSink};
+
+/// How deep books are: levels of orders, and of implied ones.
+const DEPTH: u8 = 10;
+const IMPLIED_DEPTH: u8 = 2;
+
+/// A level's update.
+#[derive(Clone, Copy)]
+pub(super) struct Level {
+    security_id: i32,
+    price: Option<i64>,
+    size: u32,
+    number: u8,
+    update_action: u8,
+    entry_type: u8,
+}
+
+/// An entry that updates a level.
+pub(super) trait LevelEntry {
+    fn level(&self) -> Level;
+    fn security_id(&self) -> i32;
+}
+
+macro_rules! level_entry {
+    ($entry:ident) => {
+        impl LevelEntry for $entry<'_> {
+            #[inline(always)]
+            fn level(&self) -> Level {
+                Level {
+                    security_id: self.security_id(),
+                    price: self.price(),
+                    size: size_or_undefined(self.size()),
+                    number: self.price_level(),
+                    update_action: self.update_action(),
+                    entry_type: self.entry_type(),
+                }
+            }
+
+            #[inline(always)]
+            fn security_id(&self) -> i32 {
+                $entry::security_id(self)
+            }
+        }
+    };
+}
+
+level_entry!(BookEntry);
+level_entry!(LongBookEntry);
+
+/// Which side of which book an entry is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Side, flags and depth.
+    Side(Side, u8, u8),
+    Reset,
+    Unknown,
+}
+
+impl Part {
+    #[inline(always)]
+    const fn of(entry_type: u8) -> Self {
+        match entry_type {
+            b'0' => Self::Side(Side::Bid, 0, DEPTH),
+            b'1' => Self::Side(Side::Ask, 0, DEPTH),
+            b'E' => Self::Side(Side::Bid, PUBLISHER_SPECIFIC, IMPLIED_DEPTH),
+            b'F' => Self::Side(Side::Ask, PUBLISHER_SPECIFIC, IMPLIED_DEPTH),
+            b'J' => Self::Reset,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Whether a message with these indicators completes its event's books.
+#[inline(always)]
+pub(super) const fn completes(match_event_indicator: u8) -> bool {
+    match_event_indicator & (END_OF_EVENT | LAST_QUOTE | LAST_IMPLIED) != 0
+}
+
+impl Mdp3Decoder {
+    /// 32, 46, 64.
+    #[inline(always)]
+    pub(super) fn book<'a, L: LevelEntry + Block<'a>, S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        root: &Incremental<'_>,
+        levels: &Group<'a, L>,
+        orders: &Group<'a, BookOrder<'a>>,
+        sink: &mut S,
+    ) {
+        let complete = completes(root.match_event_indicator());
+        let time = root.transact_time();
+        let about = self.about(levels.iter().map(|entry| entry.security_id()));
+        self.native(incoming, about, sink);
+        let mut mapped = true;
+        let mut entries = levels.iter();
+        while let Some(entry) = entries.next() {
+            let level = entry.level();
+            let last = complete
+                && !names(entries.rest(), level.security_id)
+                && (orders.is_empty() || !orders_of(orders, levels, level.security_id));
+            mapped &= self.level(incoming, time, &level, last, sink);
+        }
+        let mut rest = orders.iter();
+        while let Some(order) = rest.next() {
+            let Some(level) = referenced(&order, levels) else {
+                mapped = false;
+                continue;
+            };
+            let last = complete && !orders_of(&rest.rest(), levels, level.security_id);
+            mapped &= self.book_order(incoming, time, &order, &level, last, sink);
+        }
+        if !mapped {
+            self.unmapped_too(incoming, about, sink);
+        }
+        if complete {
+            self.close_event(incoming.context, time, sink);
+        }
+    }
+
+    /// The instrument of a message: the one that all of its entries name, or none.
+    #[inline(always)]
+    pub(super) fn about(&mut self, mut security_ids: impl Iterator<Item = i32>) -> InstrumentId {
+        let Some(first) = security_ids.next() else {
+            return InstrumentId(0);
+        };
+        if security_ids.any(|id| id != first) {
+            return InstrumentId(0);
+        }
+        match self.directory.find(first, &mut self.counters) {
+            Some(place) => self.directory.instrument(place),
+            None => InstrumentId(0),
+        }
+    }
+
+    /// One level's update; `false` where it cannot be told in a record.
+    #[inline(always)]
+    fn level<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        time: u64,
+        level: &Level,
+        last: bool,
+        sink: &mut S,
+    ) -> bool {
+        let Some(place) = self.directory.find(level.security_id, &mut self.counters) else {
+            return false;
+        };
+        let (side, part, depth) = match Part::of(level.entry_type) {
+            Part::Side(side, part, depth) => (side, part, depth),
+            Part::Reset => {
+                self.reset(incoming, time, place, last, sink);
+                return true;
+            }
+            Part::Unknown => return false,
+        };
+        let action = match level.update_action {
+            0 => Action::Add,
+            1 | 5 => Action::Modify,
+            2 => Action::Cancel,
+            3 => {
+                return self.cancel_run(
+                    incoming,
+                    time,
+                    (place, side, part),
+                    1..=level.number.min(depth),
+                    last,
+                    sink,
+                );
+            }
+            4 => {
+                return self.cancel_run(
+                    incoming,
+                    time,
+                    (place, side, part),
+                    level.number.max(1)..=depth,
+                    last,
+                    sink,
+                );
+            }
+            _ => return false,
+        };
+        let event = self.event(incoming.context, place, time);
+        let price = incoming.price(level.price);
+        let flags = MBP | part | if last { LAST } else { 0 };
+        let record = event.record(action, side, level.number.into(), price, level.size, flags);
+        publish_each(
+            sink.wants(event.instrument()),
+            event.instrument(),
+            &record,
+            sink,
+        );
+        self.note_last(place, last);
+        true
+    }
+
+    /// A side's levels of these numbers are gone, the deepest first.
+    #[cold]
+    fn cancel_run<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        time: u64,
+        (place, side, part): (Place, Side, u8),
+        numbers: std::ops::RangeInclusive<u8>,
+        last: bool,
+        sink: &mut S,
+    ) -> bool {
+        let event = self.event(incoming.context, place, time);
+        let wanted = sink.wants(event.instrument());
+        let end = *numbers.start();
+        for number in numbers.rev() {
+            let flags = MBP | part | if last && number == end { LAST } else { 0 };
+            let size = UNDEF_ORDER_SIZE;
+            let record = event.record(
+                Action::Cancel,
+                side,
+                number.into(),
+                UNDEF_PRICE,
+                size,
+                flags,
+            );
+            publish_each(wanted, event.instrument(), &record, sink);
+        }
+        self.note_last(place, last);
+        true
+    }
+
+    /// An instrument's book is empty: no order, and no level. From here on it can be trusted.
+    #[cold]
+    fn reset<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        time: u64,
+        place: Place,
+        last: bool,
+        sink: &mut S,
+    ) {
+        self.directory.cleanse(place);
+        let event = self.event(incoming.context, place, time);
+        let wanted = sink.wants(event.instrument());
+        for flags in [0, MBP | if last { LAST } else { 0 }] {
+            let record = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, flags);
+            publish_each(wanted, event.instrument(), &record, sink);
+        }
+        self.note_last(place, last);
+    }
+
+    /// An order behind a level; `false` where it cannot be told in a record.
+    #[inline(always)]
+    fn book_order<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        time: u64,
+        order: &BookOrder<'_>,
+        level: &Level,
+        last: bool,
+        sink: &mut S,
+    ) -> bool {
+        let Part::Side(side, part, _) = Part::of(level.entry_type) else {
+            return false;
+        };
+        let update = Order {
+            security_id: level.security_id,
+            order_id: order.order_id(),
+            price: level.price,
+            size: size_or_undefined(order.display_quantity()),
+            update_action: order.update_action(),
+        };
+        self.order(incoming, time, &update, (side, part), last, sink)
+    }
+
+    #[inline(always)]
+    fn order<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        time: u64,
+        order: &Order,
+        (side, part): (Side, u8),
+        last: bool,
+        sink: &mut S,
+    ) -> bool {
+        let action = match order.update_action {
+            0 => Action::Add,
+            1 => Action::Modify,
+            2 => Action::Cancel,
+            _ => return false,
+        };
+        let Some(place) = self.directory.find(order.security_id, &mut self.counters) else {
+            return false;
+        };
+        let event = self.event(incoming.context, place, time);
+        let price = incoming.price(order.price);
+        let flags = part | if last { LAST } else { 0 };
+        let record = event.record(action, side, order.order_id, price, order.size, flags);
+        publish_each(
+            sink.wants(event.instrument()),
+            event.instrument(),
+            &record,
+            sink,
+        );
+        self.note_last(place, last);
+        true
+    }
+
+    /// 43, 47.
+    #[inline(always)]
+    pub(super) fn order_book<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        book: &OrderBook<'_>,
+        sink: &mut S,
+    ) {
+        let complete = completes(book.root.match_event_indicator());
+        let time = book.root.transact_time();
+        let about = self.about(book.entries.iter().map(|entry| entry.security_id()));
+        self.native(incoming, about, sink);
+        let mut mapped = true;
+        let mut entries = book.entries.iter();
+        while let Some(entry) = entries.next() {
+            let id = entry.security_id();
+            let last = complete
+                && !entries
+                    .rest()
+                    .into_iter()
+                    .any(|later| later.security_id() == id);
+            let part = Part::of(entry.entry_type());
+            mapped &= match (part, self.directory.find(id, &mut self.counters)) {
+                (Part::Reset, Some(place)) => {
+                    self.reset(incoming, time, place, last, sink);
+                    true
+                }
+                (Part::Side(side, flags, _), Some(_)) => {
+                    let order = Order {
+                        security_id: id,
+                        order_id: entry.order_id().unwrap_or_default(),
+                        price: entry.price(),
+                        size: size_or_undefined(entry.display_quantity()),
+                        update_action: entry.update_action(),
+                    };
+                    self.order(incoming, time, &order, (side, flags), last, sink)
+                }
+                _ => false,
+            };
+        }
+        if !mapped {
+            self.unmapped_too(incoming, about, sink);
+        }
+        if complete {
+            self.close_event(incoming.context, time, sink);
+        }
+    }
+
+    /// 38, 52, 61, 68, 69: an instrument's levels and statistics as they are.
+    pub(super) fn level_snapshot<V: LevelSnapshot, S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        view: &V,
+        sink: &mut S,
+    ) {
+        let (security_id, time) = view.about();
+        let Some(place) = self.directory.find(security_id, &mut self.counters) else {
+            return self.unmapped(incoming, InstrumentId(0), sink);
+        };
+        let instrument = self.directory.instrument(place);
+        self.native(incoming, instrument, sink);
+        self.directory.cleanse(place);
+        let event = self.event(incoming.context, place, time);
+        let wanted = sink.wants(instrument);
+        let levels = view.entries().filter(|entry| entry.is_level()).count();
+        let mut publish = |action, side, number: u8, price, size, flags| {
+            let flags = MBP | SNAPSHOT | flags;
+            let record = event.record(action, side, number.into(), price, size, flags);
+            publish_each(wanted, instrument, &record, sink);
+        };
+        let last = |done: usize| if done == levels { LAST } else { 0 };
+        publish(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, last(0));
+        let mut done = 0;
+        for entry in view.entries() {
+            if let Part::Side(side, part, _) = Part::of(entry.entry_type) {
+                done += 1;
+                let price = incoming.price(entry.price);
+                publish(
+                    Action::Add,
+                    side,
+                    entry.level,
+                    price,
+                    entry.size,
+                    part | last(done),
+                );
+            }
+        }
+        for entry in view.entries().filter(|entry| !entry.is_level()) {
+            if let Some(statistic) = Statistic::of(entry.entry_type, entry.open_close_settl_flag) {
+                let statistic = Statistic {
+                    price: incoming.price(entry.price),
+                    quantity: entry.quantity,
+                    reference_day: entry.trading_reference_date,
+                    flags: entry.settl_price_type,
+                    ..statistic
+                };
+                let record = self.statistic(instrument, time, incoming.context, &statistic);
+                self.reference(instrument, &record, sink);
+            }
+        }
+    }
+
+    /// 44, 53: a part of an instrument's orders.
+    pub(super) fn order_snapshot<S: RecordSink>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        view: &OrderSnapshot<'_>,
+        sink: &mut S,
+    ) {
+        let root = &view.root;
+        let Some(place) = self.directory.find(root.security_id(), &mut self.counters) else {
+            return self.unmapped(incoming, InstrumentId(0), sink);
+        };
+        let instrument = self.directory.instrument(place);
+        self.native(incoming, instrument, sink);
+        let event = self.event(incoming.context, place, root.transact_time());
+        let wanted = sink.wants(instrument);
+        let complete = root.current_chunk() >= root.no_chunks();
+        let count = view.entries.len();
+        let mut publish = |action, side, order_id, price, size, done| {
+            let last = if complete && done == count { LAST } else { 0 };
+            let record = event.record(action, side, order_id, price, size, SNAPSHOT | last);
+            publish_each(wanted, instrument, &record, sink);
+        };
+        if root.current_chunk() <= 1 {
+            publish(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, 0);
+        }
+        for (done, entry) in (1..).zip(view.entries) {
+            let side = match Part::of(entry.entry_type()) {
+                Part::Side(side, ..) => side,
+                Part::Reset | Part::Unknown => Side::None,
+            };
+            let price = incoming.price(Some(entry.price()));
+            let size = size_or_undefined(Some(entry.display_quantity()));
+            publish(Action::Add, side, entry.order_id(), price, size, done);
+        }
+    }
+}
+
+/// An order's update.
+struct Order {
+    security_id: i32,
+    order_id: u64,
+    price: Option<i64>,
+    size: u32,
+    update_action: u8,
+}
+
+/// Whether any of the entries names the instrument.
+#[inline(always)]
+fn names<'a, L: LevelEntry + Block<'a>>(entries: Group<'a, L>, security_id: i32) -> bool {
+    entries
+        .into_iter()
+        .any(|entry| entry.security_id() == security_id)
+}
+
+/// The level that an order is behind. Levels are numbered from 1 in their message.
+#[inline(always)]
+fn referenced<'a, L: LevelEntry + Block<'a>>(
+    order: &BookOrder<'_>,
+    levels: &Group<'a, L>,
+) -> Option<Level> {
+    let index = usize::from(order.reference_id()?).checked_sub(1)?;
+    levels.get(index).map(|entry| entry.level())
+}
+
+/// Whether any of the orders is behind a level of the instrument.
+#[inline(always)]
+fn orders_of<'a, L: LevelEntry + Block<'a>>(
+    orders: &Group<'a, BookOrder<'a>>,
+    levels: &Group<'a, L>,
+    security_id: i32,
+) -> bool {
+    orders.iter().any(|order| {
+        referenced(&order, levels).is_some_and(|level| level.security_id == security_id)
+    })
+}
+
+/// A quantity as a record has it: undefined where there is none, and where it does not fit.
+#[inline(always)]
+pub(super) fn size_or_undefined<Q>(quantity: Option<Q>) -> u32
+where
+    u32: TryFrom<Q>,
+{
+    quantity
+        .and_then(|quantity| u32::try_from(quantity).ok())
+        .unwrap_or(UNDEF_ORDER_SIZE)
+}
+
+/// An entry of a snapshot.
+#[derive(Clone, Copy)]
+pub(super) struct SnapshotValue {
+    price: Option<i64>,
+    size: u32,
+    quantity: Option<i64>,
+    level: u8,
+    entry_type: u8,
+    open_close_settl_flag: Option<u8>,
+    trading_reference_date: Option<u16>,
+    settl_price_type: u8,
+}
+
+impl SnapshotValue {
+    const fn is_level(&self) -> bool {
+        matches!(Part::of(self.entry_type), Part::Side(..))
+    }
+}
+
+/// A snapshot of levels.
+pub(super) trait LevelSnapshot {
+    /// Of which instrument, and when.
+    fn about(&self) -> (i32, u64);
+    fn entries(&self) -> impl Iterator<Item = SnapshotValue>;
+}
+
+macro_rules! level_snapshot {
+    ($view:ident, $entry:ident, $level:ty, |$e:ident| $rest:expr) => {
+        impl LevelSnapshot for $view<'_> {
+            fn about(&self) -> (i32, u64) {
+                (self.root.security_id(), self.root.transact_time())
+            }
+
+            fn entries(&self) -> impl Iterator<Item = SnapshotValue> {
+                self.entries.iter().map(|$e: $entry<'_>| {
+                    let (trading_reference_date, settl_price_type) = $rest;
+                    SnapshotValue {
+                        price: $e.price(),
+                        size: size_or_undefined($e.size()),
+                        quantity: $e.size().and_then(|size| i64::try_from(size).ok()),
+                        level: $e.price_level().and_then(|level: $level| u8::try_from(level).ok()).unwrap_or(0),
+                        entry_type: $e.entry_type(),
+                        open_close_settl_flag: $e.open_close_settl_flag(),
+                        trading_reference_date,
+                        settl_price_type,
+                    }
+                })
+            }
+        }
+    };
+}
+
+level_snapshot!(Snapshot, SnapshotEntry, i8, |e| (
+    e.trading_reference_date(),
+    e.settl_price_type()
+));
+level_snapshot!(TcpSnapshot, TcpSnapshotEntry, i8, |e| (
+    e.trading_reference_date(),
+    e.settl_price_type()
+));
+level_snapshot!(LongSnapshot, LongSnapshotEntry, u8, |e| (None, 0));
+level_snapshot!(LongTcpSnapshot, LongSnapshotEntry, u8, |e| (None, 0));

@@ -1,0 +1,115 @@
+//! One oracle for unit tests, property tests and the fuzz target: whatever the bytes, the decoder neither panics nor
+//! publishes a record that is not one.
+
+use super::decoder::{Mdp3Config, Mdp3Decoder, NATIVE_BYTES_MAX};
+use super::transport::Mdp3;
+use crate::decoder::{Decoder, Discontinuity};
+use crate::itch50::harness::{Collector, native_bytes};
+use crate::record::RTYPE_NATIVE;
+use crate::sink::{MessageContext, Output, Outputs};
+use crate::transport::Transport;
+
+/// The most records of one message: 255 levels, each of which may cancel ten, or 255 trades' and 255 orders', and one for each
+/// instrument that there is room for.
+const RECORDS_MAX: usize = 4_000;
+
+/// Takes `input` as a packet, and, where it is none, as a row of messages, each behind one byte of length (where it is longer
+/// than what follows, the rest is one message), and checks what must hold of any message.
+///
+/// # Panics
+/// A message was counted not at all or twice, or a record is not well formed.
+pub fn exercise(input: &[u8]) {
+    let config = Mdp3Config {
+        // Few, so that there is soon no room.
+        instruments_max: 3,
+        ..Mdp3Config::default()
+    };
+    let Ok(mut decoder) = Mdp3Decoder::new(&config) else {
+        unreachable!("the default configuration is valid")
+    };
+    let mut sequence = 0;
+    let mut take = |message: &[u8]| {
+        sequence += 1;
+        exercise_message(&mut decoder, sequence, message);
+    };
+    let Ok(frame) = Mdp3::frame(input) else {
+        return;
+    };
+    let mut messages = 0;
+    let walked = Mdp3::walk(&frame, 0, |_, message| {
+        messages += 1;
+        take(message);
+    });
+    assert!(walked.whole <= 1, "a packet has one number");
+    assert!(
+        walked.whole == 1 || messages == 0,
+        "a cut packet delivers nothing"
+    );
+    if walked.whole == 0 {
+        let mut rest = frame.body;
+        while let [length, behind @ ..] = rest {
+            let (message, next) = behind.split_at(behind.len().min(usize::from(*length)));
+            rest = next;
+            take(message);
+        }
+    }
+}
+
+fn exercise_message(decoder: &mut Mdp3Decoder, sequence: u64, message: &[u8]) {
+    let wants = Outputs::NONE
+        .with(Output::Native)
+        .with(Output::Plain)
+        .with(Output::Full);
+    let mut sink = Collector::new(wants);
+    let before = handled(decoder);
+    let context = MessageContext {
+        sequence,
+        ts_recv: 1_514_900_000_000_000_000,
+    };
+    let decoded = decoder.counters().messages();
+    decoder.message(&context, message, &mut sink);
+    assert_eq!(handled(decoder), before + 1, "each message is counted once");
+
+    let native = sink.records(Output::Native);
+    let (plain, full) = (sink.records(Output::Plain), sink.records(Output::Full));
+    if decoder.counters().messages() == decoded {
+        assert!(
+            native.is_empty() && plain.is_empty() && full.is_empty(),
+            "what is no message publishes no record"
+        );
+        return;
+    }
+    let expected = &message[..message.len().min(NATIVE_BYTES_MAX)];
+    assert!(native.len() <= 1, "at most one native record a message");
+    for record in &native {
+        assert_eq!(native_bytes(record).as_deref(), Some(expected));
+    }
+    assert_eq!(plain, full, "every message says all");
+    assert!(plain.len() <= RECORDS_MAX, "{} records", plain.len());
+    for record in plain {
+        let [length, rtype, ..] = record[0].to_le_bytes();
+        assert_eq!(
+            usize::from(length) * 4,
+            record.len() * 8,
+            "the header says the length"
+        );
+        assert!(
+            (record[0] >> 32) <= 3 || rtype == RTYPE_NATIVE,
+            "only numbered instruments"
+        );
+    }
+    // Whatever is missing between two messages, the decoder goes on.
+    if sequence.is_multiple_of(5) {
+        let kind = match sequence % 3 {
+            0 => Discontinuity::Lost,
+            1 => Discontinuity::Restarted,
+            _ => Discontinuity::SessionChanged,
+        };
+        decoder.discontinuity(kind, &context, &mut sink);
+    }
+}
+
+fn handled(decoder: &Mdp3Decoder) -> u64 {
+    let counters = decoder.counters();
+    counters.messages() + counters.unknown_types + counters.length_errors()
+}
