@@ -12,7 +12,7 @@ use crate::record::{RTYPE_CONTROL, RTYPE_NATIVE};
 /// Where the action of an order record lies: the word, and the bits below it.
 const ACTION_WORD: usize = 4;
 const ACTION_SHIFT: u32 = 48;
-/// Where a native record's message type lies.
+/// Where a native record's message begins.
 const MESSAGE_WORD: usize = 2;
 
 /// A set of classes.
@@ -105,14 +105,16 @@ pub enum ClassKey {
 }
 
 impl ClassKey {
-    /// The key of a record of whole words.
+    /// The key of a record of whole words, of a feed whose messages have the byte of their type at `type_at`, below 8.
     #[inline(always)]
     #[must_use]
-    pub fn of(words: &[u64]) -> Self {
+    pub fn of(words: &[u64], type_at: u8) -> Self {
         let word = |index: usize| words.get(index).copied().unwrap_or_default();
         match (word(0) >> 8) as u8 {
             rtype::MBO => Self::Action((word(ACTION_WORD) >> ACTION_SHIFT) as u8),
-            RTYPE_NATIVE => Self::Message(word(MESSAGE_WORD) as u8),
+            RTYPE_NATIVE => {
+                Self::Message(word(MESSAGE_WORD).to_le_bytes()[usize::from(type_at & 7)])
+            }
             kind => Self::Type(kind),
         }
     }
@@ -138,15 +140,17 @@ mod tests {
         let mut order = [0_u64; 7];
         order[0] = 14 | u64::from(rtype::MBO) << 8;
         order[4] = u64::from(b'T') << 48 | u64::from(b'A') << 56;
-        assert_eq!(ClassKey::of(&order), ClassKey::Action(b'T'));
+        assert_eq!(ClassKey::of(&order, 0), ClassKey::Action(b'T'));
         let native = [8 | u64::from(RTYPE_NATIVE) << 8, 0, u64::from(b'E')];
-        assert_eq!(ClassKey::of(&native), ClassKey::Message(b'E'));
-        assert_eq!(ClassKey::of(&native[..2]), ClassKey::Message(0));
+        assert_eq!(ClassKey::of(&native, 0), ClassKey::Message(b'E'));
+        let behind = [native[0], 0, u64::from(b'E') << 16];
+        assert_eq!(ClassKey::of(&behind, 2), ClassKey::Message(b'E'));
+        assert_eq!(ClassKey::of(&native[..2], 0), ClassKey::Message(0));
         assert_eq!(
-            ClassKey::of(&[0x1300]),
+            ClassKey::of(&[0x1300], 0),
             ClassKey::Type(rtype::INSTRUMENT_DEF)
         );
-        assert_eq!(ClassKey::of(&[]), ClassKey::Type(0));
+        assert_eq!(ClassKey::of(&[], 0), ClassKey::Type(0));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct SymbolLimits {
     pub id_max: u32,
     /// The longest symbol, in bytes.
     pub symbol_bytes_max: usize,
+    /// Whether there may be blanks within a symbol.
+    pub blanks: bool,
 }
 
 /// One line of the file.
@@ -117,7 +119,8 @@ pub fn parse(content: &str, limits: SymbolLimits) -> Result<Vec<SymbolEntry>, Sy
                 max: limits.id_max,
             })?;
         let fits = (1..=limits.symbol_bytes_max).contains(&symbol.len());
-        if !fits || !symbol.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let allowed = |byte: u8| byte.is_ascii_graphic() || limits.blanks && byte == b' ';
+        if !fits || !symbol.bytes().all(allowed) {
             return Err(SymbolsError::Symbol {
                 line,
                 text: symbol.to_owned(),
@@ -155,6 +158,7 @@ mod tests {
     const LIMITS: SymbolLimits = SymbolLimits {
         id_max: 65535,
         symbol_bytes_max: 8,
+        blanks: false,
     };
 
     fn mistake(content: &str) -> String {

@@ -183,6 +183,8 @@ pub trait Transport {
     const SEQUENCE: SequenceDomain;
     /// The number of a session's first message.
     const FIRST_SEQUENCE: u64;
+    /// Whether packets of different channels are of different sessions. Where not, only group and port tell them apart.
+    const SESSION_NAMES_CHANNEL: bool = true;
 
     /// Reads a packet's header.
     ///

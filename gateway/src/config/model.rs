@@ -207,11 +207,13 @@ pub enum Feed {
     CboePitchComplex,
     /// Cboe PITCH of a unit of futures.
     CboePitchFutures,
+    /// CME MDP 3.0.
+    CmeMdp3,
 }
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NasdaqItch50,
         Self::IexTops,
         Self::IexDeep,
@@ -220,6 +222,7 @@ impl Feed {
         Self::CboePitchOptions,
         Self::CboePitchComplex,
         Self::CboePitchFutures,
+        Self::CmeMdp3,
     ];
 
     /// Its name in configuration and metrics.
@@ -234,6 +237,7 @@ impl Feed {
             Self::CboePitchOptions => "cboe-pitch-options",
             Self::CboePitchComplex => "cboe-pitch-complex",
             Self::CboePitchFutures => "cboe-pitch-futures",
+            Self::CmeMdp3 => "cme-mdp3",
         }
     }
 
@@ -251,6 +255,7 @@ impl Feed {
                 Venue::EdgxOptions,
             ],
             Self::CboePitchFutures => &[Venue::Cfe],
+            Self::CmeMdp3 => &[Venue::Cme],
         }
     }
 
@@ -262,16 +267,22 @@ impl Feed {
             Self::CboePitchOptions => Some(Market::Options),
             Self::CboePitchComplex => Some(Market::ComplexOptions),
             Self::CboePitchFutures => Some(Market::Futures),
-            Self::NasdaqItch50 | Self::IexTops | Self::IexDeep | Self::IexDeepPlus => None,
+            Self::NasdaqItch50
+            | Self::IexTops
+            | Self::IexDeep
+            | Self::IexDeepPlus
+            | Self::CmeMdp3 => None,
         }
     }
 
-    /// How a message type is called: by its letter, or, where types are numbers, by its two hexadecimal digits.
+    /// How a message type is called: by its letter, or, where types are numbers, as the specification writes them: by two
+    /// hexadecimal digits (PITCH), or in decimal (MDP 3.0).
     #[must_use]
     pub fn type_name(self, message_type: u8) -> String {
-        match self.pitch_market() {
-            Some(_) => format!("{message_type:02X}"),
-            None => message_type.escape_ascii().to_string(),
+        match (self, self.pitch_market()) {
+            (_, Some(_)) => format!("{message_type:02X}"),
+            (Self::CmeMdp3, None) => message_type.to_string(),
+            (_, None) => message_type.escape_ascii().to_string(),
         }
     }
 
@@ -311,6 +322,8 @@ pub enum Venue {
     EdgxOptions,
     /// Cboe Futures Exchange.
     Cfe,
+    /// CME Group: CME, CBOT, NYMEX, COMEX.
+    Cme,
 }
 
 impl Venue {
@@ -331,6 +344,7 @@ impl Venue {
             Self::C2Options => "c2-options",
             Self::EdgxOptions => "edgx-options",
             Self::Cfe => "cfe",
+            Self::Cme => "cme",
         }
     }
 
@@ -353,6 +367,7 @@ impl Venue {
             Self::C2Options => dbn::Publisher::OpraPillarC2Ox,
             Self::EdgxOptions => dbn::Publisher::OpraPillarEdgo,
             Self::Cfe => dbn::Publisher::XcbfPitchXcbf,
+            Self::Cme => dbn::Publisher::GlbxMdp3Glbx,
         }
     }
 }

@@ -6,7 +6,7 @@ use gateway_feed::class::Classes;
 
 use super::accounts::Accounts;
 use super::document::{Document, Findings};
-use super::model::{Conflated, ConflatedRecords, Input, Records, Venue, Wait};
+use super::model::{Conflated, ConflatedRecords, Feed, Input, Records, Venue, Wait};
 use super::raw::RawConfig;
 use super::{Config, Problem, parse, parse_with};
 use crate::ingest::Tier;
@@ -548,6 +548,23 @@ fn books_and_queues_share_their_names_and_entitlements() {
     assert_eq!(found[0].remedy, "did you mean \"books\"?");
     let twice = GOOD.to_owned() + "[[book]]\nname = \"all\"\nqueue = \"all\"\n";
     assert_eq!(problems(&twice)[0].what, "a queue has this name");
+}
+
+#[test]
+fn a_channel_of_mdp3_has_neither_recovery_nor_books() {
+    let mdp3 = ("feed = \"nasdaq-itch50\"", "feed = \"cme-mdp3\"");
+    let config = parse(&GOOD.replace(mdp3.0, mdp3.1), Path::new("/etc/gateway")).unwrap();
+    assert_eq!(config.channels[0].feed, Feed::CmeMdp3);
+    assert_eq!(config.channels[0].venue, Venue::Cme);
+    let recover = only(mdp3.0, &format!("{}\non_gap = \"recover\"", mdp3.1));
+    let expected = "the feed \"cme-mdp3\" has no recovery in this gateway";
+    assert_eq!(recover.what, expected, "{recover}");
+    let book = GOOD.replace(mdp3.0, mdp3.1) + "[[book]]\nname = \"books\"\nqueue = \"all\"\n";
+    let found = problems(&book);
+    assert!(
+        found[0].what.starts_with("a book cannot be built"),
+        "{found:#?}"
+    );
 }
 
 #[test]

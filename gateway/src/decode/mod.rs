@@ -13,6 +13,7 @@ use std::path::Path;
 use gateway_capture::{CaptureError, FileKind, sniff};
 use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig};
+use gateway_feed::mdp3::{Mdp3, Mdp3Config, Mdp3Decoder};
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::order_index::OrderIndexError;
 use gateway_feed::pitch::{Market, PitchConfig, PitchConfigError, PitchDecoder, PitchUnit};
@@ -51,6 +52,9 @@ pub enum Protocol {
     CboePitchComplex,
     /// Cboe PITCH of futures (CFE) in UDP packets
     CboePitchFutures,
+    /// CME MDP 3.0 in UDP packets; each group and port is read as a channel of its own
+    #[value(name = "cme-mdp3")]
+    CmeMdp3,
 }
 
 impl Protocol {
@@ -71,6 +75,7 @@ impl Protocol {
             Self::CboePitchOptions => Feed::CboePitchOptions,
             Self::CboePitchComplex => Feed::CboePitchComplex,
             Self::CboePitchFutures => Feed::CboePitchFutures,
+            Self::CmeMdp3 => Feed::CmeMdp3,
         }
     }
 }
@@ -120,6 +125,18 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
+    /// What decodes a channel of MDP 3.0.
+    fn mdp3_decoder(&self) -> Result<Mdp3Decoder, DecodeError> {
+        let config = Mdp3Config {
+            publisher_id: self.publisher as u16,
+            ..Mdp3Config::default()
+        };
+        match Mdp3Decoder::new(&config) {
+            Ok(decoder) => Ok(decoder),
+            Err(_) => unreachable!("no symbols are given"),
+        }
+    }
+
     /// What decodes a unit of PITCH.
     fn pitch_decoder(&self, market: Market) -> Result<PitchDecoder, DecodeError> {
         let config = PitchConfig {
@@ -244,6 +261,10 @@ pub fn file(
             };
             let decoder = || request.pitch_decoder(market);
             packets::read::<_, PitchUnit>(request, decoder, observer, &mut summary)
+        }
+        Protocol::CmeMdp3 => {
+            let decoder = || request.mdp3_decoder();
+            packets::read::<_, Mdp3>(request, decoder, observer, &mut summary)
         }
     });
     if let Err(DecodeError::File(error)) = &result {

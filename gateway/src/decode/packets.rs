@@ -1,7 +1,8 @@
 //! Captures: packets of one or more lines, arbitrated as live.
 //!
 //! Packets are told apart by their session's name, because a capture does not say which lines belong together: those
-//! that carry the same session do.
+//! that carry the same session do. Where a session's name does not tell channels apart, each group and port is a channel of
+//! its own.
 
 use std::collections::HashMap;
 
@@ -37,7 +38,8 @@ pub(super) fn read<D: Decoder, T: Transport>(
     observer: &mut impl Observer,
     summary: &mut Summary,
 ) -> Result<(), DecodeError> {
-    let mut numbers: HashMap<SessionId, usize> = HashMap::new();
+    type Address = ([u8; 4], u16);
+    let mut numbers: HashMap<(SessionId, Option<Address>), usize> = HashMap::new();
     let mut sessions: Vec<Session<D, T>> = Vec::new();
     let sessions_max = match request.orders {
         Some(_) => SESSIONS_WITH_ORDERS_MAX,
@@ -70,7 +72,13 @@ pub(super) fn read<D: Decoder, T: Transport>(
         };
         summary.packets += 1;
         let id = match T::frame(payload) {
-            Ok(frame) => frame.session,
+            Ok(frame) => {
+                let address = (udp.destination, udp.destination_port);
+                (
+                    frame.session,
+                    (!T::SESSION_NAMES_CHANNEL).then_some(address),
+                )
+            }
             Err(error) => {
                 summary.error(packet.offset, error.to_string());
                 continue;

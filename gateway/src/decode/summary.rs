@@ -53,7 +53,7 @@ pub struct Summary {
     pub other_packets: u64,
     /// Messages decoded, each once, whatever lines brought it.
     pub messages: u64,
-    /// Messages by the letter of their type; of PITCH by its hexadecimal digits.
+    /// Messages by the letter of their type; of PITCH by its hexadecimal digits, of MDP 3.0 by the number of their template.
     pub by_type: BTreeMap<String, u64>,
     /// Messages of unknown type, skipped.
     pub unknown_types: u64,

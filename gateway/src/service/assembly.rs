@@ -8,6 +8,7 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::class::Classes;
 use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
+use gateway_feed::mdp3::{self, Mdp3Config, Mdp3Decoder};
 use gateway_feed::order_index::OrderIndex;
 use gateway_feed::pitch::{self, Market, PitchConfig, PitchDecoder};
 use gateway_feed::sink::Output;
@@ -275,6 +276,7 @@ fn channels(
             Feed::CboePitchOptions => pitch(channel, channel_id, symbols, Market::Options)?,
             Feed::CboePitchComplex => pitch(channel, channel_id, symbols, Market::ComplexOptions)?,
             Feed::CboePitchFutures => pitch(channel, channel_id, symbols, Market::Futures)?,
+            Feed::CmeMdp3 => cme_mdp3(channel, channel_id, symbols)?,
         };
         let channels = &mut plans[channel.worker].channels;
         seats.push(Seat {
@@ -283,7 +285,8 @@ fn channels(
         });
         channels.push(WorkerChannel {
             feed,
-            filter: Filter::new(&wants, classes_of(channel.feed)),
+            filter: Filter::new(&wants, classes_of(channel.feed))
+                .with_type_at(type_at(channel.feed)),
             recovers: channel.recovery.is_some(),
         });
     }
@@ -318,6 +321,16 @@ pub(super) const fn classes_of(feed: Feed) -> fn(u8) -> Classes {
         | Feed::CboePitchOptions
         | Feed::CboePitchComplex
         | Feed::CboePitchFutures => pitch::classes,
+        Feed::CmeMdp3 => mdp3::classes,
+    }
+}
+
+/// Where a message of the feed has the byte that these are by.
+pub(super) const fn type_at(feed: Feed) -> u8 {
+    match feed {
+        // Behind the length of the block.
+        Feed::CmeMdp3 => 2,
+        _ => 0,
     }
 }
 
@@ -367,6 +380,27 @@ fn iex<const PROTOCOL: u16>(
         channel_config(channel, channel_id),
         decoder,
     )))
+}
+
+fn cme_mdp3(
+    channel: &model::Channel,
+    channel_id: u8,
+    symbols: Vec<SymbolEntry>,
+) -> Result<FeedChannel, ServiceError> {
+    let config = Mdp3Config {
+        publisher_id: channel.venue.publisher() as u16,
+        channel_id,
+        symbols,
+        ..Mdp3Config::default()
+    };
+    let decoder = Mdp3Decoder::new(&config).map_err(|error| ServiceError::Channel {
+        channel: channel.name.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(FeedChannel::CmeMdp3(Box::new(Channel::new(
+        channel_config(channel, channel_id),
+        decoder,
+    ))))
 }
 
 /// A unit of PITCH. What is done to an order names the order alone, so there is an index of orders whatever the records:
@@ -452,5 +486,9 @@ fn symbols_file(
             "{error}; give a readable file with one `locate,symbol` a line"
         ))
     })?;
-    symbols::parse(&text, SYMBOL_LIMITS).map_err(|error| refuse(error.to_string()))
+    let limits = match channel.feed {
+        Feed::CmeMdp3 => mdp3::SYMBOL_LIMITS,
+        _ => SYMBOL_LIMITS,
+    };
+    symbols::parse(&text, limits).map_err(|error| refuse(error.to_string()))
 }

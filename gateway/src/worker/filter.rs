@@ -68,6 +68,8 @@ pub struct Filter {
 /// The queues that want a class, a bit each, by what tells a record's class.
 #[derive(Debug)]
 struct ClassMasks {
+    /// Where in a message its type's byte is.
+    type_at: u8,
     actions: [u64; 256],
     messages: [u64; 256],
     types: [u64; 256],
@@ -145,6 +147,15 @@ impl Filter {
             }
         }
         filter
+    }
+
+    /// The same, of a feed whose messages have the byte of their type at `type_at` instead of first.
+    #[must_use]
+    pub fn with_type_at(mut self, type_at: u8) -> Self {
+        if let Some(classes) = &mut self.classes {
+            classes.type_at = type_at;
+        }
+        self
     }
 
     /// What the channel has learnt, for whoever makes a successor.
@@ -286,6 +297,7 @@ impl ClassMasks {
             table
         };
         Some(Box::new(Self {
+            type_at: 0,
             actions: table(Classes::of_action),
             messages: table(classes_of),
             types: table(Classes::of_type),
@@ -294,7 +306,7 @@ impl ClassMasks {
 
     #[inline]
     fn mask(&self, words: &[u64]) -> u64 {
-        match ClassKey::of(words) {
+        match ClassKey::of(words, self.type_at) {
             ClassKey::Action(action) => self.actions[usize::from(action)],
             ClassKey::Message(message) => self.messages[usize::from(message)],
             ClassKey::Type(kind) => self.types[usize::from(kind)],

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::filter::INSTRUMENTS;
 
 /// Longest symbol that is matched; a longer one (no feed has it) matches `*` only.
-pub(super) const SYMBOL_BYTES_MAX: usize = 16;
+pub(super) const SYMBOL_BYTES_MAX: usize = 24;
 const WORDS: usize = SYMBOL_BYTES_MAX / 8;
 
 /// Symbols by instrument.
@@ -84,7 +84,7 @@ mod tests {
             (text(7).as_str(), text(8).as_str()),
             ("AAPL", "SIXTEENLETTERS16")
         );
-        symbols.put(8, b"longer than it may be");
+        symbols.put(8, b"longer than a symbol may be");
         symbols.put(7, b"");
         symbols.put(INSTRUMENTS, b"NONE");
         assert_eq!((text(7), text(8), text(INSTRUMENTS)), Default::default());

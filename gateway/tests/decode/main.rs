@@ -7,6 +7,7 @@ mod common;
 mod files;
 mod input;
 mod interrupt;
+mod mdp3;
 mod memory;
 mod output;
 mod pitch;

@@ -27,6 +27,7 @@ use crate::symbols::{SymbolEntry, SymbolLimits};
 pub const SYMBOL_LIMITS: SymbolLimits = SymbolLimits {
     id_max: u16::MAX as u32,
     symbol_bytes_max: 8,
+    blanks: false,
 };
 
 /// Words of the longest native record (A, 80 bytes).

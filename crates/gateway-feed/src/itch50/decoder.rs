@@ -30,6 +30,7 @@ use crate::symbols::{SymbolEntry, SymbolLimits};
 pub const SYMBOL_LIMITS: SymbolLimits = SymbolLimits {
     id_max: u16::MAX as u32,
     symbol_bytes_max: 8,
+    blanks: false,
 };
 
 /// The venue's time zone: Nasdaq, BX and PSX stamp in New York's time.

@@ -28,6 +28,7 @@ use crate::symbols::{SymbolEntry, SymbolLimits};
 pub const SYMBOL_LIMITS: SymbolLimits = SymbolLimits {
     id_max: i32::MAX as u32,
     symbol_bytes_max: 20,
+    blanks: true,
 };
 
 /// The most bytes of a message that a native record holds: its length is a byte of 32-bit words. What is longer is cut

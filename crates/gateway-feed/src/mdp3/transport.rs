@@ -36,6 +36,7 @@ impl Transport for Mdp3 {
     const NAME: &'static str = "mdp3";
     const SEQUENCE: SequenceDomain = SequenceDomain::Packets;
     const FIRST_SEQUENCE: u64 = 1;
+    const SESSION_NAMES_CHANNEL: bool = false;
 
     #[inline(always)]
     fn frame(packet: &[u8]) -> Result<Frame<'_>, FrameError> {

@@ -175,6 +175,7 @@ fn a_preset_that_the_feed_cannot_have_is_refused() {
     let limits = symbols::SymbolLimits {
         id_max: u32::MAX,
         symbol_bytes_max: 20,
+        blanks: false,
     };
     for content in ["65536,A", "1,NINECHARS"] {
         let config = ItchConfig {

@@ -52,7 +52,7 @@ pub(super) struct Decode {
     orders_max: u32,
     /// Whose messages they are: it decides publisher and dataset
     ///
-    /// By default the first venue of the protocol: nasdaq, iex, bzx, c1-options, cfe.
+    /// By default the first venue of the protocol: nasdaq, iex, bzx, c1-options, cfe, cme.
     #[arg(long, value_enum)]
     venue: Option<Venue>,
     /// Print the summary as one JSON object

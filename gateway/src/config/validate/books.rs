@@ -6,7 +6,7 @@ use gateway_feed::class::Classes;
 
 use super::super::document::{Field, Findings};
 use super::super::model::{
-    Book, Channel, Conflated, ConflatedRecords, Gateway, Queue, Records, Wait, Worker,
+    Book, Channel, Conflated, ConflatedRecords, Feed, Gateway, Queue, Records, Wait, Worker,
 };
 use super::super::raw::{RawBook, RawConfig};
 use super::queues::slots;
@@ -139,6 +139,14 @@ fn check_queue(queue: &Queue, channels: &[Channel], field: &Field<String>, findi
                 "leave `classes` out for the queue",
             );
         }
+    }
+    let levels = |index: &usize| channels[*index].feed == Feed::CmeMdp3;
+    if queue.channels.iter().any(levels) {
+        findings.add(
+            &field.place,
+            "a book cannot be built from this queue: books are built from orders, and \"cme-mdp3\" tells levels among them",
+            "remove the book: strategies have the levels from the queue, flagged F_MBP",
+        );
     }
     let venues = |index: &usize| channels[*index].venue.publisher();
     let mut publishers = queue.channels.iter().map(venues);

@@ -64,6 +64,9 @@ impl CsvWriter {
             Entry::Imbalance(imbalance) => {
                 encoder.encode_record_with_sym(*imbalance, symbol(imbalance.hd.instrument_id))
             }
+            Entry::Statistics(statistic) => {
+                encoder.encode_record_with_sym(*statistic, symbol(statistic.hd.instrument_id))
+            }
         };
         result.map_err(|error| OutputError::encode(&self.name, error))
     }

@@ -84,6 +84,7 @@ impl DbnWriter {
             Entry::Definition(definition) => self.encoder.encode_record(*definition),
             Entry::Status(status) => self.encoder.encode_record(*status),
             Entry::Imbalance(imbalance) => self.encoder.encode_record(*imbalance),
+            Entry::Statistics(statistic) => self.encoder.encode_record(*statistic),
         }
         .map_err(|error| OutputError::encode(&self.name, error))
     }

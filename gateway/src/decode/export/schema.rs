@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use dbn::Action;
 use gateway_client::Record;
 use gateway_feed::record::v3::{
-    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, RecordHeader, StatusMsg, TradeMsg,
+    ImbalanceMsg, InstrumentDefMsg, MboMsg, Mbp1Msg, RecordHeader, StatMsg, StatusMsg, TradeMsg,
 };
 use serde::Serialize;
 
@@ -28,7 +28,9 @@ pub enum Schema {
     Status,
     /// Auction imbalances
     Imbalance,
-    /// mbo, mbp-1, definition, status and imbalance in one file, in the order in which they came
+    /// Settlement prices, volumes, open interest and the like
+    Statistics,
+    /// mbo, mbp-1, definition, status, imbalance and statistics in one file, in the order in which they came
     All,
 }
 
@@ -41,6 +43,7 @@ pub(super) enum Entry<'a> {
     Definition(&'a InstrumentDefMsg),
     Status(&'a StatusMsg),
     Imbalance(&'a ImbalanceMsg),
+    Statistics(&'a StatMsg),
 }
 
 impl Schema {
@@ -54,6 +57,7 @@ impl Schema {
             Self::Definition => Some(dbn::Schema::Definition),
             Self::Status => Some(dbn::Schema::Status),
             Self::Imbalance => Some(dbn::Schema::Imbalance),
+            Self::Statistics => Some(dbn::Schema::Statistics),
             Self::All => None,
         }
     }
@@ -73,6 +77,9 @@ impl Schema {
             (Record::Status(status), Self::Status | Self::All) => Some(Entry::Status(status)),
             (Record::Imbalance(imbalance), Self::Imbalance | Self::All) => {
                 Some(Entry::Imbalance(imbalance))
+            }
+            (Record::Statistics(statistic), Self::Statistics | Self::All) => {
+                Some(Entry::Statistics(statistic))
             }
             _ => None,
         }
@@ -129,6 +136,8 @@ pub struct LeftOut {
     pub status: u64,
     /// Auction imbalances.
     pub imbalance: u64,
+    /// Statistics of the venue.
+    pub statistics: u64,
     /// Gaps, resets, session starts and ends: DBN has no such records.
     pub control: u64,
     /// Messages without a counterpart in DBN.
@@ -155,25 +164,25 @@ impl LeftOut {
             Record::Definition(_) => &mut self.definition,
             Record::Status(_) => &mut self.status,
             Record::Imbalance(_) => &mut self.imbalance,
+            Record::Statistics(_) => &mut self.statistics,
             Record::Control(_) => &mut self.control,
             Record::Native { .. } => &mut self.native,
             // What no feed decodes to yet: books are of conflated queues, trades come as order records.
-            Record::Mbp10(_) | Record::Trade(_) | Record::Statistics(_) | Record::Other(_) => {
-                &mut self.unknown
-            }
+            Record::Mbp10(_) | Record::Trade(_) | Record::Other(_) => &mut self.unknown,
         };
         *counter += 1;
     }
 
     /// Each counter with its name.
     #[must_use]
-    pub const fn by_name(&self) -> [(&'static str, u64); 8] {
+    pub const fn by_name(&self) -> [(&'static str, u64); 9] {
         [
             ("mbo", self.mbo),
             ("mbp-1", self.mbp1),
             ("definition", self.definition),
             ("status", self.status),
             ("imbalance", self.imbalance),
+            ("statistics", self.statistics),
             ("control", self.control),
             ("native", self.native),
             ("unknown", self.unknown),

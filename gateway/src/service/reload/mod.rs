@@ -131,14 +131,15 @@ impl Reloader {
                 (
                     channel,
                     assembly::wants(&running, channel, |queue| state.queues[queue].index),
-                    assembly::classes_of(running.channels[channel].feed),
+                    running.channels[channel].feed,
                     workers[seat.worker].symbols[seat.index].clone(),
                 )
             })
             .collect();
         let making = tokio::task::spawn_blocking(move || {
-            let make = |(channel, wants, classes_of, symbols): (_, Vec<_>, _, _)| {
-                let filter = Filter::successor(&wants, classes_of, &symbols);
+            let make = |(channel, wants, feed, symbols): (_, Vec<_>, _, _)| {
+                let filter = Filter::successor(&wants, assembly::classes_of(feed), &symbols)
+                    .with_type_at(assembly::type_at(feed));
                 (channel, Box::new(filter))
             };
             orders.into_iter().map(make).collect()
