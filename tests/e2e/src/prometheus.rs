@@ -43,6 +43,15 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The names of the alerts that ship.
+pub fn alerts() -> Result<Vec<String>> {
+    let rules = fs::read_to_string(rules_folder().join("gateway-alerts.yml"))?;
+    let names = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    Ok(names.map(str::to_owned).collect())
+}
+
 /// A rule file with everything that takes minutes or days shortened to seconds, and nothing else changed.
 pub fn shortened(rules: &str) -> String {
     let mut text = String::new();

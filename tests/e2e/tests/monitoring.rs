@@ -1,8 +1,12 @@
 //! Debian's Prometheus, the shipped rules and the shipped dashboard, on a real gateway to which things happen.
+//!
+//! What happens is done when the alerts of what was before have been seen: nothing is timed, so that a slow machine takes
+//! longer and sees the same.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +14,17 @@ use std::thread;
 use std::time::Duration;
 
 use gateway_client::{Client, SubscribeOptions};
-use gateway_e2e::prometheus::{Prometheus, program, rules_folder};
+use gateway_e2e::prometheus::{Prometheus, alerts, program, rules_folder};
 use gateway_e2e::{Lab, Observer};
 use gateway_test_harness::config::{Input, Queue};
-use gateway_test_harness::network::{EXCHANGE_ADDRESS, GATEWAY_INTERFACE};
+use gateway_test_harness::network::{EXCHANGE_ADDRESS, EXCHANGE_INTERFACE, GATEWAY_INTERFACE};
 use gateway_test_harness::process::Signal;
-use gateway_test_harness::{Config, Gateway, SteppingClock, http, wait};
+use gateway_test_harness::{Config, Gateway, Simulator, SteppingClock, http, wait};
 use serde_json::Value;
+use tempfile::TempDir;
 
-const LIMIT: Duration = Duration::from_secs(40);
-/// A day on the test lines. What happens to them happens in order, and each well part is long enough for what was
-/// before it to be over.
+const LIMIT: Duration = Duration::from_secs(60);
+/// A day on the test lines, of one phase that lasts until somebody ends it.
 const DAY: &str = r#"
 description = "what happens to lines"
 [flow]
@@ -37,26 +41,8 @@ name = "B"
 destination = "239.77.0.2:26400"
 impair = { delay_us = 200 }
 [[phase]]
-name = "all is well"
-seconds = 15
-pace = 2_000
-[[phase]]
-name = "both lines lose"
-seconds = 12
-pace = 2_000
-impair = { A = { loss = 0.1 }, B = { loss = 0.1, delay_us = 200 } }
-[[phase]]
-name = "all is well again"
-seconds = 20
-pace = 2_000
-[[phase]]
-name = "line A is dead"
-seconds = 8
-pace = 2_000
-down = ["A"]
-[[phase]]
-name = "all is well to the end"
-seconds = 300
+name = "to the end"
+seconds = 900
 pace = 2_000
 "#;
 /// What the machine of the test is to blame for, not the gateway.
@@ -64,6 +50,49 @@ const OF_THE_MACHINE: [&str; 3] = [
     "GatewayDoctorFailing",
     "GatewayClockAdrift",
     "GatewayClockInaccurate",
+];
+const WELL: &str = "";
+/// Line B is so late that what it brings was given up.
+const LOSSY: &str = "impair = { A = { loss = 0.1 }, B = { loss = 0.1, delay_us = 600_000 } }\n";
+const A_IS_DEAD: &str = "down = [\"A\"]\n";
+/// Alerts that are seen by `promtool` alone.
+const NOT_HERE: [(&str, &str); 15] = [
+    (
+        "GatewayPacketsRefused",
+        "it wants frames that the kernel brings and that are no datagram",
+    ),
+    ("GatewayClockAdrift", "the clock is the machine's"),
+    ("GatewayClockInaccurate", "the clock is the machine's"),
+    ("GatewayAbsent", "Prometheus has the target all the time"),
+    (
+        "GatewayDoctorFailing",
+        "it is the machine's, and may be there all the time",
+    ),
+    (
+        "GatewayGroupNotJoined",
+        "a join that is refused ends the start",
+    ),
+    (
+        "GatewayTierDegraded",
+        "it wants a driver that loses what it could",
+    ),
+    ("GatewayMulticastFilterFull", "veth has no filter"),
+    ("GatewayLostInRedirect", "it wants a kernel that loses"),
+    (
+        "GatewayRingDrops",
+        "it wants a worker slower than the exchange",
+    ),
+    (
+        "GatewayHoldOverflow",
+        "it wants more packets waiting than the lines here have",
+    ),
+    ("GatewayStrayPackets", "it wants a second exchange"),
+    (
+        "GatewayBooksLapped",
+        "it wants books slower than the exchange",
+    ),
+    ("GatewayBooksNearlyFull", "it wants a full book"),
+    ("GatewayOrderIndexNearlyFull", "it wants a full index"),
 ];
 /// Metrics that rules and panels ask for and that a veth pair on which all is well does not have.
 const ELSEWHERE: [(&str, &str); 7] = [
@@ -112,25 +141,21 @@ fn config() -> Config {
     }
 }
 
-/// A strategy that reads one record and sleeps longer than its queue lasts, again and again.
-struct SlowReader {
+/// A thread that does the same again and again until this is dropped.
+struct Again {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl SlowReader {
-    fn start(socket: &Path) -> Self {
-        let client = Client::connect(socket).unwrap();
-        let mut subscription = client
-            .subscribe("short", &SubscribeOptions::named("slow"))
-            .unwrap();
+impl Again {
+    fn and_again(every: Duration, mut act: impl FnMut() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             // Relaxed: the flag is all there is to know.
             while !stopped.load(Ordering::Relaxed) {
-                subscription.poll();
-                thread::sleep(Duration::from_millis(900));
+                act();
+                thread::sleep(every);
             }
         });
         Self {
@@ -138,14 +163,105 @@ impl SlowReader {
             thread: Some(thread),
         }
     }
+
+    /// A strategy that reads a record and sleeps longer than its queue lasts.
+    fn slow_reader(socket: &Path) -> Self {
+        let client = Client::connect(socket).unwrap();
+        let options = SubscribeOptions::named("slow");
+        let mut subscription = client.subscribe("short", &options).unwrap();
+        Self::and_again(Duration::from_millis(900), move || {
+            subscription.poll();
+        })
+    }
+
+    /// Somebody who sends to a line's group what is no packet of it.
+    fn nonsense(lab: &Lab) -> Self {
+        let exchange = &lab.network.exchange;
+        let route = format!("route replace 239.77.0.0/16 dev {EXCHANGE_INTERFACE}");
+        exchange.ip(&route).unwrap();
+        let bind = || Ok(UdpSocket::bind((EXCHANGE_ADDRESS, 0))?);
+        let socket = exchange.enter(bind).unwrap();
+        let group = SocketAddr::from(([239, 77, 0, 1], 26_400));
+        Self::and_again(Duration::from_millis(300), move || {
+            // A link that is down has it refused.
+            let _ = socket.send_to(b"nonsense", group);
+        })
+    }
 }
 
-impl Drop for SlowReader {
+impl Drop for Again {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// The test's ground: a gateway that Prometheus watches, and an exchange whose lines are as they are told.
+struct Ground {
+    lab: Lab,
+    folder: TempDir,
+    config: Config,
+    gateway: Gateway,
+    prometheus: Prometheus,
+    clock: SteppingClock,
+    /// It reads until the exchange ends, so that is dropped before.
+    exchange: Option<Simulator>,
+    observer: Observer,
+    /// Alerts that have fired and cleared.
+    seen: BTreeSet<String>,
+}
+
+impl Ground {
+    fn open(program: &Path, lab: Lab, clock: SteppingClock) -> Self {
+        let config = Config {
+            environment: clock.environment(),
+            ..config()
+        };
+        let gateway = lab.gateway(&config).unwrap();
+        let target = &config.metrics_listen;
+        let prometheus = Prometheus::start(program, &lab.network.gateway, target).unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            observer: Observer::start(&gateway.socket(), "full").unwrap(),
+            lab,
+            config,
+            gateway,
+            prometheus,
+            clock,
+            exchange: None,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// The exchange begins another session, on lines like that.
+    fn lines_are(&mut self, impairment: &str) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.process.kill().unwrap();
+        }
+        let script = self.folder.path().join("day.toml");
+        fs::write(&script, format!("{DAY}{impairment}")).unwrap();
+        self.exchange = Some(self.lab.scenario(&script, 1).unwrap());
+    }
+
+    fn fires(&mut self, alerts: &[&str]) {
+        self.prometheus.wait_until_firing(alerts, LIMIT).unwrap();
+    }
+
+    fn clears(&mut self, alerts: &[&str]) {
+        self.prometheus.wait_until_clear(alerts, LIMIT).unwrap();
+        self.seen
+            .extend(alerts.iter().map(|&alert| alert.to_owned()));
+    }
+
+    fn reload(&mut self, config: &str) {
+        fs::write(self.gateway.config_file(), config).unwrap();
+        self.gateway.process.signal(Signal::HUP).unwrap();
+    }
+
+    fn written(&self, config: &Config) -> String {
+        config.to_toml(&self.gateway.socket())
     }
 }
 
@@ -157,24 +273,30 @@ fn alerts_fire_under_faults_and_clear_and_the_dashboard_shows_data() {
     let Some(lab) = Lab::open().unwrap() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("day.toml");
-    fs::write(&script, DAY).unwrap();
     let Some(clock) = SteppingClock::new().unwrap() else {
         return;
     };
-    let config = Config {
-        environment: clock.environment(),
-        ..config()
-    };
-    let mut gateway = lab.gateway(&config).unwrap();
-    let target = &config.metrics_listen;
-    let prometheus = Prometheus::start(&program, &lab.network.gateway, target).unwrap();
-    // It reads to the end of the day, so it is dropped after whoever makes that.
-    let observer = Observer::start(&gateway.socket(), "full").unwrap();
-    let simulator = lab.scenario(&script, 1).unwrap();
+    let mut ground = Ground::open(&program, lab, clock);
+    nothing_is_said_while_all_is_well(&mut ground);
+    mistakes_of_people(&mut ground);
+    lines_that_lose(&mut ground);
+    threads_that_stand_still(&mut ground);
+    somebody_sets_the_clock(&mut ground);
+    what_falls_silent(&mut ground);
+    what_is_shown_is_what_there_is(&mut ground);
+    a_gateway_that_ends(&mut ground);
+    for alert in alerts().unwrap() {
+        let elsewhere = NOT_HERE.iter().any(|(name, _)| *name == alert);
+        assert!(
+            ground.seen.contains(&alert) != elsewhere,
+            "{alert}: seen here, or a reason why not"
+        );
+    }
+}
 
-    // All is well, and nothing is said.
+fn nothing_is_said_while_all_is_well(ground: &mut Ground) {
+    ground.lines_are(WELL);
+    let prometheus = &ground.prometheus;
     wait::until("the first messages in Prometheus", LIMIT, || {
         let rates = prometheus.query("channel:gateway_messages:rate1m > 0")?;
         Ok((!rates.is_empty()).then_some(()))
@@ -186,97 +308,134 @@ fn alerts_fire_under_faults_and_clear_and_the_dashboard_shows_data() {
         Ok(firing.is_empty().then_some(()))
     })
     .unwrap();
+}
 
-    // Both lines lose, a reader is slow, a client asks for what there is not, a configuration has a mistake.
-    let slow = SlowReader::start(&gateway.socket());
-    let client = Client::connect(gateway.socket()).unwrap();
+/// A client asks for what there is not; a configuration has a mistake, another one what wants a restart.
+fn mistakes_of_people(ground: &mut Ground) {
+    let client = Client::connect(ground.gateway.socket()).unwrap();
     let refused = client.subscribe("no-such-queue", &SubscribeOptions::named("lost"));
     assert!(refused.is_err());
-    fs::write(gateway.config_file(), "[gateway]\nnome = \"x\"\n").unwrap();
-    gateway.process.signal(Signal::HUP).unwrap();
-    prometheus
-        .wait_until_firing(&["GatewayBrokerRefusing", "GatewayReloadRefused"], LIMIT)
-        .unwrap();
+    ground.reload("[gateway]\nnome = \"x\"\n");
+    let refused = ["GatewayBrokerRefusing", "GatewayReloadRefused"];
+    ground.fires(&refused);
+    let other = Config {
+        hold_timeout_us: 60_000,
+        ..ground.config.clone()
+    };
+    let (other, own) = (ground.written(&other), ground.written(&ground.config));
+    ground.reload(&other);
+    ground.fires(&["GatewayReloadWaiting"]);
+    ground.reload(&own);
+    ground.clears(&["GatewayReloadWaiting"]);
+    ground.clears(&refused);
+}
+
+/// Both lines lose and nobody has what is missing, a reader is slow and another one hangs, a stranger sends.
+fn lines_that_lose(ground: &mut Ground) {
+    let socket = ground.gateway.socket();
+    let client = Client::connect(&socket).unwrap();
+    let hangs = SubscribeOptions::named("hangs");
+    let mut hangs = client.subscribe("full", &hangs).unwrap();
+    hangs.poll();
+    let disturbance = (Again::slow_reader(&socket), Again::nonsense(&ground.lab));
+    ground.lines_are(LOSSY);
     let lasting = [
         "GatewayMessagesLost",
         "GatewayRecoveryServerFailing",
         "GatewayRecoveryServerSilent",
         "GatewayReaderOverrun",
+        "GatewayReaderHangs",
         "GatewayLineLossy",
+        "GatewayHoldTooShort",
+        "GatewayDecodeErrors",
+        "GatewayRecoveryStuck",
     ];
-    prometheus.wait_until_firing(&lasting, LIMIT).unwrap();
-    let scrape = lab.network.gateway.enter(|| {
-        let address = target.parse()?;
-        http::get(address, "/metrics")
-    });
-    every_metric_of_the_rules_exists(&scrape.unwrap().body);
-    every_panel_has_data(&prometheus);
-    drop((slow, client));
-    fs::write(gateway.config_file(), config.to_toml(&gateway.socket())).unwrap();
-    prometheus
-        .wait_until_clear(&["GatewayBrokerRefusing", "GatewayReloadRefused"], LIMIT)
-        .unwrap();
-    prometheus.wait_until_clear(&lasting, LIMIT).unwrap();
+    ground.fires(&lasting);
+    ground.fires(&["GatewayBooksInvalid"]);
+    let address = ground.config.metrics_listen.parse().unwrap();
+    let page = || http::get(address, "/metrics");
+    let page = ground.lab.network.gateway.enter(page).unwrap();
+    every_metric_of_the_rules_exists(&page.body);
+    every_panel_has_data(&ground.prometheus);
+    drop((disturbance, hangs, client));
+    ground.lines_are(WELL);
+    ground.clears(&lasting);
+}
 
-    // Line A dies and comes back.
-    let dead = ["GatewayLineSilent"];
-    prometheus.wait_until_firing(&dead, LIMIT).unwrap();
-    prometheus.wait_until_clear(&dead, LIMIT).unwrap();
+fn threads_that_stand_still(ground: &mut Ground) {
+    for (thread, alert) in [
+        ("worker", "GatewayWorkerStuck"),
+        ("book-books", "GatewayBooksStandStill"),
+    ] {
+        let frozen = ground.gateway.process.freeze(thread).unwrap();
+        ground.fires(&[alert]);
+        drop(frozen);
+        ground.clears(&[alert]);
+    }
+}
 
-    // Somebody sets the clock.
-    let disrupted = ["GatewayClockDisrupted"];
-    clock.set(2).unwrap();
-    prometheus.wait_until_firing(&disrupted, LIMIT).unwrap();
-    prometheus.wait_until_clear(&disrupted, LIMIT).unwrap();
+fn somebody_sets_the_clock(ground: &mut Ground) {
+    ground.clock.set(2).unwrap();
+    ground.fires(&["GatewayClockDisrupted"]);
+    ground.clears(&["GatewayClockDisrupted"]);
+}
 
-    // The link goes and comes back.
-    let link = |state: &str| {
-        let words = format!("link set {GATEWAY_INTERFACE} {state}");
-        lab.network.gateway.ip(&words).unwrap();
-    };
+/// Line A, then the link.
+fn what_falls_silent(ground: &mut Ground) {
+    ground.lines_are(A_IS_DEAD);
+    ground.fires(&["GatewayLineSilent"]);
+    ground.lines_are(WELL);
+    ground.clears(&["GatewayLineSilent"]);
+
     let gone = [
         "GatewayInterfaceDown",
         "GatewayNotReady",
         "GatewayChannelStale",
     ];
-    link("down");
-    prometheus.wait_until_firing(&gone, LIMIT).unwrap();
-    link("up");
-    prometheus.wait_until_clear(&gone, LIMIT).unwrap();
+    let set = |ground: &Ground, state: &str| {
+        let words = format!("link set {GATEWAY_INTERFACE} {state}");
+        ground.lab.network.gateway.ip(&words).unwrap();
+    };
+    set(ground, "down");
+    ground.fires(&gone);
+    set(ground, "up");
+    ground.clears(&gone);
+}
 
-    // What it shows is what there is.
-    drop(simulator);
-    what_is_shown_is_what_there_is(&prometheus, &gateway, &observer);
-    assert!(prometheus.rules_are_well().unwrap() > 60);
-
-    // The gateway ends, and begins again at a lower tier than it had.
-    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
-    assert!(ended.success(), "{}", gateway.process.output());
-    prometheus
-        .wait_until_firing(&["GatewayDown"], LIMIT)
-        .unwrap();
+/// It ends, and begins again at a lower tier than it had.
+fn a_gateway_that_ends(ground: &mut Ground) {
+    let (ended, _) = ground.gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", ground.gateway.process.output());
+    ground.fires(&["GatewayDown"]);
     let lower = Config {
         input: Input::tier("skb"),
-        ..config.clone()
+        ..ground.config.clone()
     };
-    fs::write(gateway.config_file(), lower.to_toml(&gateway.socket())).unwrap();
-    gateway.start_again().unwrap();
-    let restarted = [
-        "GatewayRestarted",
-        "GatewayTierLowered",
-        "GatewayTierBelowWanted",
-    ];
-    prometheus.wait_until_firing(&restarted, LIMIT).unwrap();
-    prometheus
-        .wait_until_clear(
-            &["GatewayDown", "GatewayRestarted", "GatewayTierLowered"],
-            LIMIT,
-        )
-        .unwrap();
+    fs::write(ground.gateway.config_file(), ground.written(&lower)).unwrap();
+    ground.gateway.start_again().unwrap();
+    ground.fires(&["GatewayRestarted", "GatewayTierLowered"]);
+    ground.fires(&["GatewayTierBelowWanted"]);
+    ground.clears(&["GatewayDown", "GatewayRestarted", "GatewayTierLowered"]);
+    // Until here: what the sessions since had before the gateway believed them, no server has.
+    ground.clears(&["GatewayBooksInvalid"]);
+    let (ended, _) = ground.gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", ground.gateway.process.output());
+    let own = ground.written(&ground.config);
+    fs::write(ground.gateway.config_file(), own).unwrap();
+    ground.gateway.start_again().unwrap();
+    ground.clears(&["GatewayTierBelowWanted"]);
 }
 
 /// Once nothing is sent any more, the newest samples are the gateway's counters, and what its reader saw.
-fn what_is_shown_is_what_there_is(prometheus: &Prometheus, gateway: &Gateway, observer: &Observer) {
+fn what_is_shown_is_what_there_is(ground: &mut Ground) {
+    ground.exchange = None;
+    let Ground {
+        prometheus,
+        gateway,
+        observer,
+        ..
+    } = &*ground;
+    assert!(prometheus.rules_are_well().unwrap() > 60);
     let seen = observer.settle(Duration::from_secs(2), LIMIT).unwrap();
     let metrics = gateway.metrics().unwrap();
     let packets = metrics.sum("gateway_rx_packets_total", &[]).unwrap();
