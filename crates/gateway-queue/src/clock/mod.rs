@@ -6,6 +6,10 @@
 //! administrator or a time daemon set the clock) is taken over at once and reported. Reading takes no lock and makes
 //! no system call.
 //!
+//! Where counter and kernel disagree by much about the time that has passed, and the counter ran at one rate both times that
+//! they did so in a row, it is not a jump but a rate that was wrong (measured at a bad moment, or that of another machine):
+//! the one found is taken over.
+//!
 //! Time stamps are to follow a wall clock that is set; durations and time-outs are not. So a clock has two times, which
 //! differ by [`Clock::set_by_ns`]: that of the wall ([`Clock::now`]), and a steady one ([`Clock::steady_now`]) that goes on
 //! as if the wall clock had never been set. A counter that falls behind the kernel (the machine was moved to another, whose
@@ -20,8 +24,9 @@
 mod counter;
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::anchors::{Anchor, Anchors};
@@ -34,6 +39,10 @@ const STEP_NS: i64 = 1_000_000;
 const CALIBRATIONS_MAX: u32 = 5;
 /// A shorter base tells nothing about the counter's rate.
 const RATE_BASE_NS: u64 = 10_000_000;
+/// Counters run at 0.5 to 10 GHz: other rates, in nanoseconds a tick, are those of a clock or counter that jumped.
+const RATES: RangeInclusive<f64> = 0.1..=2.0;
+/// Rates that differ by no more than this part are one: two jumps in a row hardly tell the same.
+const RATE_AGREES: f64 = 0.01;
 /// An error is worked off over this time …
 const SLEW_NS: f64 = 1e9;
 /// … and by no more than this part of time's speed.
@@ -95,7 +104,8 @@ pub struct Calibration {
     /// By how much [`Clock::steady_from_monotonic`] was wrong before the correction, in nanoseconds. A wall clock that is
     /// set makes no difference to it.
     pub monotonic_error_ns: u64,
-    /// By which part the counter ran faster than when this clock was made, as last measured: 1e-6 is 1 ppm.
+    /// By which part the counter ran faster than when this clock was made, or since its rate turned out to be another, as
+    /// last measured: 1e-6 is 1 ppm.
     pub drift: f64,
     /// Ticks a second from now on, the correction included.
     pub hz: f64,
@@ -134,6 +144,8 @@ struct Base {
     first_ns_per_tick: f64,
     /// Counter and `CLOCK_MONOTONIC` at the last recalibration.
     monotonic: Option<(u64, u64)>,
+    /// The rate until the last recalibration, if counter and kernel disagreed then.
+    suspected_ns_per_tick: Option<f64>,
 }
 
 impl Base {
@@ -144,6 +156,21 @@ impl Base {
             ns_per_tick,
             first_ns_per_tick: ns_per_tick,
             monotonic: None,
+            suspected_ns_per_tick: None,
+        }
+    }
+
+    /// Takes over the rate at which the counter ran since the last recalibration, where it ran at the same before that and
+    /// disagreed with the kernel both times.
+    fn suspect(&mut self, jump: Option<Jump>) {
+        let measured = jump.and_then(|jump| jump.ns_per_tick);
+        let before = std::mem::replace(&mut self.suspected_ns_per_tick, measured);
+        if let (Some(before), Some(measured)) = (before, measured)
+            && (measured / before - 1.0).abs() <= RATE_AGREES
+        {
+            self.ns_per_tick = measured;
+            self.first_ns_per_tick = measured;
+            self.suspected_ns_per_tick = None;
         }
     }
 }
@@ -154,6 +181,21 @@ fn wall_clock(ticks: impl Fn() -> u64) -> (u64, u64) {
     (found.ticks, found.ns)
 }
 
+/// Nanoseconds a tick by the readings of counter and steady clock, some time apart, that `measure` takes; `None` where they
+/// make no sense again and again.
+fn measured_rate(mut measure: impl FnMut() -> ((u64, u64), (u64, u64))) -> Option<f64> {
+    (0..CALIBRATIONS_MAX).find_map(|_| {
+        let ((ticks, ns), (ticks_later, ns_later)) = measure();
+        rate(ticks_later.wrapping_sub(ticks), ns_later.saturating_sub(ns))
+    })
+}
+
+/// Nanoseconds a tick where a counter counted so many ticks in so many nanoseconds, if it may be one.
+fn rate(ticks: u64, ns: u64) -> Option<f64> {
+    let ns_per_tick = ns as f64 / ticks.max(1) as f64;
+    (ns >= RATE_BASE_NS && RATES.contains(&ns_per_tick)).then_some(ns_per_tick)
+}
+
 impl Clock {
     /// A calibrated clock. Takes about 20 ms where there is an invariant counter.
     #[must_use]
@@ -161,11 +203,22 @@ impl Clock {
         if !tsc_is_invariant() {
             return Self::system();
         }
-        let clock = Self::calibrated(|| {
-            let first = wall_clock(tsc);
+        // The steady clock, which nobody sets meanwhile. Not the raw one: where a time daemon makes time run faster or
+        // slower, that is the rate at which it will be compared.
+        let steady = || {
+            let Ok(found) = simultaneously(tsc, || Ok::<_, Infallible>(monotonic_ns()));
+            (found.ticks, found.ns)
+        };
+        let rate = measured_rate(|| {
+            let first = steady();
             std::thread::sleep(Duration::from_millis(20));
-            (first, wall_clock(tsc))
+            (first, steady())
         });
+        let Some(ns_per_tick) = rate else {
+            return Self::system();
+        };
+        let (ticks, realtime) = wall_clock(tsc);
+        let clock = Self::anchored(Source::Tsc, Base::new(ticks, realtime, ns_per_tick));
         clock.find_monotonic();
         clock
     }
@@ -181,22 +234,6 @@ impl Clock {
     /// Sets a manual clock; does nothing to another.
     pub fn set(&self, ns: u64) {
         self.manual.store(ns, Ordering::Relaxed);
-    }
-
-    /// A clock by the counter whose readings, some time apart, `measure` takes; by the system's where they make no
-    /// sense again and again.
-    fn calibrated(mut measure: impl FnMut() -> ((u64, u64), (u64, u64))) -> Self {
-        for _ in 0..CALIBRATIONS_MAX {
-            let ((ticks, realtime), (ticks_later, realtime_later)) = measure();
-            let elapsed = ticks_later.wrapping_sub(ticks).max(1);
-            let ns_per_tick = realtime_later.saturating_sub(realtime) as f64 / elapsed as f64;
-            // A wall clock that was set just then makes nonsense of the rate: counters run at 0.5 to 10 GHz.
-            if (0.1..=2.0).contains(&ns_per_tick) {
-                let base = Base::new(ticks_later, realtime_later, ns_per_tick);
-                return Self::anchored(Source::Tsc, base);
-            }
-        }
-        Self::system()
     }
 
     fn system() -> Self {
@@ -317,11 +354,12 @@ impl Clock {
 
     /// Looks how far `CLOCK_MONOTONIC` is away.
     fn find_monotonic(&self) {
-        let Ok(found) = self.beside(|| Ok::<_, Infallible>(monotonic_ns()));
-        self.keep_monotonic(found);
+        let mut base = self.base();
+        self.keep_monotonic(&mut base, self.read_beside(monotonic_ns));
     }
 
-    fn keep_monotonic(&self, found: Simultaneous) {
+    fn keep_monotonic(&self, base: &mut Base, found: Simultaneous) {
+        base.monotonic = Some((found.ticks, found.ns));
         let distance = self.steady(found.ticks).wrapping_sub(found.ns);
         self.from_monotonic.store(distance, Ordering::Relaxed);
     }
@@ -342,11 +380,17 @@ impl Clock {
     /// Compares this clock with the wall clock and corrects it. Once a second is right; call it from a thread that
     /// may wait, never from a hot path.
     pub fn recalibrate(&self) -> Calibration {
+        // Before anything is read: readings of a thread that waited here are older than those of the one before it.
+        let mut base = self.base();
         let readings = Readings {
             realtime: self.read_beside(realtime_ns),
             monotonic: self.read_beside(monotonic_ns),
         };
-        self.recalibrate_by(&readings)
+        self.correct_by(&mut base, &readings)
+    }
+
+    fn base(&self) -> MutexGuard<'_, Base> {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_beside(&self, read: impl Fn() -> u64) -> Simultaneous {
@@ -354,9 +398,19 @@ impl Clock {
         found
     }
 
-    /// As [`Self::recalibrate`], with readings that were taken elsewhere, or made up.
+    /// As [`Self::recalibrate`], with readings that were taken elsewhere, or made up. Those that are older than the ones of
+    /// the last recalibration change nothing.
     pub fn recalibrate_by(&self, readings: &Readings) -> Calibration {
-        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut base = self.base();
+        let last = base.monotonic.map_or(0, |(_, ns)| ns);
+        if readings.monotonic.ns < last {
+            return self.found(&base);
+        }
+        self.correct_by(&mut base, readings)
+    }
+
+    /// The caller holds the lock of `base`: there is one writer.
+    fn correct_by(&self, base: &mut Base, readings: &Readings) -> Calibration {
         let Readings {
             realtime,
             monotonic,
@@ -369,15 +423,27 @@ impl Clock {
         });
         let told = self.steady_from_monotonic(monotonic.ns);
         let monotonic_error_ns = told.abs_diff(self.steady(monotonic.ticks));
-        let mut found = self.correct(&mut base, realtime.ticks, realtime.ns, steady_min);
+        base.suspect(jump);
+        let mut found = self.correct(base, realtime.ticks, realtime.ns, steady_min);
         found.monotonic_error_ns = monotonic_error_ns;
         if jump.is_some() && self.source != Source::Manual {
             found.disruption = Some(Disruption::Counter);
         }
-        base.monotonic = Some((monotonic.ticks, monotonic.ns));
         found.width_ns = self.duration_ns(realtime.width_ticks.max(monotonic.width_ticks));
-        self.keep_monotonic(*monotonic);
+        self.keep_monotonic(base, *monotonic);
         found
+    }
+
+    /// What there is to say where nothing was corrected.
+    fn found(&self, base: &Base) -> Calibration {
+        Calibration {
+            error_ns: 0,
+            disruption: None,
+            width_ns: 0,
+            monotonic_error_ns: 0,
+            drift: base.first_ns_per_tick / base.ns_per_tick - 1.0,
+            hz: self.hz(),
+        }
     }
 
     /// The caller holds the lock of `base`: there is one writer. The steady time is `steady_min` at least, where it is
@@ -389,14 +455,7 @@ impl Clock {
         realtime: u64,
         steady_min: Option<u64>,
     ) -> Calibration {
-        let mut found = Calibration {
-            error_ns: 0,
-            disruption: None,
-            width_ns: 0,
-            monotonic_error_ns: 0,
-            drift: 0.0,
-            hz: self.hz(),
-        };
+        let mut found = self.found(base);
         if self.source == Source::Manual {
             return found;
         }
@@ -435,6 +494,8 @@ impl Clock {
 struct Jump {
     ticks: u64,
     monotonic_ns: u64,
+    /// At which rate the counter ran since, if it may have run at all.
+    ns_per_tick: Option<f64>,
 }
 
 impl Base {
@@ -449,6 +510,7 @@ impl Base {
         disagree.then_some(Jump {
             ticks,
             monotonic_ns,
+            ns_per_tick: rate(now.ticks.wrapping_sub(ticks), by_kernel),
         })
     }
 }

@@ -98,7 +98,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let (clock, _) = drifting(0.5);
+        Self::with_rate(0.5)
+    }
+
+    /// With a clock that takes the counter for one of this rate.
+    fn with_rate(ns_per_tick: f64) -> Self {
+        let (clock, _) = drifting(ns_per_tick);
         let at = |ns| Simultaneous {
             ticks: 1_000,
             ns,
@@ -178,6 +183,83 @@ fn a_wall_clock_that_is_set_is_told_from_a_counter_that_jumps() {
     }
 }
 
+/// Seconds until recalibrations find nothing wrong any more, each of `ticks` more than 2 000 000 000 and of `ns` more than
+/// 1 000 000 000; time is right from then on.
+fn seconds_to_heal(world: &mut World, ticks: i64, ns: i64) -> u32 {
+    let mut disrupted = 0;
+    for second in 1..=20 {
+        let before = world.clock.steady(world.readings.realtime.ticks);
+        let found = world.second(ticks, ns, ns);
+        let steady = world.clock.steady(world.readings.realtime.ticks);
+        if found.stepped() {
+            assert_eq!(found.disruption, Some(Disruption::Counter));
+            assert_eq!(disrupted + 1, second, "disrupted again: {found:?}");
+            disrupted = second;
+            continue;
+        }
+        assert!(found.error_ns.abs() < 1_000, "{found:?}");
+        assert!(found.drift.abs() < 1e-6, "{found:?}");
+        let passed = steady.wrapping_sub(before).cast_signed();
+        assert!((passed - (1_000_000_000 + ns)).abs() < 1_000, "{passed}");
+    }
+    disrupted
+}
+
+#[test]
+fn a_rate_that_was_wrong_at_the_start_is_mended() {
+    for wrong in [0.5, 0.92, 0.998, 1.002, 1.08, 1.9] {
+        let mut world = World::with_rate(0.5 * wrong);
+        assert_eq!(seconds_to_heal(&mut world, 0, 0), 2, "{wrong}");
+        assert!((world.clock.hz() - 2e9).abs() < 1e3);
+    }
+}
+
+#[test]
+fn the_rate_of_another_machine_is_taken_over() {
+    for ticks in [-600_000_000, 3_000_000, 1_400_000_000] {
+        let mut world = World::new();
+        // It was moved within a second, and that machine's counter stands elsewhere.
+        let moved = world.second(-5_000_000_000_000, 0, 0);
+        assert_eq!(moved.disruption, Some(Disruption::Counter));
+        assert_eq!(seconds_to_heal(&mut world, ticks, 0), 2, "{ticks}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_slewed_hard_is_followed_and_so_is_the_end_of_it() {
+    let mut world = World::new();
+    assert_eq!(seconds_to_heal(&mut world, 0, 80_000_000), 2);
+    assert_eq!(seconds_to_heal(&mut world, 0, 0), 2);
+}
+
+#[test]
+fn two_jumps_in_a_row_make_no_rate() {
+    let mut world = World::new();
+    for ticks in [400_000_000, 1_600_000_000, -700_000_000] {
+        let found = world.second(ticks, 0, 0);
+        assert_eq!(found.disruption, Some(Disruption::Counter));
+        assert!((found.hz - 2e9).abs() < 1e3, "{found:?}");
+    }
+    assert_eq!(world.second(0, 0, 0).disruption, None);
+}
+
+#[test]
+fn readings_older_than_the_last_ones_change_nothing() {
+    let mut world = World::new();
+    world.second(0, 0, 0);
+    let older = world.readings;
+    // Another thread has seen since that the clock was set.
+    let set = world.second(0, 3_600_000_000_000, 0);
+    assert_eq!(set.disruption, Some(Disruption::WallClock));
+    let now = world.readings.realtime.ticks;
+    let told = |clock: &Clock| (clock.at(now), clock.steady(now), clock.hz());
+    let before = told(&world.clock);
+    let found = world.clock.recalibrate_by(&older);
+    assert_eq!((found.error_ns, found.disruption), (0, None));
+    assert_eq!(told(&world.clock), before);
+    assert_eq!(world.second(0, 0, 0).disruption, None);
+}
+
 #[test]
 fn drift_is_told_as_a_part_of_the_rate_at_first() {
     let mut world = World::new();
@@ -219,15 +301,13 @@ fn converts_readings_from_before_the_anchor() {
 #[test]
 fn a_counter_whose_rate_makes_no_sense_is_not_used() {
     let mut tries = 0;
-    let clock = Clock::calibrated(|| {
+    let rate = measured_rate(|| {
         tries += 1;
         ((0, 0), (1_000, 20_000_000))
     });
-    assert_eq!(clock.source(), Source::System);
-    assert_eq!(tries, CALIBRATIONS_MAX);
-    // A wall clock that is set once is tried again.
-    let mut steps = [60_000_000_000, 20_000_000].into_iter();
-    let clock = Clock::calibrated(|| ((0, 0), (40_000_000, steps.next().unwrap())));
-    assert_eq!(clock.source(), Source::Tsc);
-    assert!((clock.hz() - 2e9).abs() < 1e3);
+    assert_eq!((rate, tries), (None, CALIBRATIONS_MAX));
+    // A counter that jumps once is tried again.
+    let mut ticks = [40_000_000_000, 40_000_000].into_iter();
+    let rate = measured_rate(|| ((0, 0), (ticks.next().unwrap(), 20_000_000)));
+    assert_eq!(rate, Some(0.5));
 }

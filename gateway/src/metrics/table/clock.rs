@@ -12,7 +12,7 @@ define! {
         "Ticks of the counter in a second, as last measured.");
 
     CLOCK_DRIFT_RATIO: gauge("clock_drift_ratio", "ratio", [], Some("time"),
-        "By which part the counter runs faster against the system's clock than at the start: 0.000001 is 1 ppm.");
+        "By which part the counter runs faster against the system's clock than at the start, or since another rate of it was taken over after disruptions: 0.000001 is 1 ppm.");
 
     CLOCK_OFFSET_SECONDS: gauge("clock_offset_seconds", "seconds", ["clock", "device"], Some("time"),
         "Another clock minus the gateway's, before the last correction: system, phc (a card's), ptp_kvm and vmclock (the hypervisor's). A clock that counts TAI is compared as UTC.");
