@@ -4,7 +4,7 @@
 use gateway_feed::harness;
 use gateway_feed::moldudp64::{PacketBuilder, Session};
 use gateway_feed::soupbintcp::{LoginAccepted, Packet, SessionName};
-use gateway_feed::{iex, itch50, pitch, soupbintcp};
+use gateway_feed::{iex, itch50, mdp3, pitch, soupbintcp};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 use gateway_test_support::seeds::{drawn, keep};
 
@@ -36,6 +36,7 @@ fn the_decoder_takes_its_seeds() {
     let seeds: Vec<_> = messages().chunks(40).map(row).collect();
     check("itch50_decode", itch50::harness::exercise, &seeds);
     check("iex", iex::harness::exercise, &iex::harness::seeds());
+    check("mdp3", mdp3::harness::exercise, &mdp3::harness::seeds());
     check("pitch", pitch::harness::exercise, &pitch::harness::seeds());
 }
 

@@ -2,7 +2,9 @@
 //! publishes a record that is not one.
 
 use super::decoder::{Mdp3Config, Mdp3Decoder, NATIVE_BYTES_MAX};
-use super::transport::Mdp3;
+use super::sbe::Header;
+use super::schema::{SCHEMA_ID, TEMPLATES, VERSION};
+use super::transport::{Mdp3, PacketBuilder};
 use crate::decoder::{Decoder, Discontinuity};
 use crate::itch50::harness::{Collector, native_bytes};
 use crate::record::RTYPE_NATIVE;
@@ -53,6 +55,44 @@ pub fn exercise(input: &[u8]) {
             take(message);
         }
     }
+}
+
+/// Inputs to begin with: a packet of each template in an old, a middle and the newest version of the schema, with an entry in
+/// each group.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for version in [5, 9, VERSION] {
+        for template in TEMPLATES {
+            let header = Header {
+                block_length: template.root.length(version) as u16,
+                template_id: template.id,
+                schema_id: SCHEMA_ID,
+                version,
+            };
+            let mut message = header.bytes().to_vec();
+            message.extend(vec![1; template.root.length(version)]);
+            for group in template
+                .groups
+                .iter()
+                .filter(|group| group.since <= version)
+            {
+                let length = group.entry.length(version);
+                let mut header = vec![0; group.header];
+                header[..2].copy_from_slice(&(length as u16).to_le_bytes());
+                header[group.header - 1] = 1;
+                message.extend(header);
+                message.extend(vec![1; length]);
+            }
+            let mut packet = PacketBuilder::new(1, 1_472);
+            if packet.push(&message).is_ok() {
+                packet.finish(1_514_900_000_000_000_000, |packet| {
+                    seeds.push(packet.to_vec())
+                });
+            }
+        }
+    }
+    seeds
 }
 
 fn exercise_message(decoder: &mut Mdp3Decoder, sequence: u64, message: &[u8]) {
