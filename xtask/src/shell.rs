@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 /// Folders searched besides `PATH`: an ordinary user's `PATH` often lacks them.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -85,6 +85,10 @@ pub(crate) fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> 
     let twin = file
         .try_clone()
         .context("cannot duplicate a file descriptor")?;
+    // A group of its own does not hear a Ctrl-C.
+    let dies_with_us = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec the closure makes one system call.
+    unsafe { command.pre_exec(dies_with_us) };
     let mut child = command
         .stdin(Stdio::null())
         .stdout(file)

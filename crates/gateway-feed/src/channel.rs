@@ -46,7 +46,7 @@ pub struct ChannelConfig {
     /// See [`ArbiterConfig::expect_first_sequence`].
     pub expect_first_sequence: Option<u64>,
     /// The only session that the channel takes, where its lines carry others too: a PITCH unit's. Packets of others are
-    /// counted as [`sessions_refused`](ChannelCounters::sessions_refused); those without numbers may be of no session.
+    /// counted as [`other_units`](ChannelCounters::other_units); those without numbers may be of no session.
     pub session: Option<SessionId>,
     /// A line that is silent for longer than this, in nanoseconds, is stale, and so is the channel when all its lines
     /// are; 0: never. Some of the venue's heartbeat intervals.
@@ -149,7 +149,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         of_line.last_packet_ns = received;
         match T::frame(packet) {
             Ok(frame) if self.is_of_another(&frame) => {
-                self.arbiter.counters_mut().sessions_refused += 1;
+                self.arbiter.counters_mut().other_units += 1;
                 None
             }
             Ok(frame) => {

@@ -568,6 +568,30 @@ fn a_channel_of_mdp3_has_neither_recovery_nor_books() {
 }
 
 #[test]
+fn a_book_is_of_one_channel_where_each_numbers_its_instruments_itself() {
+    let of_two = |feed: &str, unit: &str| {
+        let own = GOOD.replace(
+            "feed = \"nasdaq-itch50\"",
+            &format!("feed = \"{feed}\"\n{unit}"),
+        );
+        let second = format!(
+            "[[channel]]\nname = \"second\"\nfeed = \"{feed}\"\n{unit}\nworker = \"w0\"\n\
+             lines = [{{ name = \"A\", group = \"239.1.1.3\", port = 5001 }}]\n[[queue]]"
+        );
+        let both = own.replace("[\"itch\"]", "[\"itch\", \"second\"]");
+        both.replace("[[queue]]", &second) + "[[book]]\nname = \"books\"\nqueue = \"all\"\n"
+    };
+    let found = problems(&of_two("cboe-pitch-equities", "unit = 1"));
+    assert!(
+        found
+            .iter()
+            .any(|problem| problem.what.contains("several channels")),
+        "{found:#?}"
+    );
+    parse(&of_two("nasdaq-itch50", ""), Path::new(".")).unwrap();
+}
+
+#[test]
 fn a_book_needs_a_queue_that_tells_everything() {
     for (from, to, what) in [
         (

@@ -358,6 +358,8 @@ pub struct ChannelStatus {
     pub implausible: u64,
     /// Packets of another session thrown away because the current one went on.
     pub sessions_refused: u64,
+    /// Packets of other units on the channel's lines.
+    pub other_units: u64,
     /// Instruments whose symbol is known.
     pub instruments: u64,
     /// Messages about instruments of unknown symbol, while a queue asks for symbols.

@@ -77,7 +77,7 @@ mirror! {
     TotalsBoard of ChannelCounters {
         next_sequence, messages, unsequenced, gaps, gap_messages, heartbeats, sessions, session_changes,
         session_ends, resets, held, holding, holding_max, hold_overflows, hold_oversized, implausible,
-        sessions_refused,
+        sessions_refused, other_units,
     } skip { lines, frame_errors, recovery }
 }
 

@@ -113,7 +113,8 @@ fn fuzz(target: &Target, folder: &Path, seconds: u32) -> Result<Findings> {
         .arg(format!("-rss_limit_mb={MEMORY_MAX_MIB}"))
         .arg(format!("-timeout={INPUT_SECONDS_MAX}"))
         .arg(format!("-artifact_prefix={}/", inputs.display()))
-        .args([&corpus, &seeds]);
+        // What broke a promise once has to keep it from then on.
+        .args([&corpus, &seeds, &inputs]);
     let limit = Duration::from_secs(seconds.into()) + LATE;
     let status = shell::run_logged(&mut command, &log, limit)?;
     let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();

@@ -133,8 +133,10 @@ pub struct ChannelCounters {
     pub hold_oversized: u64,
     /// Packets thrown away because they were numbered far ahead of a stream that went on where it was.
     pub implausible: u64,
-    /// Packets of another session thrown away because the current one went on, or because the channel is for one only.
+    /// Packets of another session thrown away because the current one went on.
     pub sessions_refused: u64,
+    /// Packets of others than the one session that the channel is for: units that share its lines.
+    pub other_units: u64,
     /// Packets with a defect.
     pub frame_errors: FrameErrorCounters,
     /// Holes that were asked for, and snapshots.

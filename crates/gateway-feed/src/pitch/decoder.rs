@@ -8,6 +8,7 @@ use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::Market;
+use super::classes::classes;
 use super::layout::{
     AddExpanded, AddLong, AddShort, Delete, Executed, ExecutedAtPrice, Lengths, ModifyLong,
     ModifyShort, Price4, ReduceLong, ReduceShort,
@@ -17,6 +18,7 @@ use super::price::compact;
 use super::records::ReferenceRecords;
 use super::time::UnitTime;
 use super::trust::Trust;
+use crate::class::Classes;
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::iex::directory::Directory;
 use crate::itch50::OrderIndexConfig;
@@ -133,6 +135,8 @@ pub struct PitchDecoder {
     /// Numbers given in advance and not announced yet.
     presets: Vec<(u16, Symbol)>,
     presets_pending: bool,
+    /// Whether an order may rest, or was added since the books were cleared last.
+    is_touched: bool,
 }
 
 impl PitchDecoder {
@@ -175,6 +179,8 @@ impl PitchDecoder {
             time: UnitTime::new(config.market, config.session_date)?,
             told: vec![0; told].into_boxed_slice(),
             presets_pending: !presets.is_empty(),
+            // What was before the start is not known.
+            is_touched: true,
             presets,
         })
     }
@@ -224,6 +230,7 @@ impl PitchDecoder {
         if wanted.is_empty() {
             return;
         }
+        self.is_touched = true;
         let event = self.event(context, instrument, self.time.at(added.time_offset));
         let record = event.record(
             Action::Add,
@@ -243,7 +250,12 @@ impl PitchDecoder {
             return;
         };
         let Some(price) = compact(price) else {
-            // No exchange has such prices; what comes of the order later is of an unknown one.
+            // No exchange has such prices; what comes of the order later is of an unknown one, and not of what had its number.
+            if let Some(before) = orders.remove(order_id) {
+                self.counters.orders.duplicate += 1;
+                self.counters.orders.live = u64::from(orders.len());
+                self.trust.taint(before.instrument);
+            }
             return self.overflow(order.instrument);
         };
         match orders.insert(order_id, RestingOrder { price, ..order }) {
@@ -360,7 +372,9 @@ impl PitchDecoder {
         ts_event: Nanos,
         sink: &mut S,
     ) {
-        for instrument in self.directory.known() {
+        // A packet has room for hundreds of Unit Clears, each of which would be a record of every instrument.
+        let stands = self.is_touched || self.trust.is_suspect();
+        for instrument in self.directory.known().filter(|_| stands) {
             let event = MboEvent::new(
                 self.mbo_head,
                 self.mbo_channel,
@@ -377,6 +391,7 @@ impl PitchDecoder {
                 sink,
             );
         }
+        self.is_touched = false;
         self.trust.begin_anew();
         if let Some(orders) = &mut self.orders {
             orders.clear();
@@ -401,6 +416,9 @@ impl Decoder for PitchDecoder {
         }
         if !self.lengths.fit(message) {
             return self.skip(message);
+        }
+        if context.sequence == 0 && !is_repeated(message[0]) {
+            return self.numberless(context, message, sink);
         }
         match message[0] {
             AddShort::TYPE => {
@@ -496,15 +514,16 @@ impl Decoder for PitchDecoder {
         context: &MessageContext,
         sink: &mut S,
     ) {
-        self.time.forget();
         if kind == Discontinuity::Lost {
+            self.time.forget();
             return self.trust.taint_all();
         }
+        // A unit's day is no session with a name: what tells that it is over is that the numbers begin anew.
+        self.time.begin_anew();
         self.clear_books(context, context.ts_recv, sink);
         self.told.fill(0);
-        if kind == Discontinuity::SessionChanged {
-            self.directory.forget(&mut self.counters, sink);
-        }
+        self.directory.forget(&mut self.counters, sink);
+        self.presets_pending = !self.presets.is_empty();
     }
 
     fn snapshot(&mut self, begins: bool) {
@@ -534,6 +553,13 @@ impl Decoder for PitchDecoder {
     fn counters(&self) -> &DecoderCounters {
         &self.counters
     }
+}
+
+/// Whether a message is one of those that a venue sends again without a number, for who comes late. Any other without a
+/// number comes at no known place among the others, and from each line: it changes no book and no time.
+#[inline(always)]
+const fn is_repeated(message_type: u8) -> bool {
+    classes(message_type).meets(Classes::DEFINITIONS)
 }
 
 /// A side by the letter that names it.

@@ -5,7 +5,7 @@ use super::Market;
 use super::decoder::{PitchConfig, PitchDecoder};
 use super::layout::{Lengths, TYPES};
 use super::transport::{PacketBuilder, PitchUnit};
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Discontinuity};
 use crate::itch50::OrderIndexConfig;
 use crate::itch50::harness::{Collector, native_bytes};
 use crate::sink::{MessageContext, Output, Outputs};
@@ -37,6 +37,13 @@ pub fn exercise(input: &[u8]) {
     let mut sequence = 0;
     let mut take = |message: &[u8]| {
         sequence += 1;
+        if let Some(kind) = discontinuity(sequence) {
+            let context = MessageContext {
+                sequence,
+                ts_recv: 1_700_000_000_000_000_000,
+            };
+            decoder.discontinuity(kind, &context, &mut Collector::new(Outputs::NONE));
+        }
         exercise_message(&mut decoder, market, sequence, message);
     };
     if let Ok(frame) = PitchUnit::frame(input) {
@@ -51,6 +58,16 @@ pub fn exercise(input: &[u8]) {
         let (message, next) = behind.split_at(behind.len().min(usize::from(*length)));
         rest = next;
         take(message);
+    }
+}
+
+/// What happens to the channel before that message.
+const fn discontinuity(sequence: u64) -> Option<Discontinuity> {
+    match sequence % 11 {
+        5 => Some(Discontinuity::Lost),
+        8 => Some(Discontinuity::Restarted),
+        10 => Some(Discontinuity::SessionChanged),
+        _ => None,
     }
 }
 

@@ -736,7 +736,11 @@ impl Lengths {
         };
         let known = &self.known[usize::from(message_type)];
         let length = message.len() + 1;
-        length == usize::from(known[0]) || self.fit_otherwise(message)
+        let has_legs = matches!(
+            message_type,
+            ComplexDefinition::TYPE | FuturesDefinition::TYPE
+        );
+        (length == usize::from(known[0]) && !has_legs) || self.fit_otherwise(message)
     }
 
     #[cold]
@@ -758,7 +762,13 @@ impl Lengths {
                         0 => 0,
                         _ => VARIANCE_BYTES,
                     };
-                    lengths.any(|fixed| usize::from(fixed) + legs + variance == length)
+                    let legs_at = usize::from(definition.leg_offset());
+                    // Legs lie behind the fixed fields, whole.
+                    lengths.any(|fixed| {
+                        let fixed = usize::from(fixed);
+                        let in_place = legs_at >= fixed && legs_at + legs <= length;
+                        fixed + legs + variance == length && (legs == 0 || in_place)
+                    })
                 }),
             _ => lengths.any(|known| usize::from(known) == length),
         }
@@ -936,6 +946,10 @@ mod tests {
         assert!(complex.fit(&message));
         message[23] = 3;
         assert!(!complex.fit(&message));
+        // Legs that are told and not there.
+        assert!(!complex.fit(&message[..24]));
+        message[23] = 0;
+        assert!(complex.fit(&message[..24]));
         assert!(!Lengths::of(Market::Options).fit(&message));
 
         let futures = Lengths::of(Market::Futures);
@@ -944,6 +958,17 @@ mod tests {
         assert!(!futures.fit(&message));
         message[39] = 45;
         assert!(futures.fit(&message));
+        // A leg lies behind the fixed fields.
+        let mut legged = vec![0; 44 + FUTURES_LEG_BYTES];
+        legged[0] = FuturesDefinition::TYPE;
+        legged[37] = 1;
+        for (at, is_well) in [(45, true), (16, false), (46, false), (0, false)] {
+            legged[38] = at;
+            assert_eq!(futures.fit(&legged), is_well, "{at}");
+        }
+        assert!(!futures.fit(&legged[..44]));
+        legged[37] = 255;
+        assert!(!futures.fit(&legged));
         // The length of an older version.
         message.truncate(40);
         message[39] = 0;

@@ -17,7 +17,7 @@ use super::layout::{
 use super::records::{Auction, Legs, StatusOf};
 use crate::itch50::fields::Symbol;
 use crate::record::{WORDS_MAX, v3, words_into};
-use crate::sink::{InstrumentId, MessageContext, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, Outputs, RecordSink};
 
 /// A trade, whatever the form of its message.
 struct Trade {
@@ -236,7 +236,7 @@ impl PitchDecoder {
             return self.unmapped(context, message, instrument, sink);
         };
         let wanted = self.offer(context, message, instrument, sink);
-        if self.is_news(instrument, message) {
+        if wanted != Outputs::NONE && self.is_news(instrument, message) {
             let mut words = [0; WORDS_MAX];
             let words = words_into(&definition, &mut words);
             publish_each(wanted, InstrumentId(instrument.into()), words, sink);
@@ -300,7 +300,7 @@ impl PitchDecoder {
         // The directory numbers up to 65,535.
         let instrument = record.hd.instrument_id as u16;
         let wanted = self.offer(context, message, instrument, sink);
-        if !self.is_news(instrument, what) {
+        if wanted == Outputs::NONE || !self.is_news(instrument, what) {
             return;
         }
         let publish = |record: &v3::InstrumentDefMsg, sink: &mut S| {

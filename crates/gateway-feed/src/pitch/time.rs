@@ -67,6 +67,12 @@ impl UnitTime {
     pub(super) const fn forget(&mut self) {
         self.second = UNDEFINED;
     }
+
+    /// Another day begins: its midnight is another one.
+    pub(super) const fn begin_anew(&mut self) {
+        self.forget();
+        self.midnight = None;
+    }
 }
 
 #[cfg(test)]

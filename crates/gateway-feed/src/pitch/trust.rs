@@ -10,6 +10,8 @@ pub(super) struct Trust {
     clean_at: Box<[u32]>,
     /// Gaps since the last new beginning.
     gaps: u32,
+    /// Whether one instrument by itself is tainted.
+    is_marked: bool,
 }
 
 impl Trust {
@@ -17,6 +19,7 @@ impl Trust {
         Self {
             clean_at: vec![0; 1 << 16].into_boxed_slice(),
             gaps: 0,
+            is_marked: false,
         }
     }
 
@@ -24,6 +27,11 @@ impl Trust {
     #[inline(always)]
     pub(super) fn is_clean(&self, instrument: u16) -> bool {
         self.clean_at[usize::from(instrument)] == self.gaps
+    }
+
+    /// Whether any instrument's cannot.
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.gaps > 0 || self.is_marked
     }
 
     /// Messages about any instrument may be missing.
@@ -35,12 +43,15 @@ impl Trust {
     #[cold]
     pub(super) fn taint(&mut self, instrument: u16) {
         self.clean_at[usize::from(instrument)] = TAINTED;
+        self.is_marked = true;
     }
 
     /// Every instrument begins anew, without any order.
     pub(super) fn begin_anew(&mut self) {
         self.gaps = 0;
-        self.clean_at.fill(0);
+        if std::mem::take(&mut self.is_marked) {
+            self.clean_at.fill(0);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::harness::{Collector, Published};
 use gateway_feed::pitch::Market::Equities;
-use gateway_feed::pitch::layout::{Symbol6, WriteAddShort, WriteTime};
+use gateway_feed::pitch::layout::{Symbol6, WriteAddShort, WriteTime, WriteUnitClear};
 use gateway_feed::pitch::{PacketBuilder, PitchDecoder, PitchUnit, unit_session};
 use gateway_feed::record::ControlKind;
 use gateway_feed::record::v3::MboMsg;
@@ -125,13 +125,84 @@ fn a_channel_takes_its_unit_and_leaves_the_others() {
     let orders: Vec<_> = adds(&sink).into_iter().map(|(order, ..)| order).collect();
     assert_eq!(orders, [21, 22, 23]);
     let counters = channel.counters();
-    assert_eq!((counters.sessions_refused, counters.sessions), (6, 1));
+    assert_eq!((counters.other_units, counters.sessions), (6, 1));
+    assert_eq!(counters.sessions_refused, 0);
     // Messages without a number may be of no unit; those of another one are not ours.
-    channel.on_packet(LineId(0), RECEIVED, &packet(0, 0, &[add(30)]), &mut sink);
-    channel.on_packet(LineId(0), RECEIVED, &packet(2, 0, &[add(31)]), &mut sink);
-    channel.on_packet(LineId(0), RECEIVED, &packet(3, 0, &[add(32)]), &mut sink);
-    let orders: Vec<_> = adds(&sink).into_iter().map(|(order, ..)| order).collect();
-    assert_eq!(orders[3..], [30, 31]);
+    let own = |unit| packet(unit, 0, &[add(30)]);
+    for unit in [0, 2, 3] {
+        channel.on_packet(LineId(0), RECEIVED, &own(unit), &mut sink);
+    }
     assert_eq!(channel.counters().unsequenced, 2);
     assert_eq!(channel.decoder().counters().messages(), 5);
+}
+
+#[test]
+fn what_comes_without_a_number_changes_no_order_and_no_time() {
+    let (mut channel, mut sink) = (channel(Some(1)), everything());
+    channel.on_packet(LineId(0), RECEIVED, &packet(1, 1, &[add(1)]), &mut sink);
+    // From each line.
+    for line in [0, 1] {
+        channel.on_packet(LineId(line), RECEIVED, &packet(1, 0, &[add(30)]), &mut sink);
+    }
+    // They go out as they are.
+    let sizes = sink.records(Output::Full).into_iter().map(<[u64]>::len);
+    assert_eq!(sizes.collect::<Vec<_>>(), [7, 6, 6]);
+    let counters = channel.decoder().counters();
+    assert_eq!((counters.unmapped, counters.orders.live), (2, 1));
+    assert_eq!(counters.orders.duplicate, 0);
+}
+
+#[test]
+fn another_day_numbers_its_instruments_anew() {
+    let (mut channel, mut sink) = (channel(Some(1)), everything());
+    let mut received = RECEIVED;
+    for day in 0..2 {
+        for number in 1..=3 {
+            let packet = packet(1, number, &[add(number.into())]);
+            channel.on_packet(LineId(0), received, &packet, &mut sink);
+        }
+        assert_eq!(channel.decoder().counters().orders.live, 3, "day {day}");
+        // Between two days the venue's heartbeats tell that the next number is 1.
+        for _ in 0..3 {
+            received += 1_000_000_000;
+            channel.on_packet(LineId(0), received, &packet(1, 1, &[]), &mut sink);
+            channel.on_time(received + 900_000_000, &mut sink);
+        }
+    }
+    let symbols = sink
+        .published
+        .iter()
+        .filter_map(|published| match published {
+            Published::Symbol { symbol, .. } => Some(symbol.is_empty()),
+            _ => None,
+        });
+    // Told, forgotten, told again, forgotten.
+    assert_eq!(symbols.collect::<Vec<_>>(), [false, true, false, true]);
+}
+
+#[test]
+fn a_clear_behind_a_clear_is_told_once() {
+    let (mut channel, mut sink) = (channel(Some(1)), everything());
+    let clear = || WriteUnitClear::default().encode(Equities).to_vec();
+    let clears = |sink: &Collector| {
+        let records = sink.records(Output::Full).into_iter().map(view::<MboMsg>);
+        records
+            .filter(|record| record.action == dbn::Action::Clear as std::ffi::c_char)
+            .count()
+    };
+    let packets = [
+        packet(1, 1, &[add(1)]),
+        packet(1, 2, &[clear(), clear(), clear()]),
+        packet(1, 5, &[add(2), clear()]),
+        // A gap: what is empty cannot be known to be.
+        packet(1, 9, &[clear()]),
+    ];
+    let mut told = Vec::new();
+    for packet in &packets {
+        channel.on_packet(LineId(0), RECEIVED, packet, &mut sink);
+        channel.on_time(RECEIVED + 1_000_000_000, &mut sink);
+        told.push(clears(&sink));
+    }
+    assert_eq!(told, [0, 1, 2, 3]);
+    assert_eq!(channel.decoder().counters().by_type[0x97], 5);
 }

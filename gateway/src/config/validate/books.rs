@@ -140,12 +140,22 @@ fn check_queue(queue: &Queue, channels: &[Channel], field: &Field<String>, findi
             );
         }
     }
-    let levels = |index: &usize| channels[*index].feed == Feed::CmeMdp3;
+    let levels = |index: &usize| matches!(channels[*index].feed, Feed::IexDeep | Feed::CmeMdp3);
     if queue.channels.iter().any(levels) {
         findings.add(
             &field.place,
-            "a book cannot be built from this queue: books are built from orders, and \"cme-mdp3\" tells levels among them",
+            "a book cannot be built from this queue: books are built from orders, and its feed tells levels",
             "remove the book: strategies have the levels from the queue, flagged F_MBP",
+        );
+    }
+    // Nasdaq numbers its instruments for all channels; elsewhere each channel's decoder does, from 1.
+    let numbers_itself = |index: &usize| channels[*index].feed != Feed::NasdaqItch50;
+    if queue.channels.len() > 1 && queue.channels.iter().any(numbers_itself) {
+        findings.add(
+            &field.place,
+            "the queue carries several channels, each of which numbers its instruments itself: other instruments with the \
+             same numbers",
+            "make one queue and one book for each channel",
         );
     }
     let venues = |index: &usize| channels[*index].venue.publisher();

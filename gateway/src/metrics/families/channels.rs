@@ -49,6 +49,10 @@ fn channel_totals(page: &mut Page, channel: &ChannelStatus) {
             &table::channels::SESSIONS_REFUSED_TOTAL,
             channel.sessions_refused,
         ),
+        (
+            &table::channels::OTHER_UNITS_PACKETS_TOTAL,
+            channel.other_units,
+        ),
         (&table::channels::UNMAPPED_MESSAGES_TOTAL, channel.unmapped),
         (
             &table::channels::UNRESOLVED_MESSAGES_TOTAL,

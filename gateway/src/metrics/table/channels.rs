@@ -36,7 +36,10 @@ define! {
         "Packets numbered far ahead of a stream that went on where it was: damaged or stray ones.");
 
     SESSIONS_REFUSED_TOTAL: counter("sessions_refused_total", "packets", ["feed", "channel"], Some("what-arrives-is-not-understood"),
-        "Packets of another session while the current one went on, or of a PITCH unit that is not the channel's.");
+        "Packets of another session while the current one went on.");
+
+    OTHER_UNITS_PACKETS_TOTAL: counter("other_units_packets_total", "packets", ["feed", "channel"], None,
+        "Packets of PITCH units that are not the channel's, on lines that carry several: not taken.");
 
     UNMAPPED_MESSAGES_TOTAL: counter("unmapped_messages_total", "messages", ["feed", "channel"], Some("what-arrives-is-not-understood"),
         "Messages without a counterpart among normalised records.");

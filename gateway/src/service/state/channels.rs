@@ -75,6 +75,7 @@ impl State {
             hold_oversized: counters.hold_oversized,
             implausible: counters.implausible,
             sessions_refused: counters.sessions_refused,
+            other_units: counters.other_units,
             instruments: decoder.instruments,
             unresolved: board.unresolved(),
             unmapped: decoder.unmapped,
