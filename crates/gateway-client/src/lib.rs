@@ -101,6 +101,7 @@ mod client;
 mod connection;
 mod error;
 mod grant;
+mod lateness;
 mod multi;
 pub mod protocol;
 mod record;

@@ -14,6 +14,7 @@ use gateway_queue::{
 use crate::client::{Client, SubscribeOptions};
 use crate::connection::Peer;
 use crate::grant::{Checkpoint, Grant, Joined, wish};
+use crate::lateness::Lateness;
 use crate::protocol::{ErrorCode, Wish};
 use crate::record::Record;
 use crate::wait::{Deadline, WaitStrategy};
@@ -141,6 +142,7 @@ pub struct Subscription {
     /// The position in the ring whose record is the next to be looked at; at most 128 slots ahead of this reader.
     look_at: u64,
     latency_at: Instant,
+    lateness: Lateness,
     /// Empty polls since the last look at the clock; [`EMPTY_POLLS`] if the next one has to look.
     empty_polls: u32,
     slept: bool,
@@ -187,6 +189,7 @@ impl Subscription {
             write_at: 0,
             look_at: 0,
             latency_at: now,
+            lateness: Lateness::new(clock),
             empty_polls: 0,
             slept: false,
             state: None,
@@ -465,8 +468,10 @@ impl Subscription {
     #[inline(never)]
     fn look(&mut self, received: Option<u64>) {
         if let Some(received) = received {
-            let late = self.clock.now().saturating_sub(received);
-            self.page.record_latency(late);
+            let ticks = self.clock.ticks();
+            if let Some(late) = self.lateness.measure(self.clock, ticks, received) {
+                self.page.record_latency(late);
+            }
         }
         let position = self.subscriber.position();
         self.look_at = position + LATENCY_SLOTS;
