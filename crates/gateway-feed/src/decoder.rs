@@ -76,8 +76,11 @@ pub struct DecoderCounters {
     pub unmapped: u64,
     /// Instruments whose symbol is known now.
     pub instruments: u64,
-    /// Symbols that were not learnt because they are blank or hold bytes that are no printable ASCII.
+    /// Symbols that were not learnt because they are blank or hold bytes that are no printable ASCII; messages about an
+    /// instrument whose symbol or id is none, or that there is no room for.
     pub symbols_refused: u64,
+    /// Records of an event of more instruments than a decoder remembers: the event's end may not be told for theirs.
+    pub events_overflowed: u64,
     /// What the index of resting orders met; all zero without one.
     pub orders: OrderCounters,
 }
@@ -95,6 +98,7 @@ impl DecoderCounters {
             unmapped: 0,
             instruments: 0,
             symbols_refused: 0,
+            events_overflowed: 0,
             orders: OrderCounters::new(),
         }
     }

@@ -102,6 +102,7 @@ pub struct DecoderBoard {
     unmapped: AtomicU64,
     instruments: AtomicU64,
     symbols_refused: AtomicU64,
+    events_overflowed: AtomicU64,
     orders_live: AtomicU64,
     orders_unknown: AtomicU64,
     orders_overflowed: AtomicU64,
@@ -120,6 +121,7 @@ impl Default for DecoderBoard {
             unmapped: AtomicU64::new(0),
             instruments: AtomicU64::new(0),
             symbols_refused: AtomicU64::new(0),
+            events_overflowed: AtomicU64::new(0),
             orders_live: AtomicU64::new(0),
             orders_unknown: AtomicU64::new(0),
             orders_overflowed: AtomicU64::new(0),
@@ -145,6 +147,7 @@ impl DecoderBoard {
             (&self.unmapped, counters.unmapped),
             (&self.instruments, counters.instruments),
             (&self.symbols_refused, counters.symbols_refused),
+            (&self.events_overflowed, counters.events_overflowed),
             (&self.orders_live, counters.orders.live),
             (&self.orders_unknown, counters.orders.unknown),
             (&self.orders_overflowed, counters.orders.overflowed),
@@ -169,6 +172,7 @@ impl DecoderBoard {
         counters.unmapped = self.unmapped.load(Ordering::Relaxed);
         counters.instruments = self.instruments.load(Ordering::Relaxed);
         counters.symbols_refused = self.symbols_refused.load(Ordering::Relaxed);
+        counters.events_overflowed = self.events_overflowed.load(Ordering::Relaxed);
         counters.orders = OrderCounters {
             live: self.orders_live.load(Ordering::Relaxed),
             unknown: self.orders_unknown.load(Ordering::Relaxed),

@@ -7,7 +7,7 @@ use dbn::flags::{LAST, MBP, PUBLISHER_SPECIFIC, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
 use super::decoder::{END_OF_EVENT, Incoming, LAST_IMPLIED, LAST_QUOTE, Mdp3Decoder, publish_each};
-use super::directory::Place;
+use super::directory::{Books, Place};
 use super::sbe::{Block, Group};
 use super::schema::{
     BookEntry, BookOrder, Incremental, LongBookEntry, LongSnapshot, LongSnapshotEntry,
@@ -143,7 +143,7 @@ impl Mdp3Decoder {
         if security_ids.any(|id| id != first) {
             return InstrumentId(0);
         }
-        match self.directory.find(first, &mut self.counters) {
+        match self.directory.find(first) {
             Some(place) => self.directory.instrument(place),
             None => InstrumentId(0),
         }
@@ -159,7 +159,7 @@ impl Mdp3Decoder {
         last: bool,
         sink: &mut S,
     ) -> bool {
-        let Some(place) = self.directory.find(level.security_id, &mut self.counters) else {
+        let Some(place) = self.directory.find(level.security_id) else {
             return false;
         };
         let (side, part, depth) = match Part::of(level.entry_type) {
@@ -196,7 +196,7 @@ impl Mdp3Decoder {
             }
             _ => return false,
         };
-        let event = self.event(incoming.context, place, time);
+        let event = self.event(incoming.context, place, Books::Levels, time);
         let price = incoming.price(level.price);
         let flags = MBP | part | if last { LAST } else { 0 };
         let record = event.record(action, side, level.number.into(), price, level.size, flags);
@@ -210,7 +210,7 @@ impl Mdp3Decoder {
         true
     }
 
-    /// A side's levels of these numbers are gone, the deepest first.
+    /// A side's levels of these numbers are gone, the deepest first; `false` where there is no such number.
     #[cold]
     fn cancel_run<S: RecordSink>(
         &mut self,
@@ -221,7 +221,10 @@ impl Mdp3Decoder {
         last: bool,
         sink: &mut S,
     ) -> bool {
-        let event = self.event(incoming.context, place, time);
+        if numbers.is_empty() {
+            return false;
+        }
+        let event = self.event(incoming.context, place, Books::Levels, time);
         let wanted = sink.wants(event.instrument());
         let end = *numbers.start();
         for number in numbers.rev() {
@@ -251,8 +254,8 @@ impl Mdp3Decoder {
         last: bool,
         sink: &mut S,
     ) {
-        self.directory.cleanse(place);
-        let event = self.event(incoming.context, place, time);
+        self.directory.cleanse(place, Books::Both);
+        let event = self.event(incoming.context, place, Books::Both, time);
         let wanted = sink.wants(event.instrument());
         for flags in [0, MBP | if last { LAST } else { 0 }] {
             let record = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, flags);
@@ -301,10 +304,10 @@ impl Mdp3Decoder {
             2 => Action::Cancel,
             _ => return false,
         };
-        let Some(place) = self.directory.find(order.security_id, &mut self.counters) else {
+        let Some(place) = self.directory.find(order.security_id) else {
             return false;
         };
-        let event = self.event(incoming.context, place, time);
+        let event = self.event(incoming.context, place, Books::Orders, time);
         let price = incoming.price(order.price);
         let flags = part | if last { LAST } else { 0 };
         let record = event.record(action, side, order.order_id, price, order.size, flags);
@@ -340,7 +343,7 @@ impl Mdp3Decoder {
                     .into_iter()
                     .any(|later| later.security_id() == id);
             let part = Part::of(entry.entry_type());
-            mapped &= match (part, self.directory.find(id, &mut self.counters)) {
+            mapped &= match (part, self.directory.find(id)) {
                 (Part::Reset, Some(place)) => {
                     self.reset(incoming, time, place, last, sink);
                     true
@@ -374,13 +377,14 @@ impl Mdp3Decoder {
         sink: &mut S,
     ) {
         let (security_id, time) = view.about();
-        let Some(place) = self.directory.find(security_id, &mut self.counters) else {
+        let Some(place) = self.directory.find(security_id) else {
             return self.unmapped(incoming, InstrumentId(0), sink);
         };
         let instrument = self.directory.instrument(place);
         self.native(incoming, instrument, sink);
-        self.directory.cleanse(place);
-        let event = self.event(incoming.context, place, time);
+        self.directory.tell(place);
+        self.directory.cleanse(place, Books::Levels);
+        let event = self.event(incoming.context, place, Books::Levels, time);
         let wanted = sink.wants(instrument);
         let levels = view.entries().filter(|entry| entry.is_level()).count();
         let mut publish = |action, side, number: u8, price, size, flags| {
@@ -428,21 +432,37 @@ impl Mdp3Decoder {
         sink: &mut S,
     ) {
         let root = &view.root;
-        let Some(place) = self.directory.find(root.security_id(), &mut self.counters) else {
+        let Some(place) = self.directory.find(root.security_id()) else {
             return self.unmapped(incoming, InstrumentId(0), sink);
         };
         let instrument = self.directory.instrument(place);
         self.native(incoming, instrument, sink);
-        let event = self.event(incoming.context, place, root.transact_time());
+        self.directory.tell(place);
+        let (part, parts) = (root.current_chunk(), root.no_chunks());
+        let this = OrderParts {
+            place,
+            last_processed: root.last_msg_seq_num_processed(),
+            parts,
+            part,
+        };
+        let unbroken = part == 1 || self.order_parts_next == Some(this);
+        self.order_parts_next = (unbroken && part < parts).then(|| OrderParts {
+            part: part + 1,
+            ..this
+        });
+        if unbroken && part == parts {
+            self.directory.cleanse(place, Books::Orders);
+        }
+        let event = self.event(incoming.context, place, Books::Orders, root.transact_time());
         let wanted = sink.wants(instrument);
-        let complete = root.current_chunk() >= root.no_chunks();
+        let complete = part >= parts;
         let count = view.entries.len();
         let mut publish = |action, side, order_id, price, size, done| {
             let last = if complete && done == count { LAST } else { 0 };
             let record = event.record(action, side, order_id, price, size, SNAPSHOT | last);
             publish_each(wanted, instrument, &record, sink);
         };
-        if root.current_chunk() <= 1 {
+        if part <= 1 {
             publish(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, 0);
         }
         for (done, entry) in (1..).zip(view.entries) {
@@ -455,6 +475,16 @@ impl Mdp3Decoder {
             publish(Action::Add, side, entry.order_id(), price, size, done);
         }
     }
+}
+
+/// A part of an instrument's orders: the one that must come next, so that all of them are known with the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OrderParts {
+    place: Place,
+    /// The packet of the incremental feed that the orders are as of.
+    last_processed: u32,
+    parts: u32,
+    part: u32,
 }
 
 /// An order's update.

@@ -5,12 +5,14 @@
 //! without effect (action `N`) says it later.
 //!
 //! A record whose book cannot be trusted, because packets are lost, carries [`MAYBE_BAD_BOOK`], until the instrument's
-//! book is reset or told anew, the channel is reset, or a new session begins.
+//! book is reset or told anew, the channel is reset, or a new session begins. Levels and orders are told anew apart, so
+//! each is trusted for itself; a record of neither (a trade, an event's end) is flagged while one of them is in doubt.
 
 use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_PRICE};
 
-use super::directory::{Directory, Place};
+use super::book::OrderParts;
+use super::directory::{Books, Directory, Place};
 use super::sbe::{Header, Text};
 use super::schema::{
     Book, ChannelReset, DailyStatistics, Future, HEARTBEAT, Limits, LongBook,
@@ -42,7 +44,8 @@ pub(super) const END_OF_EVENT: u8 = 1 << 7;
 /// The event's last message about resting orders, and about implied ones.
 pub(super) const LAST_QUOTE: u8 = 1 << 2;
 pub(super) const LAST_IMPLIED: u8 = 1 << 4;
-/// Instruments of one event that are remembered to be told its end. One beyond it is told with its next event.
+/// Instruments of one event that are remembered to be told its end. One beyond is told it by a later record of its own, or
+/// not at all, and counted.
 const OPEN_MAX: usize = 1_024;
 
 /// How a channel's messages become records.
@@ -52,7 +55,7 @@ pub struct Mdp3Config {
     pub publisher_id: u16,
     /// The channel's id in its records.
     pub channel_id: u8,
-    /// The most instruments that are numbered, 1 to 65,535. Some 70 bytes each, taken at the start.
+    /// The most instruments that are numbered, 1 to 65,535. Some 75 bytes each, taken at the start.
     pub instruments_max: u16,
     /// Symbols of security ids, told at the beginning of each session, before the channel's definitions.
     pub symbols: Vec<SymbolEntry>,
@@ -116,6 +119,8 @@ pub struct Mdp3Decoder {
     pub(super) counters: DecoderCounters,
     /// Instruments whose event goes on.
     open: Vec<Place>,
+    /// Which part of an instrument's orders would go on with those before.
+    pub(super) order_parts_next: Option<OrderParts>,
     presets: Vec<(i32, Text<20>)>,
     presets_pending: bool,
 }
@@ -149,6 +154,7 @@ impl Mdp3Decoder {
             directory: Directory::new(config.instruments_max),
             counters: DecoderCounters::new(),
             open: Vec::with_capacity(OPEN_MAX),
+            order_parts_next: None,
             presets_pending: !presets.is_empty(),
             presets,
         })
@@ -160,12 +166,19 @@ impl Mdp3Decoder {
         self.presets_pending = false;
         for index in 0..self.presets.len() {
             let (id, symbol) = self.presets[index];
-            if let Some(place) = self.directory.find(id, &mut self.counters) {
+            if let Some(place) = self.directory.find(id) {
                 let no_names = (Text::default(), Text::default());
                 self.directory
                     .learn(place, symbol, no_names, &mut self.counters, sink);
             }
+            self.count_refused();
         }
+    }
+
+    /// Counts what the directory refused since the last time, once.
+    #[inline(always)]
+    fn count_refused(&mut self) {
+        self.counters.symbols_refused += u64::from(self.directory.take_refused());
     }
 
     /// Everything but a book's update. `None` where the message is cut; `Some(false)` where it is of no known template.
@@ -220,19 +233,18 @@ impl Mdp3Decoder {
         self.native(incoming, InstrumentId(0), sink);
         let time = reset.root.transact_time();
         self.clear_books(incoming.context, time, sink);
-        self.open.clear();
-        self.directory.begin_anew();
     }
 
-    /// The event of one message of an instrument.
+    /// The event of one message of an instrument, for records of these books.
     #[inline(always)]
     pub(super) fn event(
         &self,
         context: &MessageContext,
         place: Place,
+        books: Books,
         transact_time: u64,
     ) -> MboEvent {
-        let suspect = if self.directory.is_clean(place) {
+        let suspect = if self.directory.is_clean(place, books) {
             0
         } else {
             MAYBE_BAD_BOOK
@@ -247,12 +259,24 @@ impl Mdp3Decoder {
         )
     }
 
-    /// Takes note whether a record of the instrument was its event's last.
+    /// Takes note that a record of the instrument went out, and whether it was its event's last.
     #[inline(always)]
     pub(super) fn note_last(&mut self, place: Place, last: bool) {
+        self.directory.tell(place);
         let was_open = self.directory.set_open(place, !last);
-        if !last && !was_open && self.open.len() < OPEN_MAX {
+        if !last && !was_open {
+            self.remember_open(place);
+        }
+    }
+
+    #[inline(always)]
+    fn remember_open(&mut self, place: Place) {
+        if self.open.len() < OPEN_MAX {
             self.open.push(place);
+        } else {
+            // Only what is in the list may be open: else it would be passed over there from now on.
+            self.directory.set_open(place, false);
+            self.counters.events_overflowed += 1;
         }
     }
 
@@ -281,7 +305,7 @@ impl Mdp3Decoder {
             if !self.directory.set_open(place, false) {
                 continue;
             }
-            let event = self.event(context, place, transact_time);
+            let event = self.event(context, place, Books::Both, transact_time);
             let wanted = sink.wants(event.instrument());
             let record = event.record(Action::None, Side::None, 0, UNDEF_PRICE, 0, LAST);
             publish_each(wanted, event.instrument(), &record, sink);
@@ -343,23 +367,44 @@ impl Mdp3Decoder {
         publish_each(wanted, instrument, words_into(record, &mut words), sink);
     }
 
-    /// Tells readers that no order and no level of any instrument stands any more.
+    /// Every instrument begins anew: tells readers that no order and no level stands any more. Only of instruments of
+    /// which something was told since the last time, so that resets that follow each other are not paid for by readers;
+    /// of all of them where something was lost since, because readers may doubt any.
     #[cold]
-    fn clear_books<S: RecordSink>(&self, context: &MessageContext, time: u64, sink: &mut S) {
-        for number in 1..=self.directory.used() {
-            let event = MboEvent::new(
-                self.mbo_head,
-                self.mbo_channel,
-                InstrumentId(number),
-                time,
-                context.ts_recv,
-                context.sequence,
-            );
-            let wanted = sink.wants(event.instrument());
-            for flags in [0, MBP | LAST] {
-                let clear = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, flags);
-                publish_each(wanted, event.instrument(), &clear, sink);
+    fn clear_books<S: RecordSink>(&mut self, context: &MessageContext, time: u64, sink: &mut S) {
+        if self.directory.in_doubt() {
+            for number in 1..=self.directory.used() {
+                self.clear_book(context, InstrumentId(number), time, sink);
             }
+        } else {
+            for instrument in self.directory.told() {
+                self.clear_book(context, instrument, time, sink);
+            }
+        }
+        self.open.clear();
+        self.order_parts_next = None;
+        self.directory.begin_anew();
+    }
+
+    fn clear_book<S: RecordSink>(
+        &self,
+        context: &MessageContext,
+        instrument: InstrumentId,
+        time: u64,
+        sink: &mut S,
+    ) {
+        let event = MboEvent::new(
+            self.mbo_head,
+            self.mbo_channel,
+            instrument,
+            time,
+            context.ts_recv,
+            context.sequence,
+        );
+        let wanted = sink.wants(instrument);
+        for flags in [0, MBP | LAST] {
+            let clear = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, flags);
+            publish_each(wanted, instrument, &clear, sink);
         }
     }
 
@@ -407,6 +452,7 @@ impl Decoder for Mdp3Decoder {
             }),
             _ => self.other(&header, &incoming, body, sink),
         };
+        self.count_refused();
         match (
             taken,
             self.counters
@@ -428,11 +474,11 @@ impl Decoder for Mdp3Decoder {
         for place in self.open.drain(..) {
             self.directory.set_open(place, false);
         }
+        self.order_parts_next = None;
         if kind == Discontinuity::Lost {
             return self.directory.taint_all();
         }
         self.clear_books(context, context.ts_recv, sink);
-        self.directory.begin_anew();
         if kind == Discontinuity::SessionChanged {
             self.directory.forget(&mut self.counters, sink);
             self.presets_pending = !self.presets.is_empty();

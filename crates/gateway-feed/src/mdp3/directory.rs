@@ -4,9 +4,8 @@
 //! the order in which they appear. A definition tells the symbol, which may be much later than the first update, or never
 //! where nobody listens to the instrument feed.
 //!
-//! Two tables: a small one that every entry looks into (an eighth of a cache line, at most half full), and one of what
-//! only definitions and states need. Nothing is allocated after construction; instruments beyond the room are refused
-//! and counted.
+//! Two tables: a small one that every entry looks into (a quarter of a cache line, at most half full), and one of what
+//! only definitions and states need. Nothing is allocated after construction; instruments beyond the room are refused.
 
 use super::sbe::Text;
 use crate::decoder::DecoderCounters;
@@ -22,11 +21,23 @@ const GROUP_PLACES: usize = 1 << 13;
 struct Entry {
     /// The security id; 0 where the place is free.
     security_id: u32,
-    number: u32,
-    /// How many gaps there were when the instrument's book was known to be right.
-    clean_at: u32,
+    number: u16,
     /// Whether records of an event are out, and its last one is not.
     open: bool,
+    /// Whether any record of its books went out since the last new beginning.
+    told: bool,
+    /// How many gaps there were when the instrument's levels were known to be right.
+    levels_clean_at: u32,
+    /// The same of its orders.
+    orders_clean_at: u32,
+}
+
+/// Which of an instrument's books is meant: after a loss, one may be known again while the other is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Books {
+    Levels,
+    Orders,
+    Both,
 }
 
 /// What a definition told.
@@ -61,8 +72,14 @@ pub(super) struct Directory {
     groups: Box<[Group]>,
     groups_used: usize,
     used: u32,
-    /// Gaps since the last new beginning.
+    /// Gaps so far.
     gaps: u32,
+    /// How many of them there were at the last new beginning.
+    anew_at: u32,
+    /// Places of the instruments that are [`Entry::told`].
+    told: Vec<u32>,
+    /// Whether an id was refused that nobody asked [`Directory::take_refused`] about yet.
+    refused: bool,
     /// The one found last, which is most often the next one too.
     last: (u32, Place),
 }
@@ -80,18 +97,17 @@ impl Directory {
             groups_used: 0,
             used: 0,
             gaps: 0,
+            anew_at: 0,
+            told: Vec::with_capacity(room),
+            refused: false,
             last: (0, Place(0)),
         }
     }
 
     /// Finds the instrument of that security id, or numbers it. `None` where it is no id, or there is no room for another:
-    /// that is counted.
+    /// [`take_refused`](Self::take_refused) says so later.
     #[inline(always)]
-    pub(super) fn find(
-        &mut self,
-        security_id: i32,
-        counters: &mut DecoderCounters,
-    ) -> Option<Place> {
+    pub(super) fn find(&mut self, security_id: i32) -> Option<Place> {
         let id = security_id.cast_unsigned();
         if id == self.last.0 && id != 0 {
             return Some(self.last.1);
@@ -100,7 +116,7 @@ impl Directory {
         let place = if self.entries[at].security_id == id && id != 0 {
             Place(at)
         } else {
-            self.number_new(at, security_id, counters)?
+            self.number_new(at, security_id)?
         };
         self.last = (id, place);
         Some(place)
@@ -122,27 +138,44 @@ impl Directory {
 
     #[cold]
     #[inline(never)]
-    fn number_new(
-        &mut self,
-        at: usize,
-        security_id: i32,
-        counters: &mut DecoderCounters,
-    ) -> Option<Place> {
-        let number = self.used + 1;
-        if security_id <= 0 || number as usize >= self.known.len() {
-            counters.symbols_refused += 1;
+    fn number_new(&mut self, at: usize, security_id: i32) -> Option<Place> {
+        let number = u16::try_from(self.used + 1).ok();
+        let number = number.filter(|&number| usize::from(number) < self.known.len());
+        let Some(number) = number.filter(|_| security_id > 0) else {
+            self.refused = true;
             return None;
-        }
-        let security_id = security_id.cast_unsigned();
-        self.used = number;
+        };
+        self.used = number.into();
+        // Nothing of it can be missing that was not missing of all: clean only where nothing was since the beginning.
+        let before = self.gaps.wrapping_sub(1);
         self.entries[at] = Entry {
-            security_id,
+            security_id: security_id.cast_unsigned(),
             number,
-            // Nothing of it can be missing that was not missing of all: clean only where nothing ever was.
-            clean_at: 0,
             open: false,
+            told: false,
+            levels_clean_at: before,
+            orders_clean_at: before,
         };
         Some(Place(at))
+    }
+
+    /// Whether [`find`](Self::find) refused an id since it was last asked.
+    #[inline(always)]
+    pub(super) fn take_refused(&mut self) -> bool {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// The number of an instrument that a message names without being about its book: another's leg or underlying, one
+    /// whose state changes. 0 where it is not known and more than half of the room is taken: what is left is for
+    /// instruments that have books. Such an id may come before anything else of its instrument: CME defines spreads before
+    /// their legs.
+    pub(super) fn number_of(&mut self, security_id: i32) -> u32 {
+        let known = self.look_up(security_id).0;
+        if known != 0 || security_id <= 0 || self.used as usize * 2 >= self.known.len() - 1 {
+            return known;
+        }
+        self.find(security_id)
+            .map_or(0, |place| self.instrument(place).0)
     }
 
     #[inline(always)]
@@ -153,7 +186,7 @@ impl Directory {
     /// The instrument's number.
     #[inline(always)]
     pub(super) fn instrument(&self, place: Place) -> InstrumentId {
-        InstrumentId(self.entry(place).number)
+        InstrumentId(self.entry(place).number.into())
     }
 
     /// The number of the instrument of that id, and its symbol; 0 and nothing where it is not known.
@@ -163,10 +196,8 @@ impl Directory {
         if id == 0 || entry.security_id != id {
             return (0, b"");
         }
-        (
-            entry.number,
-            self.known[entry.number as usize].symbol.trimmed(),
-        )
+        let number = usize::from(entry.number);
+        (entry.number.into(), self.known[number].symbol.trimmed())
     }
 
     /// Takes note of what a definition tells, and tells `sink` a symbol that is news.
@@ -178,7 +209,7 @@ impl Directory {
         counters: &mut DecoderCounters,
         sink: &mut S,
     ) {
-        let number = self.entry(place).number;
+        let number = u32::from(self.entry(place).number);
         let Some(known) = self.known.get_mut(number as usize) else {
             return;
         };
@@ -240,31 +271,70 @@ impl Directory {
         (known.next_of_group, known.asset)
     }
 
-    /// Whether a book built from all records so far can be trusted.
+    /// Whether books built from all records so far can be trusted.
     #[inline(always)]
-    pub(super) fn is_clean(&self, place: Place) -> bool {
-        self.entry(place).clean_at == self.gaps
+    pub(super) fn is_clean(&self, place: Place, books: Books) -> bool {
+        let entry = self.entry(place);
+        let levels = entry.levels_clean_at == self.gaps;
+        let orders = entry.orders_clean_at == self.gaps;
+        !self.in_doubt()
+            || match books {
+                Books::Levels => levels,
+                Books::Orders => orders,
+                Books::Both => levels && orders,
+            }
     }
 
     /// What is known of the instrument is right, whatever was lost before.
-    pub(super) fn cleanse(&mut self, place: Place) {
+    pub(super) fn cleanse(&mut self, place: Place, books: Books) {
         let gaps = self.gaps;
         if let Some(entry) = self.entries.get_mut(place.0) {
-            entry.clean_at = gaps;
+            if books != Books::Orders {
+                entry.levels_clean_at = gaps;
+            }
+            if books != Books::Levels {
+                entry.orders_clean_at = gaps;
+            }
         }
     }
 
     /// Messages about any instrument may be missing.
     pub(super) fn taint_all(&mut self) {
-        self.gaps = self.gaps.saturating_add(1);
+        self.gaps = self.gaps.wrapping_add(1);
     }
 
-    /// Every instrument begins anew, with an empty book.
+    /// Whether messages may be missing since the last new beginning.
+    #[inline(always)]
+    pub(super) const fn in_doubt(&self) -> bool {
+        self.anew_at != self.gaps
+    }
+
+    /// Every instrument begins anew, with an empty book. Costs as much as was told since the last time, not as much as
+    /// there are instruments.
     pub(super) fn begin_anew(&mut self) {
-        self.gaps = 0;
-        for entry in self.entries.iter_mut() {
-            entry.clean_at = 0;
-            entry.open = false;
+        self.anew_at = self.gaps;
+        for place in self.told.drain(..) {
+            if let Some(entry) = self.entries.get_mut(place as usize) {
+                entry.told = false;
+                entry.open = false;
+            }
+        }
+    }
+
+    /// The instruments of whose books a record went out since the last new beginning.
+    pub(super) fn told(&self) -> impl Iterator<Item = InstrumentId> {
+        let places = self.told.iter();
+        places.map(|&place| self.instrument(Place(place as usize)))
+    }
+
+    /// Takes note that a record of the instrument's books went out.
+    #[inline(always)]
+    pub(super) fn tell(&mut self, place: Place) {
+        if let Some(entry) = self.entries.get_mut(place.0)
+            && !std::mem::replace(&mut entry.told, true)
+        {
+            // No more than there are instruments, for which there is room; and fewer places than a u32 counts.
+            self.told.push(place.0 as u32);
         }
     }
 
@@ -295,6 +365,7 @@ impl Directory {
         self.groups.fill(Group::default());
         self.groups_used = 0;
         self.used = 0;
+        self.told.clear();
         self.last = (0, Place(0));
         counters.instruments = 0;
     }
@@ -321,18 +392,17 @@ mod tests {
     #[test]
     fn instruments_are_numbered_as_they_appear_and_found_again() {
         let mut directory = Directory::new(100);
-        let mut counters = DecoderCounters::new();
         for _ in 0..2 {
             for n in 1..=100 {
-                let place = directory.find(n * 7_919, &mut counters).unwrap();
+                let place = directory.find(n * 7_919).unwrap();
                 assert_eq!(directory.instrument(place).0, n.cast_unsigned());
                 assert_eq!(directory.look_up(n * 7_919).0, n.cast_unsigned());
             }
         }
         for no_id in [0, -1, i32::MIN, 5] {
-            assert_eq!(directory.find(no_id, &mut counters), None, "{no_id}");
+            assert_eq!(directory.find(no_id), None, "{no_id}");
         }
-        assert_eq!(counters.symbols_refused, 4);
+        assert!(directory.take_refused() && !directory.take_refused());
         assert_eq!(directory.look_up(5), (0, b"".as_slice()));
     }
 
@@ -344,7 +414,7 @@ mod tests {
         let names = (Text::new("ES"), Text::new("ES"));
         for _ in 0..2 {
             for (id, symbol) in [(9, "ESU6"), (4, "ESU6-ESZ6")] {
-                let place = directory.find(id, &mut counters).unwrap();
+                let place = directory.find(id).unwrap();
                 directory.learn(place, Text::new(symbol), names, &mut counters, &mut sink);
             }
         }
@@ -353,7 +423,7 @@ mod tests {
         assert_eq!(members(&directory, "NQ"), [0; 0]);
         assert_eq!(directory.look_up(4), (2, b"ESU6-ESZ6".as_slice()));
         // A blank symbol, and one of no characters.
-        let place = directory.find(77, &mut counters).unwrap();
+        let place = directory.find(77).unwrap();
         for symbol in ["", "\u{7f}"] {
             directory.learn(place, Text::new(symbol), names, &mut counters, &mut sink);
         }
@@ -370,15 +440,55 @@ mod tests {
     #[test]
     fn a_gap_taints_until_the_instrument_is_told_anew() {
         let mut directory = Directory::new(10);
-        let mut counters = DecoderCounters::new();
-        let old = directory.find(1, &mut counters).unwrap();
-        assert!(directory.is_clean(old));
+        let old = directory.find(1).unwrap();
+        assert!(directory.is_clean(old, Books::Both));
         directory.taint_all();
-        let new = directory.find(2, &mut counters).unwrap();
-        assert!(!directory.is_clean(old) && !directory.is_clean(new));
-        directory.cleanse(old);
-        assert!(directory.is_clean(old) && !directory.is_clean(new));
+        let new = directory.find(2).unwrap();
+        let clean = |directory: &Directory, place| {
+            [Books::Levels, Books::Orders, Books::Both]
+                .map(|books| directory.is_clean(place, books))
+        };
+        assert_eq!(clean(&directory, old), [false; 3]);
+        directory.cleanse(old, Books::Levels);
+        assert_eq!(clean(&directory, old), [true, false, false]);
+        directory.cleanse(old, Books::Orders);
+        assert_eq!(clean(&directory, old), [true; 3]);
+        assert_eq!(clean(&directory, new), [false; 3]);
         directory.begin_anew();
-        assert!(directory.is_clean(new));
+        assert_eq!(clean(&directory, new), [true; 3]);
+        directory.taint_all();
+        assert_eq!(clean(&directory, old), [false; 3], "each gap is a doubt");
+        directory.cleanse(new, Books::Both);
+        assert_eq!(clean(&directory, new), [true; 3]);
+    }
+
+    #[test]
+    fn what_is_named_only_takes_half_of_the_room() {
+        let mut directory = Directory::new(4);
+        assert_eq!([7, 8, 9].map(|id| directory.number_of(id)), [1, 2, 0]);
+        assert_eq!([0, -7, 8].map(|id| directory.number_of(id)), [0, 0, 2]);
+        assert!(!directory.take_refused());
+        assert_eq!(
+            [9, 10, 11].map(|id| directory.find(id).is_some()),
+            [true, true, false]
+        );
+        assert_eq!(directory.number_of(9), 3);
+    }
+
+    #[test]
+    fn a_new_beginning_is_of_those_that_were_told() {
+        let mut directory = Directory::new(10);
+        let places = [5, 6, 7].map(|id| directory.find(id).unwrap());
+        for place in [places[2], places[0], places[2]] {
+            directory.tell(place);
+        }
+        assert!(!directory.set_open(places[2], true));
+        let told = |directory: &Directory| directory.told().map(|id| id.0).collect::<Vec<_>>();
+        assert_eq!(told(&directory), [3, 1]);
+        directory.begin_anew();
+        assert_eq!(told(&directory), [0; 0]);
+        assert!(!directory.set_open(places[2], false));
+        directory.tell(places[2]);
+        assert_eq!(told(&directory), [3]);
     }
 }

@@ -220,7 +220,7 @@ impl Mdp3Decoder {
             underlyings,
             legs,
         } = view.define(incoming);
-        let Some(place) = self.directory.find(security_id, &mut self.counters) else {
+        let Some(place) = self.directory.find(security_id) else {
             return self.unmapped(incoming, InstrumentId(0), sink);
         };
         self.directory
@@ -231,7 +231,7 @@ impl Mdp3Decoder {
         record.hd.instrument_id = instrument.0;
         record.channel_id = self.channel_id.into();
         if let Some(underlying) = underlyings.and_then(|group| group.get(0)) {
-            record.underlying_id = self.number_of(underlying.security_id());
+            record.underlying_id = self.directory.number_of(underlying.security_id());
             copy_text(&mut record.underlying, underlying.symbol().trimmed());
         }
         let legs = legs.filter(|legs| !legs.is_empty());
@@ -241,7 +241,7 @@ impl Mdp3Decoder {
         record.leg_count = legs.len() as u16;
         for (index, leg) in (0..).zip(legs) {
             record.leg_index = index;
-            record.leg_instrument_id = self.number_of(leg.security_id());
+            record.leg_instrument_id = self.directory.number_of(leg.security_id());
             record.leg_raw_symbol.fill(0);
             let (_, symbol) = self.directory.look_up(leg.security_id());
             copy_text(&mut record.leg_raw_symbol, symbol);
@@ -261,13 +261,6 @@ impl Mdp3Decoder {
         }
     }
 
-    /// The number of an instrument that another's definition names; 0 where there is none for it.
-    fn number_of(&mut self, security_id: i32) -> u32 {
-        self.directory
-            .find(security_id, &mut self.counters)
-            .map_or(0, |place| self.directory.instrument(place).0)
-    }
-
     /// 57, 58, 63: the symbol is learnt; the message goes out as it is.
     pub(super) fn other_definition<S: RecordSink>(
         &mut self,
@@ -276,7 +269,7 @@ impl Mdp3Decoder {
         sink: &mut S,
     ) {
         let root = &view.root;
-        let Some(place) = self.directory.find(root.security_id(), &mut self.counters) else {
+        let Some(place) = self.directory.find(root.security_id()) else {
             return self.unmapped(incoming, InstrumentId(0), sink);
         };
         let names = (root.security_group(), root.asset());
@@ -296,7 +289,7 @@ impl Mdp3Decoder {
         let root = &view.root;
         let one = root.security_id();
         let instrument = match one {
-            Some(id) => InstrumentId(self.number_of(id)),
+            Some(id) => InstrumentId(self.directory.number_of(id)),
             None => InstrumentId(0),
         };
         self.native(incoming, instrument, sink);

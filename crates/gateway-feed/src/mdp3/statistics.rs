@@ -164,7 +164,7 @@ impl Mdp3Decoder {
         self.native(incoming, about, sink);
         let mut mapped = true;
         for (security_id, statistic) in view.statistics(incoming) {
-            let place = self.directory.find(security_id, &mut self.counters);
+            let place = self.directory.find(security_id);
             let (Some(place), Some(statistic)) = (place, statistic) else {
                 mapped = false;
                 continue;

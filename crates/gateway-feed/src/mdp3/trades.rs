@@ -5,6 +5,7 @@ use dbn::{Action, Side};
 
 use super::book::{completes, size_or_undefined};
 use super::decoder::{END_OF_EVENT, Incoming, Mdp3Decoder, publish_each};
+use super::directory::Books;
 use super::sbe::Group;
 use super::schema::{LongTrades, TradeOrder, Trades};
 use crate::sink::RecordSink;
@@ -88,7 +89,7 @@ impl Mdp3Decoder {
         let mut orders = view.orders().into_iter();
         let mut trades = view.trades();
         while let Some(trade) = trades.next() {
-            let place = self.directory.find(trade.security_id, &mut self.counters);
+            let place = self.directory.find(trade.security_id);
             // A trade that is corrected or cancelled has no counterpart among DBN's records.
             let (0, Some(place)) = (trade.update_action, place) else {
                 mapped = false;
@@ -99,7 +100,7 @@ impl Mdp3Decoder {
                 && !trades
                     .clone()
                     .any(|later| later.security_id == trade.security_id);
-            let event = self.event(incoming.context, place, time);
+            let event = self.event(incoming.context, place, Books::Both, time);
             let price = incoming.price(Some(trade.price));
             let wanted = sink.wants(event.instrument());
             let mut publish = |action, side, order_id, size, flags| {

@@ -10,8 +10,9 @@
 //! because half an event is worth nothing; where its last message is cut, none is delivered.
 //!
 //! The numbers restart each week, over the weekend, and nothing in a packet names the week but the sending time. So the
-//! week is the session: it begins on Saturday at 12:00 UTC, when no Globex market trades, and is shown as the number of
-//! weeks since 1970 (`week2968`). A packet does not say of which channel it is either: group and port do.
+//! week is the session: it begins on Saturday at 12:00 UTC, which assumes that the numbers restart with the first packet
+//! after that, and is shown as the number of weeks since 1970 (`week2968`). A restart within a week is not followed: its
+//! packets count as copies. A packet does not say of which channel it is either: group and port do.
 
 use crate::moldudp64::encode::BuildError;
 use crate::transport::{

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod fixtures;
+mod limits;
 mod properties;
 mod real_data;
 mod schema;

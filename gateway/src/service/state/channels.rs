@@ -46,6 +46,7 @@ impl State {
             ("too_long", decoder.too_long),
             ("empty", decoder.empty),
             ("symbol_refused", decoder.symbols_refused),
+            ("event_overflow", decoder.events_overflowed),
         ];
         let wins: u64 = counters.lines.iter().map(|line| line.wins).sum();
         let inputs = &self.config.workers[config.worker].inputs;
