@@ -61,8 +61,9 @@ impl Helper {
 
     fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = protocol::send_request(&*socket, request)
-            .and_then(|()| protocol::receive_answer(&*socket));
+        // A request that is not sent, as a whole, spoils nothing: the next one may be.
+        protocol::send_request(&*socket, request)?;
+        let answer = protocol::receive_answer(&*socket);
         if answer.is_err() {
             // An answer that still comes would be taken for that to another question.
             let _ = rustix::net::shutdown(&*socket, Shutdown::Both);
@@ -89,7 +90,10 @@ impl Helper {
             Refusal::Fatal(IngestError::System {
                 name: name(),
                 action: "have the helper open the interface",
-                cause: format!("{cause}; if the helper has ended, restart the gateway"),
+                cause: match cause.kind() {
+                    io::ErrorKind::InvalidInput => cause.to_string(),
+                    _ => format!("{cause}; if the helper has ended, restart the gateway"),
+                },
             })
         };
         let (answer, descriptors) = self
@@ -139,6 +143,7 @@ impl Helper {
             Ok((Answer::Account(number), _)) => Ok(number),
             Ok((Answer::Refused(reason), _)) => Err(reason),
             Ok((answer, _)) => Err(format!("the helper answers {answer:?}")),
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Err(cause.to_string()),
             Err(cause) => Err(format!("the helper does not answer ({cause})")),
         }
     }
@@ -203,4 +208,77 @@ fn known(action: &str) -> &'static str {
     ];
     let found = ACTIONS.into_iter().find(|known| *known == action);
     found.unwrap_or("open an AF_XDP interface")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ingest::Stream;
+
+    /// A helper that knows one user, and what it was asked for.
+    fn helper() -> (Helper, std::thread::JoinHandle<Vec<Request>>) {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let thread = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            while let Some(request) = protocol::receive_request(&theirs).unwrap() {
+                asked.push(request.unwrap());
+                protocol::send_answer(&theirs, &Answer::Account(Some(7)), &[]).unwrap();
+            }
+            asked
+        });
+        let helper = Helper {
+            socket: Mutex::new(ours),
+            _child: Command::new("true").spawn().unwrap(),
+        };
+        (helper, thread)
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_said_and_the_helper_is_there_for_the_next_question() {
+        let (helper, thread) = helper();
+        let long = "a".repeat(65);
+        let refused = helper.group(&long).unwrap_err();
+        assert!(refused.contains("65 bytes"), "{refused}");
+        assert!(helper.user("").unwrap_err().contains("0 bytes"));
+        let stream = Stream {
+            group: Ipv4Addr::new(239, 1, 1, 1),
+            port: 1,
+            sources: Vec::new(),
+        };
+        let too_many = Request::Open {
+            interface: "absent0".to_owned(),
+            tier: Tier::Copy,
+            streams: vec![stream; 5_000],
+        };
+        let refused = helper.ask(&too_many).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        assert!(refused.to_string().contains("5000"), "{refused}");
+        assert!(helper.lives());
+        assert_eq!(helper.user("alice"), Ok(Some(7)));
+        drop(helper);
+        let name = "alice".to_owned();
+        assert_eq!(thread.join().unwrap(), [Request::User { name }]);
+    }
+
+    #[test]
+    fn after_an_answer_that_makes_no_sense_no_other_is_waited_for() {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let helper = Helper {
+            socket: Mutex::new(ours),
+            _child: Command::new("true").spawn().unwrap(),
+        };
+        let send = rustix::net::SendFlags::NOSIGNAL;
+        rustix::net::send(&theirs, b"nonsense", send).unwrap();
+        assert!(helper.user("alice").is_err());
+        protocol::send_answer(&theirs, &Answer::Account(Some(7)), &[]).unwrap_err();
+        assert!(helper.user("bob").is_err());
+    }
 }

@@ -71,11 +71,15 @@ impl Request {
     /// As it is sent.
     ///
     /// # Errors
-    /// A name or a list that is too long.
+    /// `InvalidInput`: a name or a list that is too long, or a tier that the helper does not open.
     pub(super) fn encode(&self) -> io::Result<Vec<u8>> {
-        let too_long = || io::Error::from(io::ErrorKind::InvalidInput);
+        let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
         let (operation, tier): (u8, u8) = match self {
-            Self::Open { tier, .. } => (1, tier_number(*tier).ok_or_else(too_long)?),
+            Self::Open { tier, .. } => {
+                let number = tier_number(*tier);
+                let other = || invalid(format!("the helper does not open the tier {tier}"));
+                (1, number.ok_or_else(other)?)
+            }
             Self::Detach { .. } => (2, 0),
             Self::Forget { .. } => (3, 0),
             Self::User { .. } => (4, 0),
@@ -83,7 +87,11 @@ impl Request {
         };
         let name = self.name().as_bytes();
         if name.is_empty() || name.len() > NAME_BYTES {
-            return Err(too_long());
+            return Err(invalid(format!(
+                "`{}` has {} bytes: the helper takes names of 1 to {NAME_BYTES}",
+                self.name(),
+                name.len()
+            )));
         }
         let mut records = Vec::new();
         if let Self::Open { streams, .. } = self {
@@ -106,11 +114,17 @@ impl Request {
             }
         }
         let count = records.len() / RECORD_BYTES;
+        let too_many = || {
+            invalid(format!(
+                "`{}` has {count} groups, counted once for each of their sources: the helper takes {RECORDS_MAX}",
+                self.name()
+            ))
+        };
         if count > RECORDS_MAX {
-            return Err(too_long());
+            return Err(too_many());
         }
         let mut bytes = vec![operation, tier];
-        bytes.extend(u16::try_from(count).map_err(|_| too_long())?.to_le_bytes());
+        bytes.extend(u16::try_from(count).map_err(|_| too_many())?.to_le_bytes());
         bytes.extend(name);
         bytes.resize(HEADER_BYTES, 0);
         bytes.extend(records);

@@ -61,7 +61,7 @@ struct Server {
     path: PathBuf,
     /// By interface, as it was configured at the start: only groups change afterwards.
     interfaces: HashMap<String, Allowed>,
-    /// Users and groups of the file as it was read last.
+    /// Users and groups of the file as it was last read without mistakes, and of what was read with some since.
     names: HashSet<Named>,
     /// Interfaces on their way down the ladder: what is attached stays for the next tier.
     walks: HashMap<String, OwnWalk>,
@@ -286,10 +286,13 @@ impl Server {
     fn read_again(&mut self) {
         let names = Names::default();
         let config = config::load_with(&self.path, &names);
-        self.names = names.into_names();
+        let names = names.into_names();
         let Ok(config) = config else {
+            // The service asks for the names of a file before it knows of its mistakes, too; and goes on with those before.
+            self.names.extend(names);
             return;
         };
+        self.names = names;
         for request in requests(&config) {
             if let Some(allowed) = self.interfaces.get_mut(&request.name) {
                 allowed.later = request;
@@ -542,6 +545,22 @@ mod tests {
         let named = "[[entitlement]]\nname = \"e\"\nusers = [\"root\"]\nqueues = [\"q\"]\n";
         std::fs::write(&path, file("239.1.1.1", "") + named).unwrap();
         assert!(matches!(answer(&root), Answer::Account(Some(0))));
+        // A file with mistakes takes none of them away; the service asks for its own, too.
+        let daemon = Request::User {
+            name: "daemon".to_owned(),
+        };
+        let daemon = daemon.encode().unwrap();
+        std::fs::write(&path, "nonsense").unwrap();
+        assert!(matches!(answer(&daemon), Answer::Refused(_)));
+        assert!(matches!(answer(&root), Answer::Account(Some(0))));
+        let other = named
+            .replace("root", "daemon")
+            .replace("\"q\"", "\"unknown\"");
+        std::fs::write(&path, file("239.1.1.1", "") + &other).unwrap();
+        assert!(matches!(answer(&daemon), Answer::Account(_)));
+        assert!(matches!(answer(&root), Answer::Account(Some(0))));
+        // One without gives way to nothing else.
+        std::fs::write(&path, file("239.1.1.1", "")).unwrap();
         let group = Request::Group {
             name: "root".to_owned(),
         };
@@ -549,6 +568,7 @@ mod tests {
             answer(&group.encode().unwrap()),
             Answer::Refused(_)
         ));
+        assert!(matches!(answer(&root), Answer::Refused(_)));
         drop(service);
         assert!(thread.join().unwrap());
     }
