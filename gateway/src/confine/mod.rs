@@ -2,8 +2,8 @@
 //!
 //! It decodes what a network sends it. Should a packet ever take it over, it must be of no use: no file but its own, no
 //! other program, no connection but to the configured servers, no right over the machine. One mechanism a file, each with
-//! its policy: [`process`] (no core dump, no new privileges), [`capabilities`], [`landlock`] (files, TCP ports, signals),
-//! [`seccomp`] (system calls).
+//! its policy: [`process`] (no core dump, no new privileges), [`capabilities`], [`landlock`] (files, TCP ports,
+//! abstract sockets), [`seccomp`] (system calls).
 //!
 //! Capabilities and landlock bind the thread that asks for them and those that it starts afterwards. So
 //! [`enter`] is called while the process has one thread, after everything is open and before any packet is looked at.

@@ -11,7 +11,7 @@ use super::histogram::Snapshot;
 pub const WINDOW: Duration = Duration::from_secs(10);
 /// From taking a packet off its ring until a reader has its record: the last two stages as one, by what the reader says.
 pub const TICK_TO_STRATEGY: &str = "tick_to_strategy";
-/// What channels and readers beyond the configured number are called.
+/// What channels beyond the configured number are called, all together.
 pub const OTHER: &str = "other";
 
 /// A part of a packet's way.
@@ -69,7 +69,7 @@ pub struct ReaderSeries {
 pub struct Measured<K> {
     /// Of what.
     pub series: K,
-    /// Since the start; of a reader, since it came.
+    /// Since the start; of a reader, since it subscribed or was last moved to other memory.
     pub whole: Snapshot,
     /// Over the last whole window; `None` before there was one.
     pub window: Option<Snapshot>,

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::inputs::InterfaceState;
 use super::state::State;
+use crate::broker::ReaderLatencies;
 use crate::ingest::Tier;
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
@@ -44,7 +45,7 @@ impl State {
                 channels,
                 readers = number,
                 metrics_detail_max = most,
-                "more channels or readers than have latency series of their own: the others are told together, as `other`"
+                "more channels or readers than have latency series of their own: the other channels are told together, as `other`, the other readers not at all"
             );
         }
         self.latencies.stages.turn(self.stage_snapshots());
@@ -80,8 +81,8 @@ impl State {
         }))
     }
 
-    /// By series, and how many readers they are of. None where packets come from a file: how long ago they were captured
-    /// says nothing about readers.
+    /// By series, and how many readers there are. None where packets come from a file: how long ago they were captured says
+    /// nothing about readers.
     fn reader_snapshots(&self) -> (Vec<(ReaderSeries, Snapshot)>, usize) {
         if !self.config.captures.is_empty() {
             return (Vec::new(), 0);
@@ -89,28 +90,7 @@ impl State {
         let most = self.config.gateway.metrics_detail_max;
         let readers = self.readers.latencies();
         let number = readers.len();
-        // The oldest come first: a reader keeps its series while it lives.
-        let all = readers.into_iter().enumerate().map(|(index, reader)| {
-            let series = if index < most {
-                ReaderSeries {
-                    consumer: reader.consumer,
-                    uid: reader.uid.to_string(),
-                    queue: reader.queue,
-                    reader: reader.number.to_string(),
-                }
-            } else {
-                let [consumer, uid, queue, reader] = [OTHER; 4].map(str::to_owned);
-                ReaderSeries {
-                    consumer,
-                    uid,
-                    queue,
-                    reader,
-                }
-            };
-            let said = reader.latency;
-            (series, Snapshot::new(said.counts, said.sum_ns, said.max_ns))
-        });
-        (merged(all), number)
+        (of_readers(readers, most), number)
     }
 
     /// Which stages are measured on an interface, and why others are not.
@@ -142,5 +122,62 @@ impl State {
         ]
         .map(|(stage, reason)| Availability { stage, reason })
         .into()
+    }
+}
+
+/// What the first `most` readers say, of which the oldest come first: a reader keeps its series while it lives. The others
+/// have none: a sum over readers that come and go would fall with each that leaves, and be what one of them likes to write.
+fn of_readers(readers: Vec<ReaderLatencies>, most: usize) -> Vec<(ReaderSeries, Snapshot)> {
+    let own = readers.into_iter().take(most).map(|reader| {
+        let series = ReaderSeries {
+            consumer: reader.consumer,
+            uid: reader.uid.to_string(),
+            queue: reader.queue,
+            reader: reader.number.to_string(),
+        };
+        let said = reader.latency;
+        (series, Snapshot::new(said.counts, said.sum_ns, said.max_ns))
+    });
+    own.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_queue::ReaderLatency;
+
+    use super::*;
+
+    #[test]
+    fn no_series_falls_when_a_reader_leaves_or_is_what_another_writes() {
+        let reader = |number, count| ReaderLatencies {
+            consumer: "strategy".to_owned(),
+            number,
+            uid: 1000,
+            queue: "all".to_owned(),
+            latency: ReaderLatency {
+                counts: vec![count; 3],
+                sum_ns: count,
+                max_ns: 2,
+            },
+        };
+        let told = |readers: Vec<ReaderLatencies>| -> Vec<(String, u64)> {
+            of_readers(readers, 2)
+                .into_iter()
+                .map(|(series, said)| (series.reader, said.count))
+                .collect()
+        };
+        let named = |number: &str, count| (number.to_owned(), count);
+        // The fourth writes what it likes.
+        let all = vec![
+            reader(1, 5),
+            reader(2, 7),
+            reader(3, 9),
+            reader(4, u64::MAX),
+        ];
+        assert_eq!(told(all), [named("1", 15), named("2", 21)]);
+        let one_left = vec![reader(2, 7), reader(3, 9), reader(4, u64::MAX)];
+        assert_eq!(told(one_left), [named("2", 21), named("3", 27)]);
+        let another = vec![reader(3, 9), reader(4, u64::MAX)];
+        assert_eq!(told(another), [named("3", 27), named("4", u64::MAX)]);
     }
 }

@@ -307,7 +307,7 @@ pub struct WorkerBoard {
     /// By input: how many packets its polls brought.
     pub bursts: Vec<BurstBoard>,
     rounds: RoundBoard,
-    /// When the worker last showed its counters, nanoseconds since the Unix epoch.
+    /// When the worker last showed its counters, by the steady time in nanoseconds.
     shown_ns: AtomicU64,
 }
 

@@ -6,7 +6,7 @@ define! {
     since "0.1.0";
 
     STAGE_LATENCY_SECONDS: histogram("stage_latency_seconds", "seconds", ["stage", "feed", "channel"], Some("latency"),
-        "Latency by stage. xdp_ring: from the XDP program's stamp until the worker took the packet off its ring, across two clocks (stage_error_bound_seconds); ring_pub: from taking its burst off the ring until the packet's last record was published, of one clock.");
+        "Latency by stage. xdp_ring: from the XDP program's stamp until the worker took the packet off its ring, across two clocks (stage_error_bound_seconds); ring_pub: from taking a packet's burst off the ring until the worker was done with the packet, of one clock. Every packet of a channel counts, also copies of the other line, heartbeats, and those ahead of their turn; for how long such a one is then held is not in it.");
 
     STAGE_AVAILABLE: gauge("stage_available", "0 or 1", ["interface", "stage", "reason"], Some("latency"),
         "Whether a stage is measured on an interface, and why not: nic_xdp, xdp_ring, ring_pub, pub_app.");
@@ -21,11 +21,11 @@ define! {
         "The longest latency by stage: over the last whole 10 s, within 1 %, and since the start, exactly.");
 
     TICK_TO_STRATEGY_SECONDS: histogram("tick_to_strategy_seconds", "seconds", ["consumer", "uid", "queue", "reader", "clock"], Some("a-reader-is-too-slow"),
-        "From the worker's stamp of a packet (ts_recv) until the reader had a record of it, of one record in 128 slots, as the reader says; absent where packets come from a file, whose stamps are of another time. clock is tsc: each process's own, kept to the system's.");
+        "From the worker's stamp of a packet (ts_recv) until the reader had a record of it, of one record in 128 slots or one a second where few come, as the reader says; absent where packets come from a file, whose stamps are of another time, and for readers beyond metrics_detail_max. clock is tsc: each process's own, kept to the system's.");
 
     TICK_TO_STRATEGY_QUANTILE_SECONDS: gauge("tick_to_strategy_quantile_seconds", "seconds", ["consumer", "uid", "queue", "reader", "quantile", "window"], Some("a-reader-is-too-slow"),
-        "Quantiles of the same within 1 %: over the last whole 10 s, and since the reader came; absent where nothing was measured.");
+        "Quantiles of the same within 1 %: over the last whole 10 s, and since the reader subscribed or was last moved to other memory (an entitlement taken back); absent where nothing was measured.");
 
     TICK_TO_STRATEGY_MAX_SECONDS: gauge("tick_to_strategy_max_seconds", "seconds", ["consumer", "uid", "queue", "reader", "window"], Some("a-reader-is-too-slow"),
-        "The longest of the same: over the last whole 10 s, within 1 %, and since the reader came, exactly.");
+        "The longest of the same: over the last whole 10 s, within 1 %, and since the reader subscribed or was last moved to other memory, exactly.");
 }

@@ -12,7 +12,7 @@ What `http://HOST:9464/metrics` tells (`metrics_listen`), in Prometheus' text fo
 
 Drawing the page reads counters that the workers write anyway: a worker executes nothing for it. Each worker shows its counters once a millisecond, so a value is no older than that. Counters begin at zero with the process. A series is absent where there is nothing to tell: no tier that stamps packets, no server, no reader.
 
-Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`. Latencies have series of their own for so many channels and so many readers as `metrics_detail_max` says; the others share one, `other`.
+Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`. Latencies have series of their own for so many channels and so many readers as `metrics_detail_max` says; the other channels share one, `other`, the other readers have none.
 ";
 
 /// What is proposed for gateways of this kind, and why this one does not have it.
@@ -47,7 +47,7 @@ const ABSENT: &[(&str, &str)] = &[
     ),
     (
         "stage_latency_seconds of pub_app",
-        "A record carries the stamp of its packet, not one of its publication, which would cost the worker a stamp a record. `tick_to_strategy_seconds` has the whole way from the worker's stamp; `ring_pub` the first part of it.",
+        "A record carries the stamp of its packet, not one of its publication, which would cost the worker a stamp a record. `tick_to_strategy_seconds` has the whole way from the worker's stamp; `ring_pub` the first part of it, from the start of the packet's burst.",
     ),
     (
         "stage_latency_seconds of app_tx",
