@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Result;
 use gateway_client::{Client, SubscribeOptions};
 use gateway_e2e::prometheus::{Prometheus, alerts, program, rules_folder};
 use gateway_e2e::{Lab, Observer};
@@ -302,12 +303,20 @@ fn nothing_is_said_while_all_is_well(ground: &mut Ground) {
         Ok((!rates.is_empty()).then_some(()))
     })
     .unwrap();
-    wait::until("silence while all is well", LIMIT, || {
+    let firing = || -> Result<Vec<String>> {
         let mut firing = prometheus.firing()?;
         firing.retain(|name| !OF_THE_MACHINE.contains(&name.as_str()));
-        Ok(firing.is_empty().then_some(()))
+        Ok(firing)
+    };
+    wait::until("silence while all is well", LIMIT, || {
+        Ok(firing()?.is_empty().then_some(()))
     })
     .unwrap();
+    // It lasts: longer than any rule here looks back.
+    for _ in 0..15 {
+        thread::sleep(Duration::from_secs(1));
+        assert_eq!(firing().unwrap(), Vec::<String>::new());
+    }
 }
 
 /// A client asks for what there is not; a configuration has a mistake, another one what wants a restart.
