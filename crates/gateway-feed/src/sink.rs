@@ -61,6 +61,24 @@ impl Outputs {
     }
 }
 
+/// The outputs whose records are not the exchange's bytes.
+pub(crate) const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
+
+/// Publishes a record that is the same in each of the `wanted` [`NORMALISED`] outputs.
+#[inline(always)]
+pub(crate) fn publish_each<S: RecordSink>(
+    wanted: Outputs,
+    instrument: InstrumentId,
+    words: &[u64],
+    sink: &mut S,
+) {
+    for output in NORMALISED {
+        if wanted.contains(output) {
+            sink.publish(output, instrument, words);
+        }
+    }
+}
+
 /// What a message's surroundings say about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MessageContext {

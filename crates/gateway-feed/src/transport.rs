@@ -129,6 +129,40 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Walks over a body of `count` messages that lie one behind the other, each of a number of its own, as
+/// [`Transport::walk`] does. `split` parts the first message, as it is visited, from what follows; `None` where there is no
+/// whole one.
+#[inline(always)]
+pub(crate) fn walk_each(
+    frame: &Frame<'_>,
+    skip: u32,
+    split: impl Fn(&[u8]) -> Option<(&[u8], &[u8])>,
+    mut visit: impl FnMut(u64, &[u8]),
+) -> Walked {
+    let step = u64::from(frame.first != 0);
+    let mut sequence = frame.first;
+    let mut rest = frame.body;
+    for whole in 0..frame.count {
+        let Some((message, behind)) = split(rest) else {
+            return Walked {
+                whole,
+                trailing_bytes: 0,
+                cut_at: Some(frame.body.len() - rest.len()),
+            };
+        };
+        if whole >= skip {
+            visit(sequence, message);
+        }
+        sequence = sequence.wrapping_add(step);
+        rest = behind;
+    }
+    Walked {
+        whole: frame.count,
+        trailing_bytes: rest.len(),
+        cut_at: None,
+    }
+}
+
 /// Why a packet could not be taken at all. Nothing of it is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {

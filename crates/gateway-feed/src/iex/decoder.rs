@@ -20,7 +20,9 @@ use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::itch50::fields::Symbol;
 use crate::native;
 use crate::record::{MboEvent, NativeHeader, WORDS_MAX, v3, words_into};
-use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+use crate::sink::{
+    InstrumentId, MessageContext, NORMALISED, Output, Outputs, RecordSink, publish_each,
+};
 use crate::symbols::{SymbolEntry, SymbolLimits};
 
 /// What a symbols file for these feeds may hold.
@@ -35,7 +37,6 @@ const NATIVE_WORDS_MAX: usize = NativeHeader::words_for(AuctionInformation::LENG
 /// Words of a quote.
 const QUOTE_WORDS: usize = size_of::<v3::Mbp1Msg>() / 8;
 /// The outputs whose records are not the exchange's bytes: the same ones here, because every message says all.
-const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
 /// Bit 0 of a price level's flags: the event is complete.
 const EVENT_COMPLETE: u8 = 1;
 
@@ -469,21 +470,6 @@ impl Decoder for IexDecoder {
 
     fn counters(&self) -> &DecoderCounters {
         &self.counters
-    }
-}
-
-/// Publishes a record that is the same in each of the `wanted` outputs.
-#[inline(always)]
-fn publish_each<S: RecordSink>(
-    wanted: Outputs,
-    instrument: InstrumentId,
-    words: &[u64],
-    sink: &mut S,
-) {
-    for output in NORMALISED {
-        if wanted.contains(output) {
-            sink.publish(output, instrument, words);
-        }
     }
 }
 

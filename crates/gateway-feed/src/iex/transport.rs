@@ -19,7 +19,7 @@
 
 use crate::moldudp64::encode::BuildError;
 use crate::transport::{
-    Frame, FrameError, FrameKind, SequenceDomain, SessionId, Transport, Walked,
+    Frame, FrameError, FrameKind, SequenceDomain, SessionId, Transport, Walked, walk_each,
 };
 
 /// Length of the header of every segment.
@@ -82,35 +82,16 @@ impl<const PROTOCOL: u16> Transport for IexTp<PROTOCOL> {
     }
 
     #[inline(always)]
-    fn walk(frame: &Frame<'_>, skip: u32, mut visit: impl FnMut(u64, &[u8])) -> Walked {
-        let step = u64::from(frame.first != 0);
-        let mut sequence = frame.first;
-        let mut rest = frame.body;
-        for whole in 0..frame.count {
-            let message = rest
-                .split_first_chunk::<LENGTH_BYTES>()
-                .and_then(|(length, behind)| {
-                    behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))
-                });
-            let Some((message, behind)) = message else {
-                return Walked {
-                    whole,
-                    trailing_bytes: 0,
-                    cut_at: Some(frame.body.len() - rest.len()),
-                };
-            };
-            if whole >= skip {
-                visit(sequence, message);
-            }
-            sequence = sequence.wrapping_add(step);
-            rest = behind;
-        }
-        Walked {
-            whole: frame.count,
-            trailing_bytes: rest.len(),
-            cut_at: None,
-        }
+    fn walk(frame: &Frame<'_>, skip: u32, visit: impl FnMut(u64, &[u8])) -> Walked {
+        walk_each(frame, skip, split_message, visit)
     }
+}
+
+/// The first message, without its length, and what follows.
+#[inline(always)]
+fn split_message(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, behind) = body.split_first_chunk::<LENGTH_BYTES>()?;
+    behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))
 }
 
 /// The session as text: its number in eight hexadecimal digits, then the channel's, both as the specification prints

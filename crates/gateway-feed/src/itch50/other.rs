@@ -15,7 +15,7 @@ use super::messages::{
 };
 use super::reference::{price_or_undefined, size_or_undefined};
 use crate::record::{WORDS_MAX, v3, words_into};
-use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, NORMALISED, Output, RecordSink, publish_each};
 
 impl ItchDecoder {
     /// Decodes a message that is no common order message, or counts why it is no message at all.
@@ -217,23 +217,6 @@ impl ItchDecoder {
             if wanted.contains(output) {
                 publish_native(output, instrument, context, message, sink);
             }
-        }
-    }
-}
-
-/// The outputs whose records are not the exchange's bytes.
-const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
-
-/// Publishes a record that is the same in each of the `wanted` outputs.
-fn publish_each<S: RecordSink>(
-    wanted: Outputs,
-    instrument: InstrumentId,
-    words: &[u64],
-    sink: &mut S,
-) {
-    for output in NORMALISED {
-        if wanted.contains(output) {
-            sink.publish(output, instrument, words);
         }
     }
 }

@@ -6,7 +6,7 @@
 use dbn::flags::{LAST, MBP, PUBLISHER_SPECIFIC, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
-use super::decoder::{END_OF_EVENT, Incoming, LAST_IMPLIED, LAST_QUOTE, Mdp3Decoder, publish_each};
+use super::decoder::{END_OF_EVENT, Incoming, LAST_IMPLIED, LAST_QUOTE, Mdp3Decoder};
 use super::directory::{Books, Place};
 use super::sbe::{Block, Group};
 use super::schema::{
@@ -15,7 +15,7 @@ use super::schema::{
     TcpSnapshotEntry,
 };
 use super::statistics::Statistic;
-use crate::sink::{InstrumentId, RecordSink};
+use crate::sink::{InstrumentId, RecordSink, publish_each};
 
 /// How deep books are: levels of orders, and of implied ones.
 const DEPTH: u8 = 10;

@@ -23,7 +23,7 @@ use super::schema::{
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
 use crate::native;
 use crate::record::{MboEvent, NativeHeader, WORDS_MAX, v3, words_into};
-use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, NORMALISED, Output, RecordSink, publish_each};
 use crate::symbols::{SymbolEntry, SymbolLimits};
 
 /// What a symbols file for this feed may hold: ids are CME's security ids.
@@ -38,7 +38,6 @@ pub const SYMBOL_LIMITS: SymbolLimits = SymbolLimits {
 pub const NATIVE_BYTES_MAX: usize = 1_000;
 const NATIVE_WORDS_MAX: usize = NativeHeader::words_for(NATIVE_BYTES_MAX);
 /// The outputs whose records are not the exchange's bytes: the same ones here, because every message says all.
-const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
 /// "MatchEventIndicator": the event is over.
 pub(super) const END_OF_EVENT: u8 = 1 << 7;
 /// The event's last message about resting orders, and about implied ones.
@@ -491,21 +490,6 @@ impl Decoder for Mdp3Decoder {
 
     fn counters(&self) -> &DecoderCounters {
         &self.counters
-    }
-}
-
-/// Publishes a record that is the same in each of the `wanted` outputs.
-#[inline(always)]
-pub(super) fn publish_each<S: RecordSink>(
-    wanted: Outputs,
-    instrument: InstrumentId,
-    words: &[u64],
-    sink: &mut S,
-) {
-    for output in NORMALISED {
-        if wanted.contains(output) {
-            sink.publish(output, instrument, words);
-        }
     }
 }
 

@@ -4,11 +4,11 @@ use dbn::flags::LAST;
 use dbn::{Action, Side};
 
 use super::book::{completes, size_or_undefined};
-use super::decoder::{END_OF_EVENT, Incoming, Mdp3Decoder, publish_each};
+use super::decoder::{END_OF_EVENT, Incoming, Mdp3Decoder};
 use super::directory::Books;
 use super::sbe::Group;
 use super::schema::{LongTrades, TradeOrder, Trades};
-use crate::sink::RecordSink;
+use crate::sink::{RecordSink, publish_each};
 
 /// A trade.
 #[derive(Clone, Copy)]

@@ -27,7 +27,9 @@ use crate::native;
 use crate::order_index::{Insertion, OrderIndex, OrderIndexError, RestingOrder};
 use crate::record::{MboEvent, NativeHeader};
 use crate::session_time::{SessionDate, SessionTimeError};
-use crate::sink::{InstrumentId, MessageContext, Nanos, Output, Outputs, RecordSink};
+use crate::sink::{
+    InstrumentId, MessageContext, NORMALISED, Nanos, Output, Outputs, RecordSink, publish_each,
+};
 use crate::symbols::{SymbolEntry, SymbolLimits};
 
 /// What a symbols file for these feeds may hold.
@@ -39,8 +41,6 @@ pub const SYMBOL_LIMITS: SymbolLimits = SymbolLimits {
 
 /// Words of the longest native record: a message's length is one byte.
 const NATIVE_WORDS_MAX: usize = NativeHeader::words_for(u8::MAX as usize);
-/// The outputs whose records are not the exchange's bytes.
-pub(super) const NORMALISED: [Output; 2] = [Output::Plain, Output::Full];
 /// Where a message that names an order has its number, from the type on.
 const ORDER_ID_AT: usize = 5;
 
@@ -135,8 +135,6 @@ pub struct PitchDecoder {
     /// Numbers given in advance and not announced yet.
     presets: Vec<(u16, Symbol)>,
     presets_pending: bool,
-    /// Whether an order may rest, or was added since the books were cleared last.
-    is_touched: bool,
 }
 
 impl PitchDecoder {
@@ -179,8 +177,6 @@ impl PitchDecoder {
             time: UnitTime::new(config.market, config.session_date)?,
             told: vec![0; told].into_boxed_slice(),
             presets_pending: !presets.is_empty(),
-            // What was before the start is not known.
-            is_touched: true,
             presets,
         })
     }
@@ -230,7 +226,7 @@ impl PitchDecoder {
         if wanted.is_empty() {
             return;
         }
-        self.is_touched = true;
+        self.trust.touch(instrument);
         let event = self.event(context, instrument, self.time.at(added.time_offset));
         let record = event.record(
             Action::Add,
@@ -364,7 +360,8 @@ impl PitchDecoder {
         }
     }
 
-    /// No order rests any more, and readers are told so.
+    /// No order rests any more, and readers are told so: of instruments of which something was told since the last time, and
+    /// of all where more may have been. A packet has room for hundreds of Unit Clears.
     #[cold]
     pub(super) fn clear_books<S: RecordSink>(
         &mut self,
@@ -372,31 +369,39 @@ impl PitchDecoder {
         ts_event: Nanos,
         sink: &mut S,
     ) {
-        // A packet has room for hundreds of Unit Clears, each of which would be a record of every instrument.
-        let stands = self.is_touched || self.trust.is_suspect();
-        for instrument in self.directory.known().filter(|_| stands) {
-            let event = MboEvent::new(
-                self.mbo_head,
-                self.mbo_channel,
-                instrument,
-                ts_event,
-                context.ts_recv,
-                context.sequence,
-            );
-            let clear = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, LAST);
-            publish_each(
-                sink.wants(instrument).without(Output::Native),
-                instrument,
-                &clear,
-                sink,
-            );
+        if self.trust.is_in_doubt() {
+            for instrument in self.directory.known() {
+                self.clear_book(context, instrument, ts_event, sink);
+            }
+        } else {
+            for instrument in self.trust.touched() {
+                self.clear_book(context, instrument, ts_event, sink);
+            }
         }
-        self.is_touched = false;
         self.trust.begin_anew();
         if let Some(orders) = &mut self.orders {
             orders.clear();
             self.counters.orders.live = 0;
         }
+    }
+
+    fn clear_book<S: RecordSink>(
+        &self,
+        context: &MessageContext,
+        instrument: InstrumentId,
+        ts_event: Nanos,
+        sink: &mut S,
+    ) {
+        let event = MboEvent::new(
+            self.mbo_head,
+            self.mbo_channel,
+            instrument,
+            ts_event,
+            context.ts_recv,
+            context.sequence,
+        );
+        let clear = event.record(Action::Clear, Side::None, 0, UNDEF_PRICE, 0, LAST);
+        publish_each(sink.wants(instrument), instrument, &clear, sink);
     }
 }
 
@@ -580,21 +585,6 @@ pub(super) const fn completeness(side: Side) -> u8 {
     match side {
         Side::None => PUBLISHER_SPECIFIC,
         Side::Bid | Side::Ask => 0,
-    }
-}
-
-/// Publishes a record that is the same in each of the `wanted` outputs.
-#[inline(always)]
-pub(super) fn publish_each<S: RecordSink>(
-    wanted: Outputs,
-    instrument: InstrumentId,
-    words: &[u64],
-    sink: &mut S,
-) {
-    for output in NORMALISED {
-        if wanted.contains(output) {
-            sink.publish(output, instrument, words);
-        }
     }
 }
 

@@ -10,12 +10,12 @@
 use dbn::flags::{LAST, PUBLISHER_SPECIFIC};
 use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
-use super::decoder::{NORMALISED, PitchDecoder, completeness};
+use super::decoder::{PitchDecoder, completeness};
 use super::layout::Price4;
 use super::price::expand;
 use crate::order_index::{OrderIndex, RestingOrder};
 use crate::record::MboEvent;
-use crate::sink::{MessageContext, Output, RecordSink};
+use crate::sink::{MessageContext, NORMALISED, Output, RecordSink};
 
 /// An execution, of type 23 or 24.
 #[derive(Clone, Copy)]

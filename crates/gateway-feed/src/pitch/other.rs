@@ -5,7 +5,7 @@ use dbn::flags::LAST;
 use dbn::{Action, Side};
 
 use super::Market;
-use super::decoder::{PitchDecoder, publish_each};
+use super::decoder::PitchDecoder;
 use super::layout::{
     AuctionCancel, AuctionNotification, AuctionSummary, AuctionTrade, AuctionUpdate,
     ComplexDefinition, ConstituentMapping, EndOfDaySummary, EndOfSession, FuturesDefinition,
@@ -17,7 +17,7 @@ use super::layout::{
 use super::records::{Auction, Legs, StatusOf};
 use crate::itch50::fields::Symbol;
 use crate::record::{WORDS_MAX, v3, words_into};
-use crate::sink::{InstrumentId, MessageContext, Outputs, RecordSink};
+use crate::sink::{InstrumentId, MessageContext, Outputs, RecordSink, publish_each};
 
 /// A trade, whatever the form of its message.
 struct Trade {
@@ -212,9 +212,7 @@ impl PitchDecoder {
         };
         let wanted = self.offer(context, message, instrument, sink);
         let record = build(self, instrument);
-        let mut words = [0; WORDS_MAX];
-        let words = words_into(&record, &mut words);
-        publish_each(wanted, InstrumentId(instrument.into()), words, sink);
+        publish_record(wanted, instrument, &record, sink);
     }
 
     /// 2E. It is sent all day: a definition is published where it says something new.
@@ -237,9 +235,7 @@ impl PitchDecoder {
         };
         let wanted = self.offer(context, message, instrument, sink);
         if wanted != Outputs::NONE && self.is_news(instrument, message) {
-            let mut words = [0; WORDS_MAX];
-            let words = words_into(&definition, &mut words);
-            publish_each(wanted, InstrumentId(instrument.into()), words, sink);
+            publish_record(wanted, instrument, &definition, sink);
         }
     }
 
@@ -303,18 +299,13 @@ impl PitchDecoder {
         if wanted == Outputs::NONE || !self.is_news(instrument, what) {
             return;
         }
-        let publish = |record: &v3::InstrumentDefMsg, sink: &mut S| {
-            let mut words = [0; WORDS_MAX];
-            let words = words_into(record, &mut words);
-            publish_each(wanted, InstrumentId(instrument.into()), words, sink);
-        };
         if legs.is_empty() {
-            return publish(&record, sink);
+            return publish_record(wanted, instrument, &record, sink);
         }
         for leg in legs {
             let number = self.number(leg.symbol(), sink);
             leg.describe(&mut record, number);
-            publish(&record, sink);
+            publish_record(wanted, instrument, &record, sink);
         }
     }
 
@@ -338,4 +329,15 @@ impl PitchDecoder {
             self.time.at(offset)
         }
     }
+}
+
+fn publish_record<S: RecordSink>(
+    wanted: Outputs,
+    instrument: u16,
+    record: &impl v3::Record,
+    sink: &mut S,
+) {
+    let mut words = [0; WORDS_MAX];
+    let words = words_into(record, &mut words);
+    publish_each(wanted, InstrumentId(instrument.into()), words, sink);
 }

@@ -16,7 +16,7 @@
 
 use crate::moldudp64::encode::BuildError;
 use crate::transport::{
-    Frame, FrameError, FrameKind, SequenceDomain, SessionId, Transport, Walked,
+    Frame, FrameError, FrameKind, SequenceDomain, SessionId, Transport, Walked, walk_each,
 };
 
 /// Length of the header of every packet.
@@ -64,36 +64,19 @@ impl Transport for PitchUnit {
     }
 
     #[inline(always)]
-    fn walk(frame: &Frame<'_>, skip: u32, mut visit: impl FnMut(u64, &[u8])) -> Walked {
-        let step = u64::from(frame.first != 0);
-        let mut sequence = frame.first;
-        let mut rest = frame.body;
-        for whole in 0..frame.count {
-            let message = match rest {
-                [length, ..] if *length >= MESSAGE_BYTES_MIN => {
-                    rest.split_at_checked(usize::from(*length))
-                }
-                _ => None,
-            };
-            let Some(([_, message @ ..], behind)) = message else {
-                return Walked {
-                    whole,
-                    trailing_bytes: 0,
-                    cut_at: Some(frame.body.len() - rest.len()),
-                };
-            };
-            if whole >= skip {
-                visit(sequence, message);
-            }
-            sequence = sequence.wrapping_add(step);
-            rest = behind;
-        }
-        Walked {
-            whole: frame.count,
-            trailing_bytes: rest.len(),
-            cut_at: None,
-        }
+    fn walk(frame: &Frame<'_>, skip: u32, visit: impl FnMut(u64, &[u8])) -> Walked {
+        walk_each(frame, skip, split_message, visit)
     }
+}
+
+/// The first message, without its length, and what follows.
+#[inline(always)]
+fn split_message(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = body
+        .first()
+        .filter(|&&length| length >= MESSAGE_BYTES_MIN)?;
+    let (message, behind) = body.split_at_checked(usize::from(*length))?;
+    Some((message.get(1..)?, behind))
 }
 
 /// The name of a unit's stream, such as `unit003`. Unit 0 is none: only messages without numbers have it.

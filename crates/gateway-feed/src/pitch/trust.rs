@@ -1,5 +1,7 @@
 //! Which instruments' books can be trusted, by their numbers: what is done to an order names no symbol.
 
+use crate::sink::InstrumentId;
+
 /// An instrument that nothing but a new beginning makes clean.
 const TAINTED: u32 = u32::MAX;
 
@@ -10,8 +12,12 @@ pub(super) struct Trust {
     clean_at: Box<[u32]>,
     /// Gaps since the last new beginning.
     gaps: u32,
-    /// Whether one instrument by itself is tainted.
-    is_marked: bool,
+    /// Whether a record of the instrument's book went out, or one of its orders is in doubt, since then.
+    is_touched: Box<[bool]>,
+    /// Of which instruments that is so.
+    touched: Vec<u16>,
+    /// Whether there was a new beginning yet: what was before the start is not known.
+    has_begun: bool,
 }
 
 impl Trust {
@@ -19,7 +25,9 @@ impl Trust {
         Self {
             clean_at: vec![0; 1 << 16].into_boxed_slice(),
             gaps: 0,
-            is_marked: false,
+            is_touched: vec![false; 1 << 16].into_boxed_slice(),
+            touched: Vec::with_capacity(1 << 16),
+            has_begun: false,
         }
     }
 
@@ -29,9 +37,24 @@ impl Trust {
         self.clean_at[usize::from(instrument)] == self.gaps
     }
 
-    /// Whether any instrument's cannot.
-    pub(super) const fn is_suspect(&self) -> bool {
-        self.gaps > 0 || self.is_marked
+    /// Whether any instrument may have orders that nothing was told of since the last new beginning.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        self.gaps > 0 || !self.has_begun
+    }
+
+    /// Instruments of which something was told since the last new beginning.
+    pub(super) fn touched(&self) -> impl Iterator<Item = InstrumentId> {
+        let known = self.touched.iter().filter(|&&instrument| instrument != 0);
+        known.map(|&instrument| InstrumentId(instrument.into()))
+    }
+
+    /// Something is told of the instrument's book.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, instrument: u16) {
+        if !std::mem::replace(&mut self.is_touched[usize::from(instrument)], true) {
+            // Each once: there is room for all.
+            self.touched.push(instrument);
+        }
     }
 
     /// Messages about any instrument may be missing.
@@ -43,14 +66,17 @@ impl Trust {
     #[cold]
     pub(super) fn taint(&mut self, instrument: u16) {
         self.clean_at[usize::from(instrument)] = TAINTED;
-        self.is_marked = true;
+        self.touch(instrument);
     }
 
-    /// Every instrument begins anew, without any order.
+    /// Every instrument begins anew, without any order. Costs as much as was told since the last time, not as much as there
+    /// are instruments.
     pub(super) fn begin_anew(&mut self) {
         self.gaps = 0;
-        if std::mem::take(&mut self.is_marked) {
-            self.clean_at.fill(0);
+        self.has_begun = true;
+        for instrument in self.touched.drain(..) {
+            self.is_touched[usize::from(instrument)] = false;
+            self.clean_at[usize::from(instrument)] = 0;
         }
     }
 }
@@ -69,5 +95,25 @@ mod tests {
         assert!(!trust.is_clean(7) && !trust.is_clean(8));
         trust.begin_anew();
         assert!(trust.is_clean(7) && trust.is_clean(8));
+    }
+
+    #[test]
+    fn what_is_cleared_is_what_was_touched_since_or_all_where_that_is_in_doubt() {
+        let mut trust = Trust::new();
+        assert!(trust.is_in_doubt());
+        trust.begin_anew();
+        for instrument in [7, 8, 7, 0] {
+            trust.touch(instrument);
+        }
+        trust.taint(9);
+        assert!(!trust.is_in_doubt());
+        assert_eq!(
+            trust.touched().map(|id| id.0).collect::<Vec<_>>(),
+            [7, 8, 9]
+        );
+        trust.begin_anew();
+        assert_eq!(trust.touched().count(), 0);
+        trust.taint_all();
+        assert!(trust.is_in_doubt());
     }
 }

@@ -205,4 +205,12 @@ fn a_clear_behind_a_clear_is_told_once() {
     }
     assert_eq!(told, [0, 1, 2, 3]);
     assert_eq!(channel.decoder().counters().by_type[0x97], 5);
+    // One instrument's order between two of them is that instrument's alone.
+    let other = WriteAddShort {
+        symbol: Symbol6(*b"OTHER "),
+        ..WriteAddShort::default()
+    };
+    let next = [other.encode(Equities).to_vec(), clear(), add(3), clear()];
+    channel.on_packet(LineId(0), RECEIVED, &packet(1, 10, &next), &mut sink);
+    assert_eq!(clears(&sink), 3 + 2);
 }
