@@ -65,7 +65,8 @@ impl Protocol {
     }
 
     /// The feed whose messages they are.
-    const fn feed(self) -> Feed {
+    #[must_use]
+    pub const fn feed(self) -> Feed {
         match self {
             Self::Itch50 | Self::Moldudp64Itch50 => Feed::NasdaqItch50,
             Self::IexTops => Feed::IexTops,
@@ -125,6 +126,14 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
+    /// The same without an index of orders, of which the feed has no use: there may be as many sessions as there are.
+    fn without_index(&self) -> Self {
+        Self {
+            orders: None,
+            ..*self
+        }
+    }
+
     /// What decodes a channel of MDP 3.0.
     fn mdp3_decoder(&self) -> Result<Mdp3Decoder, DecodeError> {
         let config = Mdp3Config {
@@ -237,15 +246,30 @@ pub fn file(
         }
         Protocol::IexTops => {
             let decoder = || request.iex_decoder();
-            packets::read::<_, IexTp<{ iex::TOPS }>>(request, decoder, observer, &mut summary)
+            packets::read::<_, IexTp<{ iex::TOPS }>>(
+                &request.without_index(),
+                decoder,
+                observer,
+                &mut summary,
+            )
         }
         Protocol::IexDeep => {
             let decoder = || request.iex_decoder();
-            packets::read::<_, IexTp<{ iex::DEEP }>>(request, decoder, observer, &mut summary)
+            packets::read::<_, IexTp<{ iex::DEEP }>>(
+                &request.without_index(),
+                decoder,
+                observer,
+                &mut summary,
+            )
         }
         Protocol::IexDeepPlus => {
             let decoder = || request.iex_decoder();
-            packets::read::<_, IexTp<{ iex::DEEP_PLUS }>>(request, decoder, observer, &mut summary)
+            packets::read::<_, IexTp<{ iex::DEEP_PLUS }>>(
+                &request.without_index(),
+                decoder,
+                observer,
+                &mut summary,
+            )
         }
         Protocol::CboePitchEquities
         | Protocol::CboePitchOptions
@@ -264,7 +288,7 @@ pub fn file(
         }
         Protocol::CmeMdp3 => {
             let decoder = || request.mdp3_decoder();
-            packets::read::<_, Mdp3>(request, decoder, observer, &mut summary)
+            packets::read::<_, Mdp3>(&request.without_index(), decoder, observer, &mut summary)
         }
     });
     if let Err(DecodeError::File(error)) = &result {

@@ -8,7 +8,6 @@ mod events;
 mod host;
 mod line;
 mod page;
-mod scrapes;
 
 use std::future::Future;
 use std::os::fd::AsFd;
@@ -31,13 +30,13 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::listener::{Listener, Peer, Stream};
+use super::pages::{PER_SECOND, Pages};
 use super::state::State;
 use super::status::WebStatus;
 use crate::broker::LogGate;
 use crate::metrics;
 use events::Events;
 use line::{Line, Over};
-use scrapes::Scrapes;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +67,7 @@ const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// What clients of the server share.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    scrapes: Scrapes,
+    scrapes: Pages,
     events: Events,
     timeouts: AtomicU64,
     told: LogGate,
@@ -83,7 +82,7 @@ impl Default for Desk {
 impl Desk {
     fn with_followers(followers_max: usize) -> Self {
         Self {
-            scrapes: Scrapes::default(),
+            scrapes: Pages::default(),
             events: Events::new(followers_max),
             timeouts: AtomicU64::new(0),
             told: LogGate::new(5),
@@ -221,7 +220,13 @@ fn of_desk(desk: Arc<Desk>) -> Router {
 async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
     let since = Instant::now();
     let draw = || metrics::render(&state.status(), since);
-    match state.web.scrapes.page(since, draw) {
+    let tell = |held_back| {
+        warn!(
+            held_back,
+            "metrics are scraped more than {PER_SECOND} times a second: pages of a moment ago are given"
+        );
+    };
+    match state.web.scrapes.page(since, draw, tell) {
         Ok(text) => {
             let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
             (kind, text).into_response()

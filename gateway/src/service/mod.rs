@@ -16,6 +16,7 @@ mod listener;
 pub mod log;
 mod losses;
 mod offer;
+mod pages;
 mod ports;
 mod readiness;
 mod recoveries;
@@ -58,6 +59,7 @@ use laps::Laps;
 use latency::Latencies;
 use listener::Listener;
 use losses::Losses;
+use pages::{PER_SECOND, Pages};
 pub(crate) use ports::LinkState;
 use ports::Ports;
 use readiness::Readiness;
@@ -328,7 +330,18 @@ fn spawn_broker(
     mut ended: watch::Receiver<bool>,
 ) {
     let drawn = Arc::clone(state);
-    let status = move || serde_json::to_string(&drawn.status()).unwrap_or_default();
+    let pages = Pages::default();
+    let status = move || {
+        let draw = || serde_json::to_string(&drawn.status());
+        let tell = |held_back| {
+            warn!(
+                held_back,
+                "the status is asked for more than {PER_SECOND} times a second: that of a moment ago is given"
+            );
+        };
+        let page = pages.page(Instant::now(), draw, tell).unwrap_or_default();
+        String::from_utf8_lossy(&page).into_owned()
+    };
     let ends = OnEnd::new(state, Readiness::broker_has_ended);
     tasks.spawn(async move {
         let _ends = ends;

@@ -4,6 +4,7 @@
 
 mod channels;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -468,30 +469,29 @@ fn stage_rows(
             rows.extend(of_stage.iter().map(of_channel));
         }
     }
+    // No two readers are called the same: of namesakes the user is told, too.
+    let mut namesakes: HashMap<String, u32> = HashMap::new();
+    for measured in readers {
+        *namesakes.entry(reader_name(&measured.series)).or_default() += 1;
+    }
     let of_reader = |measured: &Measured<ReaderSeries>| {
-        let of = reader_name(&measured.series, readers);
+        let mut of = reader_name(&measured.series);
+        if namesakes.get(&of).is_some_and(|number| *number > 1) {
+            of = format!("{of} uid {}", measured.series.uid);
+        }
         StageStatus::new(TICK_TO_STRATEGY, &of, &measured.whole)
     };
     rows.extend(readers.iter().map(of_reader));
     rows
 }
 
-/// What a reader is called beside others: no two are called the same.
-fn reader_name(series: &ReaderSeries, all: &[Measured<ReaderSeries>]) -> String {
-    let without_user = |series: &ReaderSeries| {
-        let number = match series.reader.as_str() {
-            "0" => String::new(),
-            number => format!(" #{number}"),
-        };
-        format!("{}{number} {}", series.consumer, series.queue)
+/// What a reader is called, its user left out.
+fn reader_name(series: &ReaderSeries) -> String {
+    let number = match series.reader.as_str() {
+        "0" => String::new(),
+        number => format!(" #{number}"),
     };
-    let name = without_user(series);
-    let namesakes = all.iter().filter(|m| without_user(&m.series) == name);
-    if namesakes.count() > 1 {
-        format!("{name} uid {}", series.uid)
-    } else {
-        name
-    }
+    format!("{}{number} {}", series.consumer, series.queue)
 }
 
 /// What the card and its driver dropped or found damaged, as the kernel has it under the same names for every driver.

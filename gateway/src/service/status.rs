@@ -359,6 +359,7 @@ pub struct ChannelStatus {
     /// Packets of another session thrown away because the current one went on.
     pub sessions_refused: u64,
     /// Packets of other units on the channel's lines.
+    #[serde(default)]
     pub other_units: u64,
     /// Instruments whose symbol is known.
     pub instruments: u64,

@@ -21,18 +21,18 @@ pub struct Bands {
 
 impl From<&Snapshot> for Bands {
     fn from(snapshot: &Snapshot) -> Self {
+        // Whole nanoseconds: a bound of 32 has 31 below it.
+        let mut bounds = [u64::MAX; BANDS];
+        for (band, bound) in bounds.iter_mut().take(BANDS - 1).enumerate() {
+            *bound = upper_ns(band).ceil() as u64 - 1;
+        }
         let mut below = 0;
-        let counts = (0..BANDS).map(|band| {
-            let up_to = match band + 1 {
-                BANDS => snapshot.count,
-                // Whole nanoseconds: a bound of 32 has 31 below it.
-                _ => snapshot.count_at_most(upper_ns(band).ceil() as u64 - 1),
-            };
+        let counts = snapshot.counts_at_most(&bounds).map(|up_to| {
             let here = up_to.saturating_sub(below);
             below = up_to.max(below);
             here
         });
-        Self::trimmed(counts.collect())
+        Self::trimmed(counts.to_vec())
     }
 }
 

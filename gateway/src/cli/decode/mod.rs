@@ -46,7 +46,7 @@ pub(super) struct Decode {
     /// How messages become records
     #[arg(long, value_enum, default_value_t)]
     records: Records,
-    /// The most orders that rest at a time, remembered for full records; 40 bytes each, taken at the start
+    /// The most orders that rest at a time, remembered for full records, and for any of Cboe PITCH; 40 bytes each, taken at the start
     #[arg(long, value_name = "ORDERS", default_value_t = OrderIndexConfig::default().orders_max,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(ORDERS_MAX)))]
     orders_max: u32,
@@ -230,9 +230,10 @@ impl Decode {
         })
     }
 
-    /// The index of orders, where there are records to be completed.
+    /// The index of orders, where there are records to be completed, or to be found the instrument of.
     fn orders(&self) -> Option<OrderIndexConfig> {
-        let wanted = self.format != Format::Summary && self.records == Records::Full;
+        let of_pitch = self.protocol.feed().pitch_market().is_some();
+        let wanted = self.format != Format::Summary && (self.records == Records::Full || of_pitch);
         wanted.then(|| OrderIndexConfig {
             orders_max: self.orders_max,
             ..OrderIndexConfig::default()

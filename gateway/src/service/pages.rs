@@ -1,25 +1,23 @@
-//! Pages of metrics, drawn no more often than anybody can use them.
+//! Pages of metrics and of the status, drawn no more often than anybody can use them.
 //!
-//! Drawing takes the housekeeping thread, which also looks after interfaces and readers. Whoever scrapes faster than this
-//! gets the page of a moment ago.
+//! Drawing takes the housekeeping thread, which also looks after interfaces and readers. Whoever asks faster than this gets
+//! the page of a moment ago.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
-use tracing::warn;
-
 use crate::broker::LogGate;
+use axum::body::Bytes;
 
-/// Pages drawn a second, for as long as scrapes come faster.
-const PER_SECOND: u32 = 20;
+/// Pages drawn a second, for as long as they are asked for faster.
+pub(super) const PER_SECOND: u32 = 20;
 /// Pages drawn at once, after a time with fewer.
 const AT_ONCE: u32 = 20;
 
 /// The last page, and whether it is time for another.
 #[derive(Debug)]
-pub(super) struct Scrapes {
+pub(super) struct Pages {
     state: Mutex<Last>,
     reused: AtomicU64,
     told: LogGate,
@@ -32,7 +30,7 @@ struct Last {
     whole: Option<Instant>,
 }
 
-impl Default for Scrapes {
+impl Default for Pages {
     fn default() -> Self {
         Self {
             state: Mutex::default(),
@@ -42,12 +40,13 @@ impl Default for Scrapes {
     }
 }
 
-impl Scrapes {
-    /// A page: drawn anew, or the last one.
+impl Pages {
+    /// A page: drawn anew, or the last one. Of the latter `tell` says so now and then, told how often it was kept quiet.
     pub(super) fn page<E>(
         &self,
         now: Instant,
         draw: impl FnOnce() -> Result<String, E>,
+        tell: impl FnOnce(u64),
     ) -> Result<Bytes, E> {
         let mut last = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let each = Duration::from_secs(1) / PER_SECOND;
@@ -57,10 +56,7 @@ impl Scrapes {
         {
             self.reused.fetch_add(1, Ordering::Relaxed);
             if let Some(held_back) = self.told.pass() {
-                warn!(
-                    held_back,
-                    "metrics are scraped more than {PER_SECOND} times a second: pages of a moment ago are given"
-                );
+                tell(held_back);
             }
             return Ok(page.clone());
         }
@@ -70,7 +66,7 @@ impl Scrapes {
         Ok(page)
     }
 
-    /// How many scrapes were given a page of a moment ago.
+    /// How many were given a page of a moment ago.
     pub(super) fn reused(&self) -> u64 {
         self.reused.load(Ordering::Relaxed)
     }
@@ -86,42 +82,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_scrapes_a_second_draw_twenty_pages_a_second() {
-        let (scrapes, start, drawn) = (Scrapes::default(), Instant::now(), Cell::new(0_u32));
+    fn a_thousand_pages_a_second_draw_twenty_pages_a_second() {
+        let (pages, start, drawn) = (Pages::default(), Instant::now(), Cell::new(0_u32));
         for ms in 0..10_000 {
             let draw = || {
                 drawn.set(drawn.get() + 1);
                 Ok::<_, Infallible>(drawn.get().to_string())
             };
-            let page = scrapes
-                .page(start + Duration::from_millis(ms), draw)
+            let page = pages
+                .page(start + Duration::from_millis(ms), draw, |_| ())
                 .unwrap();
             // The newest there is.
             assert_eq!(page, drawn.get().to_string());
         }
         assert!((215..=225).contains(&drawn.get()), "{} pages", drawn.get());
-        assert_eq!(scrapes.reused() + u64::from(drawn.get()), 10_000);
+        assert_eq!(pages.reused() + u64::from(drawn.get()), 10_000);
     }
 
     #[test]
-    fn whoever_scrapes_at_leisure_always_gets_a_new_page() {
-        let (scrapes, start) = (Scrapes::default(), Instant::now());
+    fn whoever_pages_at_leisure_always_gets_a_new_page() {
+        let (pages, start) = (Pages::default(), Instant::now());
         for second in 0..100 {
             let draw = || Ok::<_, Infallible>(second.to_string());
-            let page = scrapes.page(start + Duration::from_millis(100 * second), draw);
+            let page = pages.page(start + Duration::from_millis(100 * second), draw, |_| ());
             assert_eq!(page.unwrap(), second.to_string());
         }
-        assert_eq!(scrapes.reused(), 0);
+        assert_eq!(pages.reused(), 0);
     }
 
     #[test]
     fn a_page_that_cannot_be_drawn_takes_nothing_from_the_next() {
-        let (scrapes, now) = (Scrapes::default(), Instant::now());
+        let (pages, now) = (Pages::default(), Instant::now());
         for _ in 0..100 {
-            assert_eq!(scrapes.page(now, || Err("no")), Err("no"));
+            assert_eq!(pages.page(now, || Err("no"), |_| ()), Err("no"));
         }
         assert_eq!(
-            scrapes.page(now, || Ok::<_, ()>("yes".to_owned())).unwrap(),
+            pages
+                .page(now, || Ok::<_, ()>("yes".to_owned()), |_| ())
+                .unwrap(),
             "yes"
         );
     }
