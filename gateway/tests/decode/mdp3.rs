@@ -72,11 +72,11 @@ fn messages() -> [Vec<u8>; 3] {
     ]
 }
 
-/// Two channels, each on a group and port of its own, with the same numbers; the second one loses a packet.
-fn write_two_channels(path: &Path) {
+/// Channels, each on a group and port of its own, with the same numbers; the second one loses a packet.
+fn write_channels(channels: u8, path: &Path) {
     let output = BufWriter::new(File::create(path).unwrap());
     let mut writer = PcapWriter::new(output, LinkType::Ethernet).unwrap();
-    for channel in [0_u8, 1] {
+    for channel in 0..channels {
         let mut builder = PacketBuilder::new(1, 1_400);
         for (number, message) in messages().iter().enumerate() {
             builder.push(message).unwrap();
@@ -105,7 +105,7 @@ fn write_two_channels(path: &Path) {
 fn each_group_and_port_is_a_channel_and_types_are_template_numbers() {
     let directory = tempdir().unwrap();
     let file = directory.path().join("two.pcap");
-    write_two_channels(&file);
+    write_channels(2, &file);
     let json = summary(&run(&mut decode(&file, &["--json"])));
     assert_eq!(json["packets"], 5);
     assert_eq!(json["messages"], 5);
@@ -118,6 +118,19 @@ fn each_group_and_port_is_a_channel_and_types_are_template_numbers() {
         serde_json::json!({"46": 1, "48": 2, "54": 2})
     );
     assert_eq!(json["gaps"], serde_json::json!([[2, 2]]));
+}
+
+#[test]
+fn records_of_many_channels_are_read_as_no_index_of_orders_is_made_for_any() {
+    let directory = tempdir().unwrap();
+    let file = directory.path().join("nine.pcap");
+    write_channels(9, &file);
+    let output = run(&mut decode(
+        &file,
+        &["--format", "csv", "--schema", "definition"],
+    ));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1 + 9, "{text}");
 }
 
 #[test]
