@@ -9,7 +9,7 @@
 use core::marker::PhantomData;
 
 use crate::arbitration::{
-    Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet,
+    Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet, RECOVERY,
 };
 use crate::decoder::{Decoder, Discontinuity};
 use crate::moldudp64::MoldUdp64;
@@ -27,6 +27,9 @@ pub struct ChannelConfig {
     pub publisher_id: u16,
     /// Lines that carry the channel, 1..=[`LINES_MAX`]; packets of others are counted and ignored.
     pub lines: usize,
+    /// Of these, the last ones that carry nothing but what somebody asked the venue for again: PITCH's gap response lines.
+    /// What is missing is taken from them; otherwise the channel does not follow them, nor wait for them.
+    pub answer_lines: usize,
     /// See [`ArbiterConfig::hold_timeout_ns`].
     pub hold_timeout_ns: Nanos,
     /// See [`ArbiterConfig::hold_packets_max`].
@@ -60,6 +63,7 @@ impl Default for ChannelConfig {
             channel_id: 0,
             publisher_id: 0,
             lines: 2,
+            answer_lines: 0,
             hold_timeout_ns: arbiter.hold_timeout_ns,
             hold_packets_max: arbiter.hold_packets_max,
             hold_bytes_max: arbiter.hold_bytes_max,
@@ -81,7 +85,9 @@ pub struct Channel<D, T = MoldUdp64> {
     arbiter: Arbiter,
     decoder: D,
     stamp: Stamp,
+    /// Lines that carry the stream; those of answers follow.
     lines: usize,
+    answer_lines: usize,
     only: Option<SessionId>,
     stale_after_ns: Nanos,
     /// Until then silence was expected.
@@ -93,6 +99,8 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
     /// Allocates all that the channel will ever need. More lines than [`LINES_MAX`] are as if they were that many.
     #[must_use]
     pub fn new(config: ChannelConfig, decoder: D) -> Self {
+        let all_lines = config.lines.min(LINES_MAX);
+        let answer_lines = config.answer_lines.min(all_lines);
         let arbiter = Arbiter::new(ArbiterConfig {
             hold_timeout_ns: config.hold_timeout_ns,
             hold_packets_max: config.hold_packets_max,
@@ -102,6 +110,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             recover_packets_max: config.recover_packets_max,
             recover_bytes_max: config.recover_bytes_max,
             snapshots: config.snapshots,
+            answer_lines_from: all_lines - answer_lines,
             expect_first_sequence: config.expect_first_sequence,
             session_first_sequence: T::FIRST_SEQUENCE,
         });
@@ -116,7 +125,8 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             arbiter,
             decoder,
             stamp,
-            lines: config.lines.min(LINES_MAX),
+            lines: all_lines - answer_lines,
+            answer_lines,
             only: config.session,
             stale_after_ns: config.stale_after_ns,
             silent_until: 0,
@@ -141,8 +151,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             line.index() < self.lines,
             counters.lines.get_mut(line.index()),
         ) else {
-            counters.frame_errors.unknown_line += 1;
-            return None;
+            return self.on_other_line(line, received, packet, sink);
         };
         of_line.packets += 1;
         of_line.bytes += packet.len() as u64;
@@ -161,6 +170,39 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
                 };
                 self.arbiter.on_frame(line, received, &frame, &mut out);
                 self.arbiter.take_defect()
+            }
+            Err(error) => Some(self.refuse(error)),
+        }
+    }
+
+    /// Takes a packet of a line that does not carry the stream.
+    #[cold]
+    #[inline(never)]
+    fn on_other_line<S: RecordSink>(
+        &mut self,
+        line: LineId,
+        received: Nanos,
+        packet: &[u8],
+        sink: &mut S,
+    ) -> Option<Defect> {
+        let counters = self.arbiter.counters_mut();
+        let of_answers = line.index() < self.lines + self.answer_lines;
+        let (true, Some(of_line)) = (of_answers, counters.lines.get_mut(line.index())) else {
+            counters.frame_errors.unknown_line += 1;
+            return None;
+        };
+        of_line.packets += 1;
+        of_line.bytes += packet.len() as u64;
+        of_line.last_packet_ns = received;
+        match T::frame(packet) {
+            Ok(frame) if self.is_of_another(&frame) => {
+                self.arbiter.counters_mut().other_units += 1;
+                None
+            }
+            Ok(frame) => {
+                let (arbiter, mut out) = self.split(sink);
+                arbiter.on_answer_line(line, received, &frame, &mut out);
+                None
             }
             Err(error) => Some(self.refuse(error)),
         }
@@ -195,7 +237,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         if result.is_ok() {
             result = match &supply.item {
                 SupplyItem::Answer(packet) => match T::frame(packet) {
-                    Ok(frame) => arbiter.on_answer(now, &frame, &mut out),
+                    Ok(frame) => arbiter.on_answer(RECOVERY, now, &frame, &mut out),
                     Err(_) => Err(SupplyError::NoMessages),
                 },
                 SupplyItem::GiveUp { before } => {

@@ -36,6 +36,8 @@ pub struct ArbiterConfig {
     pub recover_bytes_max: usize,
     /// Whether snapshots can be had. While one is wanted, what is delivered is copied.
     pub snapshots: bool,
+    /// The first line that carries nothing but what somebody asked for again; those behind it do, too.
+    pub answer_lines_from: usize,
     /// The number to begin with; what lies between it and the first packet is a gap. `None`: whatever comes first.
     pub expect_first_sequence: Option<u64>,
     /// The number of a session's first message, from which a session is expected that was seen to begin.
@@ -53,6 +55,7 @@ impl Default for ArbiterConfig {
             recover_packets_max: 32_768,
             recover_bytes_max: Self::hold_bytes_for(32_768),
             snapshots: false,
+            answer_lines_from: super::LINES_MAX,
             expect_first_sequence: None,
             session_first_sequence: 1,
         }

@@ -6,7 +6,7 @@
 use super::arbiter::Arbiter;
 use super::line::Suspicion;
 use super::recent::fingerprint;
-use super::{Event, LEAP_MESSAGES, LineId, Outlet, RECOVERY, SESSION_RETURN_QUIET_NS};
+use super::{Event, LEAP_MESSAGES, LineId, Outlet, SESSION_RETURN_QUIET_NS};
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind, SessionId};
 
@@ -132,7 +132,7 @@ impl Arbiter {
             return behind.is_some()
                 && match self.recent.find(frame.end(), line) {
                     // Of a packet that is cut the bytes differ in any case.
-                    Some(passed) if passed.line != RECOVERY => {
+                    Some(passed) if !self.is_of_answers(passed.line) => {
                         passed.fingerprint != fingerprint(frame.body)
                             && out.measure(frame).whole == frame.count
                     }

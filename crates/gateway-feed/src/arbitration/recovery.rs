@@ -17,7 +17,7 @@ use super::arbiter::Arbiter;
 use super::config::OnGap;
 use super::hold::{Held, Key};
 use super::retained::{Kept, Retained};
-use super::{ChannelState, Event, LineId, Outlet};
+use super::{ChannelState, Event, LineId, Outlet, RECOVERY};
 use crate::recovery::{Demand, Hole};
 use crate::sink::Nanos;
 use crate::transport::Frame;
@@ -146,6 +146,11 @@ impl Recovery {
 }
 
 impl Arbiter {
+    /// Whether a line brings what was asked for again, which the venue packs otherwise than before.
+    pub(super) fn is_of_answers(&self, line: LineId) -> bool {
+        line == RECOVERY || line.index() >= self.config.answer_lines_from
+    }
+
     /// Something of the current numbering before `next` is missing.
     pub(super) fn doubt_books(&mut self) {
         if self.config.snapshots {

@@ -46,6 +46,17 @@ pub enum RequestError {
     },
 }
 
+impl From<crate::recovery::Request> for Request {
+    fn from(wanted: crate::recovery::Request) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, ..] = wanted.session.bytes();
+        Self {
+            session: Session([a, b, c, d, e, f, g, h, i, j]),
+            sequence: wanted.first,
+            count: wanted.count,
+        }
+    }
+}
+
 impl Request {
     /// The request as the wire has it.
     #[must_use]

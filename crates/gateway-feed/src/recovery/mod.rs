@@ -16,7 +16,7 @@ mod tests;
 
 use bytes::Bytes;
 
-pub use planner::{Action, Ask, Planner, PlannerConfig, PlannerCounters};
+pub use planner::{Action, Answers, Ask, Planner, PlannerConfig, PlannerCounters, Reply, Request};
 pub use servers::Backoff;
 
 use crate::transport::SessionId;

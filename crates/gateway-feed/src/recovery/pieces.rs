@@ -93,6 +93,28 @@ impl Pieces {
         }
     }
 
+    /// Goes over to the numbers of `holes`, which shrink as what was asked for comes: what came in part is waited for until
+    /// `until`, and counts as not asked for in vain.
+    pub(super) fn follow(&mut self, holes: &[Hole], until: Nanos) {
+        let before = self.list.clone();
+        self.set(holes, std::iter::empty());
+        let mut whole = before.iter().peekable();
+        for piece in &mut self.list {
+            while whole.next_if(|of| of.end <= piece.first).is_some() {}
+            let shrank = whole.peek().is_some_and(|of| {
+                of.first <= piece.first
+                    && piece.end <= of.end
+                    && (of.first, of.end) != (piece.first, piece.end)
+            });
+            if let Some(asked) = &mut piece.asked
+                && shrank
+            {
+                asked.until = until;
+                piece.attempts = 0;
+            }
+        }
+    }
+
     /// Takes out the numbers `first .. end`; what is left of pieces that lost some is open again. Returns how many
     /// numbers went.
     pub(super) fn take(&mut self, first: u64, end: u64) -> u64 {

@@ -1,4 +1,4 @@
-//! Which server is asked for what, and when: the control plane's half of recovery, for MoldUDP64.
+//! Which server is asked for what, and when: the control plane's half of recovery, for MoldUDP64 and PITCH.
 //!
 //! The [`Planner`] is as pure as the channel: demands, packets and time in, [`Action`]s out. Who owns the sockets does
 //! what they say. Its rules:
@@ -13,26 +13,43 @@
 //! - Numbers that `attempts_max` requests in a row brought nothing of, or whose hole is longer than
 //!   `hole_messages_max`, are *spent*: a snapshot has to close the hole, and where none is to be had they are given up.
 //! - A snapshot is handed over only once nothing below its sequence can be had any more.
+//!
+//! Where the venue sends what it is asked for on lines of their own ([`Answers::OnLines`]: PITCH's gap request proxies),
+//! the channel takes it from there, and the planner learns of it by what is still wanted. The servers say only whether
+//! they will send it ([`Planner::on_reply`]).
 
 mod config;
 mod counters;
+mod replies;
 mod requests;
 mod snapshots;
 
 use bytes::Bytes;
 
-pub use config::{Ask, PlannerConfig, SERVERS_MAX};
+pub use config::{Answers, Ask, PlannerConfig, SERVERS_MAX};
 pub use counters::PlannerCounters;
+pub use replies::Reply;
 
 use super::pieces::Pieces;
 use super::servers::{Rate, Server};
 use super::{Demand, Snapshot, Supply, SupplyItem};
-use crate::moldudp64::{MoldUdp64, Request};
+use crate::moldudp64::MoldUdp64;
 use crate::sink::Nanos;
-use crate::transport::{FrameKind, Transport};
+use crate::transport::{FrameKind, SessionId, Transport};
 
 /// How long the worker is left alone that could not take something.
 pub const OFFER_AGAIN_NS: Nanos = 1_000_000;
+
+/// What a server is to be asked for: the numbers `first .. first + count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The session that they count in.
+    pub session: SessionId,
+    /// The first one.
+    pub first: u64,
+    /// How many, at least 1.
+    pub count: u16,
+}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +58,7 @@ pub enum Action {
     Request {
         /// Its index.
         server: usize,
-        /// What to send.
+        /// What to ask it for.
         request: Request,
     },
     /// Give the channel this. Where it cannot be taken, [`Planner::on_supply_lost`] has to know.
@@ -148,7 +165,13 @@ impl Planner {
         self.demand = *demand;
         self.given.retain(|(serial, ..)| *serial > demand.supplied);
         let had = self.given.iter().map(|&(_, first, end)| (first, end));
-        self.pieces.set(demand.holes(), had);
+        match self.config.answers {
+            Answers::FromServers => self.pieces.set(demand.holes(), had),
+            Answers::OnLines => {
+                let until = now.saturating_add(self.config.answer_timeout_ns);
+                self.pieces.follow(demand.holes(), until);
+            }
+        }
         let longest = self.config.hole_messages_max;
         for hole in demand.holes().iter().filter(|hole| hole.count > longest) {
             self.spend(hole.first, hole.end());

@@ -70,6 +70,15 @@ impl Bench {
         self.packet(server, packet(session(), first, last))
     }
 
+    fn reply(&mut self, server: usize, first: u64, reply: Reply) -> &mut Self {
+        let actions = &mut self.actions;
+        self.planner
+            .on_reply(self.now, server, first, reply, &mut |action| {
+                actions.push(action);
+            });
+        self
+    }
+
     fn snapshot(&mut self, sequence: Option<u64>) -> &mut Self {
         let fetched = sequence.map(|sequence| (sequence, Bytes::from_static(b"\0\x01S")));
         let actions = &mut self.actions;
@@ -95,8 +104,8 @@ impl Bench {
     fn did(&mut self) -> Vec<String> {
         let told = |action: Action| match action {
             Action::Request { server, request } => {
-                assert_eq!(request.session, session());
-                format!("ask {server} {}+{}", request.sequence, request.count)
+                assert_eq!(request.session, session().id());
+                format!("ask {server} {}+{}", request.first, request.count)
             }
             Action::Supply(Supply { serial, item, .. }) => match item {
                 SupplyItem::Answer(_) => format!("answer {serial}"),
@@ -378,4 +387,84 @@ fn the_last_numbers_there_are_can_be_asked_for() {
         .answer(0, LAST - 2, LAST);
     let ask = format!("ask 0 {}+3", LAST - 2);
     assert_eq!(bench.did(), [ask.as_str(), "answer 1"]);
+}
+
+/// A planner of servers that send what they are asked for on lines of its channel.
+fn on_lines() -> Bench {
+    Bench::new(PlannerConfig {
+        answers: Answers::OnLines,
+        request_messages_max: 20,
+        ..config()
+    })
+}
+
+#[test]
+fn what_comes_on_lines_is_waited_for_as_long_as_it_goes_on_coming() {
+    let mut bench = on_lines();
+    bench.demand(&[(10, 40)], None);
+    assert_eq!(bench.did(), ["ask 0 10+20", "ask 0 30+20"]);
+    bench.reply(0, 10, Reply::Accepted);
+    bench.pass(15 * MS).demand(&[(15, 35)], None);
+    bench.pass(15 * MS).demand(&[(17, 33)], None);
+    // Of the second nothing came.
+    assert_eq!(bench.did(), ["ask 1 30+20"]);
+    bench.demand(&[(40, 10)], None);
+    assert_eq!(bench.did(), [""; 0]);
+    bench.demand(&[], None).pass(500 * MS);
+    assert_eq!(bench.did(), [""; 0]);
+    assert_eq!(bench.planner.counters().timeouts, 1);
+    assert_eq!(bench.planner.counters().answers, 1);
+}
+
+#[test]
+fn a_server_that_says_no_is_believed_and_another_one_is_asked() {
+    let mut bench = on_lines();
+    bench.demand(&[(10, 5)], None);
+    bench.reply(0, 10, Reply::NotThere);
+    assert_eq!(bench.did(), ["ask 0 10+5", "ask 1 10+5"]);
+    // Its limit is reached: that is nothing against the messages.
+    bench.reply(1, 10, Reply::Exhausted(1_000 * MS));
+    assert_eq!(bench.did(), ["ask 0 10+5"]);
+    bench.reply(0, 10, Reply::Unavailable).pass(10 * MS);
+    assert_eq!(bench.did(), ["ask 0 10+5"]);
+    bench.reply(0, 10, Reply::NotThere);
+    // Three times in vain: nobody is asked any more, and there is no snapshot.
+    assert_eq!(bench.did(), ["give up 1 before 15"]);
+    let counters = *bench.planner.counters();
+    assert_eq!((counters.refused, counters.unavailable), (2, 2));
+}
+
+#[test]
+fn smaller_parts_are_asked_for_where_a_server_wants_that_and_it_cannot_want_that_for_ever() {
+    let mut bench = on_lines();
+    bench.demand(&[(10, 20)], None);
+    assert_eq!(bench.did(), ["ask 0 10+20"]);
+    bench.reply(0, 10, Reply::TooMany);
+    assert_eq!(bench.did(), ["ask 0 10+10", "ask 0 20+10"]);
+    let mut asked = 0;
+    for _ in 0..1_000 {
+        let did = bench.did();
+        asked += did.len();
+        for first in 10..30 {
+            bench.reply(0, first, Reply::TooMany);
+        }
+        if did.iter().any(|did| did.starts_with("give up")) {
+            break;
+        }
+        bench.pass(100 * MS);
+    }
+    assert!(bench.planner.counters().given_up > 0);
+    assert!(asked < 200, "{asked}");
+}
+
+#[test]
+fn a_reply_to_what_is_not_asked_for_changes_nothing_but_what_is_known_of_the_server() {
+    let mut bench = on_lines();
+    bench.reply(0, 10, Reply::NotThere);
+    bench.reply(77, 10, Reply::Unavailable);
+    bench.demand(&[(10, 5)], None);
+    assert_eq!(bench.did(), ["ask 1 10+5"]);
+    bench.reply(0, 10, Reply::NotThere);
+    bench.reply(1, 99, Reply::TooMany);
+    assert_eq!(bench.did(), [""; 0]);
 }

@@ -3,7 +3,7 @@
 use super::super::arbiter::{Arbiter, Handed};
 use super::super::hold::Held;
 use super::super::recent::fingerprint;
-use super::super::{Outlet, RECOVERY};
+use super::super::{LineId, Outlet};
 use crate::recovery::SupplyError;
 use crate::sink::Nanos;
 use crate::transport::{Frame, FrameKind};
@@ -55,9 +55,33 @@ impl Arbiter {
         self.settle(now, out);
     }
 
-    /// Takes what is missing out of a packet of a re-request server.
+    /// Takes a frame that `line` brought, which carries what somebody asked for again and nothing else: what is missing
+    /// here is taken, and nothing else of it has a meaning.
+    #[cold]
+    pub(crate) fn on_answer_line<O: Outlet>(
+        &mut self,
+        line: LineId,
+        now: Nanos,
+        frame: &Frame<'_>,
+        out: &mut O,
+    ) {
+        if now < self.latest || now >= self.deadline {
+            self.on_time(now, out);
+        }
+        self.latest = now;
+        if frame.kind == FrameKind::Heartbeat {
+            self.counters.lines[line.index()].heartbeats += 1;
+        }
+        if self.on_answer(line, now, frame, out).is_ok() {
+            self.recovery.demand_due = true;
+        }
+        self.settle(now, out);
+    }
+
+    /// Takes what is missing out of a packet that was asked for, which came from a re-request server or on a line.
     pub(crate) fn on_answer<O: Outlet>(
         &mut self,
+        line: LineId,
         now: Nanos,
         frame: &Frame<'_>,
         out: &mut O,
@@ -66,7 +90,7 @@ impl Arbiter {
             return Err(SupplyError::NoMessages);
         }
         let announced = u64::from(frame.count);
-        let of_servers = &mut self.counters.lines[RECOVERY.index()];
+        let of_servers = &mut self.counters.lines[line.index()];
         of_servers.messages += announced;
         if frame.session != self.session {
             of_servers.stale += announced;
@@ -83,7 +107,7 @@ impl Arbiter {
         while cursor < end {
             let passed = self.next.min(end).saturating_sub(cursor);
             if passed > 0 {
-                self.pass_by(RECOVERY, cursor, passed as u32);
+                self.pass_by(line, cursor, passed as u32);
                 cursor += passed;
                 continue;
             }
@@ -91,7 +115,7 @@ impl Arbiter {
             if let Some(held) = held.filter(|held| held.epoch == self.epoch && held.end() > cursor)
             {
                 let known = held.end().min(end) - cursor;
-                self.counters.lines[RECOVERY.index()].duplicates += known;
+                self.counters.lines[line.index()].duplicates += known;
                 cursor += known;
                 continue;
             }
@@ -104,15 +128,15 @@ impl Arbiter {
             let to = behind.first.min(end);
             let count = (to - cursor) as u32;
             let part = part_of(frame, (cursor - frame.first) as u32, count, out);
-            if self.take_answer(now, &part, out) {
+            if self.take_answer(line, now, &part, out) {
                 taken = true;
             } else {
-                self.counters.lines[RECOVERY.index()].refused += u64::from(count);
+                self.counters.lines[line.index()].refused += u64::from(count);
                 no_room = true;
             }
             cursor = to;
         }
-        self.counters.lines[RECOVERY.index()].refused += end - cursor;
+        self.counters.lines[line.index()].refused += end - cursor;
         match (taken, no_room) {
             (true, _) => Ok(()),
             (false, true) => Err(SupplyError::NoRoom),
@@ -124,25 +148,31 @@ impl Arbiter {
     }
 
     /// Delivers, or holds, messages that are missing; `false` where there is no room.
-    fn take_answer<O: Outlet>(&mut self, now: Nanos, part: &Frame<'_>, out: &mut O) -> bool {
+    fn take_answer<O: Outlet>(
+        &mut self,
+        line: LineId,
+        now: Nanos,
+        part: &Frame<'_>,
+        out: &mut O,
+    ) -> bool {
         if part.first == self.next && !self.recovery.pauses() {
-            let walked = out.deliver(RECOVERY, now, part, 0);
-            self.retain(RECOVERY, now, part, 0, walked.whole);
+            let walked = out.deliver(line, now, part, 0);
+            self.retain(line, now, part, 0, walked.whole);
             let handed = Handed {
                 skip: 0,
                 whole: walked.whole,
                 fingerprint: fingerprint(part.body),
             };
-            self.passed(RECOVERY, now, part.count, handed);
+            self.passed(line, now, part.count, handed);
             self.drain(now, out);
             return true;
         }
         if !self.hold.fits(part.body.len()) {
             return false;
         }
-        let held = Held::new(self.epoch, part.first, part.count, part.kind, RECOVERY, now);
+        let held = Held::new(self.epoch, part.first, part.count, part.kind, line, now);
         self.counters.held += 1;
-        self.counters.lines[RECOVERY.index()].holding += u64::from(part.count);
+        self.counters.lines[line.index()].holding += u64::from(part.count);
         self.hold.insert(held, part.body, now);
         self.counters.holding_max = self.counters.holding_max.max(self.hold.len() as u64);
         true

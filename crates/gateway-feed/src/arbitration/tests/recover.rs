@@ -329,3 +329,84 @@ fn a_demand_that_nobody_can_take_is_told_again() {
         .tell_demand(|_| unreachable!("it was told already"));
     assert_eq!(bench.channel.counters().recovery.demands_delayed, 2);
 }
+
+/// Lines A and B, and a third one of what is asked for again.
+fn with_answers() -> Bench {
+    let mut bench = Bench::with(ChannelConfig {
+        lines: 3,
+        answer_lines: 1,
+        ..config()
+    });
+    bench.data(A, 1, 2);
+    assert_eq!(bench.left(), [Event(SessionStart(1)), Messages(1, 2)]);
+    bench
+}
+
+const ANSWERS: LineId = LineId(2);
+
+#[test]
+fn what_was_asked_for_comes_on_a_line_of_its_own_and_is_not_wanted_any_longer() {
+    let mut bench = with_answers();
+    bench.data(A, 6, 7).data(A, 10, 10).pass(HOLD_NS);
+    bench.pass(HOLD_NS);
+    assert_eq!(bench.left(), [Event(Recovering(3, 3))]);
+    assert_eq!(bench.demand(), (vec![(3, 3), (8, 2)], None));
+    // The upper hole first: the channel waits on, but wants less.
+    bench.data(ANSWERS, 8, 9);
+    assert_eq!(bench.left(), []);
+    assert_eq!(bench.demand(), (vec![(3, 3)], None));
+    bench.data(ANSWERS, 2, 4).data(ANSWERS, 5, 12);
+    assert_eq!(bench.left(), [Messages(3, 10), Event(Recovered(11))]);
+    assert_eq!(bench.demand(), (vec![], None));
+    let of_answers = bench.line(ANSWERS);
+    assert_eq!(
+        (
+            of_answers.delivered,
+            of_answers.duplicates,
+            of_answers.refused
+        ),
+        (5, 6, 2)
+    );
+    assert_eq!(bench.channel.counters().recovery.holes_lost, 0);
+}
+
+#[test]
+fn what_others_asked_for_moves_nothing() {
+    let mut bench = with_answers();
+    // Old messages, heartbeats that tell a low number, messages far ahead, and another session: on a line of the stream
+    // each would have a meaning.
+    for _ in 0..3 {
+        bench.data(ANSWERS, 1, 1).heartbeat(ANSWERS, 1);
+        bench.data(ANSWERS, 500_000, 500_001).data(ANSWERS, 4, 5);
+        bench.session = "TWO";
+        bench.data(ANSWERS, 1, 3).end(ANSWERS, 4);
+        bench.session = "ONE";
+        bench.pass(4 * HOLD_NS);
+    }
+    assert_eq!(bench.left(), []);
+    assert_eq!(bench.demand(), (vec![], None));
+    bench.data(A, 3, 3).data(B, 1, 3);
+    assert_eq!(bench.left(), [Messages(3, 3)]);
+    let counters = bench.channel.counters();
+    assert_eq!((counters.gaps, counters.resets, counters.sessions), (0, 0, 1));
+    let of_answers = bench.line(ANSWERS);
+    assert_eq!((of_answers.delivered, of_answers.stale), (0, 9));
+    assert_eq!((of_answers.heartbeats, of_answers.gaps), (3, 0));
+    // It does not count as a line that speaks, nor as one that is silent.
+    assert_eq!(of_answers.silences, 0);
+}
+
+#[test]
+fn before_the_stream_began_nothing_is_taken_of_what_others_asked_for() {
+    let mut bench = Bench::with(ChannelConfig {
+        lines: 2,
+        answer_lines: 1,
+        ..config()
+    });
+    bench.data(B, 1, 3);
+    assert_eq!(bench.left(), []);
+    bench.data(A, 7, 8);
+    assert_eq!(bench.left(), [Event(SessionStart(7)), Messages(7, 8)]);
+    bench.send(LineId(2), b"x");
+    assert_eq!(bench.channel.counters().frame_errors.unknown_line, 1);
+}

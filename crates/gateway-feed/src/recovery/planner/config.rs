@@ -16,13 +16,25 @@ pub enum Ask {
     All,
 }
 
-/// How a [`Planner`] works.
+/// Where what is asked for comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answers {
+    /// From the server that was asked, to the planner ([`Planner::on_packet`](super::Planner::on_packet)).
+    #[default]
+    FromServers,
+    /// On lines of the channel that carry nothing else.
+    OnLines,
+}
+
+/// How a [`Planner`](super::Planner) works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannerConfig {
     /// Re-request servers, 0..=[`SERVERS_MAX`].
     pub servers: usize,
     /// In which order they are asked.
     pub ask: Ask,
+    /// Where what is asked for comes.
+    pub answers: Answers,
     /// The most messages of one request, 1..=65,534.
     pub request_messages_max: u16,
     /// Requests that may wait for their answers at a time.
@@ -52,6 +64,7 @@ impl Default for PlannerConfig {
         Self {
             servers: 0,
             ask: Ask::InTurn,
+            answers: Answers::FromServers,
             request_messages_max: 1_000,
             requests_outstanding_max: 8,
             answer_timeout_ns: 20_000_000,

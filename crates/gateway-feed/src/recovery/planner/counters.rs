@@ -19,6 +19,10 @@ pub struct PlannerCounters {
     pub not_missing: u64,
     /// Packets without a message, or that are no packets.
     pub no_messages: u64,
+    /// Requests that a server will not fulfil: it has none of the messages, or too many were asked for.
+    pub refused: u64,
+    /// Requests that a server could not take: no session with it, or its limits are reached.
+    pub unavailable: u64,
     /// Requests that waited for their turn because of the rate.
     pub rate_limited: u64,
     /// Messages that no server could be had of.

@@ -1,8 +1,8 @@
 //! Requests to re-request servers.
 
 use super::super::pieces::{Asked, Piece};
-use super::{Action, Ask, Planner};
-use crate::moldudp64::{MESSAGE_COUNT_MAX, Request, Session};
+use super::{Action, Answers, Ask, Planner, Request};
+use crate::moldudp64::MESSAGE_COUNT_MAX;
 use crate::sink::Nanos;
 
 impl Planner {
@@ -76,7 +76,7 @@ impl Planner {
             let most = self.config.request_messages_max.clamp(1, MESSAGE_COUNT_MAX);
             let most = self
                 .fits
-                .filter(|_| piece.attempts == 0)
+                .filter(|_| piece.attempts == 0 || self.config.answers == Answers::OnLines)
                 .unwrap_or(most)
                 .min(most);
             let count = (piece.end - piece.first).min(u64::from(most)) as u16;
@@ -86,10 +86,9 @@ impl Planner {
                 piece.asked = Some(Asked { servers, until });
             }
             running += 1;
-            let [a, b, c, d, e, f, g, h, i, j, ..] = self.demand.session.bytes();
             let request = Request {
-                session: Session([a, b, c, d, e, f, g, h, i, j]),
-                sequence: piece.first,
+                session: self.demand.session,
+                first: piece.first,
                 count,
             };
             for server in (0..self.servers.len()).filter(|index| servers & (1 << index) != 0) {

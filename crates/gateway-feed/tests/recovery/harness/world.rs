@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gateway_feed::arbitration::{ChannelState, OnGap};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::harness::Item;
-use gateway_feed::moldudp64::{PacketBuilder, Session};
+use gateway_feed::moldudp64::{self, PacketBuilder, Session};
 use gateway_feed::recovery::{Action, Backoff, Demand, Planner, PlannerConfig, Supply, SupplyItem};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseServer};
 use gateway_sim::recovery::rerequest::{RerequestOptions, RerequestServer};
@@ -521,7 +521,8 @@ impl World {
                     let mut answers = Vec::new();
                     let (responder, down) = &mut self.rerequest[server];
                     let ledger = self.exchange.venue.lock();
-                    responder.on_request(now, *down, &request.encode(), &ledger, |answer| {
+                    let wire = moldudp64::Request::from(request).encode();
+                    responder.on_request(now, *down, &wire, &ledger, |answer| {
                         answers.push(answer);
                     });
                     drop(ledger);
