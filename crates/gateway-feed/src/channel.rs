@@ -9,7 +9,8 @@
 use core::marker::PhantomData;
 
 use crate::arbitration::{
-    Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet, RECOVERY,
+    Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet,
+    RECOVERY,
 };
 use crate::decoder::{Decoder, Discontinuity};
 use crate::moldudp64::MoldUdp64;

@@ -15,6 +15,7 @@ mod orders;
 mod other;
 mod price;
 mod records;
+pub mod session;
 mod time;
 pub mod transport;
 mod trust;

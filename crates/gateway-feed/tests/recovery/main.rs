@@ -115,6 +115,8 @@ impl Seen {
             ("demands delayed", recovery.demands_delayed),
             ("of other sessions", planned.other_session),
             ("without messages", planned.no_messages),
+            ("on a line of answers", counters.lines[2].delivered),
+            ("servers that have nothing", planned.refused),
             ("refused", recovery.refused_not_wanted),
             ("snapshots failed", planned.snapshot_failures),
             ("near the last number", u64::from(near_the_last)),

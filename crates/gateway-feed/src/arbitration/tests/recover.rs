@@ -388,7 +388,10 @@ fn what_others_asked_for_moves_nothing() {
     bench.data(A, 3, 3).data(B, 1, 3);
     assert_eq!(bench.left(), [Messages(3, 3)]);
     let counters = bench.channel.counters();
-    assert_eq!((counters.gaps, counters.resets, counters.sessions), (0, 0, 1));
+    assert_eq!(
+        (counters.gaps, counters.resets, counters.sessions),
+        (0, 0, 1)
+    );
     let of_answers = bench.line(ANSWERS);
     assert_eq!((of_answers.delivered, of_answers.stale), (0, 9));
     assert_eq!((of_answers.heartbeats, of_answers.gaps), (3, 0));

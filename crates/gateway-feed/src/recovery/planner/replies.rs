@@ -90,9 +90,8 @@ impl Planner {
 
     /// The messages from `first` on were asked for in vain once more, unless another request for them runs.
     fn blame(&mut self, first: u64) {
-        let open = |piece: &&mut Piece| {
-            piece.first <= first && first < piece.end && piece.asked.is_none()
-        };
+        let open =
+            |piece: &&mut Piece| piece.first <= first && first < piece.end && piece.asked.is_none();
         if let Some(piece) = self.pieces.iter_mut().find(open) {
             piece.attempts += 1;
         }

@@ -142,6 +142,8 @@ pub(crate) struct Setup {
     /// Packets may be later than the hold time. Then there are no heartbeats but those that both lines bring on time: one
     /// whose copy is later than that is a restart of the numbers by definition.
     pub(crate) late: bool,
+    /// Answers come on a line of their own, and servers say only whether they send any.
+    pub(crate) on_lines: bool,
     /// Messages become records, too.
     pub(crate) decodes: bool,
 }
@@ -250,6 +252,7 @@ impl Setup {
             day: usize::from(day),
             strays: false,
             late: flags & 2 != 0,
+            on_lines: flags & 192 == 64,
             decodes: flags & 4 == 0,
         };
         let mut setup = setup;

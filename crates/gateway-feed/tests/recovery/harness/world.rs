@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use gateway_feed::arbitration::{ChannelState, OnGap};
+use gateway_feed::arbitration::{ChannelState, LineId, OnGap};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::harness::Item;
 use gateway_feed::moldudp64::{self, PacketBuilder, Session};
-use gateway_feed::recovery::{Action, Backoff, Demand, Planner, PlannerConfig, Supply, SupplyItem};
+use gateway_feed::recovery::{
+    Action, Answers, Backoff, Demand, Planner, PlannerConfig, Reply, Supply, SupplyItem,
+};
+use gateway_sim::recovery::counts::RerequestCounts;
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseServer};
 use gateway_sim::recovery::rerequest::{RerequestOptions, RerequestServer};
 
@@ -39,6 +42,8 @@ const WAKES_MAX: u32 = 5_000;
 const PATIENCE: usize = 600;
 /// The shortest session: longer than any packet is on its way.
 const SESSION_NS_MIN: u64 = 10 * MS;
+/// The line of answers, where there is one.
+const ANSWERS: LineId = LineId(2);
 const ON_TIME: Fate = [Some(7 * US), None];
 const LOST: Fate = [None, None];
 
@@ -48,6 +53,8 @@ enum Event {
     Datagram(Datagram),
     /// A re-request server's answer reaches the planner.
     Answer(usize, Vec<u8>),
+    /// A server's word about the request from a number on reaches the planner.
+    Reply(usize, u64, Reply),
     /// What the planner says reaches the worker, and what the worker wants the planner.
     Supply(Supply, Option<usize>),
     Demand(Box<Demand>),
@@ -113,11 +120,18 @@ impl World {
             snapshots: setup.snapshots,
             expect_first_sequence: (setup.silent == 0).then_some(setup.first),
             stale_after_ns: 3 * HEARTBEAT_NS,
+            lines: 2 + usize::from(setup.on_lines),
+            answer_lines: usize::from(setup.on_lines),
             ..ChannelConfig::default()
         };
         let planner_config = PlannerConfig {
             servers: setup.rerequest.len(),
             ask: setup.ask,
+            answers: if setup.on_lines {
+                Answers::OnLines
+            } else {
+                Answers::FromServers
+            },
             request_messages_max: setup.request_messages_max,
             requests_outstanding_max: setup.requests_outstanding_max,
             answer_timeout_ns: 5 * MS,
@@ -449,6 +463,14 @@ impl World {
                     self.snapshots.extend(numbering);
                 }
             }
+            Event::Answer(_, payload) if self.setup.on_lines => {
+                let _ = self
+                    .channel
+                    .on_packet(ANSWERS, clock, &payload, &mut self.record);
+            }
+            Event::Reply(server, first, reply) => self.plan(|planner, acts| {
+                planner.on_reply(clock, server, first, reply, &mut |act| acts.push(act))
+            }),
             Event::Answer(server, payload) => {
                 let payload = Bytes::from(payload);
                 self.plan(|planner, acts| {
@@ -520,12 +542,24 @@ impl World {
                     let now = self.now + WAY_NS;
                     let mut answers = Vec::new();
                     let (responder, down) = &mut self.rerequest[server];
+                    let before = responder.counts().clone();
                     let ledger = self.exchange.venue.lock();
                     let wire = moldudp64::Request::from(request).encode();
                     responder.on_request(now, *down, &wire, &ledger, |answer| {
                         answers.push(answer);
                     });
                     drop(ledger);
+                    let has_none =
+                        |counts: &RerequestCounts| counts.too_old + counts.not_yet + counts.missing;
+                    let refused = has_none(responder.counts()) > has_none(&before);
+                    if self.setup.on_lines && (refused || !answers.is_empty()) {
+                        let reply = if refused {
+                            Reply::NotThere
+                        } else {
+                            Reply::Accepted
+                        };
+                        self.push(now + WAY_NS, Event::Reply(server, request.first, reply));
+                    }
                     for answer in answers {
                         self.push(answer.at_ns + WAY_NS, Event::Answer(server, answer.payload));
                     }
