@@ -24,6 +24,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
 use gateway_feed::moldudp64::Session;
+use gateway_feed::pitch::session;
 use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
@@ -32,6 +33,7 @@ use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
+use gateway_sim::recovery::gap_request::{GapLines, GapRequestOptions};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
 use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
 use gateway_sim::recovery::{Servers, Switch};
@@ -48,6 +50,12 @@ const SESSION_DEFAULT: Session = Session(*b"GWSIM00001");
 const PACKET_WINDOW_NS: u64 = 50_000;
 /// IPv4 and UDP headers in front of an answer to a re-request.
 const IP_UDP_BYTES: usize = 28;
+/// Who is let in by a gap request proxy.
+const SESSION_SUB_ID: &str = "0001";
+const GAP_USERNAME: &str = "FIRM";
+const GAP_PASSWORD: &str = "gaps";
+/// The most messages of one gap request, as Cboe allows.
+const GAP_MESSAGES_MAX: u16 = 100;
 /// Captures that are written start on 2019-12-30 at 09:30 New York time, the day that the message mix is from.
 const PCAP_START_NS: u64 = 1_577_716_200_000_000_000;
 
@@ -123,9 +131,10 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
     let start = (SESSION_DEFAULT, 1);
     if generate.feed == Feed::CboePitchEquities {
         let servers = &generate.publish.servers;
-        if servers.are_any() || generate.output.is_some() {
+        let of_others = !(servers.rerequest.is_empty() && servers.glimpse.is_empty());
+        if of_others || generate.output.is_some() {
             usage(
-                "--feed cboe-pitch-equities has neither servers nor a file of its messages: leave out --rerequest, --glimpse and --output",
+                "--feed cboe-pitch-equities has other servers, and no file of its messages: leave out --rerequest, --glimpse and --output",
             );
         }
         let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
@@ -259,7 +268,7 @@ fn run_publish<S: Source>(
         lines.push(line);
     }
     let pace = arguments.pace();
-    let servers = serve(arguments, json)?;
+    let servers = serve(arguments, framing, &egress, json)?;
     let plan = SessionPlan {
         pack: PackOptions {
             framing,
@@ -325,9 +334,16 @@ fn run_publish<S: Source>(
 }
 
 /// Starts the servers, where there are to be any.
-fn serve(arguments: &Publish, json: bool) -> anyhow::Result<Option<Servers>> {
+fn serve(
+    arguments: &Publish,
+    framing: Framing,
+    egress: &Egress,
+    json: bool,
+) -> anyhow::Result<Option<Servers>> {
     let ServerArguments {
         rerequest,
+        gap_request,
+        gap_response,
         glimpse,
         history_messages,
         ..
@@ -347,6 +363,28 @@ fn serve(arguments: &Publish, json: bool) -> anyhow::Result<Option<Servers>> {
         };
         let name = format!("R{}", number + 1);
         servers.add_rerequest(&name, *address, options, &Switch::default())?;
+    }
+    if !gap_request.is_empty() {
+        let Framing::PitchUnit(unit) = framing else {
+            usage("--gap-request is PITCH's: add --feed cboe-pitch-equities, or give --rerequest");
+        };
+        let line = |to| -> Result<Box<dyn Transmit + Send>, SimError> {
+            Ok(Box::new(UdpLine::new(to, egress)?))
+        };
+        let lines: Result<Vec<_>, _> = gap_response.iter().copied().map(line).collect();
+        let lines = GapLines::new(lines?);
+        for (number, address) in gap_request.iter().enumerate() {
+            let options = GapRequestOptions {
+                credentials: session::Credentials::new(SESSION_SUB_ID, GAP_USERNAME, GAP_PASSWORD)?,
+                unit,
+                history_messages: u64::from(*history_messages),
+                request_messages_max: GAP_MESSAGES_MAX,
+                packet_bytes_max: (arguments.mtu as usize).saturating_sub(IP_UDP_BYTES),
+            };
+            let name = format!("P{}", number + 1);
+            let served = (options, lines.clone());
+            servers.add_gap_request(&name, *address, served, &Switch::default())?;
+        }
     }
     for (number, address) in (0..).zip(glimpse) {
         let options = GlimpseOptions {

@@ -16,7 +16,7 @@ use gateway_feed::class::Classes;
 use gateway_feed::pitch::Market;
 use gateway_feed::session_time::SessionDate;
 
-pub use self::recovery::{GlimpseServer, PasswordSource, Recovery};
+pub use self::recovery::{GapRequestServer, GlimpseServer, PasswordSource, Recovery};
 use super::Problem;
 use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 
@@ -289,7 +289,7 @@ impl Feed {
     /// Whether lost messages can be had from servers.
     #[must_use]
     pub const fn recovers(self) -> bool {
-        matches!(self, Self::NasdaqItch50)
+        matches!(self, Self::NasdaqItch50) || self.pitch_market().is_some()
     }
 }
 
@@ -387,7 +387,7 @@ pub struct Channel {
     pub session_date: SessionDate,
     /// The unit that it is, where the feed has units; its lines may carry others too.
     pub unit: Option<u8>,
-    /// One to four lines that carry the same packets.
+    /// One to four lines: those that carry the same packets, then those of what was asked for again.
     pub lines: Vec<Line>,
     /// How long a packet waits for the one before it.
     pub hold_timeout: Duration,
@@ -422,6 +422,8 @@ pub struct Line {
     pub sources: Vec<Ipv4Addr>,
     /// The worker's inputs it arrives on.
     pub inputs: Vec<Input>,
+    /// Whether it carries nothing but what somebody has asked for again.
+    pub answers: bool,
 }
 
 /// How messages are expressed in a queue.

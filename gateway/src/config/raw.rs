@@ -124,7 +124,7 @@ words! {
 
 mod recovery;
 
-pub(crate) use recovery::{RawGlimpse, RawRecovery};
+pub(crate) use recovery::{RawGlimpse, RawRecovery, RawSession};
 
 /// `queues = "all"` or a list of receive queues.
 #[derive(Clone, Debug, Deserialize)]

@@ -45,8 +45,12 @@ impl Bounds {
         read.extend(folders(path));
         let channels = config.channels.iter().filter_map(|c| c.recovery.as_ref());
         let mut connect_ports: Vec<u16> = channels
-            .flat_map(|recovery| &recovery.glimpse)
-            .map(|server| server.address.port())
+            .flat_map(|recovery| {
+                let glimpse = recovery.glimpse.iter().map(|server| server.address);
+                let proxies = recovery.gap_request.iter().map(|server| server.address);
+                glimpse.chain(proxies)
+            })
+            .map(|address| address.port())
             .collect();
         connect_ports.sort_unstable();
         connect_ports.dedup();

@@ -8,19 +8,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_feed::recovery::{Action, Planner, Supply};
+use gateway_feed::moldudp64;
+use gateway_feed::pitch::session::{GapResponse, GapStatus};
+use gateway_feed::recovery::{Action, Planner, Reply, Request, Supply};
 use gateway_feed::sink::Nanos;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::desk::Desk;
 use super::glimpse::{self, FetchError, Fetched, SnapshotServer};
+use super::proxy::{GapServer, Proxy, Told, reply_of};
 use super::rerequest::{DATAGRAM_BYTES_MAX, Rerequest, Way, readable};
 use crate::config::model::{Channel, Recovery};
 use crate::worker::supply::SupplyLine;
 
+/// What proxies' tasks have told and was not looked at yet; a task waits where there is more.
+const TOLD_MAX: usize = 256;
 /// Datagrams that are read of one server at a time.
 const DATAGRAMS_AT_ONCE: usize = 64;
 /// For how long a snapshot is kept before it is handed over, besides the channel's hold time. A server tells of messages
@@ -36,6 +41,7 @@ pub(crate) struct ChannelRecovery {
     line: SupplyLine,
     planner: Planner,
     rerequest: Vec<Rerequest>,
+    proxies: Vec<Proxy>,
     glimpse: Vec<SnapshotServer>,
     fetch: Option<Fetch>,
     /// A snapshot that is whole, and when it is handed over.
@@ -67,7 +73,7 @@ impl ChannelRecovery {
     pub(crate) fn new(
         channel: &Channel,
         config: &Recovery,
-        glimpse: Vec<SnapshotServer>,
+        (proxies, glimpse): (Vec<GapServer>, Vec<SnapshotServer>),
         line: SupplyLine,
         desk: Arc<Desk>,
     ) -> Self {
@@ -80,6 +86,7 @@ impl ChannelRecovery {
             rerequest: rerequest
                 .map(|server| Rerequest::new(*server, way.clone()))
                 .collect(),
+            proxies: proxies.into_iter().map(Proxy::new).collect(),
             glimpse,
             fetch: None,
             settling: None,
@@ -99,6 +106,12 @@ impl ChannelRecovery {
 
     /// Recovers until the end. `news` is notified when the worker has something to take.
     pub(crate) async fn run(mut self, news: Arc<Notify>, mut ended: watch::Receiver<bool>) {
+        let (tell, mut told) = mpsc::channel(TOLD_MAX);
+        // They end with this task.
+        let mut tasks = JoinSet::new();
+        for (index, proxy) in self.proxies.iter_mut().enumerate() {
+            tasks.spawn(proxy.begin(index, tell.clone()));
+        }
         loop {
             let due = self.due();
             let mut fetched = None;
@@ -106,8 +119,12 @@ impl ChannelRecovery {
                 _ = ended.wait_for(|ended| *ended) => return,
                 () = news.notified() => {}
                 () = readable(&self.rerequest) => {}
+                Some((index, what)) = told.recv() => self.on_told(index, what),
                 result = finished(&mut self.fetch) => fetched = Some(result),
                 () = sleep_until(due.unwrap_or(self.begun)), if due.is_some() => {}
+            }
+            while let Ok((index, what)) = told.try_recv() {
+                self.on_told(index, what);
             }
             self.step(fetched);
         }
@@ -180,6 +197,73 @@ impl ChannelRecovery {
         }
     }
 
+    /// Takes what a proxy's task tells.
+    fn on_told(&mut self, index: usize, what: Told) {
+        let Some(proxy) = self.proxies.get_mut(index) else {
+            return;
+        };
+        let address = proxy.server.address;
+        match what {
+            Told::Up => {
+                proxy.is_up = true;
+                info!(channel = self.name, server = %address, "logged in to the gap request proxy");
+                self.desk
+                    .rerequest(index, |server| server.last_failure.clear());
+            }
+            Told::Down(cause) => {
+                proxy.is_up = false;
+                self.proxy_failed(index, "no session with the gap request proxy", &cause);
+            }
+            Told::Replied(GapResponse { request, status }) if request.unit == proxy.server.unit => {
+                match status {
+                    GapStatus::Accepted => {
+                        self.desk.rerequest(index, |server| server.answers += 1);
+                    }
+                    GapStatus::OutOfRange => debug!(
+                        channel = self.name,
+                        server = %address,
+                        first = request.sequence,
+                        count = request.count,
+                        "the gap request proxy does not have these messages"
+                    ),
+                    _ => self.proxy_failed(index, "the gap request proxy refuses", &status),
+                }
+                self.replied(index, request.sequence.into(), reply_of(status));
+            }
+            Told::Replied(_) => {}
+        }
+    }
+
+    fn replied(&mut self, server: usize, first: u64, reply: Reply) {
+        let (now, actions) = (self.now(), &mut self.actions);
+        let mut act = |action| actions.push_back(action);
+        self.planner.on_reply(now, server, first, reply, &mut act);
+    }
+
+    /// A proxy is of no use now; the same cause is told once.
+    fn proxy_failed(&self, index: usize, what: &str, cause: &dyn std::fmt::Display) {
+        self.desk.rerequest(index, |server| {
+            if server.fail(cause) {
+                let (channel, server) = (&self.name, server.address);
+                warn!(channel, %server, %cause, "{what}");
+            }
+        });
+    }
+
+    /// Sends a request by whichever way the server is asked.
+    fn ask(&mut self, server: usize, request: Request) {
+        self.desk.rerequest(server, |server| server.requests += 1);
+        if let Some(way) = self.rerequest.get_mut(server) {
+            if let Err(error) = way.send(&moldudp64::Request::from(request).encode()) {
+                refused(&self.name, &self.desk, server, &error);
+            }
+        } else if let Some(proxy) = self.proxies.get(server)
+            && !proxy.ask(request.first, request.count)
+        {
+            self.replied(server, request.first, Reply::Unavailable);
+        }
+    }
+
     fn on_fetched(&mut self, now: Nanos, fetched: Result<Fetched, FetchError>) {
         let Some(fetch) = self.fetch.take() else {
             return;
@@ -230,15 +314,7 @@ impl ChannelRecovery {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Request { server, request } => {
-                self.desk.rerequest(server, |server| server.requests += 1);
-                let Some(way) = self.rerequest.get_mut(server) else {
-                    return;
-                };
-                if let Err(error) = way.send(&request.encode()) {
-                    refused(&self.name, &self.desk, server, &error);
-                }
-            }
+            Action::Request { server, request } => self.ask(server, request),
             Action::Supply(supply) => self.give(supply),
             Action::FetchSnapshot { server } => {
                 let Some(of) = self.glimpse.get(server).cloned() else {

@@ -10,7 +10,7 @@ use gateway_feed::recovery::PlannerCounters;
 pub struct DeskCounters {
     /// What was planned and what came of it.
     pub planner: PlannerCounters,
-    /// Re-request servers, in the order of the configuration.
+    /// Re-request servers, or gap request proxies, in the order of the configuration.
     pub rerequest: Vec<ServerCounters>,
     /// Snapshot servers, in the order of the configuration.
     pub glimpse: Vec<ServerCounters>,
@@ -20,14 +20,39 @@ pub struct DeskCounters {
     pub snapshot_bytes: u64,
 }
 
+/// What a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// A MoldUDP64 re-request server.
+    Rerequest,
+    /// A gap request proxy of PITCH.
+    GapRequest,
+    /// A GLIMPSE server.
+    Glimpse,
+}
+
+impl ServerKind {
+    /// As metrics and status name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rerequest => "rerequest",
+            Self::GapRequest => "gap_request",
+            Self::Glimpse => "glimpse",
+        }
+    }
+}
+
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerCounters {
+    /// What it is.
+    pub kind: ServerKind,
     /// Where it is.
     pub address: SocketAddr,
     /// Requests sent to it, or attempts to have a snapshot of it.
     pub requests: u64,
-    /// Packets that came from it, or snapshots that were whole.
+    /// Packets that came from it, requests that it accepted, or snapshots that were whole.
     pub answers: u64,
     /// Requests that could not be sent and errors that the network told, or attempts that failed.
     pub failures: u64,
@@ -38,8 +63,9 @@ pub struct ServerCounters {
 impl ServerCounters {
     /// Nothing so far.
     #[must_use]
-    pub const fn new(address: SocketAddr) -> Self {
+    pub const fn new(kind: ServerKind, address: SocketAddr) -> Self {
         Self {
+            kind,
             address,
             requests: 0,
             answers: 0,
@@ -64,11 +90,19 @@ pub(crate) struct Desk(Mutex<DeskCounters>);
 
 impl Desk {
     /// Of servers that were not asked yet.
-    pub(crate) fn new(rerequest: &[SocketAddr], glimpse: &[SocketAddr]) -> Self {
-        let servers = |list: &[SocketAddr]| list.iter().copied().map(ServerCounters::new).collect();
+    pub(crate) fn new(
+        (asked, asked_kind): (&[SocketAddr], ServerKind),
+        (glimpse, snapshot_kind): (&[SocketAddr], ServerKind),
+    ) -> Self {
+        let servers = |list: &[SocketAddr], kind| {
+            let each = list
+                .iter()
+                .map(|address| ServerCounters::new(kind, *address));
+            each.collect()
+        };
         Self(Mutex::new(DeskCounters {
-            rerequest: servers(rerequest),
-            glimpse: servers(glimpse),
+            rerequest: servers(asked, asked_kind),
+            glimpse: servers(glimpse, snapshot_kind),
             ..DeskCounters::default()
         }))
     }

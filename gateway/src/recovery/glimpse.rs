@@ -10,15 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_feed::itch50::glimpse::{GlimpseClient, GlimpseConfig, GlimpseError, GlimpseEvent};
 use gateway_feed::soupbintcp::Credentials;
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::connect::{ConnectError, connect};
 use super::rerequest::Way;
 
-/// How long a server may take to take a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// How long the logout may take that ends a whole snapshot.
 const LOGOUT_MAX: Duration = Duration::from_millis(200);
 /// What is read at a time.
@@ -52,10 +50,8 @@ pub(super) struct Fetched {
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("cannot connect: {0}; check the server's address and the way to it")]
-    Connect(io::Error),
-    #[error("it takes no connection within {} ms", .0.as_millis())]
-    ConnectTimeout(Duration),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the connection broke: {0}")]
     Connection(#[from] io::Error),
     #[error(transparent)]
@@ -70,26 +66,12 @@ pub(super) enum FetchError {
 pub(super) async fn fetch(server: SnapshotServer) -> Result<Fetched, FetchError> {
     let begun = Instant::now();
     let whole = async {
-        let stream = connect(&server).await?;
+        let stream = connect(server.address, &server.way).await?;
         take(&server, stream, begun).await
     };
     timeout(server.timeout, whole)
         .await
         .unwrap_or(Err(FetchError::Timeout(server.timeout)))
-}
-
-async fn connect(server: &SnapshotServer) -> Result<TcpStream, FetchError> {
-    let socket = match server.address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    };
-    let socket = socket.map_err(FetchError::Connect)?;
-    let bound = server.way.bind(&SockRef::from(&socket), server.address);
-    bound.map_err(FetchError::Connect)?;
-    timeout(CONNECT_MAX, socket.connect(server.address))
-        .await
-        .map_err(|_| FetchError::ConnectTimeout(CONNECT_MAX))?
-        .map_err(FetchError::Connect)
 }
 
 /// What came of a snapshot so far.

@@ -1,7 +1,7 @@
 //! Sessions with the venue's servers: what the lines have lost is had from there.
 //!
-//! One task a channel, on the control plane's thread. It has a UDP socket for each re-request server, a TCP connection
-//! for a snapshot while one is wanted, and a [`Planner`](gateway_feed::recovery::Planner), which decides all that is to
+//! One task a channel, on the control plane's thread. It has a UDP socket for each re-request server, or a task with a TCP
+//! session for each gap request proxy, a TCP connection for a snapshot while one is wanted, and a [`Planner`](gateway_feed::recovery::Planner), which decides all that is to
 //! be decided. What is had goes to the channel's worker over its [`SupplyLine`], as the bytes that came; nothing is
 //! decoded here. No server and no worker can stop the task or make it grow: answers are as many as the planner asks for,
 //! a snapshot has a limit, and what a full line does not take is planned anew.
@@ -10,9 +10,11 @@
 //! wants something. It is there only if a channel may.
 
 mod channel;
+mod connect;
 mod desk;
 mod glimpse;
 mod password;
+mod proxy;
 mod rerequest;
 
 use std::sync::Arc;
@@ -23,9 +25,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub(crate) use channel::ChannelRecovery;
 pub(crate) use desk::Desk;
-pub use desk::{DeskCounters, ServerCounters};
+pub use desk::{DeskCounters, ServerCounters, ServerKind};
 pub(crate) use glimpse::SnapshotServer;
 pub(crate) use password::read_password;
+pub(crate) use proxy::GapServer;
 pub(crate) use rerequest::Way;
 
 use crate::worker::supply::{News, SupplyLine};

@@ -451,6 +451,7 @@ fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
         channel_id,
         publisher_id: channel.venue.publisher() as u16,
         lines: channel.lines.len(),
+        answer_lines: channel.lines.iter().filter(|line| line.answers).count(),
         hold_timeout_ns: nanoseconds(channel.hold_timeout),
         hold_packets_max: channel.hold_packets_max,
         hold_bytes_max: ArbiterConfig::hold_bytes_for(channel.hold_packets_max),

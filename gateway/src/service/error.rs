@@ -61,11 +61,13 @@ pub enum ServiceError {
         /// Why not.
         reason: String,
     },
-    /// A snapshot server's password.
-    #[error("channel \"{channel}\", glimpse server {server}: {reason}")]
+    /// A server's password.
+    #[error("channel \"{channel}\", {kind} server {server}: {reason}")]
     Recovery {
         /// The channel.
         channel: String,
+        /// What it is: the configuration's key.
+        kind: &'static str,
         /// The server.
         server: SocketAddr,
         /// Why not, and what to do.

@@ -144,6 +144,24 @@ pub(crate) struct ServerArguments {
         conflicts_with = "output_pcap"
     )]
     pub(crate) rerequest: Vec<SocketAddr>,
+    /// With PITCH: answer gap requests at this TCP address (session sub id 0001, username FIRM, password gaps); may be given
+    /// several times.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        help_heading = "Servers",
+        requires = "gap_response",
+        conflicts_with = "output_pcap"
+    )]
+    pub(crate) gap_request: Vec<SocketAddr>,
+    /// Send what was asked for by gap requests to this group; may be given several times.
+    #[arg(
+        long,
+        value_name = "GROUP:PORT",
+        help_heading = "Servers",
+        requires = "gap_request"
+    )]
+    pub(crate) gap_response: Vec<SocketAddrV4>,
     /// Serve Glimpse snapshots at this TCP address (username glimps, password glimpse); may be given several times.
     #[arg(
         long,
@@ -152,7 +170,7 @@ pub(crate) struct ServerArguments {
         conflicts_with = "output_pcap"
     )]
     pub(crate) glimpse: Vec<SocketAddr>,
-    /// Messages that can be had by re-requests, the last ones.
+    /// Messages that can be had by re-requests and gap requests, the last ones.
     #[arg(long, value_name = "N", default_value_t = HISTORY_MESSAGES, help_heading = "Servers")]
     pub(crate) history_messages: u32,
     /// With servers: for how long they and the heartbeats go on behind the last message.
@@ -162,7 +180,7 @@ pub(crate) struct ServerArguments {
 
 impl ServerArguments {
     pub(crate) fn are_any(&self) -> bool {
-        !(self.rerequest.is_empty() && self.glimpse.is_empty())
+        !(self.rerequest.is_empty() && self.gap_request.is_empty() && self.glimpse.is_empty())
     }
 }
 
@@ -179,7 +197,7 @@ pub(crate) struct Replay {
         conflicts_with_all = [
             "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
             "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
-            "output_pcap", "rerequest", "glimpse", "history_messages", "linger_ms",
+            "output_pcap", "rerequest", "gap_request", "gap_response", "glimpse", "history_messages", "linger_ms",
         ]
     )]
     pub(crate) raw: bool,
@@ -216,7 +234,7 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) orders_max: u32,
     /// Write a raw ITCH file (each message behind its 2-byte big-endian length) instead of sending.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap", "rerequest", "glimpse"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap", "rerequest", "gap_request", "glimpse"])]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) publish: Publish,
@@ -469,6 +487,8 @@ mod tests {
             "gateway-sim replay f --raw --interface veth1 --jitter-b-us 5",
             "gateway-sim replay",
             "gateway-sim generate --output f --rerequest 127.0.0.1:1",
+            "gateway-sim generate --line-a 239.1.1.1:5001 --gap-request 127.0.0.1:1",
+            "gateway-sim generate --line-a 239.1.1.1:5001 --gap-response 239.1.1.3:5001",
             "gateway-sim replay f --raw --interface veth1 --glimpse 127.0.0.1:1",
             "gateway-sim scenario",
             "gateway-sim scenario x --list",

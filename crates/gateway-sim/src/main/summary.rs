@@ -120,6 +120,10 @@ impl Display for ServersSummary<'_> {
             write!(f, "re-request {:<4}", server.name)?;
             counts(f, &server.counts)?;
         }
+        for server in &self.0.gap_request {
+            write!(f, "gap request {:<3}", server.name)?;
+            counts(f, &server.counts)?;
+        }
         for server in &self.0.glimpse {
             write!(f, "Glimpse {:<7}", server.name)?;
             counts(f, &server.counts)?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use gateway_feed::pitch::session::{GapRequest, GapStatus};
 use serde::Serialize;
 
 /// The account of a re-request server.
@@ -88,6 +89,41 @@ pub struct GlimpseCounts {
     pub messages: u64,
 }
 
+/// The account of a gap request proxy.
+///
+/// `requests` is the sum of all that can become of one: `answered`, `out_of_range`, `too_many_messages`, `other_unit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GapRequestCounts {
+    /// Connections that were made.
+    pub connections: u64,
+    /// Came while the server was down, or were made then: closed at once.
+    pub while_down: u64,
+    /// Came when the server had as many as it takes: closed at once.
+    pub too_many: u64,
+    /// Logins refused for the session's id, username or password (status `N`).
+    pub not_authorized: u64,
+    /// Messages that have no place in a session.
+    pub malformed: u64,
+    /// Requests of who was let in.
+    pub requests: u64,
+    /// Messages asked for in them.
+    pub messages_requested: u64,
+    /// Accepted (status `A`).
+    pub answered: u64,
+    /// Messages asked for in these.
+    pub messages_answered: u64,
+    /// For messages not kept any longer, or not sent yet (status `O`).
+    pub out_of_range: u64,
+    /// For more messages than a request may ask for (status `C`).
+    pub too_many_messages: u64,
+    /// For a unit that it does not have (status `I`).
+    pub other_unit: u64,
+    /// Packets made for the gap response lines.
+    pub packets: u64,
+    /// Packets that the system did not take, on all lines together.
+    pub unsent: u64,
+}
+
 /// A server and its account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServerReport<C> {
@@ -106,6 +142,9 @@ pub struct RecoveryReport {
     /// Re-request servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rerequest: Vec<ServerReport<RerequestCounts>>,
+    /// Gap request proxies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gap_request: Vec<ServerReport<GapRequestCounts>>,
     /// Glimpse servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub glimpse: Vec<ServerReport<GlimpseCounts>>,
@@ -127,6 +166,41 @@ impl RerequestCounts {
             + self.sent_other_range
             + self.sent_cut
             + self.sent_garbage
+    }
+}
+
+impl GapRequestCounts {
+    /// Counts what becomes of a request.
+    pub(super) fn note(&mut self, request: GapRequest, status: GapStatus) {
+        self.requests += 1;
+        self.messages_requested += u64::from(request.count);
+        match status {
+            GapStatus::Accepted => {
+                self.answered += 1;
+                self.messages_answered += u64::from(request.count);
+            }
+            GapStatus::TooMany => self.too_many_messages += 1,
+            GapStatus::InvalidUnit => self.other_unit += 1,
+            _ => self.out_of_range += 1,
+        }
+    }
+
+    /// Adds another account.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.while_down += other.while_down;
+        self.too_many += other.too_many;
+        self.not_authorized += other.not_authorized;
+        self.malformed += other.malformed;
+        self.requests += other.requests;
+        self.messages_requested += other.messages_requested;
+        self.answered += other.answered;
+        self.messages_answered += other.messages_answered;
+        self.out_of_range += other.out_of_range;
+        self.too_many_messages += other.too_many_messages;
+        self.other_unit += other.other_unit;
+        self.packets += other.packets;
+        self.unsent += other.unsent;
     }
 }
 

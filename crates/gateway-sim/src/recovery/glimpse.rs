@@ -12,6 +12,8 @@ use gateway_feed::soupbintcp::{Credentials, RejectReason, Server, ServerConfig, 
 pub use connection::GlimpseConnection;
 use connection::Visit;
 
+use super::counts::GlimpseCounts;
+use super::tcp::{Door, Service};
 use crate::random::Random;
 
 /// Streams of a seed: those of the re-request servers lie below.
@@ -57,6 +59,32 @@ pub struct GlimpseOptions {
     pub seed: u64,
     /// Number of this server among those of one seed, below 256: each fails by itself.
     pub number: u8,
+}
+
+impl Service for GlimpseServer {
+    const NAME: &'static str = "glimpse";
+    type Connection = GlimpseConnection;
+    type Counts = GlimpseCounts;
+
+    fn connect(&mut self, now_ns: u64) -> GlimpseConnection {
+        self.connect(now_ns)
+    }
+
+    fn note(counts: &mut GlimpseCounts, door: Door) {
+        match door {
+            Door::Came => counts.connections += 1,
+            Door::WhileDown => counts.while_down += 1,
+            Door::TooMany => counts.too_many += 1,
+        }
+    }
+
+    fn settle(connection: &GlimpseConnection, down: bool, counts: &mut GlimpseCounts) {
+        if down {
+            counts.messages += connection.messages();
+        } else {
+            connection.account(counts);
+        }
+    }
 }
 
 /// Makes connections and draws what is to become of them.

@@ -1,11 +1,13 @@
-//! What a venue offers to those who have lost something: re-request servers and Glimpse servers, beside the lines.
+//! What a venue offers to those who have lost something: re-request servers, gap request proxies and Glimpse servers, beside
+//! the lines.
 //!
-//! [`rerequest`] and [`glimpse`] say what is answered, without sockets or a clock, and do wrong what they are told to do
+//! [`rerequest`], [`gap_request`] and [`glimpse`] say what is answered, without sockets or a clock, and do wrong what they are told to do
 //! wrong; [`Servers`] runs them on threads of their own. All read the [`Venue`] that the publisher writes.
 //!
 //! What is drawn depends on the seed and on the order in which requests and connections come, and on nothing else.
 
 pub mod counts;
+pub mod gap_request;
 pub mod glimpse;
 pub mod rerequest;
 mod tcp;
@@ -17,8 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use counts::{GlimpseCounts, RecoveryReport, RerequestCounts, ServerReport};
-use glimpse::GlimpseOptions;
+use counts::{GapRequestCounts, GlimpseCounts, RecoveryReport, RerequestCounts, ServerReport};
+use gap_request::{GapLines, GapRequestOptions, GapRequestServer};
+use glimpse::{GlimpseOptions, GlimpseServer};
 use rerequest::RerequestOptions;
 
 use crate::SimError;
@@ -53,6 +56,7 @@ pub struct Servers {
     start: Instant,
     stop: Arc<AtomicBool>,
     rerequest: Vec<Running<RerequestCounts>>,
+    gap_request: Vec<Running<GapRequestCounts>>,
     glimpse: Vec<Running<GlimpseCounts>>,
 }
 
@@ -92,6 +96,7 @@ impl Servers {
             start: Instant::now(),
             stop: Arc::default(),
             rerequest: Vec::new(),
+            gap_request: Vec::new(),
             glimpse: Vec::new(),
         }
     }
@@ -127,6 +132,32 @@ impl Servers {
         Ok(address)
     }
 
+    /// Starts a gap request proxy, which sends on `lines`; returns where it listens.
+    ///
+    /// # Errors
+    /// [`SimError::Server`].
+    pub fn add_gap_request(
+        &mut self,
+        name: &str,
+        address: SocketAddr,
+        (options, lines): (GapRequestOptions, GapLines),
+        switch: &Switch,
+    ) -> Result<SocketAddr, SimError> {
+        let surroundings = self.surroundings(switch);
+        let server = GapRequestServer::new(options, lines);
+        let (address, thread) = tcp::start(address, server, surroundings).map_err(failed(
+            name,
+            "gap request",
+            address,
+        ))?;
+        self.gap_request.push(Running {
+            name: name.to_owned(),
+            address,
+            thread,
+        });
+        Ok(address)
+    }
+
     /// Starts a Glimpse server; returns where it listens.
     ///
     /// # Errors
@@ -139,8 +170,8 @@ impl Servers {
         switch: &Switch,
     ) -> Result<SocketAddr, SimError> {
         let surroundings = self.surroundings(switch);
-        let (address, thread) =
-            tcp::start(address, options, surroundings).map_err(failed(name, "Glimpse", address))?;
+        let (address, thread) = tcp::start(address, GlimpseServer::new(options), surroundings)
+            .map_err(failed(name, "Glimpse", address))?;
         self.glimpse.push(Running {
             name: name.to_owned(),
             address,
@@ -152,9 +183,13 @@ impl Servers {
     /// Name, kind and port of each server.
     pub fn listening(&self) -> impl Iterator<Item = (&str, &'static str, u16)> {
         let rerequest = self.rerequest.iter();
+        let proxies = self.gap_request.iter();
         let glimpse = self.glimpse.iter();
         rerequest
             .map(|server| (server.name.as_str(), "re-request", server.address.port()))
+            .chain(
+                proxies.map(|server| (server.name.as_str(), "gap request", server.address.port())),
+            )
             .chain(glimpse.map(|server| (server.name.as_str(), "Glimpse", server.address.port())))
     }
 
@@ -164,6 +199,10 @@ impl Servers {
         self.stop.store(true, Ordering::Relaxed);
         RecoveryReport {
             rerequest: std::mem::take(&mut self.rerequest)
+                .into_iter()
+                .map(Running::join)
+                .collect(),
+            gap_request: std::mem::take(&mut self.gap_request)
                 .into_iter()
                 .map(Running::join)
                 .collect(),

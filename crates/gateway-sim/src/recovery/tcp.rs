@@ -1,42 +1,88 @@
-//! A Glimpse server on a TCP socket: a thread that listens, and one for each connection.
+//! Servers on TCP sockets: a thread that listens, and one for each connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
-use super::counts::GlimpseCounts;
-use super::glimpse::{GlimpseConnection, GlimpseOptions, GlimpseServer};
 use super::{Surroundings, TICK};
+use crate::venue::Venue;
 
 /// Connections that are served at a time.
 const CONNECTIONS_MAX: usize = 32;
 
-pub(super) fn start(
+/// One connection's part of what is said.
+pub(super) trait Conversation {
+    /// Takes what came over the connection.
+    fn on_bytes(&mut self, now_ns: u64, bytes: &[u8], venue: &Venue);
+
+    /// Does what is due, and makes ready what is to be sent next.
+    fn on_time(&mut self, now_ns: u64, venue: &Venue);
+
+    /// What is to be sent.
+    fn output(&self) -> &[u8];
+
+    /// The first `bytes` of [`output`](Self::output) are sent.
+    fn sent(&mut self, bytes: usize);
+
+    /// Whether the connection is to be closed once the output is sent.
+    fn is_over(&self) -> bool;
+}
+
+/// What happens to a connection before anything is said.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    /// It was made.
+    Came,
+    /// The server was down, or went down.
+    WhileDown,
+    /// There were as many as are served.
+    TooMany,
+}
+
+/// A server of one kind.
+pub(super) trait Service: Send + 'static {
+    /// The name of its threads.
+    const NAME: &'static str;
+    /// Its part of a connection.
+    type Connection: Conversation + Send + 'static;
+    /// What it counts.
+    type Counts: Default + Send + 'static;
+
+    /// A client connected.
+    fn connect(&mut self, now_ns: u64) -> Self::Connection;
+
+    /// Counts a connection.
+    fn note(counts: &mut Self::Counts, door: Door);
+
+    /// Counts what became of a connection that is over; `down` where the server went down.
+    fn settle(connection: &Self::Connection, down: bool, counts: &mut Self::Counts);
+}
+
+pub(super) fn start<S: Service>(
     address: SocketAddr,
-    options: GlimpseOptions,
+    service: S,
     surroundings: Surroundings,
-) -> io::Result<(SocketAddr, JoinHandle<GlimpseCounts>)> {
+) -> io::Result<(SocketAddr, JoinHandle<S::Counts>)> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let thread = thread::Builder::new()
-        .name("glimpse".to_owned())
-        .spawn(move || listen(&listener, options, &surroundings))?;
+        .name(S::NAME.to_owned())
+        .spawn(move || listen(&listener, service, &surroundings))?;
     Ok((address, thread))
 }
 
-fn listen(
+fn listen<S: Service>(
     listener: &TcpListener,
-    options: GlimpseOptions,
+    mut server: S,
     surroundings: &Surroundings,
-) -> GlimpseCounts {
-    let mut server = GlimpseServer::new(options);
-    let mut counts = GlimpseCounts::default();
-    let mut connections: Vec<JoinHandle<Ending>> = Vec::new();
+) -> S::Counts {
+    let mut counts = S::Counts::default();
+    let mut connections: Vec<JoinHandle<Ending<S::Connection>>> = Vec::new();
     while !surroundings.stopped() {
         for index in (0..connections.len()).rev() {
             if connections[index].is_finished() {
-                settle(connections.swap_remove(index), &mut counts);
+                settle::<S>(connections.swap_remove(index), &mut counts);
             }
         }
         let Ok((stream, _)) = listener.accept() else {
@@ -44,55 +90,53 @@ fn listen(
             thread::sleep(TICK);
             continue;
         };
-        counts.connections += 1;
+        S::note(&mut counts, Door::Came);
         if surroundings.switch.is_down() {
-            counts.while_down += 1;
+            S::note(&mut counts, Door::WhileDown);
             continue;
         }
         if connections.len() >= CONNECTIONS_MAX {
-            counts.too_many += 1;
+            S::note(&mut counts, Door::TooMany);
             continue;
         }
         let connection = server.connect(surroundings.now_ns());
         let surroundings = surroundings.clone();
         let serving = thread::Builder::new()
-            .name("glimpse".to_owned())
+            .name(S::NAME.to_owned())
             .spawn(move || serve(stream, connection, &surroundings));
         match serving {
             Ok(serving) => connections.push(serving),
-            Err(_) => counts.too_many += 1,
+            Err(_) => S::note(&mut counts, Door::TooMany),
         }
     }
     for connection in connections {
-        settle(connection, &mut counts);
+        settle::<S>(connection, &mut counts);
     }
     counts
 }
 
 /// How a connection ended.
-struct Ending {
-    connection: GlimpseConnection,
+struct Ending<C> {
+    connection: C,
     /// Whether it was closed because the server went down.
     down: bool,
 }
 
-fn settle(connection: JoinHandle<Ending>, counts: &mut GlimpseCounts) {
+fn settle<S: Service>(connection: JoinHandle<Ending<S::Connection>>, counts: &mut S::Counts) {
     let ending = connection
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     if ending.down {
-        counts.while_down += 1;
-        counts.messages += ending.connection.messages();
-    } else {
-        ending.connection.account(counts);
+        S::note(counts, Door::WhileDown);
     }
+    S::settle(&ending.connection, ending.down, counts);
 }
 
-fn serve(
+fn serve<C: Conversation>(
     mut stream: TcpStream,
-    mut connection: GlimpseConnection,
+    mut connection: C,
     surroundings: &Surroundings,
-) -> Ending {
+) -> Ending<C> {
     let mut down = false;
     // A connection that breaks is one that the client has left.
     let _ = converse(&mut stream, &mut connection, surroundings, &mut down);
@@ -101,7 +145,7 @@ fn serve(
 
 fn converse(
     stream: &mut TcpStream,
-    connection: &mut GlimpseConnection,
+    connection: &mut impl Conversation,
     surroundings: &Surroundings,
     down: &mut bool,
 ) -> io::Result<()> {

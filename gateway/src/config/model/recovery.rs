@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use gateway_feed::recovery::PlannerConfig;
 
-/// A channel's re-request and snapshot servers, and how they are asked.
+/// A channel's servers, and how they are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// Re-request servers.
     pub rerequest: Vec<SocketAddr>,
+    /// Gap request proxies.
+    pub gap_request: Vec<GapRequestServer>,
     /// Snapshot servers.
     pub glimpse: Vec<GlimpseServer>,
     /// The address of this host that requests and connections come from, if not the one that the route says.
@@ -23,6 +25,19 @@ pub struct Recovery {
     pub snapshot_timeout: Duration,
     /// How much memory a snapshot may take, in bytes.
     pub snapshot_bytes_max: usize,
+}
+
+/// A gap request proxy of PITCH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapRequestServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The session's id.
+    pub session_sub_id: String,
+    /// Who logs in.
+    pub username: String,
+    /// Where the password is. It is read at start and shown nowhere.
+    pub password: PasswordSource,
 }
 
 /// A GLIMPSE server.

@@ -4,6 +4,7 @@ use gateway_feed::recovery::Ask;
 use serde::Deserialize;
 
 use super::super::document::{Field, Place, Section};
+use super::RawLine;
 
 words! {
     /// `ask`
@@ -19,6 +20,8 @@ pub(crate) struct RawRecovery {
     pub(crate) place: Place,
     pub(crate) rerequest: Option<Field<Vec<String>>>,
     pub(crate) ask: Option<Field<RawAsk>>,
+    pub(crate) gap_request: Vec<RawSession>,
+    pub(crate) gap_response: Vec<RawLine>,
     pub(crate) glimpse: Vec<RawGlimpse>,
     pub(crate) source: Option<Field<String>>,
     pub(crate) interface: Option<Field<String>>,
@@ -38,6 +41,13 @@ pub(crate) struct RawRecovery {
     pub(crate) snapshot_mib_max: Option<Field<u64>>,
 }
 
+/// One of `channel.recovery.gap_request`
+#[derive(Debug)]
+pub(crate) struct RawSession {
+    pub(crate) session_sub_id: Option<Field<String>>,
+    pub(crate) server: RawGlimpse,
+}
+
 /// One of `channel.recovery.glimpse`
 #[derive(Debug)]
 pub(crate) struct RawGlimpse {
@@ -51,6 +61,8 @@ pub(crate) struct RawGlimpse {
 pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     let milliseconds = "a whole number of milliseconds";
     let glimpse = section.tables("glimpse");
+    let gap_request = section.tables("gap_request");
+    let gap_response = section.tables("gap_response");
     let raw = RawRecovery {
         place: section.place.clone(),
         rerequest: section.take(
@@ -58,6 +70,8 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
             "a list of addresses and ports such as [\"10.1.1.1:26410\"]",
         ),
         ask: section.take("ask", "\"in-turn\" or \"all\""),
+        gap_request: gap_request.into_iter().map(read_session).collect(),
+        gap_response: gap_response.into_iter().map(super::read_line).collect(),
         glimpse: glimpse.into_iter().map(read_glimpse).collect(),
         source: section.take("source", "an IP address of this host, in quotes"),
         interface: section.take("interface", "a network interface, in quotes"),
@@ -79,6 +93,17 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     };
     section.finish();
     raw
+}
+
+fn read_session(mut section: Section<'_, '_>) -> RawSession {
+    let session_sub_id = section.require(
+        "session_sub_id",
+        "the session's id that the venue has given, in quotes",
+    );
+    RawSession {
+        session_sub_id,
+        server: read_glimpse(section),
+    }
 }
 
 fn read_glimpse(mut section: Section<'_, '_>) -> RawGlimpse {

@@ -127,19 +127,33 @@ fn lines(
     seen: &mut Seen,
     findings: &Findings,
 ) -> Vec<Line> {
-    if channel.lines.is_empty() || channel.lines.len() > LINES_MAX {
+    let gap_response = channel.recovery.iter().flat_map(|raw| &raw.gap_response);
+    let of_answers = gap_response
+        .enumerate()
+        .map(|(index, line)| (line, index, true));
+    let of_stream = channel.lines.iter().enumerate();
+    let all: Vec<_> = of_stream
+        .map(|(index, line)| (line, index, false))
+        .chain(of_answers)
+        .collect();
+    if channel.lines.is_empty() || all.len() > LINES_MAX {
         let mut place = channel.place.clone();
         place.key.push_str(".lines");
         findings.add(
             &place,
-            format!("a channel has 1 to {LINES_MAX} lines, this one {}", channel.lines.len()),
+            format!("a channel has 1 to {LINES_MAX} lines, gap response lines included, this one {}", all.len()),
             "add lines = [{ name = \"A\", group = \"239.1.1.1\", port = 5001 }], one for each group that carries it",
         );
     }
     let mut names: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
-    for (index, line) in channel.lines.iter().enumerate() {
-        let default = char::from(b'A' + u8::try_from(index.min(25)).unwrap_or(25)).to_string();
+    for (line, index, answers) in all {
+        let letter = char::from(b'A' + u8::try_from(index.min(25)).unwrap_or(25));
+        let default = if answers {
+            format!("gap-{letter}")
+        } else {
+            letter.to_string()
+        };
         if let Some(field) = &line.name {
             super::check_name(field, findings);
             if names.contains(&field.value.as_str()) {
@@ -177,6 +191,7 @@ fn lines(
             port: port.unwrap_or_default(),
             sources: sources(line, findings),
             inputs: line_inputs,
+            answers,
         });
     }
     lines
@@ -230,6 +245,7 @@ pub(super) fn every_input_is_used(
             || channel
                 .lines
                 .iter()
+                .chain(channel.recovery.iter().flat_map(|raw| &raw.gap_response))
                 .any(|line| unknown(inputs, &line.input))
     });
     if astray {

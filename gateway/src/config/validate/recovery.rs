@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use gateway_feed::arbitration::OnGap;
+use gateway_feed::pitch::session;
 use gateway_feed::recovery::planner::SERVERS_MAX;
-use gateway_feed::recovery::{Backoff, PlannerConfig};
+use gateway_feed::recovery::{Answers, Backoff, PlannerConfig};
 use gateway_feed::soupbintcp::Credentials;
 
 use super::super::document::{Field, Findings};
-use super::super::model::{Feed, GlimpseServer, Input, PasswordSource, Recovery};
-use super::super::raw::{RawChannel, RawGlimpse, RawRecovery};
+use super::super::model::{Feed, GapRequestServer, GlimpseServer, Input, PasswordSource, Recovery};
+use super::super::raw::{RawChannel, RawGlimpse, RawRecovery, RawSession};
 use super::inputs::INTERFACE_NAME_MAX;
 use super::number;
 
@@ -36,26 +37,44 @@ pub(super) fn recovery(
             findings.add(
                 &field.place,
                 "there is no server that could be asked for what is missing",
-                "add [channel.recovery] with rerequest = [\"address:port\"] or a glimpse server, or write \"continue\"",
+                "add [channel.recovery] with the venue's servers, or write \"continue\"",
             );
         }
         return None;
     };
-    let recovery = servers(raw, base, findings);
+    let recovery = servers(raw, feed, base, findings);
+    let is_pitch = feed.pitch_market().is_some();
+    let rerequest = raw.rerequest.as_ref().filter(|f| !f.value.is_empty());
     if !feed.recovers() {
         findings.add(&raw.place, has_none(feed), HAS_NONE_REMEDY);
+    } else {
+        kinds(raw, is_pitch, feed, findings);
     }
-    if raw
-        .rerequest
-        .as_ref()
-        .is_none_or(|field| field.value.is_empty())
-        && raw.glimpse.is_empty()
-    {
+    if rerequest.is_none() && raw.glimpse.is_empty() && raw.gap_request.is_empty() {
+        let servers = if is_pitch {
+            "gap_request = [{ address = …, session_sub_id = …, username = …, password_file = … }]"
+        } else {
+            "rerequest = [\"address:port\"] or glimpse = [{ address = …, username = …, password_file = … }]"
+        };
         findings.add(
             &raw.place,
             "it names no server",
-            "add rerequest = [\"address:port\"] or glimpse = [{ address = …, username = …, password_file = … }], or remove it",
+            format!("add {servers}, or remove it"),
         );
+    }
+    if raw.gap_request.is_empty() != raw.gap_response.is_empty() {
+        let (what, remedy) = if raw.gap_response.is_empty() {
+            (
+                "it names gap request proxies, and no line on which they send what is asked for",
+                "add gap_response = [{ group = \"239.1.1.1\", port = 5001 }], as the venue lists them",
+            )
+        } else {
+            (
+                "it names gap response lines, and no proxy that could be asked",
+                "add gap_request = [{ address = …, session_sub_id = …, username = …, password_file = … }]",
+            )
+        };
+        findings.add(&raw.place, what, remedy);
     }
     if reach.iter().any(|input| matches!(input, Input::Capture(_))) {
         findings.add(
@@ -64,11 +83,13 @@ pub(super) fn recovery(
             "remove [channel.recovery] and on_gap from channels of captures",
         );
     }
-    if !recovers && let Some(field) = raw.rerequest.as_ref().filter(|f| !f.value.is_empty()) {
+    let asked = rerequest.map(|field| &field.place);
+    let asked = asked.or(raw.gap_request.first().map(|raw| &raw.server.place));
+    if !recovers && let Some(place) = asked {
         findings.warn(
-            &field.place,
+            place,
             "with on_gap = \"continue\" nothing is asked for again: these servers are not used",
-            "set on_gap = \"recover\", or remove rerequest",
+            "set on_gap = \"recover\", or remove them",
         );
     }
     Some(recovery)
@@ -83,8 +104,47 @@ fn has_none(feed: Feed) -> String {
 
 const HAS_NONE_REMEDY: &str = "remove [channel.recovery] and write on_gap = \"continue\": the lines are arbitrated, and what both lose is told as a gap";
 
-fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
+/// Servers of another feed's protocol are of no use.
+fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
+    let of_mold = [
+        raw.rerequest.as_ref().map(|field| &field.place),
+        raw.glimpse.first().map(|raw| &raw.place),
+    ];
+    let of_pitch = [
+        raw.gap_request.first().map(|raw| &raw.server.place),
+        raw.gap_response.first().map(|raw| &raw.place),
+    ];
+    let others = if is_pitch { of_mold } else { of_pitch };
+    for place in others.into_iter().flatten() {
+        findings.add(
+            place,
+            format!("the feed \"{}\" has no such servers", feed.name()),
+            if is_pitch {
+                "PITCH has gap_request and gap_response"
+            } else {
+                "MoldUDP64 has rerequest and glimpse"
+            },
+        );
+    }
+}
+
+/// What is the default for the servers of a feed. Gap request proxies allow 100 messages a request, and some 320 requests a
+/// second.
+fn defaults(feed: Feed) -> PlannerConfig {
     let default = PlannerConfig::default();
+    if feed.pitch_market().is_some() {
+        PlannerConfig {
+            request_messages_max: 100,
+            requests_per_second: 300,
+            ..default
+        }
+    } else {
+        default
+    }
+}
+
+fn servers(raw: &RawRecovery, feed: Feed, base: &Path, findings: &Findings) -> Recovery {
+    let default = defaults(feed);
     let many = |field: &Option<Field<u64>>, range, default: u64, unit| {
         number(field.as_ref(), range, default, unit, findings)
     };
@@ -98,12 +158,21 @@ fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
         .iter()
         .map(|raw| glimpse(raw, base, findings))
         .collect();
+    let gap_request: Vec<_> = raw
+        .gap_request
+        .iter()
+        .map(|raw| gap_request(raw, base, findings))
+        .collect();
+    let proxies = gap_request.iter().map(|server| server.address);
+    proxies_are_few_and_different(raw, proxies, findings);
     let source = raw
         .source
         .as_ref()
         .and_then(|field| source(field, findings));
     if let Some(source) = source {
-        let addresses = rerequest.iter().chain(glimpse.iter().map(|g| &g.address));
+        let sessions = glimpse.iter().map(|server| &server.address);
+        let sessions = sessions.chain(gap_request.iter().map(|server| &server.address));
+        let addresses = rerequest.iter().chain(sessions);
         same_family(raw, source, addresses, findings);
     }
     if let Some(field) = &raw.interface
@@ -116,7 +185,12 @@ fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
         );
     }
     let planner = PlannerConfig {
-        servers: rerequest.len(),
+        servers: rerequest.len().max(gap_request.len()),
+        answers: if gap_request.is_empty() {
+            Answers::FromServers
+        } else {
+            Answers::OnLines
+        },
         ask: raw.ask.as_ref().map(|f| f.value.into()).unwrap_or_default(),
         request_messages_max: many(
             &raw.request_messages_max,
@@ -175,6 +249,7 @@ fn servers(raw: &RawRecovery, base: &Path, findings: &Findings) -> Recovery {
     };
     Recovery {
         rerequest,
+        gap_request,
         glimpse,
         source,
         interface: raw.interface.as_ref().map(|field| field.value.clone()),
@@ -252,27 +327,88 @@ fn server(written: &str) -> Result<SocketAddr, &'static str> {
 }
 
 fn glimpse(raw: &RawGlimpse, base: &Path, findings: &Findings) -> GlimpseServer {
+    if let Some(field) = &raw.username
+        && let Err(error) = Credentials::new(&field.value, "x")
+    {
+        findings.add(&field.place, error.to_string(), AS_GIVEN);
+    }
+    GlimpseServer {
+        address: session_address(raw, "10.1.1.1:26420", findings),
+        username: super::text(raw.username.as_ref(), ""),
+        password: password(raw, base, findings),
+    }
+}
+
+fn gap_request(raw: &RawSession, base: &Path, findings: &Findings) -> GapRequestServer {
+    let id = super::text(raw.session_sub_id.as_ref(), "");
+    let username = super::text(raw.server.username.as_ref(), "");
+    // One after the other, so that each mistake is told where it is.
+    for (field, id, username) in [
+        (&raw.session_sub_id, id.as_str(), "x"),
+        (&raw.server.username, "x", username.as_str()),
+    ] {
+        if let Some(field) = field
+            && let Err(error) = session::Credentials::new(id, username, "x")
+        {
+            findings.add(&field.place, error.to_string(), AS_GIVEN);
+        }
+    }
+    GapRequestServer {
+        address: session_address(&raw.server, "10.1.1.1:17001", findings),
+        session_sub_id: id,
+        username,
+        password: password(&raw.server, base, findings),
+    }
+}
+
+fn proxies_are_few_and_different(
+    raw: &RawRecovery,
+    addresses: impl Iterator<Item = SocketAddr>,
+    findings: &Findings,
+) {
+    let mut seen = Vec::new();
+    for (raw, address) in raw.gap_request.iter().zip(addresses) {
+        if seen.len() == SERVERS_MAX {
+            findings.add(
+                &raw.server.place,
+                format!("more than {SERVERS_MAX} servers"),
+                "name the nearest ones",
+            );
+        }
+        if seen.contains(&address) && address.port() != 0 {
+            findings.add(
+                &raw.server.place,
+                format!("{address} is there twice"),
+                "name each server once",
+            );
+        }
+        seen.push(address);
+    }
+}
+
+const AS_GIVEN: &str = "write it as the venue has given it";
+
+/// The address of a server that is logged in to.
+fn session_address(raw: &RawGlimpse, example: &str, findings: &Findings) -> SocketAddr {
     let address = raw.address.as_ref().and_then(|field| {
         server(&field.value)
             .map_err(|what| {
+                let port = example.rsplit(':').next().unwrap_or_default();
                 findings.add(
                     &field.place,
                     what,
-                    "write the server's address and port as \"10.1.1.1:26420\" or \"[2001:db8::1]:26420\"",
+                    format!(
+                        "write the server's address and port as \"{example}\" or \"[2001:db8::1]:{port}\""
+                    ),
                 );
             })
             .ok()
     });
-    if let Some(field) = &raw.username
-        && let Err(error) = Credentials::new(&field.value, "x")
-    {
-        findings.add(
-            &field.place,
-            error.to_string(),
-            "write it as the venue has given it",
-        );
-    }
-    let password = match (&raw.password_file, &raw.password_env) {
+    address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+fn password(raw: &RawGlimpse, base: &Path, findings: &Findings) -> PasswordSource {
+    match (&raw.password_file, &raw.password_env) {
         (Some(file), None) if !file.value.is_empty() => {
             PasswordSource::File(base.join(&file.value))
         }
@@ -296,11 +432,6 @@ fn glimpse(raw: &RawGlimpse, base: &Path, findings: &Findings) -> GlimpseServer 
             );
             PasswordSource::Environment(String::new())
         }
-    };
-    GlimpseServer {
-        address: address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))),
-        username: super::text(raw.username.as_ref(), ""),
-        password,
     }
 }
 

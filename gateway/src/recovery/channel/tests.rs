@@ -10,6 +10,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::*;
+use crate::recovery::ServerKind;
 use crate::worker::control::{self, Command, Inbox};
 use crate::worker::supply::{self, LaneSupply, SUPPLIES_MAX};
 
@@ -94,9 +95,13 @@ fn what_a_worker_that_does_not_read_has_no_room_for_is_planned_anew_and_comes_on
         let serving = tokio::spawn(serve(socket));
         let (controls, inbox) = control::line(1);
         let (line, lane) = supply::line(controls.clone(), 0);
-        let desk = Arc::new(Desk::new(&[server], &[]));
+        let desk = Arc::new(Desk::new(
+            (&[server], ServerKind::Rerequest),
+            (&[], ServerKind::Glimpse),
+        ));
         let config = Recovery {
             rerequest: vec![server],
+            gap_request: Vec::new(),
             glimpse: Vec::new(),
             source: None,
             interface: None,
@@ -114,7 +119,13 @@ fn what_a_worker_that_does_not_read_has_no_room_for_is_planned_anew_and_comes_on
             .unwrap()
             .channels
             .remove(0);
-        let recovery = ChannelRecovery::new(&channel, &config, Vec::new(), line, Arc::clone(&desk));
+        let recovery = ChannelRecovery::new(
+            &channel,
+            &config,
+            Default::default(),
+            line,
+            Arc::clone(&desk),
+        );
         let mut lookout = super::super::Lookout::default();
         let news = lookout.add(recovery.line());
         let (end, ended) = watch::channel(false);

@@ -7,7 +7,7 @@ use gateway_feed::decoder::OrderCounters;
 use gateway_queue::clock::Clock;
 
 use super::{State, occurred};
-use crate::config::model::{Input, Line, Queue, Records};
+use crate::config::model::{Channel, Input, Line, Queue, Records};
 use crate::recovery::{DeskCounters, ServerCounters};
 use crate::service::status::{
     ChannelStatus, Count, LineStatus, OrdersStatus, RecoveryStatus, ServerStatus,
@@ -94,7 +94,7 @@ impl State {
                 .collect(),
             recovery: self.recoveries[index]
                 .as_ref()
-                .map(|desk| recovery(&counters, &desk.counters())),
+                .map(|desk| recovery(config, &counters, &desk.counters())),
         }
     }
 }
@@ -133,19 +133,23 @@ fn line(config: &Line, line: &LineCounters, wins: u64, set_by_ns: i64) -> LineSt
 }
 
 /// What is had from elsewhere than the lines.
-fn recovery(channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
+fn recovery(config: &Channel, channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
     let (counters, planner) = (&channel.recovery, &desk.planner);
     let state = ChannelState::from_number(counters.state);
-    let server = |kind: &str, server: &ServerCounters| ServerStatus {
-        kind: kind.to_owned(),
+    let lines = config.lines.iter().zip(&channel.lines);
+    let of_answers = lines
+        .filter(|(line, _)| line.answers)
+        .map(|(_, counters)| counters.delivered);
+    let server = |server: &ServerCounters| ServerStatus {
+        kind: server.kind.name().to_owned(),
         address: server.address.to_string(),
         requests: server.requests,
         answers: server.answers,
         failures: server.failures,
         last_failure: server.last_failure.clone(),
     };
-    let rerequest = desk.rerequest.iter().map(|s| server("rerequest", s));
-    let glimpse = desk.glimpse.iter().map(|s| server("glimpse", s));
+    let rerequest = desk.rerequest.iter().map(server);
+    let glimpse = desk.glimpse.iter().map(server);
     RecoveryStatus {
         holes_open: counters.holes_open,
         missing: counters.missing,
@@ -157,7 +161,7 @@ fn recovery(channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
         recoveries: counters.recoveries,
         duration_sum_ns: counters.duration_sum_ns,
         duration_max_ns: counters.duration_max_ns,
-        delivered: channel.lines[RECOVERY.index()].delivered,
+        delivered: channel.lines[RECOVERY.index()].delivered + of_answers.sum::<u64>(),
         requests: planner.requests,
         request_timeouts: planner.timeouts,
         rate_limited: planner.rate_limited,
@@ -166,6 +170,8 @@ fn recovery(channel: &ChannelCounters, desk: &DeskCounters) -> RecoveryStatus {
             ("other_session", planner.other_session),
             ("not_missing", planner.not_missing),
             ("no_messages", planner.no_messages),
+            ("refused", planner.refused),
+            ("unavailable", planner.unavailable),
         ]),
         spent_messages: planner.spent_messages,
         given_up: planner.given_up,

@@ -83,13 +83,13 @@ pub struct RecoveryStatus {
 /// A server of a channel.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerStatus {
-    /// `rerequest` or `glimpse`.
+    /// `rerequest`, `gap_request` or `glimpse`.
     pub kind: String,
     /// Its address and port.
     pub address: String,
     /// Requests sent to it, or attempts to have a snapshot of it.
     pub requests: u64,
-    /// Packets that came from it, or snapshots that were whole.
+    /// Packets that came from it, requests that it accepted, or snapshots that were whole.
     pub answers: u64,
     /// Requests that could not be sent and errors that the network told, or attempts that failed.
     pub failures: u64,

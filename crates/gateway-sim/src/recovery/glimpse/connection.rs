@@ -7,6 +7,7 @@ use gateway_feed::soupbintcp::{
 };
 
 use super::super::counts::GlimpseCounts;
+use super::super::tcp::Conversation;
 use super::Fate;
 use crate::venue::{Ledger, Snapshot, Venue};
 
@@ -29,6 +30,28 @@ pub struct GlimpseConnection {
     pub(super) hang_up: bool,
     /// What follows the output and is no packet.
     pub(super) garbage: &'static [u8],
+}
+
+impl Conversation for GlimpseConnection {
+    fn on_bytes(&mut self, now_ns: u64, bytes: &[u8], venue: &Venue) {
+        self.on_bytes(now_ns, bytes, venue);
+    }
+
+    fn on_time(&mut self, now_ns: u64, venue: &Venue) {
+        self.on_time(now_ns, venue);
+    }
+
+    fn output(&self) -> &[u8] {
+        self.output()
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.sent(bytes);
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over()
+    }
 }
 
 /// What the handler of the session keeps.

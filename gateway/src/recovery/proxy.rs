@@ -1,0 +1,244 @@
+//! Sessions with gap request proxies of PITCH: one connection each, kept as long as the gateway runs.
+//!
+//! A task a proxy. It logs in, sends the requests that it is handed, and tells what becomes of the session and of each
+//! request. Requests that cannot be handed to it at once are not kept: the planner asks another proxy, or again. What was
+//! asked for does not come here, but on the channel's gap response lines.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gateway_feed::pitch::session::{
+    Client, ClientEvent, CloseReason, Credentials, GapRequest, GapResponse, GapStatus,
+};
+use gateway_feed::recovery::{Backoff, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::connect::{ConnectError, connect};
+use super::rerequest::Way;
+
+/// Requests that may wait for a proxy's task.
+const REQUESTS_MAX: usize = 64;
+/// What is read at a time.
+const READ_BYTES: usize = 4_096;
+const SECOND_NS: u64 = 1_000_000_000;
+/// For how long a proxy rests whose requests of the day are used up. A new day has to be noticed at some time.
+const DAY_REST_NS: u64 = 600 * SECOND_NS;
+
+/// A gap request proxy and who logs in.
+#[derive(Clone, Debug)]
+pub(crate) struct GapServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) credentials: Credentials,
+    pub(crate) unit: u8,
+    pub(crate) way: Way,
+    /// The pauses between attempts at a session.
+    pub(crate) pauses: Backoff,
+}
+
+/// What a proxy's task tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It is logged in.
+    Up,
+    /// There is no session, for this cause.
+    Down(ProxyError),
+    /// What becomes of a request.
+    Replied(GapResponse),
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProxyError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the connection broke: {0}")]
+    Connection(#[from] std::io::Error),
+    #[error(transparent)]
+    Closed(CloseReason),
+}
+
+/// The way to one proxy's task.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) server: GapServer,
+    requests: Option<mpsc::Sender<GapRequest>>,
+    pub(super) is_up: bool,
+}
+
+impl Proxy {
+    /// To a task that is not started yet.
+    pub(super) const fn new(server: GapServer) -> Self {
+        Self {
+            server,
+            requests: None,
+            is_up: false,
+        }
+    }
+
+    /// What its task is to run; it tells `news`, with its `index`.
+    pub(super) fn begin(
+        &mut self,
+        index: usize,
+        news: mpsc::Sender<(usize, Told)>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        self.requests = Some(sender);
+        let server = self.server.clone();
+        async move { keep(index, &server, requests, &news).await }
+    }
+
+    /// Asks for `count` messages from `first` on; whether the request is on its way.
+    pub(super) fn ask(&self, first: u64, count: u16) -> bool {
+        let (true, Some(requests), Ok(sequence)) =
+            (self.is_up, &self.requests, u32::try_from(first))
+        else {
+            return false;
+        };
+        let unit = self.server.unit;
+        let request = GapRequest {
+            unit,
+            sequence,
+            count,
+        };
+        requests.try_send(request).is_ok()
+    }
+}
+
+/// What the planner is told of a proxy's status.
+pub(super) const fn reply_of(status: GapStatus) -> Reply {
+    match status {
+        GapStatus::Accepted => Reply::Accepted,
+        GapStatus::OutOfRange | GapStatus::InvalidUnit | GapStatus::Other(_) => Reply::NotThere,
+        GapStatus::TooMany => Reply::TooMany,
+        GapStatus::DayExhausted => Reply::Exhausted(DAY_REST_NS),
+        GapStatus::MinuteExhausted => Reply::Exhausted(60 * SECOND_NS),
+        GapStatus::SecondExhausted => Reply::Exhausted(SECOND_NS),
+        GapStatus::Unavailable => Reply::Unavailable,
+    }
+}
+
+/// Has a session as long as anybody listens.
+async fn keep(
+    index: usize,
+    server: &GapServer,
+    mut requests: mpsc::Receiver<GapRequest>,
+    news: &mpsc::Sender<(usize, Told)>,
+) {
+    let mut failures = 0_u32;
+    loop {
+        let mut was_up = false;
+        let cause = converse(index, server, &mut requests, news, &mut was_up).await;
+        failures = if was_up {
+            1
+        } else {
+            failures.saturating_add(1)
+        };
+        if news.send((index, Told::Down(cause))).await.is_err() {
+            return;
+        }
+        sleep(Duration::from_nanos(server.pauses.after(failures))).await;
+        // What came meanwhile is asked for elsewhere by now.
+        while requests.try_recv().is_ok() {}
+    }
+}
+
+/// One session, to its end.
+async fn converse(
+    index: usize,
+    server: &GapServer,
+    requests: &mut mpsc::Receiver<GapRequest>,
+    news: &mpsc::Sender<(usize, Told)>,
+    was_up: &mut bool,
+) -> ProxyError {
+    let stream = match connect(server.address, &server.way).await {
+        Ok(stream) => stream,
+        Err(cause) => return cause.into(),
+    };
+    let mut told = Vec::new();
+    let mut session = Session::new(server, stream);
+    loop {
+        let ended = session.turn(requests, &mut told).await;
+        for what in told.drain(..) {
+            *was_up |= matches!(what, Told::Up);
+            if news.send((index, what)).await.is_err() {
+                return ProxyError::Closed(CloseReason::PeerClosed);
+            }
+        }
+        if let Err(cause) = ended {
+            return cause;
+        }
+    }
+}
+
+/// A connection and the session over it.
+struct Session {
+    client: Client,
+    stream: TcpStream,
+    begun: Instant,
+    buffer: Vec<u8>,
+}
+
+impl Session {
+    fn new(server: &GapServer, stream: TcpStream) -> Self {
+        // A request is a packet of its own, and waits for nothing. Where the kernel refuses it comes a little later.
+        let _ = stream.set_nodelay(true);
+        Self {
+            client: Client::new(server.credentials, 0),
+            stream,
+            begun: Instant::now(),
+            buffer: vec![0; READ_BYTES],
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for the next thing and does it.
+    async fn turn(
+        &mut self,
+        requests: &mut mpsc::Receiver<GapRequest>,
+        told: &mut Vec<Told>,
+    ) -> Result<(), ProxyError> {
+        let due = self.client.next_deadline().unwrap_or_default();
+        let due = self.begun + Duration::from_nanos(due);
+        let mut ended = None;
+        let mut take = |event: ClientEvent<'_>| match event {
+            ClientEvent::LoggedIn => told.push(Told::Up),
+            ClientEvent::Message(message) => {
+                told.extend(GapResponse::parse(message).map(Told::Replied));
+            }
+            ClientEvent::Closed(reason) => ended = Some(reason),
+        };
+        let (mut reader, mut writer) = self.stream.split();
+        let has_output = !self.client.output().is_empty();
+        tokio::select! {
+            read = reader.read(&mut self.buffer) => {
+                let now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                match read? {
+                    0 => self.client.on_disconnect(&mut take),
+                    length => {
+                        let bytes = self.buffer.get(..length).unwrap_or_default();
+                        self.client.on_bytes(now, bytes, &mut take);
+                    }
+                }
+            }
+            written = writer.write(self.client.output()), if has_output => self.client.sent(written?),
+            Some(request) = requests.recv() => {
+                let now = self.now();
+                self.client.send(now, &request.encode());
+            }
+            () = sleep_until(due) => {
+                let now = self.now();
+                self.client.on_time(now, &mut take);
+            }
+        }
+        ended.map_or(Ok(()), |reason| Err(ProxyError::Closed(reason)))
+    }
+}
