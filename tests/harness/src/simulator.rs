@@ -44,6 +44,9 @@ pub struct Report {
     pub lost_on_both: LostReport,
     /// What was found in the capture that was replayed, if one was.
     pub source: Option<CaptureReport>,
+    /// The accounts of the gap request proxies: counts by name.
+    #[serde(default)]
+    pub gap_request: Vec<BTreeMap<String, serde_json::Value>>,
     /// Seconds from first to last packet.
     pub elapsed_s: f64,
 }

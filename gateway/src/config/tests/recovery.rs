@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_feed::arbitration::OnGap;
-use gateway_feed::recovery::{Ask, PlannerConfig};
+use gateway_feed::recovery::{Answers, Ask, PlannerConfig};
 
 use super::super::model::PasswordSource;
 use super::*;
@@ -147,4 +147,86 @@ fn what_is_never_asked_is_a_warning_and_a_capture_has_no_servers() {
     let found = problems(&source);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].what.contains("a capture"), "{}", found[0]);
+}
+
+/// A unit of PITCH, recovering, with `text` in its recovery.
+fn pitch(text: &str) -> String {
+    with(text).replace("\"nasdaq-itch50\"", "\"cboe-pitch-equities\"\nunit = 3")
+}
+
+const PROXY: &str = r#"
+gap_request = [{ address = "10.1.1.1:17001", session_sub_id = "0001", username = "FIRM", password_file = "p" }]
+gap_response = [{ group = "239.9.9.1", port = 30001 }, { name = "GB", group = "239.9.9.2", port = 30001 }]
+"#;
+
+#[test]
+fn gap_request_proxies_are_asked_and_answer_on_lines_of_the_channel() {
+    let config = parse(&pitch(PROXY), Path::new("/etc/gateway")).unwrap();
+    let channel = &config.channels[0];
+    let recovery = channel.recovery.as_ref().unwrap();
+    assert_eq!(
+        recovery.planner,
+        PlannerConfig {
+            servers: 1,
+            answers: Answers::OnLines,
+            request_messages_max: 100,
+            requests_per_second: 300,
+            ..PlannerConfig::default()
+        }
+    );
+    let proxy = &recovery.gap_request[0];
+    assert_eq!(
+        (proxy.session_sub_id.as_str(), proxy.username.as_str()),
+        ("0001", "FIRM")
+    );
+    let password = PasswordSource::File("/etc/gateway/p".into());
+    assert_eq!(proxy.password, password);
+    // Behind those of the stream, on the same inputs.
+    let lines: Vec<_> = channel
+        .lines
+        .iter()
+        .map(|line| (line.name.as_str(), line.answers))
+        .collect();
+    let of_stream = lines.len() - 2;
+    assert!(lines[..of_stream].iter().all(|(_, answers)| !answers));
+    assert_eq!(lines[of_stream..], [("gap-A", true), ("GB", true)]);
+    assert_eq!(channel.lines[of_stream].inputs, channel.lines[0].inputs);
+}
+
+#[test]
+fn a_gap_request_proxy_is_whole_and_of_the_feed() {
+    let only = |text: &str| {
+        let mut found = problems(&pitch(text));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found.remove(0)
+    };
+    let (request, response) = PROXY.trim().split_once('\n').unwrap();
+    assert!(only(request).what.contains("no line"));
+    assert!(
+        only(&format!("{response}\n"))
+            .remedy
+            .contains("gap_request")
+    );
+    let long = only(&PROXY.replace("\"0001\"", "\"00001\""));
+    assert_eq!(
+        long.key,
+        "channel[0].recovery.gap_request[0].session_sub_id"
+    );
+    assert!(long.what.contains("1 to 4"), "{long}");
+    let user = only(&PROXY.replace("\"FIRM\"", "\"MYFIRM\""));
+    assert_eq!(user.key, "channel[0].recovery.gap_request[0].username");
+    let open = only(&PROXY.replace(", password_file = \"p\"", ""));
+    assert!(open.what.contains("no password"), "{open}");
+    let taken = only(&PROXY.replace("239.9.9.2", "239.9.9.1"));
+    assert!(taken.what.contains("is a line already"), "{taken}");
+    let mold = only(&format!("rerequest = [\"10.1.1.1:5\"]\n{PROXY}"));
+    assert!(mold.what.contains("no such servers"), "{mold}");
+    let twice = PROXY.replace("gap_request = [", "gap_request = [{ address = \"10.1.1.1:17001\", session_sub_id = \"2\", username = \"F\", password_env = \"P\" }, ");
+    assert!(only(&twice).what.contains("twice"));
+    let of_pitch = problems(&with(PROXY));
+    assert_eq!(of_pitch.len(), 2, "{of_pitch:#?}");
+    assert!(of_pitch.iter().all(|p| p.remedy.contains("rerequest")));
+    // One line less is room for one gap response line more, up to four in all.
+    let many = PROXY.replace("gap_response = [", "gap_response = [{ group = \"239.9.9.3\", port = 1 }, { group = \"239.9.9.4\", port = 1 }, ");
+    assert!(only(&many).what.contains("1 to 4 lines"));
 }

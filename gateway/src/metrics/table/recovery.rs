@@ -33,10 +33,10 @@ define! {
         "Holes given up because recover_timeout_ms was over.");
 
     RECOVERY_MESSAGES_TOTAL: counter("recovery_messages_total", "messages", ["feed", "channel"], None,
-        "Messages delivered that re-request servers brought.");
+        "Messages delivered that were asked for again.");
 
     RECOVERY_REQUESTS_TOTAL: counter("recovery_requests_total", "requests", ["feed", "channel"], None,
-        "Requests to re-request servers.");
+        "Requests to re-request servers and gap request proxies.");
 
     RECOVERY_REQUEST_TIMEOUTS_TOTAL: counter("recovery_request_timeouts_total", "requests", ["feed", "channel"], Some("recovery-does-not-end"),
         "Requests that nobody answered in time.");
@@ -48,7 +48,7 @@ define! {
         "Answers with something that was missing.");
 
     RECOVERY_MESSAGES_SPENT_TOTAL: counter("recovery_messages_spent_total", "messages", ["feed", "channel"], None,
-        "Messages that no re-request server could be had of.");
+        "Messages that could be had of no server that was asked for them.");
 
     RECOVERY_GIVEN_UP_TOTAL: counter("recovery_given_up_total", "times", ["feed", "channel"], Some("recovery-does-not-end"),
         "Times that the channel was told that something cannot be had.");
@@ -99,7 +99,7 @@ define! {
         "Time that whole snapshots took to fetch.");
 
     RECOVERY_ANSWERS_REFUSED_TOTAL: counter("recovery_answers_refused_total", "packets", ["feed", "channel", "reason"], Some("recovery-does-not-end"),
-        "Packets of re-request servers that were of no use, by reason.");
+        "Packets of re-request servers that were of no use, and requests that gap request proxies refused, by reason.");
 
     RECOVERY_SUPPLIES_REFUSED_TOTAL: counter("recovery_supplies_refused_total", "supplies", ["feed", "channel", "reason"], None,
         "What a channel was given and could not use, by reason.");

@@ -1,0 +1,161 @@
+//! What neither line of a PITCH unit brought is asked of a gap request proxy and comes on gap response lines: the real
+//! gateway and the real exchange, over a real link.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use gateway_e2e::{Lab, Observer, Seen};
+use gateway_feed::record::ControlKind;
+use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
+use gateway_sim::source::Source;
+use gateway_test_harness::config::{Input, Queue};
+use gateway_test_harness::network::EXCHANGE_ADDRESS;
+use gateway_test_harness::simulator::Report;
+use gateway_test_harness::{Config, Metrics, wait};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const MESSAGES: u64 = 6_000;
+const SYMBOLS: u32 = 40;
+const RATE: u64 = 5_000;
+const PORT: u16 = 26_430;
+
+/// A gateway of unit 5 that asks a proxy at `port` of the exchange.
+fn config(tier: &str, folder: &TempDir, port: u16, recover_timeout_ms: u32) -> Config {
+    let password = folder.path().join("password");
+    std::fs::write(&password, "gaps\n").unwrap();
+    let recovery = format!(
+        "[channel.recovery]\n\
+         gap_request = [{{ address = \"{EXCHANGE_ADDRESS}:{port}\", session_sub_id = \"0001\", username = \"FIRM\", \
+         password_file = \"{}\" }}]\n\
+         gap_response = [{{ group = \"239.77.0.3\", port = 26400 }}, {{ group = \"239.77.0.4\", port = 26400 }}]\n\
+         attempts_max = 1000\n",
+        password.display()
+    );
+    Config {
+        feed: "cboe-pitch-equities",
+        queues: vec![Queue::all("native").of("native").with_slots(1 << 17)],
+        hold_timeout_us: 20_000,
+        channel_keys: format!(
+            "unit = 5\non_gap = \"recover\"\nrecover_timeout_ms = {recover_timeout_ms}\n"
+        ),
+        extra: recovery,
+        ..Config::new(Input::tier(tier))
+    }
+}
+
+/// The unit's messages, as the simulator publishes them.
+fn day() -> Vec<Vec<u8>> {
+    let mut flow = PitchFlow::new(OrderFlow::new(FlowOptions {
+        seed: 1,
+        symbols: SYMBOLS,
+        messages: MESSAGES,
+        orders_max: 1_000_000,
+        interval_ns: 1_000_000_000 / RATE,
+    }));
+    let mut day = Vec::new();
+    while let Some(message) = flow.next().unwrap() {
+        day.push(message.bytes.to_vec());
+    }
+    day
+}
+
+struct Outcome {
+    seen: Seen,
+    report: Report,
+    metrics: Metrics,
+    status: Value,
+    log: String,
+}
+
+impl Outcome {
+    fn sum(&self, name: &str) -> u64 {
+        self.metrics.sum(name, &[]).unwrap_or_default() as u64
+    }
+}
+
+/// Publishes the day with losses on both lines to a gateway of `config`; `None` where the test is skipped.
+fn play(config: &Config) -> Option<Outcome> {
+    let lab = Lab::open().unwrap()?;
+    let mut gateway = lab.gateway(config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "native").unwrap();
+    let arguments = format!(
+        "generate --feed cboe-pitch-equities --unit 5 --messages {MESSAGES} --symbols {SYMBOLS} --pace rate={RATE} \
+         --messages-per-packet 6 --heartbeat-ms 100 --loss-a 0.2 --loss-b 0.2 --linger-ms 3000 \
+         --gap-request {EXCHANGE_ADDRESS}:{PORT} --gap-response 239.77.0.3:26400 --gap-response 239.77.0.4:26400"
+    );
+    let simulator = lab.simulator(config, &arguments).unwrap();
+    let report = simulator.finish(LIMIT).unwrap();
+    let metrics = wait::until("the counters on show to catch up", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let next = metrics
+            .sum("gateway_next_sequence", &[])
+            .unwrap_or_default() as u64;
+        Ok((next == report.last_sequence + 1).then_some(metrics))
+    });
+    let metrics = metrics.unwrap();
+    let lost = metrics.sum("gateway_messages_lost_total", &[]).unwrap() as u64;
+    let seen = observer.wait_for("all of the day", LIMIT, |seen| {
+        seen.native.len() as u64 + lost >= report.messages
+    });
+    let (seen, status) = (seen.unwrap(), gateway.status().unwrap());
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+    Some(Outcome {
+        seen,
+        report,
+        metrics,
+        status,
+        log: gateway.process.output(),
+    })
+}
+
+#[test]
+fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
+    let day = day();
+    for tier in ["copy", "socket"] {
+        let folder = TempDir::new().unwrap();
+        let Some(outcome) = play(&config(tier, &folder, PORT, 20_000)) else {
+            return;
+        };
+        let lost = outcome.report.lost_on_both.messages;
+        assert!(lost > 50, "{lost}");
+        assert_eq!(outcome.report.messages, day.len() as u64);
+        // The lossless stream, message by message.
+        assert_eq!(outcome.seen.native.len(), day.len());
+        let wrong = outcome.seen.native.iter().zip(&day).position(|(a, b)| a != b);
+        assert_eq!(wrong, None, "the first message that is another");
+        assert_eq!((outcome.seen.gaps.len(), outcome.seen.lost_slots), (0, 0));
+        assert!(outcome.seen.has(ControlKind::Recovering));
+        assert!(outcome.seen.has(ControlKind::Recovered));
+        assert_eq!(outcome.sum("gateway_messages_lost_total"), 0);
+        assert_eq!(outcome.sum("gateway_recovery_holes_lost_total"), 0);
+        assert!(outcome.sum("gateway_recovery_messages_total") >= lost);
+        assert!(outcome.sum("gateway_recovery_answers_total") > 0);
+        let recovery = &outcome.status["channels"][0]["recovery"];
+        let server = &recovery["servers"][0];
+        assert_eq!(server["kind"], "gap_request", "{recovery}");
+        assert!(server["answers"].as_u64().unwrap() > 0, "{recovery}");
+        let proxy = &outcome.report.gap_request[0];
+        assert!(proxy["messages_answered"].as_u64().unwrap() >= lost, "{proxy:?}");
+        let told = outcome.log.matches("logged in to the gap request proxy").count();
+        assert_eq!(told, 1, "{}", outcome.log);
+        assert!(!outcome.log.contains("gaps\n\n"), "{}", outcome.log);
+    }
+}
+
+#[test]
+fn without_a_proxy_what_both_lines_lost_is_told_as_gaps_and_the_cause_once() {
+    let folder = TempDir::new().unwrap();
+    let Some(outcome) = play(&config("copy", &folder, PORT + 1, 50)) else {
+        return;
+    };
+    let session = &outcome.report;
+    assert_eq!(outcome.seen.gaps, session.lost_on_both.ranges);
+    let lost = session.lost_on_both.messages;
+    assert_eq!(outcome.seen.native.len() as u64 + lost, session.messages);
+    assert!(outcome.sum("gateway_recovery_server_failures_total") > 0);
+    let told = outcome.log.matches("no session with the gap request proxy").count();
+    assert_eq!(told, 1, "{}", outcome.log);
+}
