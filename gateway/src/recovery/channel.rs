@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,7 +213,10 @@ impl ChannelRecovery {
             }
             Told::Down(cause) => {
                 proxy.is_up = false;
-                self.proxy_failed(index, "no session with the gap request proxy", &cause);
+                if let Some(server) = self.proxy_failed(index, &cause) {
+                    let channel = &self.name;
+                    warn!(channel, %server, %cause, "no session with the gap request proxy");
+                }
             }
             Told::Replied(GapResponse { request, status }) if request.unit == proxy.server.unit => {
                 match status {
@@ -226,7 +230,12 @@ impl ChannelRecovery {
                         count = request.count,
                         "the gap request proxy does not have these messages"
                     ),
-                    _ => self.proxy_failed(index, "the gap request proxy refuses", &status),
+                    _ => {
+                        if let Some(server) = self.proxy_failed(index, &status) {
+                            let channel = &self.name;
+                            warn!(channel, %server, cause = %status, "the gap request proxy refuses");
+                        }
+                    }
                 }
                 self.replied(index, request.sequence.into(), reply_of(status));
             }
@@ -240,14 +249,13 @@ impl ChannelRecovery {
         self.planner.on_reply(now, server, first, reply, &mut act);
     }
 
-    /// A proxy is of no use now; the same cause is told once.
-    fn proxy_failed(&self, index: usize, what: &str, cause: &dyn std::fmt::Display) {
+    /// Takes note that a proxy is of no use now; where it is, if the cause is another one than the last.
+    fn proxy_failed(&self, index: usize, cause: &dyn std::fmt::Display) -> Option<SocketAddr> {
+        let mut news = None;
         self.desk.rerequest(index, |server| {
-            if server.fail(cause) {
-                let (channel, server) = (&self.name, server.address);
-                warn!(channel, %server, %cause, "{what}");
-            }
+            news = server.fail(cause).then_some(server.address);
         });
+        news
     }
 
     /// Sends a request by whichever way the server is asked.

@@ -124,7 +124,12 @@ fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
         assert_eq!(outcome.report.messages, day.len() as u64);
         // The lossless stream, message by message.
         assert_eq!(outcome.seen.native.len(), day.len());
-        let wrong = outcome.seen.native.iter().zip(&day).position(|(a, b)| a != b);
+        let wrong = outcome
+            .seen
+            .native
+            .iter()
+            .zip(&day)
+            .position(|(a, b)| a != b);
         assert_eq!(wrong, None, "the first message that is another");
         assert_eq!((outcome.seen.gaps.len(), outcome.seen.lost_slots), (0, 0));
         assert!(outcome.seen.has(ControlKind::Recovering));
@@ -138,8 +143,14 @@ fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
         assert_eq!(server["kind"], "gap_request", "{recovery}");
         assert!(server["answers"].as_u64().unwrap() > 0, "{recovery}");
         let proxy = &outcome.report.gap_request[0];
-        assert!(proxy["messages_answered"].as_u64().unwrap() >= lost, "{proxy:?}");
-        let told = outcome.log.matches("logged in to the gap request proxy").count();
+        assert!(
+            proxy["messages_answered"].as_u64().unwrap() >= lost,
+            "{proxy:?}"
+        );
+        let told = outcome
+            .log
+            .matches("logged in to the gap request proxy")
+            .count();
         assert_eq!(told, 1, "{}", outcome.log);
         assert!(!outcome.log.contains("gaps\n\n"), "{}", outcome.log);
     }
@@ -156,6 +167,9 @@ fn without_a_proxy_what_both_lines_lost_is_told_as_gaps_and_the_cause_once() {
     let lost = session.lost_on_both.messages;
     assert_eq!(outcome.seen.native.len() as u64 + lost, session.messages);
     assert!(outcome.sum("gateway_recovery_server_failures_total") > 0);
-    let told = outcome.log.matches("no session with the gap request proxy").count();
+    let told = outcome
+        .log
+        .matches("no session with the gap request proxy")
+        .count();
     assert_eq!(told, 1, "{}", outcome.log);
 }
