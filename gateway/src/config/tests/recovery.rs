@@ -230,3 +230,19 @@ fn a_gap_request_proxy_is_whole_and_of_the_feed() {
     let many = PROXY.replace("gap_response = [", "gap_response = [{ group = \"239.9.9.3\", port = 1 }, { group = \"239.9.9.4\", port = 1 }, ");
     assert!(only(&many).what.contains("1 to 4 lines"));
 }
+
+#[test]
+fn the_manuals_recovery_of_pitch_parses() {
+    let manual = include_str!("../../../../config/gateway.toml");
+    let from = manual.find("#gap_request = [").unwrap();
+    let to = manual[from..].find("\n\n").unwrap();
+    let keys: Vec<&str> = manual[from..from + to]
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|rest| !rest.starts_with(' ') || rest.trim_start().starts_with('{'))
+        .collect();
+    let config = parse(&pitch(&keys.join("\n")), Path::new("/etc/gateway")).unwrap();
+    let channel = &config.channels[0];
+    assert_eq!(channel.recovery.as_ref().unwrap().gap_request.len(), 1);
+    assert_eq!(channel.lines.iter().filter(|line| line.answers).count(), 1);
+}

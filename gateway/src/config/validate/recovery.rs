@@ -62,19 +62,12 @@ pub(super) fn recovery(
             format!("add {servers}, or remove it"),
         );
     }
-    if raw.gap_request.is_empty() != raw.gap_response.is_empty() {
-        let (what, remedy) = if raw.gap_response.is_empty() {
-            (
-                "it names gap request proxies, and no line on which they send what is asked for",
-                "add gap_response = [{ group = \"239.1.1.1\", port = 5001 }], as the venue lists them",
-            )
-        } else {
-            (
-                "it names gap response lines, and no proxy that could be asked",
-                "add gap_request = [{ address = …, session_sub_id = …, username = …, password_file = … }]",
-            )
-        };
-        findings.add(&raw.place, what, remedy);
+    if !raw.gap_request.is_empty() && raw.gap_response.is_empty() {
+        findings.add(
+            &raw.place,
+            "it names gap request proxies, and no line on which they send what is asked for",
+            "add gap_response = [{ group = \"239.1.1.1\", port = 5001 }], as the venue lists them",
+        );
     }
     if reach.iter().any(|input| matches!(input, Input::Capture(_))) {
         findings.add(
