@@ -68,6 +68,9 @@ enum Task {
     /// time, DEBFULLNAME and DEBEMAIL the maintainer.
     Dist(dist::Arguments),
     /// Run the benchmarks; every argument goes to the bench binary (try `cargo xtask bench --help`).
+    ///
+    /// `cargo xtask bench instructions` counts the instructions of the hot path and compares them with
+    /// bench/instructions.toml, as `cargo xtask test` does; with `--accept` it writes that file.
     #[command(disable_help_flag = true)]
     Bench {
         /// Arguments of the bench binary.

@@ -62,6 +62,14 @@ pub(crate) fn all() -> Vec<Need> {
         tasks: TEST,
         ..program("g++", "the tests of the C and C++ clients", &["gcc", "g++"])
     });
+    needs.push(Need {
+        tasks: TEST,
+        ..program(
+            "valgrind",
+            "counting the instructions of the hot path",
+            &["valgrind"],
+        )
+    });
     needs.push(clang_runtimes());
     needs.push(fuzzer());
     needs.extend(packaging());

@@ -34,8 +34,8 @@ const ONE_AT_A_TIME: &[&str] = &["--show-output", "--test-threads=1"];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Run only the steps whose name contains one of these words (format, clippy, build, features, unit, doc, loom, rivals, fuzz, clients,
-    /// e2e, package, lab).
+    /// Run only the steps whose name contains one of these words (format, clippy, build, features, unit, doc, loom, rivals, instructions,
+    /// fuzz, clients, e2e, package, lab).
     steps: Vec<String>,
 }
 
@@ -300,9 +300,14 @@ fn steps() -> Vec<Step> {
             rivals(cargo, &["test", "--locked"], &[]),
         ),
         check(
+            "instructions",
+            "instructions of decoding, pipeline and queue, against their record",
+            own(&["bench", "instructions"]),
+        ),
+        check(
             "fuzz",
             "every fuzz target for half a minute, from seeds on",
-            fuzz(),
+            own(&["fuzz", "--seconds", FUZZ_SECONDS]),
         ),
         run(
             "clients",
@@ -335,10 +340,10 @@ fn steps() -> Vec<Step> {
 }
 
 /// This program's own task, so that its table is in the step's log.
-fn fuzz() -> Command {
+fn own(arguments: &[&str]) -> Command {
     let program = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
     let mut command = Command::new(program);
-    command.args(["fuzz", "--seconds", FUZZ_SECONDS]);
+    command.args(arguments);
     command
 }
 

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: builds the programs with full optimisation and hands the bench its arguments.
 
+mod instructions;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode};
 
@@ -8,6 +10,12 @@ use anyhow::{Context, Result, bail};
 use crate::{setup, workspace};
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    if let Some((name, rest)) = arguments.split_first()
+        && name == "instructions"
+    {
+        setup::ensure(setup::Intent::Test)?;
+        return instructions::run(rest);
+    }
     setup::ensure(setup::Intent::Build)?;
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new(workspace::cargo());
