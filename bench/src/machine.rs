@@ -29,9 +29,12 @@ pub(crate) fn allowed() -> Vec<usize> {
 /// Pins the calling thread to the last core that it may use, so that the runs share a cache; says which.
 pub(crate) fn pin() -> Option<usize> {
     let core = allowed().pop()?;
+    pin_to(core).then_some(core)
+}
+
+/// Pins the calling thread to `core`; whether that could be done.
+pub(crate) fn pin_to(core: usize) -> bool {
     let mut one = rustix::thread::CpuSet::new();
     one.set(core);
-    rustix::thread::sched_setaffinity(None, &one)
-        .ok()
-        .map(|()| core)
+    rustix::thread::sched_setaffinity(None, &one).is_ok()
 }

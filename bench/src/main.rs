@@ -18,17 +18,18 @@ mod queue;
 mod queues;
 mod report;
 mod rivals;
+mod summary;
 mod worker;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use report::Row;
 
-/// Measures the gateway and prints a table, or JSON.
+/// Measures the gateway and prints a table, or JSON; without a name, or with `report`, writes the report.
 #[derive(Parser)]
 #[command(name = "gateway-bench")]
 struct Arguments {
-    /// Which benches to run; all of them if none is named.
+    /// Which benches to run; none: all of them, for the report.
     names: Vec<Name>,
     /// Print one JSON object a row instead of a table.
     #[arg(long)]
@@ -58,6 +59,11 @@ enum Name {
     Queue,
     /// Resident memory of a running gateway.
     Memory,
+    /// Not a bench: puts those named behind it, or all, into the report (`bench/REPORT.md`); the others stay in it as they
+    /// are.
+    Report,
+    /// Not a bench: writes the report's page and pictures anew from what was measured before.
+    Page,
 }
 
 /// The machine as it was before this program pinned itself.
@@ -83,17 +89,34 @@ impl Name {
             Self::Queues => queues::run(runs),
             Self::Queue => queue::run(rounds, &machine.cores, &machine.description),
             Self::Memory => memory::run(runs),
+            Self::Report | Self::Page => Ok(Vec::new()),
         }
+    }
+}
+
+impl Name {
+    /// As on the command line.
+    fn title(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether something is measured.
+    fn is_bench(&self) -> bool {
+        !matches!(self, Self::Report | Self::Page)
     }
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let names = if arguments.names.is_empty() {
-        Name::value_variants()
-    } else {
-        &arguments.names
-    };
+    let named =
+        |names: &[Name]| -> Vec<Name> { names.iter().copied().filter(Name::is_bench).collect() };
+    let mut names = named(&arguments.names);
+    let only_page = arguments.names == [Name::Page];
+    let reports = arguments.names.is_empty() || arguments.names.contains(&Name::Report);
+    if names.is_empty() && !only_page {
+        names = named(Name::value_variants());
+    }
     // Described before pinning, which hides the other cores.
     let machine = Machine {
         description: machine::describe(),
@@ -104,6 +127,11 @@ fn main() -> Result<()> {
         |core| format!("pinned to core {core}"),
     );
     eprintln!("machine: {}; {core}", machine.description);
+    if reports || only_page {
+        return summary::run(&names, Name::title, &machine.cores, |name: Name| {
+            name.run(arguments.runs, &machine)
+        });
+    }
     let mut rows = Vec::new();
     for name in names {
         rows.extend(name.run(arguments.runs, &machine)?);

@@ -40,6 +40,8 @@ pub(crate) struct Row {
     pub(crate) runs: usize,
     /// Interquartile range of the runs ÷ their median.
     pub(crate) spread: f64,
+    /// Every run, in `unit`.
+    pub(crate) values: Vec<f64>,
 }
 
 /// The measurements of one case, a value a run, in the order of the runs.
@@ -118,6 +120,7 @@ impl Row {
             met,
             runs: samples.values.len(),
             spread: spread(&samples.values),
+            values: samples.values.clone(),
         }
     }
 

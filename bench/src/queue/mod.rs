@@ -6,7 +6,7 @@
 mod assembly;
 mod markdown;
 mod measure;
-mod placement;
+pub(crate) mod placement;
 mod plot;
 mod results;
 mod rivals;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How far two cores are apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Two threads of one core.
     Sibling,
     /// Two cores that share a cache.
@@ -19,9 +19,9 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 3] = [Self::Sibling, Self::Near, Self::Far];
+    pub(crate) const ALL: [Self; 3] = [Self::Sibling, Self::Near, Self::Far];
 
-    pub(super) const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Sibling => "siblings",
             Self::Near => "near",
@@ -31,7 +31,7 @@ impl Class {
 
     /// The class of half a round trip of a raw cache line, in nanoseconds. Measured: hyperthreads 30 to 35, cores that
     /// share a cache 45 to 65, cores that do not 215 to 245.
-    fn of(nanos: f64) -> Self {
+    pub(crate) fn of(nanos: f64) -> Self {
         match nanos {
             ..40.0 => Self::Sibling,
             ..130.0 => Self::Near,
@@ -40,7 +40,7 @@ impl Class {
     }
 
     /// The class of a measurement, if it was one before and after.
-    pub(super) fn of_both(nanos: [f64; 2]) -> Option<Self> {
+    pub(crate) fn of_both(nanos: [f64; 2]) -> Option<Self> {
         let [before, after] = nanos.map(Self::of);
         (before == after).then_some(before)
     }
@@ -48,7 +48,7 @@ impl Class {
 
 /// The cores to measure on, of those allowed: no two hyperthreads of one core, as far as the machine says which those
 /// are, the two ends first. All of the others follow, for further readers.
-pub(super) fn choose(allowed: &[usize]) -> Vec<usize> {
+pub(crate) fn choose(allowed: &[usize]) -> Vec<usize> {
     let siblings = |core: usize| {
         let path = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
         fs::read_to_string(path).unwrap_or_else(|_| core.to_string())
@@ -67,7 +67,7 @@ pub(super) fn choose(allowed: &[usize]) -> Vec<usize> {
 }
 
 /// The share of their time that `cores` were busy, or taken by the host, over a moment in which this program sleeps.
-pub(super) fn busy(cores: &[usize]) -> f64 {
+pub(crate) fn busy(cores: &[usize]) -> f64 {
     let read = || fs::read_to_string("/proc/stat").unwrap_or_default();
     let before = ticks(&read(), cores);
     std::thread::sleep(Duration::from_millis(300));

@@ -14,6 +14,8 @@ use crate::worker::{PinError, pin};
 
 /// From here on a gap is long: a packet of a burst waits for it.
 const GAP_LONG_NS: u64 = 20_000;
+/// From here on somebody else had the core: no read takes so long.
+const GAP_LOST_NS: u64 = 1_000;
 /// Upper bounds of the printed histogram in nanoseconds.
 const BOUNDS_NS: [u64; 9] = [
     100, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000,
@@ -39,8 +41,14 @@ pub struct Core {
     pub reads: u64,
     /// The longest time between two reads, in nanoseconds.
     pub gap_max_ns: u64,
+    /// Half of all times between two reads were no longer: what a read takes.
+    pub gap_p50_ns: u64,
+    /// Of all times between two reads, 99 of 100 were no longer.
+    pub gap_p99_ns: u64,
     /// Of all times between two reads, 999 of 1000 were no longer.
     pub gap_p999_ns: u64,
+    /// The share of the time that gaps longer than 1 us took, 0 to 1.
+    pub lost_ratio: f64,
     /// How many were longer than 20 us.
     pub gaps_long: u64,
     /// All of them, by length.
@@ -86,16 +94,23 @@ fn on_core(core: usize, span: Duration, stop: &AtomicBool) -> Result<Core, PinEr
     pin("the measuring thread", core)?;
     let clock = Clock::global();
     let gaps = Histogram::new();
-    let mut last = clock.ticks();
+    let mut lost_ns = 0;
+    let begin = clock.ticks();
+    let mut last = begin;
     let end = last.wrapping_add(clock.ticks_in(span));
     // Pairs with nothing: the flag alone is the message.
     while end.wrapping_sub(last).cast_signed() > 0 && !stop.load(Ordering::Relaxed) {
         for _ in 0..READS {
             let now = clock.ticks();
-            gaps.record(clock.duration_ns(now.wrapping_sub(last)));
+            let gap = clock.duration_ns(now.wrapping_sub(last));
+            gaps.record(gap);
+            if gap > GAP_LOST_NS {
+                lost_ns += gap;
+            }
             last = now;
         }
     }
+    let span_ns = clock.duration_ns(last.wrapping_sub(begin)).max(1);
     let all = gaps.snapshot();
     let mut below = 0;
     let mut buckets: Vec<Bucket> = BOUNDS_NS
@@ -118,7 +133,10 @@ fn on_core(core: usize, span: Duration, stop: &AtomicBool) -> Result<Core, PinEr
         core,
         reads: all.count,
         gap_max_ns: all.max_ns,
+        gap_p50_ns: all.quantile_ns(0.5),
+        gap_p99_ns: all.quantile_ns(0.99),
         gap_p999_ns: all.quantile_ns(0.999),
+        lost_ratio: lost_ns as f64 / span_ns as f64,
         gaps_long: all.count.saturating_sub(all.count_at_most(GAP_LONG_NS)),
         gaps: buckets,
     })
@@ -130,17 +148,18 @@ impl Report {
     pub fn page(&self) -> String {
         let mut text = format!(
             "gaps between two reads of the time-stamp counter, {:.1} s on each core\n\n\
-             {:>4} {:>12} {:>10} {:>12} {:>12}\n",
-            self.seconds, "core", "reads", "p99.9", "longest", ">20 us a s"
+             {:>4} {:>12} {:>10} {:>12} {:>12} {:>9}\n",
+            self.seconds, "core", "reads", "p99.9", "longest", ">20 us a s", "time lost"
         );
         for core in &self.cores {
             text.push_str(&format!(
-                "{:>4} {:>12} {:>7} ns {:>9.1} us {:>12.1}\n",
+                "{:>4} {:>12} {:>7} ns {:>9.1} us {:>12.1} {:>7.3} %\n",
                 core.core,
                 core.reads,
                 core.gap_p999_ns,
                 core.gap_max_ns as f64 / 1e3,
-                core.gaps_long as f64 / self.seconds.max(f64::EPSILON)
+                core.gaps_long as f64 / self.seconds.max(f64::EPSILON),
+                core.lost_ratio * 100.0
             ));
         }
         text.push_str("\nhow many, by length:\n");
@@ -190,6 +209,11 @@ mod tests {
         assert!(core.reads > 0, "{core:?}");
         assert_eq!(core.gaps.iter().map(|b| b.count).sum::<u64>(), core.reads);
         assert!(core.gap_max_ns >= core.gap_p999_ns, "{core:?}");
+        assert!(core.gap_p999_ns >= core.gap_p99_ns, "{core:?}");
+        assert!(core.gap_p99_ns >= core.gap_p50_ns, "{core:?}");
+        assert!((0.0..=1.0).contains(&core.lost_ratio), "{core:?}");
+        let lost = core.gap_max_ns > GAP_LOST_NS;
+        assert_eq!(core.lost_ratio > 0.0, lost, "{core:?}");
         let long: u64 = core
             .gaps
             .iter()
