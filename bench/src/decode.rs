@@ -55,7 +55,7 @@ impl RecordSink for Look {
 }
 
 /// Decodes the whole input; returns how many messages, and how many records they gave.
-fn ours(input: &Input) -> Result<(u64, u64)> {
+pub(crate) fn ours(input: &Input) -> Result<(u64, u64)> {
     let mut decoder = ItchDecoder::new(&ItchConfig::default())?;
     let mut sink = Look::new(Output::Plain);
     let mut context = MessageContext {

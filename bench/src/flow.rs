@@ -73,10 +73,22 @@ impl Packets {
     /// # Errors
     /// When a message is too long for a packet.
     pub(crate) fn build(stream: &[u8], per_packet: usize, first: u64) -> Result<Self> {
+        Self::pack(crate::input::split(stream), per_packet, first)
+    }
+
+    /// The same of messages that were split already.
+    ///
+    /// # Errors
+    /// When a message is too long for a packet.
+    pub(crate) fn pack<'a>(
+        messages: impl Iterator<Item = &'a [u8]>,
+        per_packet: usize,
+        first: u64,
+    ) -> Result<Self> {
         let session = Session::from_name("BENCH").expect("ten bytes at most");
         let mut builder = PacketBuilder::new(session, first, 1_472);
         let mut packets = Self {
-            bytes: Vec::with_capacity(stream.len() * 2),
+            bytes: Vec::new(),
             ends: Vec::new(),
             next: first,
         };
@@ -84,7 +96,7 @@ impl Packets {
             builder.finish(|packet| packets.bytes.extend_from_slice(packet));
             packets.ends.push(packets.bytes.len());
         };
-        for message in crate::input::split(stream) {
+        for message in messages {
             packets.next += 1;
             builder.push(message)?;
             if usize::from(builder.count()) == per_packet {
@@ -100,6 +112,22 @@ impl Packets {
     /// The number of the message behind the last.
     pub(crate) const fn next(&self) -> u64 {
         self.next
+    }
+
+    /// How many packets there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Packet number `index`; an empty one behind the last.
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
+        let start = index
+            .checked_sub(1)
+            .map_or(Some(0), |before| self.ends.get(before).copied());
+        match (start, self.ends.get(index)) {
+            (Some(start), Some(&end)) => &self.bytes[start..end],
+            _ => &[],
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {

@@ -4,7 +4,9 @@
 //! interleaved runs. Nothing here is a test; no test asserts a time.
 
 mod book;
+mod cost;
 mod decode;
+mod feeds;
 mod flow;
 mod full;
 mod harness;
@@ -16,8 +18,10 @@ mod pipeline;
 mod pitch;
 mod queue;
 mod queues;
+mod recovery;
 mod report;
 mod rivals;
+mod scale;
 mod summary;
 mod worker;
 
@@ -59,6 +63,14 @@ enum Name {
     Queue,
     /// Resident memory of a running gateway.
     Memory,
+    /// What more symbols, channels, groups and readers cost a message.
+    Scale,
+    /// Idle processor time, system calls and instructions of a packet.
+    Cost,
+    /// What a recovering channel costs while nothing is lost.
+    Recovery,
+    /// A message of each feed becomes `plain` records.
+    Feeds,
     /// Not a bench: puts those named behind it, or all, into the report (`bench/REPORT.md`); the others stay in it as they
     /// are.
     Report,
@@ -89,6 +101,10 @@ impl Name {
             Self::Queues => queues::run(runs),
             Self::Queue => queue::run(rounds, &machine.cores, &machine.description),
             Self::Memory => memory::run(runs),
+            Self::Scale => scale::run(runs, &machine.cores),
+            Self::Cost => cost::run(runs),
+            Self::Recovery => recovery::run(runs),
+            Self::Feeds => feeds::run(runs),
             Self::Report | Self::Page => Ok(Vec::new()),
         }
     }

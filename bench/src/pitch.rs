@@ -28,12 +28,12 @@ const ADDS: u64 = 2_000_000;
 /// How many rest before the unit is cleared.
 const RESTING: u64 = 60_000;
 /// Bytes of a short add of equities, without its length.
-const ADD_BYTES: usize = 25;
+pub(crate) const ADD_BYTES: usize = 25;
 /// Where its number is.
 const ORDER_ID_AT: usize = 5;
 
 /// The adds of a generated day, one behind the other, with numbers that rise.
-fn adds() -> Vec<[u8; ADD_BYTES]> {
+pub(crate) fn adds() -> Vec<[u8; ADD_BYTES]> {
     let mut flow = OrderFlow::new(FlowOptions {
         seed: 20_191_230,
         symbols: 8_000,
@@ -68,7 +68,7 @@ fn adds() -> Vec<[u8; ADD_BYTES]> {
 }
 
 /// Decodes all adds; returns how many there were.
-fn decode(adds: &[[u8; ADD_BYTES]], orders: Option<OrderIndexConfig>) -> Result<u64> {
+pub(crate) fn decode(adds: &[[u8; ADD_BYTES]], orders: Option<OrderIndexConfig>) -> Result<u64> {
     let output = match orders {
         Some(_) => Output::Full,
         None => Output::Plain,

@@ -159,7 +159,7 @@ const fn output(orders: Option<OrderIndexConfig>) -> Output {
 }
 
 fn itch(orders: Option<OrderIndexConfig>) -> Result<u64> {
-    let day = inputs::day(SYMBOLS, RESTING, MESSAGES);
+    let day = inputs::day(inputs::SEED, SYMBOLS, RESTING, MESSAGES);
     let decoder = ItchDecoder::new(&ItchConfig {
         orders,
         ..ItchConfig::default()
@@ -208,7 +208,7 @@ fn packets(messages: &Messages, per_packet: usize) -> Result<Messages> {
 }
 
 fn pipeline(per_packet: usize, lines: u8) -> Result<u64> {
-    let day = inputs::day(SYMBOLS, RESTING, MESSAGES);
+    let day = inputs::day(inputs::SEED, SYMBOLS, RESTING, MESSAGES);
     let packets = packets(&day.market, per_packet)?;
     let mut worker = Worker::new()?;
     let messages = measured(|| worker.drain(&packets, lines));

@@ -55,7 +55,7 @@ pub(super) fn markdown(report: &Report, findings: &Path) -> Result<String> {
     };
     for (number, (heading, file, benches)) in (1..).zip(SECTIONS) {
         let of = |bench: &&str| report.benches.iter().find(|each| each.bench == **bench);
-        let measured: Vec<&Measured> = benches.iter().filter_map(|bench| of(bench)).collect();
+        let measured: Vec<&Measured> = benches.iter().filter_map(of).collect();
         let _ = writeln!(text, "## {number} {heading}\n");
         if measured.is_empty() {
             let _ = writeln!(

@@ -145,6 +145,12 @@ pub struct Config {
     pub hold_timeout_us: u64,
     /// Further keys of the channel, as TOML has them.
     pub channel_keys: String,
+    /// What the worker does when idle: `spin`, `yield` or `sleep`.
+    pub wait: &'static str,
+    /// Further keys of the worker, as TOML has them.
+    pub worker_keys: String,
+    /// Further keys of the interface, as TOML has them.
+    pub interface_keys: String,
     /// Where metrics are served; empty for nowhere.
     pub metrics_listen: String,
     /// Further keys of `[gateway]`, as TOML has them.
@@ -168,6 +174,9 @@ impl Config {
             // A busy test machine may keep the exchange from its core between two sends.
             hold_timeout_us: 200_000,
             channel_keys: String::new(),
+            wait: "yield",
+            worker_keys: String::new(),
+            interface_keys: String::new(),
             metrics_listen: "127.0.0.1:9464".to_owned(),
             gateway_keys: String::new(),
             extra: String::new(),
@@ -211,7 +220,7 @@ impl Config {
                 if let Some(require) = require {
                     writeln!(out, "require = {}", quoted(require))?;
                 }
-                writeln!(out)?;
+                writeln!(out, "{}\n", self.interface_keys)?;
                 GATEWAY_INTERFACE
             }
             Input::Capture { file, pace } => {
@@ -226,8 +235,10 @@ impl Config {
         };
         writeln!(
             out,
-            "[[worker]]\nname = \"worker\"\ninputs = [{}]\nwait = \"yield\"\n",
-            quoted(input)
+            "[[worker]]\nname = \"worker\"\ninputs = [{}]\nwait = {}\n{}\n",
+            quoted(input),
+            quoted(self.wait),
+            self.worker_keys
         )?;
         writeln!(
             out,

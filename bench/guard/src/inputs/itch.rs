@@ -13,10 +13,13 @@ pub struct Day {
     pub market: Messages,
 }
 
-/// The flow of a day with `symbols` securities and at most `orders_max` orders that rest at a time.
-pub(super) fn flow(symbols: u32, orders_max: u32) -> OrderFlow {
+/// The seed of the day that the guard replays.
+pub const SEED: u64 = 20_191_230;
+
+/// The flow of a day, fixed by `seed`, with `symbols` securities and at most `orders_max` orders that rest at a time.
+pub(super) fn flow(seed: u64, symbols: u32, orders_max: u32) -> OrderFlow {
     OrderFlow::new(FlowOptions {
-        seed: 20_191_230,
+        seed,
         symbols,
         messages: 0,
         orders_max,
@@ -24,10 +27,10 @@ pub(super) fn flow(symbols: u32, orders_max: u32) -> OrderFlow {
     })
 }
 
-/// `messages` messages of a day with `symbols` securities on which `resting` orders rest, behind its opening.
+/// `messages` messages of the day of `seed` with `symbols` securities on which `resting` orders rest, behind its opening.
 #[must_use]
-pub fn day(symbols: u32, resting: u32, messages: usize) -> Day {
-    let mut flow = flow(symbols, resting);
+pub fn day(seed: u64, symbols: u32, resting: u32, messages: usize) -> Day {
+    let mut flow = flow(seed, symbols, resting);
     let mut day = Day {
         opening: Messages::default(),
         market: Messages::default(),

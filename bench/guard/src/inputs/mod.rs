@@ -6,7 +6,7 @@ mod mdp3;
 mod pitch;
 
 pub use iex::{tops, tops_quotes};
-pub use itch::{Day, day};
+pub use itch::{Day, SEED, day};
 pub use mdp3::{BookUpdates, book_updates};
 pub use pitch::pitch_day;
 

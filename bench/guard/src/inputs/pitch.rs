@@ -12,7 +12,7 @@ use super::{Messages, itch};
 /// # Errors
 /// The simulator gives no message.
 pub fn pitch_day(symbols: u32, resting: u32, messages: usize) -> Result<Messages> {
-    let mut flow = PitchFlow::new(itch::flow(symbols, resting));
+    let mut flow = PitchFlow::new(itch::flow(itch::SEED, symbols, resting));
     let mut day = Messages::default();
     while day.len() < messages {
         let message = flow.next()?.context("a day without end has ended")?;

@@ -1,0 +1,98 @@
+//! `feeds`: a message of each feed becomes `plain` records, beside one of ITCH in the same runs.
+//!
+//! ITCH as in `decode`, short adds of PITCH as there; quotes of IEX TOPS and books of CME MDP 3.0 are those that the
+//! guard of instruction counts replays: drawn from a fixed seed and written by the feeds' own encoders.
+
+use anyhow::{Result, ensure};
+use gateway_feed::{
+    decoder::Decoder,
+    iex::{IexConfig, IexDecoder},
+    mdp3::{Mdp3Config, Mdp3Decoder},
+    sink::{MessageContext, Output},
+};
+use gateway_guard::inputs::{self, Messages};
+
+use crate::{
+    decode::{self, Look},
+    harness::{Case, interleave},
+    input::Input,
+    pitch,
+    report::{Goal, Row},
+};
+
+const BENCH: &str = "feeds";
+/// Messages of IEX and of CME: a minute's, so that nobody learns them by heart.
+const MESSAGES: usize = 500_000;
+/// Securities of IEX, and instruments of a CME channel.
+const SECURITIES: u32 = 8_000;
+const INSTRUMENTS: u32 = 500;
+
+/// Decodes `messages`, of which each has to give a record.
+fn plain<D: Decoder>(decoder: Result<D>, messages: &Messages) -> Result<()> {
+    let mut decoder = decoder?;
+    let mut sink = Look::new(Output::Plain);
+    let mut context = MessageContext {
+        sequence: 0,
+        ts_recv: 1_577_716_200_000_000_000,
+    };
+    for message in messages.iter() {
+        context.sequence += 1;
+        decoder.message(&context, message, &mut sink);
+    }
+    ensure!(
+        decoder.counters().messages() == messages.len() as u64
+            && sink.records >= messages.len() as u64,
+        "{} records of {} messages, {:?}",
+        sink.records,
+        messages.len(),
+        decoder.counters()
+    );
+    Ok(())
+}
+
+fn tops() -> Result<IexDecoder> {
+    Ok(IexDecoder::new(&IexConfig::default())?)
+}
+
+fn mdp3() -> Result<Mdp3Decoder> {
+    Ok(Mdp3Decoder::new(&Mdp3Config::default())?)
+}
+
+/// Measures all of them.
+///
+/// # Errors
+/// The input cannot be had, or a message was not decoded.
+pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
+    let itch = Input::load()?;
+    let adds = pitch::adds();
+    let quotes = inputs::tops_quotes(SECURITIES, MESSAGES);
+    let books = inputs::book_updates(INSTRUMENTS, MESSAGES);
+    decode::ours(&itch)?;
+    pitch::decode(&adds, None)?;
+    plain(tops(), &quotes)?;
+    plain(mdp3(), &books.messages)?;
+    let count = |result: Result<()>, items: usize| result.map_or(0, |()| items as u64);
+    let entries = books.entries as f64 / books.messages.len() as f64;
+    let mut cases = [
+        Case::new(format!("ITCH, a message, {}", itch.source), || {
+            decode::ours(&itch).map_or(0, |(messages, _)| messages)
+        }),
+        Case::new("PITCH, a short add", || {
+            pitch::decode(&adds, None).unwrap_or(0)
+        }),
+        Case::new("IEX TOPS, a quote", || {
+            count(plain(tops(), &quotes), quotes.len())
+        }),
+        Case::new(
+            format!("MDP 3.0, an entry of an incremental book ({entries:.1} a message)"),
+            || count(plain(mdp3(), &books.messages), books.entries),
+        ),
+    ];
+    let samples = interleave(&mut cases, runs);
+    let goals = [10.0, 10.0, 25.0].map(|nanos| Some(Goal::ValueAtMost(nanos)));
+    let mut rows = vec![Row::new(BENCH, &samples[0], None, None)];
+    for (sample, goal) in samples[1..].iter().zip(goals) {
+        rows.push(Row::new(BENCH, sample, Some(&samples[0]), goal));
+    }
+    Ok(rows)
+}
