@@ -44,7 +44,7 @@ pub(super) fn markdown(report: &Report, findings: &Path) -> Result<String> {
     placement(&mut text, &report.benches);
     goals(&mut text, &report.benches);
     for file in ["found", "tuning"] {
-        if let Some(found) = finding(findings, file)? {
+        if let Some(found) = finding(findings, file, "#")? {
             text += &found;
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn markdown(report: &Report, findings: &Path) -> Result<String> {
         for each in measured {
             section(&mut text, each);
         }
-        if let Some(found) = finding(findings, file)? {
+        if let Some(found) = finding(findings, file, "##")? {
             text += &found;
         }
     }
@@ -263,24 +263,25 @@ fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// What was written by hand into `file`, its headings two levels down; nothing where there is no such file.
-fn finding(folder: &Path, file: &str) -> Result<Option<String>> {
+/// What was written by hand into `file`, its headings as many levels further down as `below` has signs; nothing where there
+/// is no such file.
+fn finding(folder: &Path, file: &str, below: &str) -> Result<Option<String>> {
     let path = folder.join(file).with_extension("md");
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(demoted(&text))),
+        Ok(text) => Ok(Some(demoted(&text, below))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-/// `text` with a heading of the first level made one of the second where the page has its own, and so on.
-fn demoted(text: &str) -> String {
+/// `text` with `below` in front of each heading's own signs.
+fn demoted(text: &str, below: &str) -> String {
     let mut code = false;
     let mut demoted = String::new();
     for line in text.trim_end().lines() {
         code ^= line.starts_with("```");
         if line.starts_with('#') && !code {
-            demoted.push('#');
+            demoted += below;
         }
         demoted += line;
         demoted.push('\n');
@@ -344,7 +345,7 @@ mod tests {
             "| scale | abc | 2019-12-30 14:30 |",
             "## 5 Scale",
             "## a-new-one",
-            "\n## Why\n\n```\n# no heading\n```\n",
+            "\n### Why\n\n```\n# no heading\n```\n",
             "Not measured yet: `cargo xtask bench report wire`.",
         ] {
             assert!(page.contains(part), "{part} is not in\n{page}");
