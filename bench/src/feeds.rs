@@ -14,7 +14,7 @@ use gateway_guard::inputs::{self, Messages};
 
 use crate::{
     decode::{self, Look},
-    harness::{Case, interleave},
+    harness::{Case, Run, interleave},
     input::Input,
     pitch,
     report::{Goal, Row},
@@ -28,8 +28,7 @@ const SECURITIES: u32 = 8_000;
 const INSTRUMENTS: u32 = 500;
 
 /// Decodes `messages`, of which each has to give a record.
-fn plain<D: Decoder>(decoder: Result<D>, messages: &Messages) -> Result<()> {
-    let mut decoder = decoder?;
+fn plain<D: Decoder>(decoder: &mut D, messages: &Messages) -> Result<()> {
     let mut sink = Look::new(Output::Plain);
     let mut context = MessageContext {
         sequence: 0,
@@ -58,6 +57,22 @@ fn mdp3() -> Result<Mdp3Decoder> {
     Ok(Mdp3Decoder::new(&Mdp3Config::default())?)
 }
 
+/// Decodes `messages`, of `items` each of which counts, by a decoder made before the time is taken.
+fn decoded<'a, D: Decoder + 'a>(
+    name: String,
+    make: fn() -> Result<D>,
+    messages: &'a Messages,
+    items: usize,
+) -> Case<'a> {
+    Case::prepared(name, move || {
+        let decoder = make();
+        Run::timed(|| {
+            let done = decoder.and_then(|mut decoder| plain(&mut decoder, messages));
+            done.map_or(0, |()| items as u64)
+        })
+    })
+}
+
 /// Measures all of them.
 ///
 /// # Errors
@@ -69,9 +84,8 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let books = inputs::book_updates(INSTRUMENTS, MESSAGES);
     decode::ours(&itch)?;
     pitch::decode(&adds, None)?;
-    plain(tops(), &quotes)?;
-    plain(mdp3(), &books.messages)?;
-    let count = |result: Result<()>, items: usize| result.map_or(0, |()| items as u64);
+    plain(&mut tops()?, &quotes)?;
+    plain(&mut mdp3()?, &books.messages)?;
     let entries = books.entries as f64 / books.messages.len() as f64;
     let mut cases = [
         Case::new(format!("ITCH, a message, {}", itch.source), || {
@@ -80,12 +94,12 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
         Case::new("PITCH, a short add", || {
             pitch::decode(&adds, None).unwrap_or(0)
         }),
-        Case::new("IEX TOPS, a quote", || {
-            count(plain(tops(), &quotes), quotes.len())
-        }),
-        Case::new(
+        decoded("IEX TOPS, a quote".into(), tops, &quotes, quotes.len()),
+        decoded(
             format!("MDP 3.0, an entry of an incremental book ({entries:.1} a message)"),
-            || count(plain(mdp3(), &books.messages), books.entries),
+            mdp3,
+            &books.messages,
+            books.entries,
         ),
     ];
     let samples = interleave(&mut cases, runs);

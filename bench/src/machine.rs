@@ -32,6 +32,22 @@ pub(crate) fn pin() -> Option<usize> {
     pin_to(core).then_some(core)
 }
 
+/// Does `work`, and what it starts, on all of `cores`, and goes back to where this thread was.
+pub(crate) fn on_all<T>(cores: &[usize], work: impl FnOnce() -> T) -> T {
+    let before = rustix::thread::sched_getaffinity(None);
+    let mut all = rustix::thread::CpuSet::new();
+    for core in cores {
+        all.set(*core);
+    }
+    // Best effort: a core that was taken away meanwhile is none to run on.
+    let _ = rustix::thread::sched_setaffinity(None, &all);
+    let result = work();
+    if let Ok(before) = before {
+        let _ = rustix::thread::sched_setaffinity(None, &before);
+    }
+    result
+}
+
 /// Pins the calling thread to `core`; whether that could be done.
 pub(crate) fn pin_to(core: usize) -> bool {
     let mut one = rustix::thread::CpuSet::new();

@@ -102,7 +102,7 @@ impl Name {
             Self::Queue => queue::run(rounds, &machine.cores, &machine.description),
             Self::Memory => memory::run(runs),
             Self::Scale => scale::run(runs, &machine.cores),
-            Self::Cost => cost::run(runs),
+            Self::Cost => cost::run(runs, &machine.cores),
             Self::Recovery => recovery::run(runs),
             Self::Feeds => feeds::run(runs),
             Self::Report | Self::Page => Ok(Vec::new()),

@@ -33,7 +33,7 @@ pub(super) fn of_the_machine(cores: &[usize]) -> Vec<(String, String)> {
                 "unknown",
             ),
         ),
-        ("memory", field(&meminfo, "MemTotal")),
+        ("memory", gibibytes(&field(&meminfo, "MemTotal"))),
         (
             "huge pages",
             format!(
@@ -102,6 +102,17 @@ fn field(text: &str, name: &str) -> String {
     value.unwrap_or("unknown").trim().to_owned()
 }
 
+/// A size as `/proc/meminfo` has it, in GiB.
+fn gibibytes(size: &str) -> String {
+    let kib = size
+        .strip_suffix(" kB")
+        .and_then(|kib| kib.parse::<f64>().ok());
+    kib.map_or_else(
+        || size.to_owned(),
+        |kib| format!("{:.1} GiB", kib / 1_048_576.0),
+    )
+}
+
 /// The choice in brackets of a file like `always [madvise] never`.
 fn chosen(text: &str) -> &str {
     let chosen = text
@@ -168,6 +179,8 @@ mod tests {
         assert_eq!(field(text, "model"), "17");
         assert_eq!(field(text, "model name"), "Some CPU @ 2 GHz");
         assert_eq!(field(text, "stepping"), "unknown");
+        assert_eq!(gibibytes("24684084 kB"), "23.5 GiB");
+        assert_eq!(gibibytes("unknown"), "unknown");
         assert_eq!(chosen("always [madvise] never"), "madvise");
     }
 }

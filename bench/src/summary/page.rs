@@ -39,10 +39,12 @@ pub(super) fn markdown(report: &Report, findings: &Path) -> Result<String> {
         "# Report\n\n`cargo xtask bench` wrote this page; every value of every run is in `target/bench/report.json`. What is\n\
          said in words is in `bench/findings`. [README.md](README.md) says what each bench measures and how to read a row.\n\n",
     );
-    machine(&mut text, report);
-    floor(&mut text, report);
-    placement(&mut text, &report.benches);
-    goals(&mut text, &report.benches);
+    if !report.benches.is_empty() {
+        machine(&mut text, report);
+        floor(&mut text, report);
+        placement(&mut text, &report.benches);
+        goals(&mut text, &report.benches);
+    }
     for file in ["found", "tuning"] {
         if let Some(found) = finding(findings, file, "#")? {
             text += &found;
