@@ -23,6 +23,7 @@ mod report;
 mod rivals;
 mod scale;
 mod summary;
+mod wire;
 mod worker;
 
 use anyhow::Result;
@@ -76,6 +77,12 @@ enum Name {
     Report,
     /// Not a bench: writes the report's page and pictures anew from what was measured before.
     Page,
+    /// Wire to strategy over a veth pair, one packet after the other, beside kernel sockets and bare AF_XDP.
+    Wire,
+    /// The same at constant rates, in bursts and in a capture's own timing, counted from when packets were due.
+    OpenLoop,
+    /// The most packets a second of which none is lost, beside bare AF_XDP and `recvmmsg`.
+    NoLoss,
 }
 
 /// The machine as it was before this program pinned itself.
@@ -105,6 +112,9 @@ impl Name {
             Self::Cost => cost::run(runs, &machine.cores),
             Self::Recovery => recovery::run(runs),
             Self::Feeds => feeds::run(runs),
+            Self::Wire => wire::closed_loop(runs, &machine.cores),
+            Self::OpenLoop => wire::open_loop(runs, &machine.cores),
+            Self::NoLoss => wire::no_loss(runs, &machine.cores),
             Self::Report | Self::Page => Ok(Vec::new()),
         }
     }
