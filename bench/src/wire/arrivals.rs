@@ -49,13 +49,18 @@ impl Latencies {
         }
     }
 
-    /// The nearest rank; NaN where nothing was measured.
+    /// The nearest rank. What was lost came later than all else: NaN where the rank is one of those.
     pub(super) fn quantile(&self, q: f64) -> f64 {
-        let Some(last) = self.sorted.len().checked_sub(1) else {
-            return f64::NAN;
-        };
-        let rank = (q * self.sorted.len() as f64).ceil() as usize;
-        self.sorted[rank.saturating_sub(1).min(last)] as f64
+        let all = self.sorted.len() as f64 + self.lost as f64;
+        let rank = ((q * all).ceil() as usize).max(1);
+        self.sorted
+            .get(rank - 1)
+            .map_or(f64::NAN, |nanos| *nanos as f64)
+    }
+
+    /// How many packets it is about.
+    pub(super) fn packets(&self) -> u64 {
+        self.sorted.len() as u64 + self.lost
     }
 }
 
@@ -77,11 +82,19 @@ mod tests {
 
     #[test]
     fn quantiles_are_of_values_that_were_measured() {
-        let latencies = Latencies::of((1..=1_000).rev().collect(), 3);
+        let latencies = Latencies::of((1..=1_000).rev().collect(), 0);
         assert_eq!(
             [0.5, 0.99, 0.999, 1.0].map(|q| latencies.quantile(q)),
             [500.0, 990.0, 999.0, 1_000.0]
         );
         assert!(Latencies::of(Vec::new(), 1).quantile(0.5).is_nan());
+    }
+
+    #[test]
+    fn a_lost_packet_is_later_than_all_others() {
+        let latencies = Latencies::of((1..=98).collect(), 2);
+        assert_eq!(latencies.packets(), 100);
+        assert_eq!(latencies.quantile(0.98), 98.0);
+        assert!(latencies.quantile(0.99).is_nan());
     }
 }

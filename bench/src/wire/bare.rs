@@ -40,7 +40,9 @@ impl Bare {
         busy_poll: bool,
     ) -> Result<Self> {
         let entries = |entries| QueueSize::new(entries).map_err(|error| anyhow!("{error}"));
-        let frames = NonZeroU32::new(rx_entries * 3).context("there are frames")?;
+        // The kernel takes an entry before it says so: a batch of places stays empty.
+        let offered_entries = rx_entries * 2 - BATCH as u32;
+        let frames = NonZeroU32::new(offered_entries).context("there are frames")?;
         let config = UmemConfig::builder()
             .fill_queue_size(entries(rx_entries * 2)?)
             .build()
@@ -58,9 +60,9 @@ impl Bare {
             .context("cannot bind an AF_XDP socket")?;
         let (mut fill, _) = rings.context("the socket came without a FILL ring")?;
         // SAFETY: the frames are of this memory, and nobody else has them.
-        let offered = unsafe { fill.produce(&descriptors[..rx_entries as usize * 2]) };
+        let offered = unsafe { fill.produce(&descriptors) };
         ensure!(
-            offered == rx_entries as usize * 2,
+            offered == descriptors.len(),
             "the FILL ring took {offered} frames"
         );
         if busy_poll {
@@ -75,6 +77,25 @@ impl Bare {
             busy_poll,
             _program: program,
         })
+    }
+}
+
+impl Bare {
+    /// The NAPI instance that brought the last packet; 0 where the driver names none.
+    pub(super) fn napi_id(&self) -> libc::c_uint {
+        let mut id: libc::c_uint = 0;
+        let mut bytes = size_of::<libc::c_uint>() as libc::socklen_t;
+        // SAFETY: the option is an unsigned int, for which there is room.
+        unsafe {
+            libc::getsockopt(
+                self.rx.fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_INCOMING_NAPI_ID,
+                (&raw mut id).cast(),
+                &raw mut bytes,
+            )
+        };
+        id
     }
 }
 
@@ -105,8 +126,11 @@ impl Receive for Bare {
                 visit(payload);
             }
         }
-        // SAFETY: the frames are ours; there is room, as there are no more frames than the ring has entries.
-        unsafe { self.fill.produce(&self.taken[..taken]) };
+        // SAFETY: the frames were taken from the RX ring and nobody looks at them any longer.
+        let offered = unsafe { self.fill.produce(&self.taken[..taken]) };
+        if offered < taken {
+            return Err(io::Error::other("the FILL ring has no room for a frame"));
+        }
         Ok(taken)
     }
 }

@@ -1,6 +1,6 @@
 //! `wire`: a closed loop. One packet is sent, the strategy waits for it, and only then comes the next.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use gateway_queue::clock::Clock;
 
 use super::arrivals::Latencies;
@@ -17,6 +17,8 @@ const PACKETS: usize = 40_000;
 const WARM_UP: usize = 4_000;
 /// A packet that has not come after so long is lost.
 const LOST_NS: u64 = 20_000_000;
+/// So many lost one after the other: nothing will come any more.
+const LOST_IN_A_ROW_MAX: u32 = 100;
 /// From one packet's arrival to the next one's sending: not a period that anything could fall into step with.
 const PAUSE_NS: std::ops::Range<u64> = 5_000..15_000;
 /// Polls between two looks at the clock.
@@ -25,7 +27,10 @@ const POLLS: u32 = 256;
 const WAYS: [Way; 8] = [
     Way::Bare { busy_poll: false },
     Way::Bare { busy_poll: true },
-    GATEWAY,
+    Way::Gateway {
+        tier: "copy",
+        busy_poll: false,
+    },
     Way::Gateway {
         tier: "copy",
         busy_poll: true,
@@ -39,20 +44,19 @@ const WAYS: [Way; 8] = [
     Way::Blocking,
 ];
 const RECV: Way = Way::Recv;
-const GATEWAY: Way = Way::Gateway {
-    tier: "copy",
-    busy_poll: false,
-};
 
 /// Measures every way once a run, every other run in reverse order.
 pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
-    let mut measured: Vec<Vec<Measured>> = WAYS.map(|_| Vec::new()).into();
-    for order in alternating(runs, WAYS.len()) {
+    let (ways, refused) = bench.able(&WAYS, BENCH);
+    let mut measured: Vec<Vec<Measured>> = ways.iter().map(|_| Vec::new()).collect();
+    for order in alternating(runs, ways.len()) {
         for index in order {
-            measured[index].push(measure(WAYS[index], bench)?);
+            measured[index].push(measure(ways[index], bench)?);
         }
     }
-    Ok(rows(&measured))
+    let mut rows = rows(&ways, &measured);
+    rows.extend(refused);
+    Ok(rows)
 }
 
 /// What one run of a way gave, all from before `send` is called.
@@ -75,7 +79,7 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
         let mut calls = Vec::with_capacity(PACKETS);
         let mut latencies = Vec::with_capacity(PACKETS);
         let mut handed = Vec::with_capacity(PACKETS);
-        let mut lost = 0;
+        let (mut lost, mut in_a_row) = (0, 0);
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         for packet in 0..WARM_UP + PACKETS {
             let start = clock.steady_now();
@@ -83,7 +87,7 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
             let returned = clock.steady_now();
             let mut polls = 0;
             let arrival = loop {
-                contender.look(&seen, clock);
+                contender.look(&seen, clock)?;
                 if let Some(arrival) = seen.arrivals.get(packet as u64) {
                     break Some(arrival);
                 }
@@ -102,13 +106,18 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
                     lost += 1;
                 }
             }
+            in_a_row = if arrival.is_some() { 0 } else { in_a_row + 1 };
+            if in_a_row == LOST_IN_A_ROW_MAX || contender.has_ended() {
+                contender.finish()?;
+                bail!("{}: nothing comes any longer", way.name());
+            }
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let pause = PAUSE_NS.start + (state >> 33) % (PAUSE_NS.end - PAUSE_NS.start);
             let end = clock.steady_now() + pause;
             while clock.steady_now() < end {
-                contender.look(&seen, clock);
+                contender.look(&seen, clock)?;
             }
         }
         contender.finish()?;
@@ -120,18 +129,19 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
     })
 }
 
-fn rows(measured: &[Vec<Measured>]) -> Vec<Row> {
+fn rows(ways: &[Way], measured: &[Vec<Measured>]) -> Vec<Row> {
     let of = |what: fn(&Measured) -> &Latencies| -> Vec<(String, Vec<Latencies>)> {
-        let each = WAYS.iter().zip(measured);
+        let each = ways.iter().zip(measured);
         each.map(|(way, runs)| (way.name(), runs.iter().map(what).cloned().collect()))
             .collect()
     };
-    let ways = of(|measured| &measured.latencies);
-    let place = |way| WAYS.iter().position(|each| *each == way);
-    let mut rows = quantile_rows(BENCH, &ways, place(RECV), &|way, quantile| {
-        (Some(way) == place(GATEWAY) && quantile == "p50").then_some(Goal::RatioAtMost(0.85))
+    let results = of(|measured| &measured.latencies);
+    let place = |way| ways.iter().position(|each| *each == way);
+    let mut rows = quantile_rows(BENCH, &results, place(RECV), &|way, quantile| {
+        let gateway = matches!(ways[way], Way::Gateway { tier: "copy", .. });
+        (gateway && quantile == "p50").then_some(Goal::RatioAtMost(0.85))
     });
-    for (way, runs) in &ways {
+    for (way, runs) in &results {
         let lost: u64 = runs.iter().map(|run| run.lost).sum();
         if lost > 0 {
             let case = format!("{way}: {lost} packets lost");
@@ -140,7 +150,7 @@ fn rows(measured: &[Vec<Measured>]) -> Vec<Row> {
     }
     // The same strategy for all: another thread or process, on the sender's core.
     let handed = of(|measured| &measured.handed);
-    for (way, (name, runs)) in WAYS.iter().zip(handed) {
+    for (way, (name, runs)) in ways.iter().zip(handed) {
         if !matches!(way, Way::Gateway { .. }) {
             let case = (format!("{name}, handed to the sender's core"), runs);
             rows.extend(
@@ -166,7 +176,7 @@ fn rows(measured: &[Vec<Measured>]) -> Vec<Row> {
         });
         let floor = place(Way::Bare { busy_poll });
         if let (Some(gateway), Some(floor)) = (gateway, floor) {
-            rows.extend(above(&ways[gateway], &ways[floor]));
+            rows.extend(above(&results[gateway], &results[floor]));
         }
     }
     rows

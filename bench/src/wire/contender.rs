@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use gateway_client::{Client, Event, Record, SubscribeOptions, Subscription};
 use gateway_feed::arbitration::LineId;
 use gateway_feed::channel::{Channel, ChannelConfig};
@@ -46,6 +46,14 @@ impl Way {
             Self::Gateway { tier, busy_poll } => {
                 format!("gateway, {tier} tier{}", polled(busy_poll))
             }
+        }
+    }
+
+    /// Whether it asks for busy polling.
+    pub(super) const fn polls(self) -> bool {
+        match self {
+            Self::Bare { busy_poll } | Self::Gateway { busy_poll, .. } => busy_poll,
+            Self::Recv | Self::Recvmmsg | Self::Blocking => false,
         }
     }
 
@@ -151,14 +159,17 @@ pub(super) enum Contender<'scope> {
 impl Contender<'_> {
     /// What a strategy does between two looks at the clock: in this process nothing, else one poll.
     #[inline]
-    pub(super) fn look(&mut self, seen: &Seen, clock: &Clock) {
+    ///
+    /// # Errors
+    /// The gateway has ended.
+    pub(super) fn look(&mut self, seen: &Seen, clock: &Clock) -> Result<()> {
         let Self::Gateway {
             subscription: Some(subscription),
             ..
         } = self
         else {
             std::hint::spin_loop();
-            return;
+            return Ok(());
         };
         match subscription.poll() {
             Event::Record(Record::Mbo(order)) => {
@@ -167,8 +178,15 @@ impl Contender<'_> {
                 seen.arrivals.set(packet, now);
             }
             Event::Empty => std::hint::spin_loop(),
-            Event::Record(_) | Event::Lost(_) | Event::Closed(_) => {}
+            Event::Record(_) | Event::Lost(_) => {}
+            Event::Closed(why) => bail!("the gateway's queue ended: {why}"),
         }
+        Ok(())
+    }
+
+    /// Whether a thread of this process that should receive has ended; [`finish`](Self::finish) tells why.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self, Self::Here { thread, .. } if thread.is_finished())
     }
 
     /// Ends it.

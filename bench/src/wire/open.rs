@@ -25,14 +25,23 @@ const PACKETS_MAX: usize = 100_000;
 const BURST: u64 = 64;
 /// What is not there so long after the last was due is lost.
 const LATE_NS: u64 = 50_000_000;
-/// A schedule was kept if its last packet left no later than by this part of its length.
-const KEPT: f64 = 0.02;
+/// A schedule is kept by a sender that is late by no more than this half of the time: one that is too slow falls behind
+/// further and further.
+const LATE_MAX_NS: f64 = 20_000.0;
+/// Packets before those that count …
+const WARM_UP: usize = 500;
+/// … and the time from one to the next.
+const WARM_UP_PERIOD_NS: u64 = 20_000;
 
-const WAYS: [Way; 4] = [
+const WAYS: [Way; 5] = [
     Way::Bare { busy_poll: false },
     Way::Gateway {
         tier: "copy",
         busy_poll: false,
+    },
+    Way::Gateway {
+        tier: "copy",
+        busy_poll: true,
     },
     Way::Recv,
     Way::Recvmmsg,
@@ -46,7 +55,8 @@ struct Schedule {
 
 /// Measures every way with every schedule once a run.
 pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let (ways, refused) = bench.able(&WAYS, BENCH);
+    let mut rows = Vec::from_iter(refused);
     let mut schedules: Vec<Schedule> = [1_000, 10_000, 100_000, 250_000, 500_000]
         .map(constant)
         .into();
@@ -61,13 +71,13 @@ pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
         )),
     }
     for schedule in &schedules {
-        let mut measured: Vec<Vec<Measured>> = WAYS.map(|_| Vec::new()).into();
-        for order in alternating(runs, WAYS.len()) {
+        let mut measured: Vec<Vec<Measured>> = ways.iter().map(|_| Vec::new()).collect();
+        for order in alternating(runs, ways.len()) {
             for index in order {
-                measured[index].push(measure(WAYS[index], schedule, bench)?);
+                measured[index].push(measure(ways[index], schedule, bench)?);
             }
         }
-        rows.extend(rows_of(schedule, &measured));
+        rows.extend(rows_of(&ways, schedule, &measured));
     }
     Ok(rows)
 }
@@ -75,54 +85,64 @@ pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
 /// What one measurement gave.
 struct Measured {
     latencies: Latencies,
-    /// By how much the sender was late with its last packet ÷ the schedule's length.
-    late: f64,
+    /// By how much the sender was late with each packet, or the first of each burst.
+    late: Latencies,
 }
 
 fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<Measured> {
-    let seen = Seen::of(schedule.due_ns.len(), 1, RX_ENTRIES);
+    let seen = Seen::of(WARM_UP + schedule.due_ns.len(), 1, RX_ENTRIES);
     let mut sender = Sender::new(bench.exchange_socket()?, 1)?;
     std::thread::scope(|scope| {
         let mut contender = way.start(bench, scope, &seen)?;
         pin(bench.sender_core)?;
         let clock = Clock::global();
+        for _ in 0..WARM_UP {
+            sender.send()?;
+            let end = clock.steady_now() + WARM_UP_PERIOD_NS;
+            while clock.steady_now() < end {
+                contender.look(&seen, clock)?;
+            }
+        }
         let start = clock.steady_now() + 1_000_000;
+        let (mut before, mut late) = (None, Vec::with_capacity(schedule.due_ns.len()));
         for due_ns in &schedule.due_ns {
             while clock.steady_now() < start + due_ns {
-                contender.look(&seen, clock);
+                contender.look(&seen, clock)?;
             }
+            if before != Some(due_ns) {
+                late.push(clock.steady_now() - (start + due_ns));
+            }
+            before = Some(due_ns);
             sender.send()?;
         }
-        let sent = clock.steady_now();
-        let length = schedule.due_ns.last().copied().unwrap_or(1).max(1);
-        let end = sent + LATE_NS;
-        let last = schedule.due_ns.len() as u64 - 1;
+        let end = clock.steady_now() + LATE_NS;
+        let last = sender.packet() - 1;
         while seen.arrivals.get(last).is_none() && clock.steady_now() < end {
-            contender.look(&seen, clock);
+            contender.look(&seen, clock)?;
         }
         contender.finish()?;
         let mut lost = 0;
         let mut latencies = Vec::with_capacity(schedule.due_ns.len());
         for (packet, due_ns) in schedule.due_ns.iter().enumerate() {
-            match seen.arrivals.get(packet as u64) {
+            match seen.arrivals.get((WARM_UP + packet) as u64) {
                 Some(arrival) => latencies.push(arrival.saturating_sub(start + due_ns)),
                 None => lost += 1,
             }
         }
         Ok(Measured {
             latencies: Latencies::of(latencies, lost),
-            late: sent.saturating_sub(start + length) as f64 / length as f64,
+            late: Latencies::of(late, 0),
         })
     })
 }
 
-fn rows_of(schedule: &Schedule, measured: &[Vec<Measured>]) -> Vec<Row> {
-    let ways: Vec<(String, Vec<Latencies>)> = WAYS
+fn rows_of(ways: &[Way], schedule: &Schedule, measured: &[Vec<Measured>]) -> Vec<Row> {
+    let results: Vec<(String, Vec<Latencies>)> = ways
         .iter()
         .zip(measured)
         .map(|(way, runs)| {
-            let late: Vec<f64> = runs.iter().map(|run| run.late).collect();
-            let kept = crate::report::median(&late) <= KEPT;
+            let late: Vec<f64> = runs.iter().map(|run| run.late.quantile(0.5)).collect();
+            let kept = crate::report::median(&late) <= LATE_MAX_NS;
             let note = if kept {
                 ""
             } else {
@@ -132,8 +152,8 @@ fn rows_of(schedule: &Schedule, measured: &[Vec<Measured>]) -> Vec<Row> {
             (name, runs.iter().map(|run| run.latencies.clone()).collect())
         })
         .collect();
-    let mut rows = quantile_rows(BENCH, &ways, Some(0), &|_, _| None);
-    rows.extend(ways.iter().map(|(name, runs)| {
+    let mut rows = quantile_rows(BENCH, &results, Some(0), &|_, _| None);
+    rows.extend(results.iter().map(|(name, runs)| {
         let lost = runs.iter().map(|run| run.lost as f64).collect();
         let samples = Samples {
             case: format!("{name}, lost of {}", schedule.due_ns.len()),
