@@ -95,9 +95,9 @@ fn quantile_rows(
         }
     };
     let mut rows = Vec::new();
-    for way in 0..ways.len() {
+    for (way, (_, runs)) in ways.iter().enumerate() {
         // A thousandth is a few packets where there are not many.
-        let many = ways[way].1.iter().all(|run| run.packets() >= MANY);
+        let many = runs.iter().all(|run| run.packets() >= MANY);
         for quantile in QUANTILES {
             if quantile.0 == "p99.9" && !many {
                 continue;
