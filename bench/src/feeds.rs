@@ -27,8 +27,8 @@ const MESSAGES: usize = 500_000;
 const SECURITIES: u32 = 8_000;
 const INSTRUMENTS: u32 = 500;
 
-/// Decodes `messages`, of which each has to give a record.
-fn plain<D: Decoder>(decoder: &mut D, messages: &Messages) -> Result<()> {
+/// Decodes `messages`, whose `items` each have to give a record.
+fn plain<D: Decoder>(decoder: &mut D, messages: &Messages, items: usize) -> Result<()> {
     let mut sink = Look::new(Output::Plain);
     let mut context = MessageContext {
         sequence: 0,
@@ -39,9 +39,8 @@ fn plain<D: Decoder>(decoder: &mut D, messages: &Messages) -> Result<()> {
         decoder.message(&context, message, &mut sink);
     }
     ensure!(
-        decoder.counters().messages() == messages.len() as u64
-            && sink.records >= messages.len() as u64,
-        "{} records of {} messages, {:?}",
+        decoder.counters().messages() == messages.len() as u64 && sink.records >= items as u64,
+        "{} records of {items} items in {} messages, {:?}",
         sink.records,
         messages.len(),
         decoder.counters()
@@ -67,7 +66,7 @@ fn decoded<'a, D: Decoder + 'a>(
     Case::prepared(name, move || {
         let decoder = make();
         Run::timed(|| {
-            let done = decoder.and_then(|mut decoder| plain(&mut decoder, messages));
+            let done = decoder.and_then(|mut decoder| plain(&mut decoder, messages, items));
             done.map_or(0, |()| items as u64)
         })
     })
@@ -84,8 +83,8 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     let books = inputs::book_updates(INSTRUMENTS, MESSAGES);
     decode::ours(&itch)?;
     pitch::decode(&adds, None)?;
-    plain(&mut tops()?, &quotes)?;
-    plain(&mut mdp3()?, &books.messages)?;
+    plain(&mut tops()?, &quotes, quotes.len())?;
+    plain(&mut mdp3()?, &books.messages, books.entries)?;
     let entries = books.entries as f64 / books.messages.len() as f64;
     let mut cases = [
         Case::new(format!("ITCH, a message, {}", itch.source), || {

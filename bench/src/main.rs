@@ -139,7 +139,12 @@ fn main() -> Result<()> {
         |names: &[Name]| -> Vec<Name> { names.iter().copied().filter(Name::is_bench).collect() };
     let mut names = named(&arguments.names);
     let only_page = arguments.names == [Name::Page];
-    let reports = arguments.names.is_empty() || arguments.names.contains(&Name::Report);
+    let reports =
+        arguments.names.contains(&Name::Report) || (arguments.names.is_empty() && !arguments.json);
+    anyhow::ensure!(
+        !(arguments.json && (reports || only_page)),
+        "--json prints rows, and the report is a page: leave out one of them"
+    );
     if names.is_empty() && !only_page {
         names = named(Name::value_variants());
     }

@@ -14,8 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use crate::machine;
 use crate::report::Row;
 use conditions::{Conditions, Floor};
 use stored::{Measured, Report};
@@ -62,6 +63,7 @@ pub(crate) fn run<N: Copy>(
         report.floor_before = Some(floor(cores)?);
         report.floor_after = None;
     }
+    let mut failed = Vec::new();
     for &name in names {
         let title = title(name);
         eprintln!("report: {title}");
@@ -74,12 +76,14 @@ pub(crate) fn run<N: Copy>(
             Ok(rows) => (rows, None),
             Err(error) => {
                 eprintln!("report: {title} failed: {error:#}");
+                failed.push(title.clone());
                 (Vec::new(), Some(format!("{error:#}")))
             }
         };
         let measured = Measured {
             bench: title,
             commit: facts::commit(),
+            machine: machine::describe(),
             began_s: began.as_secs(),
             took_s: start.elapsed().as_secs_f64(),
             before,
@@ -95,7 +99,13 @@ pub(crate) fn run<N: Copy>(
         report.floor_after = Some(floor(cores)?);
         report.write(&places.json)?;
     }
-    write(&report, &places)
+    write(&report, &places)?;
+    ensure!(
+        failed.is_empty(),
+        "no new figures of {}: why is above, and in the report",
+        failed.join(", ")
+    );
+    Ok(())
 }
 
 fn floor(cores: &[usize]) -> Result<Floor> {

@@ -120,6 +120,11 @@ fn placement(text: &mut String, benches: &[Measured]) {
               run). `busy` is what the cores did besides.\n\n\
               | bench | commit | began (UTC) | took, s | before | after | busy before, after | load before |\n\
               |---|---|---|--:|---|---|---|--:|\n";
+    // The facts and the floor above are those of the last session.
+    let latest = benches
+        .iter()
+        .max_by_key(|bench| bench.began_s)
+        .map_or("", |bench| &bench.machine);
     for bench in benches {
         let line = |conditions: &Conditions| match (conditions.line_ns, conditions.class()) {
             (Some(nanos), Some(class)) => format!("{nanos:.0} ns, {}", class.title()),
@@ -133,6 +138,11 @@ fn placement(text: &mut String, benches: &[Measured]) {
             };
             format!("{:.0} %{mark}", conditions.busy * 100.0)
         };
+        let elsewhere = if bench.machine == latest {
+            String::new()
+        } else {
+            format!(" (on another machine: {})", bench.machine)
+        };
         let moved = if bench.before.class() == bench.after.class() {
             ""
         } else {
@@ -140,7 +150,7 @@ fn placement(text: &mut String, benches: &[Measured]) {
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.0} | {} | {}{moved} | {}, {} | {:.1} |",
+            "| {}{elsewhere} | {} | {} | {:.0} | {} | {}{moved} | {}, {} | {:.1} |",
             bench.bench,
             bench.commit,
             clock(bench.began_s),
@@ -168,10 +178,11 @@ fn goals(text: &mut String, benches: &[Measured]) {
     };
     let _ = writeln!(
         text,
-        "## Goals\n\n{} met, {} missed, {} that could not be measured here.\n",
+        "## Goals\n\n{} met, {} missed, {} that could not be judged here; {} benches failed when last tried.\n",
         count(Some(true)),
         count(Some(false)),
-        count(None)
+        count(None),
+        benches.iter().filter(|bench| bench.error.is_some()).count()
     );
     if count(Some(false)) == 0 {
         return;
@@ -320,6 +331,7 @@ mod tests {
         Measured {
             bench: bench.into(),
             commit: "abc".into(),
+            machine: "a machine".into(),
             began_s: 1_577_716_200,
             took_s: 2.0,
             before: Conditions::default(),

@@ -28,13 +28,15 @@ pub(super) struct Measured {
     pub(super) bench: String,
     /// The commit that was measured.
     pub(super) commit: String,
+    /// The machine that was measured, in one line.
+    pub(super) machine: String,
     /// When it began, in seconds since the Unix epoch.
     pub(super) began_s: u64,
     /// How long it took, in seconds.
     pub(super) took_s: f64,
     pub(super) before: Conditions,
     pub(super) after: Conditions,
-    /// Why there are no rows.
+    /// Why there are no rows, or none that are newer.
     pub(super) error: Option<String>,
     pub(super) rows: Vec<StoredRow>,
 }
@@ -95,16 +97,22 @@ impl Report {
     /// It cannot be written.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)?;
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        // Whoever is interrupted leaves the whole of the old one or of the new one.
+        let new = path.with_extension("json.new");
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, path))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Puts a bench in the place of its earlier measurement.
+    /// Puts a bench in the place of its earlier measurement. One that failed leaves that measurement as it is, and adds
+    /// its error.
     pub(super) fn replace(&mut self, measured: Measured) {
         let before = self
             .benches
             .iter_mut()
             .find(|each| each.bench == measured.bench);
         match before {
+            Some(place) if measured.error.is_some() => place.error = measured.error,
             Some(place) => *place = measured,
             None => self.benches.push(measured),
         }
@@ -128,6 +136,7 @@ mod tests {
         Measured {
             bench: bench.into(),
             commit: "abc".into(),
+            machine: "a machine".into(),
             began_s: 1,
             took_s: 2.0,
             before: Conditions::default(),

@@ -30,10 +30,10 @@ const HEAD: &str = "\
 # fixed seeds draw and the project's own encoders write (`bench/guard`). `cargo xtask test` fails where one is more than
 # 5 % above what stands here; `cargo xtask bench instructions --accept` writes this file.
 #
-# They depend on the compiler, named below, on the profile `guard` in `Cargo.toml`, and on the architecture. They do not
-# depend on the processor: the compiler builds for the architecture's baseline, valgrind shows every program the same
-# processor, addresses and hash seeds decide nothing, and clocks stand still. Of the C library only `memset` and `memcpy`
-# are executed, with at most 0.3 % of a count.
+# They depend on the compiler, named below, on the profile `guard` in `Cargo.toml`, and on the architecture. They hardly
+# depend on the processor: the compiler builds for the architecture's baseline, addresses and hash seeds decide nothing, and
+# clocks stand still. Of the C library only `memset` and `memcpy` are executed, with at most 0.3 % of a count; which of
+# their variants it takes goes with the processor that valgrind shows, which is like that of the machine.
 ";
 
 /// The record: for each architecture that has one, compiler and counts.
@@ -259,6 +259,9 @@ fn measure() -> Result<BTreeMap<String, f64>> {
         .args(["build", "--quiet", "--locked", "--profile", "guard"])
         .args(["--package", "gateway-guard", "--target-dir"])
         .arg(&folder)
+        // Nothing that somebody has set for builds of their own goes into the count.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
         // Valgrind unmaps the kernel's code for clocks, which rustix would call by the address that the kernel still
         // tells; by way of the C library it does not.
         .env("RUSTFLAGS", "--cfg=rustix_use_libc");
@@ -284,7 +287,9 @@ fn count(program: &Path, name: &str, folder: &Path) -> Result<f64> {
     let file = folder.join(format!("{name}.callgrind"));
     let mut command = Command::new("valgrind");
     command
-        .args(["--quiet", "--tool=callgrind"])
+        .env_remove("GLIBC_TUNABLES")
+        .env_remove("VALGRIND_OPTS")
+        .args(["--command-line-only=yes", "--quiet", "--tool=callgrind"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(format!("--toggle-collect={MEASURED}"))
         .arg(program)
