@@ -12,7 +12,7 @@ use crate::arbitration::{
     Arbiter, ArbiterConfig, ChannelCounters, Defect, Event, LINES_MAX, LineId, OnGap, Outlet,
     RECOVERY,
 };
-use crate::decoder::{Decoder, Discontinuity};
+use crate::decoder::{Decoder, Discontinuity, SnapshotPart};
 use crate::moldudp64::MoldUdp64;
 use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
 use crate::recovery::{Demand, Snapshot, Supply, SupplyError, SupplyItem};
@@ -479,14 +479,14 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
                 (ControlKind::SnapshotBegin, sequence, messages)
             }
             Event::SnapshotEnd { sequence, replayed } => {
-                self.decoder.snapshot(false);
+                self.decoder.snapshot(SnapshotPart::Over);
                 (ControlKind::SnapshotEnd, sequence, replayed)
             }
         };
         self.sink
             .control(&self.stamp.control(kind, now, sequence, count));
         if matches!(event, Event::SnapshotBegin { .. }) {
-            self.decoder.snapshot(true);
+            self.decoder.snapshot(SnapshotPart::State);
         }
         let context = MessageContext {
             sequence,
@@ -526,6 +526,7 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
         for _ in 0..messages_max {
             let Some(message) = snapshot.message_at(taken) else {
                 self.stamp.taking = None;
+                self.decoder.snapshot(SnapshotPart::Replay);
                 return true;
             };
             self.decoder.message(&context, message, self.sink);

@@ -23,9 +23,9 @@ pub trait Decoder {
         sink: &mut S,
     );
 
-    /// Until it is called with `false`, what comes describes what there is already: records that can say so are flagged
-    /// [`F_SNAPSHOT`](dbn::flags::SNAPSHOT).
-    fn snapshot(&mut self, begins: bool);
+    /// A part of a snapshot begins, or it is over. Until then what comes describes what there is already: records that can
+    /// say so are flagged [`F_SNAPSHOT`](dbn::flags::SNAPSHOT).
+    fn snapshot(&mut self, part: SnapshotPart);
 
     /// Whether [`prefetch`](Self::prefetch) is worth a walk over a packet of several messages before they are decoded.
     #[inline(always)]
@@ -55,6 +55,28 @@ pub enum Discontinuity {
     /// The session is another one than before: what is valid for a session only (an instrument's id, an order's, the
     /// date) is forgotten. Not told about a channel's very first session.
     SessionChanged,
+}
+
+/// How far a snapshot is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPart {
+    /// Its own messages follow.
+    State,
+    /// Messages of the stream follow that came behind it, once more.
+    Replay,
+    /// The stream goes on.
+    Over,
+}
+
+impl SnapshotPart {
+    /// What records are flagged with.
+    #[must_use]
+    pub const fn flag(self) -> u8 {
+        match self {
+            Self::State | Self::Replay => dbn::flags::SNAPSHOT,
+            Self::Over => 0,
+        }
+    }
 }
 
 /// What a decoder has seen since it was made, sessions included. Each message is counted exactly once: in `by_type`,

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use gateway_feed::arbitration::{LineId, OnGap};
 use gateway_feed::channel::{Channel, ChannelConfig};
-use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity};
+use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use gateway_feed::moldudp64::{MESSAGE_COUNT_MAX, PacketBuilder, Session};
 use gateway_feed::record::ControlRecord;
 use gateway_feed::recovery::{Demand, Snapshot, Supply, SupplyItem};
@@ -26,7 +26,7 @@ impl Decoder for Count {
 
     fn discontinuity<S: RecordSink>(&mut self, _: Discontinuity, _: &MessageContext, _: &mut S) {}
 
-    fn snapshot(&mut self, _: bool) {}
+    fn snapshot(&mut self, _: SnapshotPart) {}
 
     fn counters(&self) -> &DecoderCounters {
         &self.0

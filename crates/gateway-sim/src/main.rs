@@ -36,6 +36,7 @@ use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
 use gateway_sim::recovery::gap_request::{GapLines, GapRequestOptions};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
 use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
+use gateway_sim::recovery::spin::SpinOptions;
 use gateway_sim::recovery::{Servers, Switch};
 use gateway_sim::report::Report;
 use gateway_sim::scenario;
@@ -344,6 +345,7 @@ fn serve(
         rerequest,
         gap_request,
         gap_response,
+        spin,
         glimpse,
         history_messages,
         ..
@@ -375,7 +377,7 @@ fn serve(
         let lines = GapLines::new(lines?);
         for (number, address) in gap_request.iter().enumerate() {
             let options = GapRequestOptions {
-                credentials: session::Credentials::new(SESSION_SUB_ID, GAP_USERNAME, GAP_PASSWORD)?,
+                credentials: pitch_credentials()?,
                 unit,
                 history_messages: u64::from(*history_messages),
                 request_messages_max: GAP_MESSAGES_MAX,
@@ -385,6 +387,17 @@ fn serve(
             let served = (options, lines.clone());
             servers.add_gap_request(&name, *address, served, &Switch::default())?;
         }
+    }
+    if !spin.is_empty() && !matches!(framing, Framing::PitchUnit(_)) {
+        usage("--spin is PITCH's: add --feed cboe-pitch-equities, or give --glimpse");
+    }
+    for (number, address) in spin.iter().enumerate() {
+        let options = SpinOptions {
+            credentials: pitch_credentials()?,
+            offer_ns: None,
+        };
+        let name = format!("S{}", number + 1);
+        servers.add_spin(&name, *address, options, &Switch::default())?;
     }
     for (number, address) in (0..).zip(glimpse) {
         let options = GlimpseOptions {
@@ -403,6 +416,15 @@ fn serve(
         }
     }
     Ok(Some(servers))
+}
+
+/// Who is let in by gap request proxies and spin servers.
+fn pitch_credentials() -> anyhow::Result<session::Credentials> {
+    Ok(session::Credentials::new(
+        SESSION_SUB_ID,
+        GAP_USERNAME,
+        GAP_PASSWORD,
+    )?)
 }
 
 /// What is going to happen on a line.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use gateway_capture::CaptureReader;
 use gateway_feed::arbitration::LineId;
@@ -10,10 +11,15 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::decoder::Decoder;
 use gateway_feed::itch50::OrderIndexConfig;
 use gateway_feed::itch50::harness::Collector;
-use gateway_feed::pitch::{Market, PitchConfig, PitchDecoder, PitchUnit, unit_session};
+use gateway_feed::pitch::{
+    Market, PacketBuilder, PitchConfig, PitchDecoder, PitchUnit, unit_session,
+};
+use gateway_feed::recovery::{Demand, Snapshot, Supply, SupplyItem};
 use gateway_feed::sink::{MessageContext, Output, Outputs};
 use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
 use gateway_sim::source::Source;
+use gateway_sim::venue::PitchState;
+use proptest::prelude::*;
 
 fn decoder() -> PitchDecoder {
     PitchDecoder::new(&PitchConfig {
@@ -125,4 +131,157 @@ fn lines_of_a_unit_carry_it_whole_where_each_loses_some() {
         .map(|kind| (format!("{kind:02X}"), decoded.by_type[usize::from(kind)]));
     assert_eq!(told, seen.collect());
     assert_eq!(decoded.orders.unknown, 0);
+}
+
+const START_NS: u64 = 1_577_716_200_000_000_000;
+/// DBN's flags of records.
+const SNAPSHOT: u8 = 1 << 5;
+const MAYBE_BAD_BOOK: u8 = 1 << 2;
+
+/// A day's messages, the same for every test.
+fn day() -> &'static [Vec<u8>] {
+    static DAY: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    DAY.get_or_init(|| {
+        let mut flow = PitchFlow::new(OrderFlow::new(FlowOptions {
+            messages: 6_000,
+            ..options()
+        }));
+        let mut day = Vec::new();
+        while let Some(message) = flow.next().unwrap() {
+            day.push(message.bytes.to_vec());
+        }
+        day
+    })
+}
+
+/// What rests by records alone: size, price and side by the order's number.
+type Book = BTreeMap<u64, (u32, i64, u8)>;
+
+/// Applies the order records of `records`, each `(action, instrument, order, flags)` of interest handed to `look`.
+fn book<'a>(records: impl Iterator<Item = &'a [u64]>, mut look: impl FnMut(u8, u8)) -> Book {
+    const MBO: u64 = 0xA0;
+    let mut orders: BTreeMap<u64, (u64, (u32, i64, u8))> = BTreeMap::new();
+    for words in records.filter(|words| words[0] >> 8 & 0xFF == MBO) {
+        let instrument = words[0] >> 32;
+        let [size_a, size_b, size_c, size_d, flags, _, action, side] = words[4].to_le_bytes();
+        let size = u32::from_le_bytes([size_a, size_b, size_c, size_d]);
+        look(action, flags);
+        let (order, told) = (words[2], (size, words[3] as i64, side));
+        match action {
+            b'A' | b'M' => {
+                orders.insert(order, (instrument, told));
+            }
+            b'C' => {
+                let left = orders.get_mut(&order).map(|(_, (left, ..))| {
+                    *left -= size.min(*left);
+                    *left
+                });
+                if left == Some(0) {
+                    orders.remove(&order);
+                }
+            }
+            b'R' => orders.retain(|_, (of, _)| *of != instrument),
+            _ => {}
+        }
+    }
+    let book = orders.into_iter();
+    book.map(|(order, (_, told))| (order, told)).collect()
+}
+
+/// The book that the first `messages` messages lead to.
+fn truth(messages: usize) -> Book {
+    let mut decoder = decoder();
+    let mut sink = Collector::new(Outputs::NONE.with(Output::Full));
+    for (sequence, message) in (1..).zip(&day()[..messages]) {
+        let context = MessageContext {
+            sequence,
+            ts_recv: START_NS,
+        };
+        decoder.message(&context, message, &mut sink);
+    }
+    book(sink.records(Output::Full).into_iter(), |_, _| ())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// A unit's channel that loses messages, or begins in mid-day, and is given an image as of any later message while the
+    /// stream flows on.
+    #[test]
+    fn an_image_as_of_any_message_makes_the_books_those_of_the_lossless_stream(
+        kept in 0_usize..2_000,
+        lost in 1_usize..1_500,
+        behind in 0_usize..700,
+        flows_on in 0_usize..700,
+        rest in 1_usize..500,
+    ) {
+        let (gap_end, as_of) = (kept + lost, kept + lost + behind);
+        let end = (as_of + flows_on + rest).min(day().len());
+        let config = ChannelConfig {
+            session: Some(unit_session(3)),
+            lines: 1,
+            snapshots: true,
+            hold_timeout_ns: 0,
+            ..ChannelConfig::default()
+        };
+        let mut channel: Channel<PitchDecoder, PitchUnit> = Channel::new(config, decoder());
+        let mut sink = Collector::new(Outputs::NONE.with(Output::Full));
+        let mut now = START_NS;
+        let mut publish = |channel: &mut Channel<_, _>, sink: &mut Collector, from: usize, to: usize| {
+            let mut builder = PacketBuilder::new(3, from as u32 + 1, 1_400);
+            for message in &day()[from..to] {
+                if builder.push(message).is_err() {
+                    now += 1_000;
+                    builder.finish(|packet| channel.on_packet(LineId(0), now, packet, sink));
+                    builder.push(message).unwrap();
+                }
+            }
+            now += 1_000;
+            builder.finish(|packet| channel.on_packet(LineId(0), now, packet, sink));
+            channel.on_time(now, sink);
+            now
+        };
+        publish(&mut channel, &mut sink, 0, kept);
+        let told_at = as_of + flows_on;
+        let now = publish(&mut channel, &mut sink, gap_end, told_at);
+
+        let mut state = PitchState::default();
+        day()[..as_of].iter().for_each(|message| state.apply(message));
+        let (image, orders) = state.snapshot();
+        prop_assert_eq!(orders as usize, truth(as_of).len());
+        let mut bytes = Vec::new();
+        for message in image.messages() {
+            bytes.extend_from_slice(&(message.len() as u16).to_be_bytes());
+            bytes.extend_from_slice(message);
+        }
+        let mut demand = Demand::default();
+        channel.tell_demand(|told| {
+            demand = *told;
+            true
+        });
+        prop_assert!(demand.snapshot_from <= Some(as_of as u64 + 1) && demand.snapshot_from.is_some());
+        let snapshot = Snapshot::new(unit_session(3), as_of as u64 + 1, bytes.into()).unwrap();
+        let supply = Supply { epoch: demand.epoch, serial: 1, item: SupplyItem::Snapshot(snapshot) };
+        prop_assert_eq!(channel.supply(now, &supply, &mut sink), Ok(()));
+        let before = sink.records(Output::Full).len();
+        while channel.takes_snapshot() || channel.next_deadline() == Some(0) {
+            channel.on_time(now, &mut sink);
+            channel.tell_demand(|_| true);
+        }
+        let records = sink.records(Output::Full);
+        prop_assert_eq!(book(records.into_iter(), |_, _| ()), truth(told_at));
+        publish(&mut channel, &mut sink, told_at, end);
+        let records = sink.records(Output::Full);
+        let (mut flagged, mut suspect) = (0_usize, 0);
+        let left = book(records.into_iter().skip(before), |action, flags| {
+            flagged += usize::from(flags & SNAPSHOT != 0);
+            suspect += usize::from(flags & MAYBE_BAD_BOOK != 0 && action != b'R');
+        });
+        prop_assert_eq!(left, truth(end));
+        prop_assert_eq!(suspect, 0);
+        prop_assert!(flagged >= orders as usize);
+        let decoded = channel.decoder().counters().orders;
+        prop_assert_eq!(channel.counters().recovery.snapshots, 1);
+        prop_assert_eq!(decoded.live as usize, truth(end).len());
+    }
 }

@@ -16,7 +16,7 @@ use gateway_feed::class::Classes;
 use gateway_feed::pitch::Market;
 use gateway_feed::session_time::SessionDate;
 
-pub use self::recovery::{GapRequestServer, GlimpseServer, PasswordSource, Recovery};
+pub use self::recovery::{GlimpseServer, PasswordSource, Recovery, SessionServer};
 use super::Problem;
 use crate::ingest::{Mode, Pace, Queues, SocketWait, Tier, UdpChecksum};
 

@@ -47,8 +47,8 @@ impl Bounds {
         let mut connect_ports: Vec<u16> = channels
             .flat_map(|recovery| {
                 let glimpse = recovery.glimpse.iter().map(|server| server.address);
-                let proxies = recovery.gap_request.iter().map(|server| server.address);
-                glimpse.chain(proxies)
+                let sessions = recovery.gap_request.iter().chain(&recovery.spin);
+                glimpse.chain(sessions.map(|server| server.address))
             })
             .map(|address| address.port())
             .collect();

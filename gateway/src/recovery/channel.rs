@@ -19,9 +19,11 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::desk::Desk;
-use super::glimpse::{self, FetchError, Fetched, SnapshotServer};
+use super::glimpse::{self, SnapshotServer};
 use super::proxy::{GapServer, Proxy, Told, reply_of};
 use super::rerequest::{DATAGRAM_BYTES_MAX, Rerequest, Way, readable};
+use super::snapshot::{FetchError, Fetched};
+use super::spin::{self, SpinServer};
 use crate::config::model::{Channel, Recovery};
 use crate::worker::supply::SupplyLine;
 
@@ -35,6 +37,15 @@ const SETTLES: Duration = Duration::from_millis(10);
 /// When something is given again that the worker's line had no room for.
 const GIVE_AGAIN: Duration = Duration::from_millis(5);
 
+/// The servers of a channel that are logged in to.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    pub(crate) gap_request: Vec<GapServer>,
+    pub(crate) glimpse: Vec<SnapshotServer>,
+    /// In place of these.
+    pub(crate) spin: Vec<SpinServer>,
+}
+
 /// One channel's servers, and what is asked of them.
 #[derive(Debug)]
 pub(crate) struct ChannelRecovery {
@@ -44,6 +55,7 @@ pub(crate) struct ChannelRecovery {
     rerequest: Vec<Rerequest>,
     proxies: Vec<Proxy>,
     glimpse: Vec<SnapshotServer>,
+    spin: Vec<SpinServer>,
     fetch: Option<Fetch>,
     /// A snapshot that is whole, and when it is handed over.
     settling: Option<(Instant, u64, Bytes)>,
@@ -74,11 +86,16 @@ impl ChannelRecovery {
     pub(crate) fn new(
         channel: &Channel,
         config: &Recovery,
-        (proxies, glimpse): (Vec<GapServer>, Vec<SnapshotServer>),
+        servers: Servers,
         line: SupplyLine,
         desk: Arc<Desk>,
     ) -> Self {
         let way = Way::of(config);
+        let Servers {
+            gap_request,
+            glimpse,
+            spin,
+        } = servers;
         let rerequest = config.rerequest.iter();
         Self {
             name: channel.name.clone(),
@@ -87,8 +104,9 @@ impl ChannelRecovery {
             rerequest: rerequest
                 .map(|server| Rerequest::new(*server, way.clone()))
                 .collect(),
-            proxies: proxies.into_iter().map(Proxy::new).collect(),
+            proxies: gap_request.into_iter().map(Proxy::new).collect(),
             glimpse,
+            spin,
             fetch: None,
             settling: None,
             settles: channel.hold_timeout + SETTLES,
@@ -277,7 +295,8 @@ impl ChannelRecovery {
             return;
         };
         let index = fetch.server;
-        let server = self.glimpse.get(index).map(|server| server.address);
+        let glimpse = self.glimpse.get(index).map(|server| server.address);
+        let server = glimpse.or(self.spin.get(index).map(|server| server.address));
         let server = server.map(|address| address.to_string());
         match fetched {
             Ok(fetched) => {
@@ -324,14 +343,17 @@ impl ChannelRecovery {
         match action {
             Action::Request { server, request } => self.ask(server, request),
             Action::Supply(supply) => self.give(supply),
-            Action::FetchSnapshot { server } => {
-                let Some(of) = self.glimpse.get(server).cloned() else {
-                    return;
-                };
+            Action::FetchSnapshot { server, from } => {
                 if let Some(counters) = self.desk.open().glimpse.get_mut(server) {
                     counters.requests += 1;
                 }
-                let task = tokio::spawn(glimpse::fetch(of));
+                let task = if let Some(of) = self.glimpse.get(server).cloned() {
+                    tokio::spawn(glimpse::fetch(of))
+                } else if let Some(of) = self.spin.get(server).cloned() {
+                    tokio::spawn(spin::fetch(of, from))
+                } else {
+                    return;
+                };
                 self.fetch = Some(Fetch { server, task });
             }
             Action::AbandonSnapshot => {

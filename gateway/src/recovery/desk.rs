@@ -29,6 +29,8 @@ pub enum ServerKind {
     GapRequest,
     /// A GLIMPSE server.
     Glimpse,
+    /// A spin server of PITCH.
+    Spin,
 }
 
 impl ServerKind {
@@ -39,6 +41,7 @@ impl ServerKind {
             Self::Rerequest => "rerequest",
             Self::GapRequest => "gap_request",
             Self::Glimpse => "glimpse",
+            Self::Spin => "spin",
         }
     }
 }

@@ -16,6 +16,8 @@ mod glimpse;
 mod password;
 mod proxy;
 mod rerequest;
+mod snapshot;
+mod spin;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +25,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub(crate) use channel::ChannelRecovery;
+pub(crate) use channel::{ChannelRecovery, Servers};
 pub(crate) use desk::Desk;
 pub use desk::{DeskCounters, ServerCounters, ServerKind};
 pub(crate) use glimpse::SnapshotServer;
 pub(crate) use password::read_password;
 pub(crate) use proxy::GapServer;
 pub(crate) use rerequest::Way;
+pub(crate) use spin::SpinServer;
 
 use crate::worker::supply::{News, SupplyLine};
 

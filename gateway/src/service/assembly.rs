@@ -462,7 +462,7 @@ fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
         snapshots: channel
             .recovery
             .as_ref()
-            .is_some_and(|r| !r.glimpse.is_empty()),
+            .is_some_and(model::Recovery::has_snapshots),
         session: channel.unit.map(pitch::unit_session),
         stale_after_ns: nanoseconds(channel.stale_after),
         ..ChannelConfig::default()

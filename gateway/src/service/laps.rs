@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::state::State;
-use crate::config::model::Channel;
+use crate::config::model::{Channel, Recovery};
 use crate::worker::WorkerHandle;
 
 /// The pause after a channel's first snapshot, before another one is asked for; it doubles with each.
@@ -110,7 +110,7 @@ impl Laps {
                     channel = name,
                     book,
                     "books have lost records and stay invalid until the venue clears them or another session begins: \
-                     with a Glimpse server in `[channel.recovery]` a snapshot would make them right"
+                     with a Glimpse or spin server in `[channel.recovery]` a snapshot would make them right"
                 ),
                 Some(Step::Over) => info!(channel = name, "books that had lost records begin anew"),
             }
@@ -120,7 +120,7 @@ impl Laps {
 
 fn has_server(channel: &Channel) -> bool {
     let recovery = channel.recovery.as_ref();
-    recovery.is_some_and(|recovery| !recovery.glimpse.is_empty())
+    recovery.is_some_and(Recovery::has_snapshots)
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use super::error::ServiceError;
 use super::readiness::Readiness;
 use super::state::{Seat, State};
 use crate::config::Config;
-use crate::config::model::{Channel, GapRequestServer, GlimpseServer, PasswordSource, Recovery};
+use crate::config::model::{Channel, GlimpseServer, PasswordSource, Recovery, SessionServer};
 use crate::recovery::{
-    ChannelRecovery, Desk, GapServer, Lookout, ServerKind, SnapshotServer, Way, read_password,
+    ChannelRecovery, Desk, GapServer, Lookout, ServerKind, Servers, SnapshotServer, SpinServer,
+    Way, read_password,
 };
 use crate::worker::WorkerHandle;
 
@@ -27,14 +28,7 @@ pub(super) struct Recoveries {
     pub(super) desks: Vec<Option<Arc<Desk>>>,
 }
 
-/// The servers of a channel that are logged in to, with their passwords.
-#[derive(Debug)]
-pub(super) struct Servers {
-    gap_request: Vec<GapServer>,
-    glimpse: Vec<SnapshotServer>,
-}
-
-/// Those of each channel of the configuration.
+/// The servers of each channel of the configuration that are logged in to, with their passwords.
 pub(super) fn servers(config: &Config) -> Result<Vec<Servers>, ServiceError> {
     let of = |channel: &Channel| {
         let recovery = channel.recovery.iter();
@@ -42,12 +36,17 @@ pub(super) fn servers(config: &Config) -> Result<Vec<Servers>, ServiceError> {
             .clone()
             .flat_map(|r| r.gap_request.iter().map(move |server| (r, server)))
             .map(|(recovery, server)| gap_server(channel, recovery, server));
+        let spin = recovery
+            .clone()
+            .flat_map(|r| r.spin.iter().map(move |server| (r, server)))
+            .map(|(recovery, server)| spin_server(channel, recovery, server));
         let glimpse = recovery
             .flat_map(|r| r.glimpse.iter().map(move |server| (r, server)))
             .map(|(recovery, server)| snapshot_server(channel, recovery, server));
         Ok(Servers {
             gap_request: gap_request.collect::<Result<_, _>>()?,
             glimpse: glimpse.collect::<Result<_, _>>()?,
+            spin: spin.collect::<Result<_, _>>()?,
         })
     };
     config.channels.iter().map(of).collect()
@@ -88,15 +87,39 @@ fn snapshot_server(
     })
 }
 
+fn session_credentials(
+    channel: &Channel,
+    kind: ServerKind,
+    server: &SessionServer,
+) -> Result<session::Credentials, ServiceError> {
+    log_in(
+        channel,
+        (kind, server.address),
+        &server.password,
+        |password| session::Credentials::new(&server.session_sub_id, &server.username, password),
+    )
+}
+
+fn spin_server(
+    channel: &Channel,
+    recovery: &Recovery,
+    spin: &SessionServer,
+) -> Result<SpinServer, ServiceError> {
+    Ok(SpinServer {
+        address: spin.address,
+        credentials: session_credentials(channel, ServerKind::Spin, spin)?,
+        way: Way::of(recovery),
+        timeout: recovery.snapshot_timeout,
+        bytes_max: recovery.snapshot_bytes_max,
+    })
+}
+
 fn gap_server(
     channel: &Channel,
     recovery: &Recovery,
-    proxy: &GapRequestServer,
+    proxy: &SessionServer,
 ) -> Result<GapServer, ServiceError> {
-    let server = (ServerKind::GapRequest, proxy.address);
-    let credentials = log_in(channel, server, &proxy.password, |password| {
-        session::Credentials::new(&proxy.session_sub_id, &proxy.username, password)
-    })?;
+    let credentials = session_credentials(channel, ServerKind::GapRequest, proxy)?;
     Ok(GapServer {
         address: proxy.address,
         credentials,
@@ -119,20 +142,27 @@ pub(super) fn make(
         let worker = workers.get_mut(seat.worker);
         let line = worker.and_then(|w| w.supplies.get_mut(seat.index)?.take());
         let desk = channel.recovery.as_ref().zip(line).map(|(recovery, line)| {
-            let Servers {
-                gap_request,
-                glimpse,
-            } = servers;
-            let proxies: Vec<_> = gap_request.iter().map(|server| server.address).collect();
-            let snapshots: Vec<_> = glimpse.iter().map(|server| server.address).collect();
+            let addresses = |list: &[SessionServer]| -> Vec<SocketAddr> {
+                list.iter().map(|server| server.address).collect()
+            };
+            let (proxies, spin) = (addresses(&recovery.gap_request), addresses(&recovery.spin));
+            let glimpse: Vec<_> = recovery
+                .glimpse
+                .iter()
+                .map(|server| server.address)
+                .collect();
             let asked = if proxies.is_empty() {
                 (&recovery.rerequest[..], ServerKind::Rerequest)
             } else {
                 (&proxies[..], ServerKind::GapRequest)
             };
-            let desk = Arc::new(Desk::new(asked, (&snapshots, ServerKind::Glimpse)));
+            let snapshots = if spin.is_empty() {
+                (&glimpse[..], ServerKind::Glimpse)
+            } else {
+                (&spin[..], ServerKind::Spin)
+            };
+            let desk = Arc::new(Desk::new(asked, snapshots));
             let shown = Arc::clone(&desk);
-            let servers = (gap_request, glimpse);
             let made = ChannelRecovery::new(channel, recovery, servers, line, shown);
             recoveries.channels.push(made);
             desk

@@ -2,12 +2,14 @@
 //! gateway and the real exchange, over a real link.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use gateway_e2e::{Lab, Observer, Seen};
 use gateway_feed::record::ControlKind;
 use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
 use gateway_sim::source::Source;
+use gateway_sim::venue::PitchState;
 use gateway_test_harness::config::{Input, Queue};
 use gateway_test_harness::network::EXCHANGE_ADDRESS;
 use gateway_test_harness::simulator::Report;
@@ -20,6 +22,7 @@ const MESSAGES: u64 = 6_000;
 const SYMBOLS: u32 = 40;
 const RATE: u64 = 5_000;
 const PORT: u16 = 26_430;
+const SPIN_PORT: u16 = 26_440;
 
 /// A gateway of unit 5 that asks a proxy at `port` of the exchange.
 fn config(tier: &str, folder: &TempDir, port: u16, recover_timeout_ms: u32) -> Config {
@@ -46,11 +49,11 @@ fn config(tier: &str, folder: &TempDir, port: u16, recover_timeout_ms: u32) -> C
 }
 
 /// The unit's messages, as the simulator publishes them.
-fn day() -> Vec<Vec<u8>> {
+fn day(messages: u64) -> Vec<Vec<u8>> {
     let mut flow = PitchFlow::new(OrderFlow::new(FlowOptions {
         seed: 1,
         symbols: SYMBOLS,
-        messages: MESSAGES,
+        messages,
         orders_max: 1_000_000,
         interval_ns: 1_000_000_000 / RATE,
     }));
@@ -113,7 +116,7 @@ fn play(config: &Config) -> Option<Outcome> {
 
 #[test]
 fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
-    let day = day();
+    let day = day(MESSAGES);
     for tier in ["copy", "socket"] {
         let folder = TempDir::new().unwrap();
         let Some(outcome) = play(&config(tier, &folder, PORT, 20_000)) else {
@@ -172,4 +175,58 @@ fn without_a_proxy_what_both_lines_lost_is_told_as_gaps_and_the_cause_once() {
         .matches("no session with the gap request proxy")
         .count();
     assert_eq!(told, 1, "{}", outcome.log);
+}
+
+#[test]
+fn a_gateway_that_is_started_in_mid_day_has_the_books_of_an_image_and_what_followed() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let mut config = config("copy", &folder, PORT, 20_000);
+    let password = folder.path().join("password");
+    config.queues = vec![Queue::all("full").of("full").with_slots(1 << 17)];
+    config.extra.push_str(&format!(
+        "spin = [{{ address = \"{EXCHANGE_ADDRESS}:{SPIN_PORT}\", session_sub_id = \"0001\", username = \"FIRM\", \
+         password_file = \"{}\" }}]\n",
+        password.display()
+    ));
+    let arguments = format!(
+        "generate --feed cboe-pitch-equities --unit 5 --messages 25000 --symbols {SYMBOLS} --pace rate={RATE} \
+         --messages-per-packet 6 --heartbeat-ms 100 --loss-a 0.1 --loss-b 0.1 --linger-ms 4000 \
+         --gap-request {EXCHANGE_ADDRESS}:{PORT} --gap-response 239.77.0.3:26400 --spin {EXCHANGE_ADDRESS}:{SPIN_PORT}"
+    );
+    let simulator = lab.simulator(&config, &arguments).unwrap();
+    // The morning, which nobody hears: the order of events is what counts, not how long it is.
+    std::thread::sleep(Duration::from_millis(1_000));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "full").unwrap();
+    let report = simulator.finish(LIMIT).unwrap();
+    wait::until("the counters on show to catch up", LIMIT, || {
+        let next = gateway.metrics()?.sum("gateway_next_sequence", &[]);
+        Ok((next == Some((report.last_sequence + 1) as f64)).then_some(()))
+    })
+    .unwrap();
+    let mut state = PitchState::default();
+    for message in day(25_000) {
+        state.apply(&message);
+    }
+    let expected: HashMap<u64, u32> = state.resting().collect();
+    assert!(expected.len() > 100, "{} orders", expected.len());
+    let same = |seen: &Seen| seen.resting == expected;
+    let seen = observer.wait_for("the book of the whole day", LIMIT, same);
+    let seen = seen.unwrap_or_else(|error| panic!("{error}\n{}", gateway.process.output()));
+    assert_eq!(seen.count(ControlKind::SnapshotBegin), 1);
+    assert_eq!(seen.count(ControlKind::SnapshotEnd), 1);
+    assert!(seen.in_snapshots > 100, "{}", seen.in_snapshots);
+    assert_eq!((seen.suspect, seen.overdrawn, seen.incomplete), (0, 0, 0));
+    let status = gateway.status().unwrap();
+    let servers = status["channels"][0]["recovery"]["servers"]
+        .as_array()
+        .unwrap();
+    assert_eq!(servers[1]["kind"], "spin", "{servers:?}");
+    assert_eq!(report.spin[0]["complete"], 1, "{:?}", report.spin);
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+    assert!(gateway.process.output().contains("snapshot fetched"));
 }

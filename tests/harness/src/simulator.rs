@@ -47,6 +47,9 @@ pub struct Report {
     /// The accounts of the gap request proxies: counts by name.
     #[serde(default)]
     pub gap_request: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The accounts of the spin servers.
+    #[serde(default)]
+    pub spin: Vec<BTreeMap<String, serde_json::Value>>,
     /// Seconds from first to last packet.
     pub elapsed_s: f64,
 }

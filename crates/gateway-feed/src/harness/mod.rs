@@ -10,7 +10,7 @@ pub use bytes::{channel, moldudp64};
 
 use crate::arbitration::OnGap;
 use crate::channel::{Channel, ChannelConfig};
-use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::record::{ControlKind, ControlRecord};
 use crate::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
 use crate::transport::Transport;
@@ -175,7 +175,7 @@ impl Decoder for Echo {
         self.sessions_changed += u64::from(kind == Discontinuity::SessionChanged);
     }
 
-    fn snapshot(&mut self, _: bool) {}
+    fn snapshot(&mut self, _: SnapshotPart) {}
 
     fn counters(&self) -> &DecoderCounters {
         &self.counters

@@ -5,7 +5,7 @@
 //! [`MAYBE_BAD_BOOK`](dbn::flags::MAYBE_BAD_BOOK): a quote replaces all that was known of its instrument, so with TOPS that ends with
 //! the instrument's next quote, with DEEP+ with its Clear, else with a new session.
 
-use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP, PUBLISHER_SPECIFIC, SNAPSHOT, TOB};
+use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP, PUBLISHER_SPECIFIC, TOB};
 use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::directory::{Directory, Place};
@@ -16,7 +16,7 @@ use super::messages::{
 };
 use super::records::{ReferenceRecords, price_or_undefined};
 use super::updates::{Level, Order};
-use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::itch50::fields::Symbol;
 use crate::native;
 use crate::record::{MboEvent, NativeHeader, WORDS_MAX, v3, words_into};
@@ -464,8 +464,8 @@ impl Decoder for IexDecoder {
         }
     }
 
-    fn snapshot(&mut self, begins: bool) {
-        self.snapshot = if begins { SNAPSHOT } else { 0 };
+    fn snapshot(&mut self, part: SnapshotPart) {
+        self.snapshot = part.flag();
     }
 
     fn counters(&self) -> &DecoderCounters {

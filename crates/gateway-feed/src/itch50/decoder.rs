@@ -18,7 +18,7 @@ use super::fields::Symbol;
 use super::messages::{LENGTHS, NetOrderImbalance};
 use super::reference::ReferenceRecords;
 use super::shape::{self, CommonOrder};
-use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::native;
 use crate::order_index::{OrderIndex, OrderIndexError};
 use crate::record::{MboEvent, NativeHeader};
@@ -353,13 +353,9 @@ impl Decoder for ItchDecoder {
         }
     }
 
-    fn snapshot(&mut self, begins: bool) {
-        let flag = MboEvent::flags(SNAPSHOT);
-        if begins {
-            self.mbo_channel |= flag;
-        } else {
-            self.mbo_channel &= !flag;
-        }
+    fn snapshot(&mut self, part: SnapshotPart) {
+        self.mbo_channel &= !MboEvent::flags(SNAPSHOT);
+        self.mbo_channel |= MboEvent::flags(part.flag());
     }
 
     #[inline(always)]

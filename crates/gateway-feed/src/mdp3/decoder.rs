@@ -8,7 +8,7 @@
 //! book is reset or told anew, the channel is reset, or a new session begins. Levels and orders are told anew apart, so
 //! each is trusted for itself; a record of neither (a trade, an event's end) is flagged while one of them is in doubt.
 
-use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP, SNAPSHOT};
+use dbn::flags::{LAST, MAYBE_BAD_BOOK, MBP};
 use dbn::{Action, Side, UNDEF_PRICE};
 
 use super::book::OrderParts;
@@ -20,7 +20,7 @@ use super::schema::{
     OrderBook, OrderSnapshot, OtherDefinition, SCHEMA_ID, SecurityStatus, SessionStatistics,
     Snapshot, Spread, TcpSnapshot, Trades, UNVIEWED, Volume, price_factor,
 };
-use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::native;
 use crate::record::{MboEvent, NativeHeader, WORDS_MAX, v3, words_into};
 use crate::sink::{InstrumentId, MessageContext, NORMALISED, Output, RecordSink, publish_each};
@@ -484,8 +484,8 @@ impl Decoder for Mdp3Decoder {
         }
     }
 
-    fn snapshot(&mut self, begins: bool) {
-        self.snapshot = if begins { SNAPSHOT } else { 0 };
+    fn snapshot(&mut self, part: SnapshotPart) {
+        self.snapshot = part.flag();
     }
 
     fn counters(&self) -> &DecoderCounters {

@@ -19,7 +19,7 @@ use super::records::ReferenceRecords;
 use super::time::UnitTime;
 use super::trust::Trust;
 use crate::class::Classes;
-use crate::decoder::{Decoder, DecoderCounters, Discontinuity};
+use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::iex::directory::Directory;
 use crate::itch50::OrderIndexConfig;
 use crate::itch50::fields::Symbol;
@@ -135,6 +135,7 @@ pub struct PitchDecoder {
     /// Numbers given in advance and not announced yet.
     presets: Vec<(u16, Symbol)>,
     presets_pending: bool,
+    snapshot: SnapshotPart,
 }
 
 impl PitchDecoder {
@@ -178,6 +179,7 @@ impl PitchDecoder {
             told: vec![0; told].into_boxed_slice(),
             presets_pending: !presets.is_empty(),
             presets,
+            snapshot: SnapshotPart::Over,
         })
     }
 
@@ -422,7 +424,8 @@ impl Decoder for PitchDecoder {
         if !self.lengths.fit(message) {
             return self.skip(message);
         }
-        if context.sequence == 0 && !is_repeated(message[0]) {
+        let is_numbered = context.sequence != 0 || self.snapshot == SnapshotPart::State;
+        if !is_numbered && !is_repeated(message[0]) {
             return self.numberless(context, message, sink);
         }
         match message[0] {
@@ -523,6 +526,11 @@ impl Decoder for PitchDecoder {
             self.time.forget();
             return self.trust.taint_all();
         }
+        if self.snapshot == SnapshotPart::State {
+            // The day goes on, and with it what instruments there are.
+            self.time.forget();
+            return self.clear_books(context, context.ts_recv, sink);
+        }
         // A unit's day is no session with a name: what tells that it is over is that the numbers begin anew.
         self.time.begin_anew();
         self.clear_books(context, context.ts_recv, sink);
@@ -531,12 +539,13 @@ impl Decoder for PitchDecoder {
         self.presets_pending = !self.presets.is_empty();
     }
 
-    fn snapshot(&mut self, begins: bool) {
-        let flag = MboEvent::flags(SNAPSHOT);
-        if begins {
-            self.mbo_channel |= flag;
-        } else {
-            self.mbo_channel &= !flag;
+    fn snapshot(&mut self, part: SnapshotPart) {
+        self.mbo_channel &= !MboEvent::flags(SNAPSHOT);
+        self.mbo_channel |= MboEvent::flags(part.flag());
+        self.snapshot = part;
+        // The snapshot's last Time is not the stream's.
+        if part == SnapshotPart::Replay {
+            self.time.forget();
         }
     }
 

@@ -67,6 +67,8 @@ pub enum Action {
     FetchSnapshot {
         /// From the snapshot server with this index.
         server: usize,
+        /// An earlier sequence is of no use, as far as is known now.
+        from: u64,
     },
     /// The snapshot that is being fetched is not wanted any more.
     AbandonSnapshot,

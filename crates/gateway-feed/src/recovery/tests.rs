@@ -114,7 +114,7 @@ impl Bench {
                 }
                 SupplyItem::GiveUp { before } => format!("give up {serial} before {before}"),
             },
-            Action::FetchSnapshot { server } => format!("fetch {server}"),
+            Action::FetchSnapshot { server, .. } => format!("fetch {server}"),
             Action::AbandonSnapshot => "abandon".to_owned(),
         };
         self.actions.drain(..).map(told).collect()

@@ -162,6 +162,14 @@ pub(crate) struct ServerArguments {
         requires = "gap_request"
     )]
     pub(crate) gap_response: Vec<SocketAddrV4>,
+    /// With PITCH: serve spin images at this TCP address (credentials as for gap requests); may be given several times.
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        help_heading = "Servers",
+        conflicts_with = "output_pcap"
+    )]
+    pub(crate) spin: Vec<SocketAddr>,
     /// Serve Glimpse snapshots at this TCP address (username glimps, password glimpse); may be given several times.
     #[arg(
         long,
@@ -180,7 +188,8 @@ pub(crate) struct ServerArguments {
 
 impl ServerArguments {
     pub(crate) fn are_any(&self) -> bool {
-        !(self.rerequest.is_empty() && self.gap_request.is_empty() && self.glimpse.is_empty())
+        let asked = self.rerequest.len() + self.gap_request.len();
+        asked + self.spin.len() + self.glimpse.len() > 0
     }
 }
 
@@ -197,7 +206,7 @@ pub(crate) struct Replay {
         conflicts_with_all = [
             "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
             "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
-            "output_pcap", "rerequest", "gap_request", "gap_response", "glimpse", "history_messages", "linger_ms",
+            "output_pcap", "rerequest", "gap_request", "gap_response", "spin", "glimpse", "history_messages", "linger_ms",
         ]
     )]
     pub(crate) raw: bool,
@@ -234,7 +243,7 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) orders_max: u32,
     /// Write a raw ITCH file (each message behind its 2-byte big-endian length) instead of sending.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap", "rerequest", "gap_request", "glimpse"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["line_a", "line_b", "output_pcap", "rerequest", "gap_request", "spin", "glimpse"])]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) publish: Publish,

@@ -124,6 +124,10 @@ impl Display for ServersSummary<'_> {
             write!(f, "gap request {:<3}", server.name)?;
             counts(f, &server.counts)?;
         }
+        for server in &self.0.spin {
+            write!(f, "spin {:<10}", server.name)?;
+            counts(f, &server.counts)?;
+        }
         for server in &self.0.glimpse {
             write!(f, "Glimpse {:<7}", server.name)?;
             counts(f, &server.counts)?;

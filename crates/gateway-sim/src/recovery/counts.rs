@@ -124,6 +124,33 @@ pub struct GapRequestCounts {
     pub unsent: u64,
 }
 
+/// The account of a spin server.
+///
+/// `requests` is the sum of all that can become of one: `refused`, `complete` and `given_up`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SpinCounts {
+    /// Connections that were made.
+    pub connections: u64,
+    /// Came while the server was down, or were made then: closed at once.
+    pub while_down: u64,
+    /// Came when the server had as many as it takes: closed at once.
+    pub too_many: u64,
+    /// Logins refused for the session's id, username or password (status `N`).
+    pub not_authorized: u64,
+    /// Messages that have no place in a session.
+    pub malformed: u64,
+    /// Requests of who was let in.
+    pub requests: u64,
+    /// For an image that is not the last one offered, or while another one was sent (status `O` or `S`).
+    pub refused: u64,
+    /// Images sent to their end.
+    pub complete: u64,
+    /// Whoever asked left, went silent or broke the protocol before the image was whole.
+    pub given_up: u64,
+    /// Messages sent of images, whole or not.
+    pub messages: u64,
+}
+
 /// A server and its account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServerReport<C> {
@@ -145,6 +172,9 @@ pub struct RecoveryReport {
     /// Gap request proxies.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gap_request: Vec<ServerReport<GapRequestCounts>>,
+    /// Spin servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spin: Vec<ServerReport<SpinCounts>>,
     /// Glimpse servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub glimpse: Vec<ServerReport<GlimpseCounts>>,
@@ -201,6 +231,22 @@ impl GapRequestCounts {
         self.other_unit += other.other_unit;
         self.packets += other.packets;
         self.unsent += other.unsent;
+    }
+}
+
+impl SpinCounts {
+    /// Adds another account.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.while_down += other.while_down;
+        self.too_many += other.too_many;
+        self.not_authorized += other.not_authorized;
+        self.malformed += other.malformed;
+        self.requests += other.requests;
+        self.refused += other.refused;
+        self.complete += other.complete;
+        self.given_up += other.given_up;
+        self.messages += other.messages;
     }
 }
 

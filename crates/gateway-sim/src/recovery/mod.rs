@@ -1,7 +1,7 @@
-//! What a venue offers to those who have lost something: re-request servers, gap request proxies and Glimpse servers, beside
-//! the lines.
+//! What a venue offers to those who have lost something: re-request servers, gap request proxies, Glimpse and spin
+//! servers, beside the lines.
 //!
-//! [`rerequest`], [`gap_request`] and [`glimpse`] say what is answered, without sockets or a clock, and do wrong what they are told to do
+//! [`rerequest`], [`gap_request`], [`glimpse`] and [`spin`] say what is answered, without sockets or a clock, and do wrong what they are told to do
 //! wrong; [`Servers`] runs them on threads of their own. All read the [`Venue`] that the publisher writes.
 //!
 //! What is drawn depends on the seed and on the order in which requests and connections come, and on nothing else.
@@ -10,6 +10,7 @@ pub mod counts;
 pub mod gap_request;
 pub mod glimpse;
 pub mod rerequest;
+pub mod spin;
 mod tcp;
 mod udp;
 
@@ -19,10 +20,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use counts::{GapRequestCounts, GlimpseCounts, RecoveryReport, RerequestCounts, ServerReport};
+use counts::{
+    GapRequestCounts, GlimpseCounts, RecoveryReport, RerequestCounts, ServerReport, SpinCounts,
+};
 use gap_request::{GapLines, GapRequestOptions, GapRequestServer};
 use glimpse::{GlimpseOptions, GlimpseServer};
 use rerequest::RerequestOptions;
+use spin::{SpinOptions, SpinServer};
 
 use crate::SimError;
 use crate::venue::Venue;
@@ -57,6 +61,7 @@ pub struct Servers {
     stop: Arc<AtomicBool>,
     rerequest: Vec<Running<RerequestCounts>>,
     gap_request: Vec<Running<GapRequestCounts>>,
+    spin: Vec<Running<SpinCounts>>,
     glimpse: Vec<Running<GlimpseCounts>>,
 }
 
@@ -97,6 +102,7 @@ impl Servers {
             stop: Arc::default(),
             rerequest: Vec::new(),
             gap_request: Vec::new(),
+            spin: Vec::new(),
             glimpse: Vec::new(),
         }
     }
@@ -158,6 +164,28 @@ impl Servers {
         Ok(address)
     }
 
+    /// Starts a spin server; returns where it listens.
+    ///
+    /// # Errors
+    /// [`SimError::Server`].
+    pub fn add_spin(
+        &mut self,
+        name: &str,
+        address: SocketAddr,
+        options: SpinOptions,
+        switch: &Switch,
+    ) -> Result<SocketAddr, SimError> {
+        let surroundings = self.surroundings(switch);
+        let (address, thread) = tcp::start(address, SpinServer::new(options), surroundings)
+            .map_err(failed(name, "spin", address))?;
+        self.spin.push(Running {
+            name: name.to_owned(),
+            address,
+            thread,
+        });
+        Ok(address)
+    }
+
     /// Starts a Glimpse server; returns where it listens.
     ///
     /// # Errors
@@ -184,12 +212,14 @@ impl Servers {
     pub fn listening(&self) -> impl Iterator<Item = (&str, &'static str, u16)> {
         let rerequest = self.rerequest.iter();
         let proxies = self.gap_request.iter();
+        let spin = self.spin.iter();
         let glimpse = self.glimpse.iter();
         rerequest
             .map(|server| (server.name.as_str(), "re-request", server.address.port()))
             .chain(
                 proxies.map(|server| (server.name.as_str(), "gap request", server.address.port())),
             )
+            .chain(spin.map(|server| (server.name.as_str(), "spin", server.address.port())))
             .chain(glimpse.map(|server| (server.name.as_str(), "Glimpse", server.address.port())))
     }
 
@@ -203,6 +233,10 @@ impl Servers {
                 .map(Running::join)
                 .collect(),
             gap_request: std::mem::take(&mut self.gap_request)
+                .into_iter()
+                .map(Running::join)
+                .collect(),
+            spin: std::mem::take(&mut self.spin)
                 .into_iter()
                 .map(Running::join)
                 .collect(),

@@ -6,6 +6,7 @@
 //! tenth of a second.
 
 mod history;
+mod pitch;
 mod state;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gateway_feed::moldudp64::Session;
 
 pub use history::{History, Kept};
+pub use pitch::PitchState;
 pub use state::{Snapshot, State};
 
 /// An exchange's memory, shared by its publisher and its servers.
@@ -28,8 +30,10 @@ pub struct Ledger {
     pub next_sequence: u64,
     /// The messages of the session so far, as far back as they are kept.
     pub history: History,
-    /// What they lead to.
+    /// What they lead to, where they are ITCH's.
     pub state: State,
+    /// The same, where they are PITCH's.
+    pub pitch: PitchState,
 }
 
 impl Venue {
@@ -41,6 +45,7 @@ impl Venue {
             next_sequence: 1,
             history: History::new(history_messages_max),
             state: State::default(),
+            pitch: PitchState::default(),
         }))
     }
 
@@ -58,12 +63,15 @@ impl Ledger {
         self.next_sequence = first_sequence;
         self.history.restart(first_sequence);
         self.state = State::default();
+        self.pitch = PitchState::default();
     }
 
     /// Writes a message down. Numbers left out since the one before are of messages that nobody has.
     pub fn add(&mut self, sequence: u64, message: &[u8]) {
         self.history.push(sequence, message);
+        // No type of the one protocol is one of the other.
         self.state.apply(message);
+        self.pitch.apply(message);
         self.next_sequence = sequence.wrapping_add(1);
     }
 }

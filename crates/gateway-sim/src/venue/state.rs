@@ -37,7 +37,7 @@ struct Order {
 }
 
 /// A state as the messages that tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The messages, each behind its 2-byte length.
     bytes: Vec<u8>,
@@ -215,8 +215,8 @@ impl Snapshot {
         self.messages_from(0).map(|(_, message)| message)
     }
 
-    fn push(&mut self, message: &[u8]) {
-        // No message of ITCH 5.0 has more than 50 bytes.
+    pub(super) fn push(&mut self, message: &[u8]) {
+        // No message of ITCH 5.0 has more than 50 bytes, none of PITCH more than 254.
         self.bytes
             .extend_from_slice(&(message.len() as u16).to_be_bytes());
         self.bytes.extend_from_slice(message);

@@ -12,8 +12,10 @@ pub struct Recovery {
     /// Re-request servers.
     pub rerequest: Vec<SocketAddr>,
     /// Gap request proxies.
-    pub gap_request: Vec<GapRequestServer>,
-    /// Snapshot servers.
+    pub gap_request: Vec<SessionServer>,
+    /// Spin servers.
+    pub spin: Vec<SessionServer>,
+    /// GLIMPSE servers.
     pub glimpse: Vec<GlimpseServer>,
     /// The address of this host that requests and connections come from, if not the one that the route says.
     pub source: Option<IpAddr>,
@@ -27,9 +29,17 @@ pub struct Recovery {
     pub snapshot_bytes_max: usize,
 }
 
-/// A gap request proxy of PITCH.
+impl Recovery {
+    /// Whether the state of all books can be had.
+    #[must_use]
+    pub const fn has_snapshots(&self) -> bool {
+        self.planner.snapshot_servers > 0
+    }
+}
+
+/// A gap request proxy, or a spin server, of PITCH.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GapRequestServer {
+pub struct SessionServer {
     /// Where it listens.
     pub address: SocketAddr,
     /// The session's id.

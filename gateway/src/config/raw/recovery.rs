@@ -22,6 +22,7 @@ pub(crate) struct RawRecovery {
     pub(crate) ask: Option<Field<RawAsk>>,
     pub(crate) gap_request: Vec<RawSession>,
     pub(crate) gap_response: Vec<RawLine>,
+    pub(crate) spin: Vec<RawSession>,
     pub(crate) glimpse: Vec<RawGlimpse>,
     pub(crate) source: Option<Field<String>>,
     pub(crate) interface: Option<Field<String>>,
@@ -41,7 +42,7 @@ pub(crate) struct RawRecovery {
     pub(crate) snapshot_mib_max: Option<Field<u64>>,
 }
 
-/// One of `channel.recovery.gap_request`
+/// One of `channel.recovery.gap_request` or `spin`
 #[derive(Debug)]
 pub(crate) struct RawSession {
     pub(crate) session_sub_id: Option<Field<String>>,
@@ -63,6 +64,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     let glimpse = section.tables("glimpse");
     let gap_request = section.tables("gap_request");
     let gap_response = section.tables("gap_response");
+    let spin = section.tables("spin");
     let raw = RawRecovery {
         place: section.place.clone(),
         rerequest: section.take(
@@ -72,6 +74,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
         ask: section.take("ask", "\"in-turn\" or \"all\""),
         gap_request: gap_request.into_iter().map(read_session).collect(),
         gap_response: gap_response.into_iter().map(super::read_line).collect(),
+        spin: spin.into_iter().map(read_session).collect(),
         glimpse: glimpse.into_iter().map(read_glimpse).collect(),
         source: section.take("source", "an IP address of this host, in quotes"),
         interface: section.take("interface", "a network interface, in quotes"),

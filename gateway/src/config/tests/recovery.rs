@@ -243,6 +243,38 @@ fn the_manuals_recovery_of_pitch_parses() {
         .collect();
     let config = parse(&pitch(&keys.join("\n")), Path::new("/etc/gateway")).unwrap();
     let channel = &config.channels[0];
-    assert_eq!(channel.recovery.as_ref().unwrap().gap_request.len(), 1);
+    let recovery = channel.recovery.as_ref().unwrap();
+    assert_eq!((recovery.gap_request.len(), recovery.spin.len()), (1, 1));
     assert_eq!(channel.lines.iter().filter(|line| line.answers).count(), 1);
+}
+
+#[test]
+fn a_spin_server_tells_the_state_of_a_unit() {
+    let spin = PROXY
+        .replace("gap_request = ", "spin = ")
+        .replace("17001", "18001");
+    let spin = spin.trim().split_once('\n').unwrap().0;
+    let config = parse(
+        &pitch(&format!("{PROXY}{spin}\n")),
+        Path::new("/etc/gateway"),
+    )
+    .unwrap();
+    let recovery = config.channels[0].recovery.as_ref().unwrap();
+    assert_eq!(
+        (recovery.spin.len(), recovery.planner.snapshot_servers),
+        (1, 1)
+    );
+    assert!(recovery.has_snapshots());
+    // By itself, too: the books are mended after a gap.
+    let alone = pitch(&format!("{spin}\n")).replace("\"recover\"", "\"continue\"");
+    let config = parse(&alone, Path::new("/etc/gateway")).unwrap();
+    assert!(
+        config.channels[0]
+            .recovery
+            .as_ref()
+            .unwrap()
+            .has_snapshots()
+    );
+    let of_mold = problems(&with(spin)).remove(0);
+    assert!(of_mold.what.contains("no such servers"), "{of_mold}");
 }

@@ -11,7 +11,7 @@ use gateway_feed::recovery::{Answers, Backoff, PlannerConfig};
 use gateway_feed::soupbintcp::Credentials;
 
 use super::super::document::{Field, Findings};
-use super::super::model::{Feed, GapRequestServer, GlimpseServer, Input, PasswordSource, Recovery};
+use super::super::model::{Feed, GlimpseServer, Input, PasswordSource, Recovery, SessionServer};
 use super::super::raw::{RawChannel, RawGlimpse, RawRecovery, RawSession};
 use super::inputs::INTERFACE_NAME_MAX;
 use super::number;
@@ -50,9 +50,13 @@ pub(super) fn recovery(
     } else {
         kinds(raw, is_pitch, feed, findings);
     }
-    if rerequest.is_none() && raw.glimpse.is_empty() && raw.gap_request.is_empty() {
+    if rerequest.is_none()
+        && raw.glimpse.is_empty()
+        && raw.gap_request.is_empty()
+        && raw.spin.is_empty()
+    {
         let servers = if is_pitch {
-            "gap_request = [{ address = …, session_sub_id = …, username = …, password_file = … }]"
+            "gap_request or spin = [{ address = …, session_sub_id = …, username = …, password_file = … }]"
         } else {
             "rerequest = [\"address:port\"] or glimpse = [{ address = …, username = …, password_file = … }]"
         };
@@ -106,6 +110,7 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
     let of_pitch = [
         raw.gap_request.first().map(|raw| &raw.server.place),
         raw.gap_response.first().map(|raw| &raw.place),
+        raw.spin.first().map(|raw| &raw.server.place),
     ];
     let others = if is_pitch { of_mold } else { of_pitch };
     for place in others.into_iter().flatten() {
@@ -113,7 +118,7 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
             place,
             format!("the feed \"{}\" has no such servers", feed.name()),
             if is_pitch {
-                "PITCH has gap_request and gap_response"
+                "PITCH has gap_request, gap_response and spin"
             } else {
                 "MoldUDP64 has rerequest and glimpse"
             },
@@ -154,7 +159,12 @@ fn servers(raw: &RawRecovery, feed: Feed, base: &Path, findings: &Findings) -> R
     let gap_request: Vec<_> = raw
         .gap_request
         .iter()
-        .map(|raw| gap_request(raw, base, findings))
+        .map(|raw| session_server(raw, "10.1.1.1:17001", base, findings))
+        .collect();
+    let spin: Vec<_> = raw
+        .spin
+        .iter()
+        .map(|raw| session_server(raw, "10.1.1.1:18001", base, findings))
         .collect();
     let proxies = gap_request.iter().map(|server| server.address);
     proxies_are_few_and_different(raw, proxies, findings);
@@ -164,7 +174,12 @@ fn servers(raw: &RawRecovery, feed: Feed, base: &Path, findings: &Findings) -> R
         .and_then(|field| source(field, findings));
     if let Some(source) = source {
         let sessions = glimpse.iter().map(|server| &server.address);
-        let sessions = sessions.chain(gap_request.iter().map(|server| &server.address));
+        let sessions = sessions.chain(
+            gap_request
+                .iter()
+                .chain(&spin)
+                .map(|server| &server.address),
+        );
         let addresses = rerequest.iter().chain(sessions);
         same_family(raw, source, addresses, findings);
     }
@@ -227,7 +242,7 @@ fn servers(raw: &RawRecovery, feed: Feed, base: &Path, findings: &Findings) -> R
             default.backoff,
             findings,
         ),
-        snapshot_servers: glimpse.len(),
+        snapshot_servers: glimpse.len().max(spin.len()),
         snapshot_attempts_max: many(
             &raw.snapshot_attempts_max,
             1..=1_000,
@@ -243,6 +258,7 @@ fn servers(raw: &RawRecovery, feed: Feed, base: &Path, findings: &Findings) -> R
     Recovery {
         rerequest,
         gap_request,
+        spin,
         glimpse,
         source,
         interface: raw.interface.as_ref().map(|field| field.value.clone()),
@@ -332,7 +348,12 @@ fn glimpse(raw: &RawGlimpse, base: &Path, findings: &Findings) -> GlimpseServer 
     }
 }
 
-fn gap_request(raw: &RawSession, base: &Path, findings: &Findings) -> GapRequestServer {
+fn session_server(
+    raw: &RawSession,
+    example: &str,
+    base: &Path,
+    findings: &Findings,
+) -> SessionServer {
     let id = super::text(raw.session_sub_id.as_ref(), "");
     let username = super::text(raw.server.username.as_ref(), "");
     // One after the other, so that each mistake is told where it is.
@@ -346,8 +367,8 @@ fn gap_request(raw: &RawSession, base: &Path, findings: &Findings) -> GapRequest
             findings.add(&field.place, error.to_string(), AS_GIVEN);
         }
     }
-    GapRequestServer {
-        address: session_address(&raw.server, "10.1.1.1:17001", findings),
+    SessionServer {
+        address: session_address(&raw.server, example, findings),
         session_sub_id: id,
         username,
         password: password(&raw.server, base, findings),

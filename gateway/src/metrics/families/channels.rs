@@ -4,6 +4,7 @@ use gateway_feed::arbitration::ChannelState;
 
 use super::super::page::{Labels, Page};
 use super::super::table;
+use crate::recovery::ServerKind;
 use crate::service::status::{ChannelStatus, LineStatus, RecoveryStatus};
 
 pub(super) fn channel(page: &mut Page, channel: &ChannelStatus) {
@@ -256,7 +257,9 @@ fn recovery(page: &mut Page, labels: &[(&str, &str); 2], recovery: &RecoveryStat
         labels,
         recovery.duration_max_ns as f64 / 1e9,
     );
-    let glimpse = recovery.servers.iter().filter(|s| s.kind == "glimpse");
+    let of_snapshots = [ServerKind::Glimpse.name(), ServerKind::Spin.name()];
+    let servers = recovery.servers.iter();
+    let glimpse = servers.filter(|server| of_snapshots.contains(&server.kind.as_str()));
     page.summary(
         &table::recovery::RECOVERY_SNAPSHOT_FETCH_SECONDS,
         labels,

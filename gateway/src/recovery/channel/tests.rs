@@ -103,6 +103,7 @@ fn what_a_worker_that_does_not_read_has_no_room_for_is_planned_anew_and_comes_on
             rerequest: vec![server],
             gap_request: Vec::new(),
             glimpse: Vec::new(),
+            spin: Vec::new(),
             source: None,
             interface: None,
             planner: PlannerConfig {
@@ -122,7 +123,7 @@ fn what_a_worker_that_does_not_read_has_no_room_for_is_planned_anew_and_comes_on
         let recovery = ChannelRecovery::new(
             &channel,
             &config,
-            Default::default(),
+            Servers::default(),
             line,
             Arc::clone(&desk),
         );

@@ -83,7 +83,7 @@ pub struct RecoveryStatus {
 /// A server of a channel.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerStatus {
-    /// `rerequest`, `gap_request` or `glimpse`.
+    /// `rerequest`, `gap_request`, `glimpse` or `spin`.
     pub kind: String,
     /// Its address and port.
     pub address: String,

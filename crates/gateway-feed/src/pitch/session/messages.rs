@@ -304,6 +304,6 @@ impl GapResponse {
 }
 
 /// The first `N` bytes of a message of that type. Later versions may append fields.
-fn of_type<const N: usize>(message: &[u8], kind: u8) -> Option<&[u8; N]> {
+pub(super) fn of_type<const N: usize>(message: &[u8], kind: u8) -> Option<&[u8; N]> {
     message.first_chunk::<N>().filter(|bytes| bytes[0] == kind)
 }

@@ -1,4 +1,5 @@
-//! Sessions over TCP with the servers that recover: gap request proxies ("Gap Request Proxy").
+//! Sessions over TCP with the servers that recover: gap request proxies ("Gap Request Proxy") and spin servers ("Spin
+//! Server"; [`SpinClient`]).
 //!
 //! Pure: a [`Client`] or a [`Server`] takes what came over its connection, with the time, and gives events and the bytes to
 //! send; whoever owns the socket moves the bytes. One value is one connection. Whatever the peer sends, memory is bounded
@@ -18,6 +19,7 @@
 mod client;
 mod messages;
 mod server;
+mod spin;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,10 @@ pub use messages::{
     LoginStatus,
 };
 pub use server::{Say, Server};
+pub use spin::{
+    SpinClient, SpinError, SpinEvent, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
+    SpinStatus,
+};
 pub use stream::StreamError;
 
 use crate::sink::Nanos;

@@ -272,3 +272,145 @@ proptest! {
         let _ = server.on_bytes(0, &bytes, &mut |_| LoginStatus::Accepted, &mut |_, _| ());
     }
 }
+
+/// What a spin client makes of a server's messages, with what it says itself.
+struct SpinBench {
+    client: SpinClient,
+    events: Vec<String>,
+}
+
+impl SpinBench {
+    fn new(from: u64) -> Self {
+        let mut bench = Self {
+            client: SpinClient::new(credentials(), from, SECOND),
+            events: Vec::new(),
+        };
+        bench.said();
+        bench.hear_bytes(ACCEPTED);
+        bench
+    }
+
+    fn hear_bytes(&mut self, bytes: &[u8]) {
+        let events = &mut self.events;
+        self.client.on_bytes(SECOND, bytes, &mut |event| {
+            events.push(format!("{event:?}"))
+        });
+    }
+
+    fn hear(&mut self, message: &[u8]) -> &mut Self {
+        let mut bytes = Vec::new();
+        stream::write(&mut bytes, Some(message));
+        self.hear_bytes(&bytes);
+        self
+    }
+
+    fn offer(&mut self, sequence: u32) -> &mut Self {
+        self.hear(&SpinImageAvailable { sequence }.encode())
+    }
+
+    fn respond(&mut self, sequence: u32, order_count: u32, status: SpinStatus) -> &mut Self {
+        let response = SpinResponse {
+            sequence,
+            order_count,
+            status,
+        };
+        self.hear(&response.encode())
+    }
+
+    /// The image asked for since the last look.
+    fn said(&mut self) -> Option<u32> {
+        let output = self.client.output().to_vec();
+        self.client.sent(usize::MAX);
+        SpinRequest::parse(output.get(9..)?).map(|request| request.sequence)
+    }
+}
+
+const ADD: &[u8] = &[0x22; 25];
+
+#[test]
+fn an_image_that_reaches_far_enough_is_asked_for_once_and_taken_whole() {
+    let mut bench = SpinBench::new(100);
+    assert_eq!(bench.offer(98).said(), None);
+    assert_eq!(bench.offer(99).said(), Some(99));
+    assert_eq!(bench.offer(105).said(), None);
+    bench.respond(99, 1, SpinStatus::OutOfRange);
+    assert_eq!(bench.offer(106).said(), Some(106));
+    bench.respond(106, 2, SpinStatus::Accepted);
+    bench
+        .hear(&[0x20, 1, 0, 0, 0])
+        .hear(ADD)
+        .offer(107)
+        .hear(ADD);
+    assert_eq!(bench.events.len(), 3);
+    bench.hear(&SpinFinished { sequence: 106 }.encode());
+    assert_eq!(
+        bench.events.pop().unwrap(),
+        "Complete { next_sequence: 107, messages: 3 }"
+    );
+    // Nothing after it, not even that the connection ends.
+    bench.events.clear();
+    bench.hear(ADD);
+    bench.client.on_disconnect(&mut |event| panic!("{event:?}"));
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn an_image_that_is_not_whole_or_another_one_is_refused() {
+    let failed = |hear: &dyn Fn(&mut SpinBench)| {
+        let mut bench = SpinBench::new(1);
+        bench.offer(50);
+        hear(&mut bench);
+        bench.events.pop().unwrap()
+    };
+    let finished = |sequence| SpinFinished { sequence }.encode();
+    let short = failed(&|bench| {
+        bench.respond(50, 2, SpinStatus::Accepted);
+        bench.hear(ADD).hear(&finished(50));
+    });
+    assert_eq!(short, "Failed(Orders { announced: 2, found: 1 })");
+    let other = failed(&|bench| {
+        bench.respond(50, 0, SpinStatus::Accepted);
+        bench.hear(&finished(51));
+    });
+    assert_eq!(other, "Failed(Sequence { asked: 50, found: 51 })");
+    let other = failed(&|bench| {
+        bench.respond(51, 0, SpinStatus::Accepted);
+    });
+    assert_eq!(other, "Failed(Sequence { asked: 50, found: 51 })");
+    let busy = failed(&|bench| {
+        bench.respond(50, 0, SpinStatus::InProgress);
+    });
+    assert!(busy.contains("InProgress"), "{busy}");
+    let early = failed(&|bench| {
+        bench.hear(&finished(50));
+    });
+    assert!(early.contains("Unexpected(131)"), "{early}");
+    let broken = failed(&|bench| {
+        let events = &mut bench.events;
+        bench
+            .client
+            .on_disconnect(&mut |event| events.push(format!("{event:?}")));
+    });
+    assert!(broken.contains("PeerClosed"), "{broken}");
+}
+
+#[test]
+fn messages_of_images_are_read_as_they_are_written() {
+    let response = SpinResponse {
+        sequence: 0x0403_0201,
+        order_count: 0x0807_0605,
+        status: SpinStatus::Accepted,
+    };
+    assert_eq!(response.encode(), [0x82, 1, 2, 3, 4, 5, 6, 7, 8, b'A']);
+    for status in 0..=u8::MAX {
+        let mut bytes = response.encode();
+        bytes[9] = status;
+        assert_eq!(SpinResponse::parse(&bytes).unwrap().encode(), bytes);
+    }
+    let request = SpinRequest {
+        sequence: 0x0403_0201,
+    };
+    assert_eq!(request.encode(), [0x81, 1, 2, 3, 4]);
+    assert_eq!(SpinRequest::parse(&request.encode()), Some(request));
+    assert_eq!(SpinFinished::parse(&request.encode()), None);
+}

@@ -37,7 +37,8 @@ impl Planner {
             let server = self.next_snapshot_server % self.config.snapshot_servers;
             self.fetch = Fetch::Running;
             self.counters.snapshot_attempts += 1;
-            act(Action::FetchSnapshot { server });
+            let from = self.snapshot_needed();
+            act(Action::FetchSnapshot { server, from });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What leaves the channel: messages as they are, order records, and when each came.
 
-use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity};
+use gateway_feed::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use gateway_feed::harness::{Echo, Item, Log, Witness};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig};
 use gateway_feed::record::ControlRecord;
@@ -53,9 +53,9 @@ impl Decoder for Both {
         }
     }
 
-    fn snapshot(&mut self, begins: bool) {
+    fn snapshot(&mut self, part: SnapshotPart) {
         if let Some(itch) = &mut self.itch {
-            itch.snapshot(begins);
+            itch.snapshot(part);
         }
     }
 

@@ -574,7 +574,7 @@ impl World {
                     let numbering = self.fetched.filter(|_| snapshot);
                     self.push(self.now + WAY_NS, Event::Supply(supply, numbering));
                 }
-                Action::FetchSnapshot { server } => {
+                Action::FetchSnapshot { server, .. } => {
                     self.attempts += 1;
                     let (server, down) = &mut self.glimpse[server];
                     assert!(self.fetch.is_none(), "two snapshots are fetched at a time");
