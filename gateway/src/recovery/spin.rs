@@ -42,6 +42,17 @@ pub(super) async fn fetch(server: SpinServer, from: u64) -> Result<Fetched, Fetc
         .unwrap_or(Err(FetchError::Timeout(server.timeout)))
 }
 
+fn on_event(event: SpinEvent<'_>, taken: &mut Taken) {
+    match event {
+        SpinEvent::Message(message) => taken.message(message),
+        SpinEvent::Complete {
+            next_sequence,
+            messages,
+        } => taken.end(Ok((next_sequence, messages))),
+        SpinEvent::Failed(error) => taken.end(Err(error.into())),
+    }
+}
+
 async fn take(
     server: &SpinServer,
     mut stream: TcpStream,
@@ -51,14 +62,6 @@ async fn take(
     let clock = |at: Instant| u64::try_from((at - begun).as_nanos()).unwrap_or(u64::MAX);
     let mut client = SpinClient::new(server.credentials, from, clock(Instant::now()));
     let mut taken = Taken::new(server.bytes_max);
-    let mut on_event = |event: SpinEvent<'_>, taken: &mut Taken| match event {
-        SpinEvent::Message(message) => taken.message(message),
-        SpinEvent::Complete {
-            next_sequence,
-            messages,
-        } => taken.end(Ok((next_sequence, messages))),
-        SpinEvent::Failed(error) => taken.end(Err(error.into())),
-    };
     let mut buffer = vec![0; READ_BYTES];
     let (mut reader, mut writer) = stream.split();
     loop {
