@@ -112,8 +112,8 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
         raw.gap_response.first().map(|raw| &raw.place),
         raw.spin.first().map(|raw| &raw.server.place),
     ];
-    let others = if is_pitch { of_mold } else { of_pitch };
-    for place in others.into_iter().flatten() {
+    let others = if is_pitch { &of_mold[..] } else { &of_pitch };
+    for place in others.iter().copied().flatten() {
         findings.add(
             place,
             format!("the feed \"{}\" has no such servers", feed.name()),
