@@ -139,7 +139,7 @@ impl Seen {
             self.suspect_before_gap += flagged(flags::MAYBE_BAD_BOOK);
         }
         match record.action() {
-            Ok(Action::Add) => {
+            Ok(Action::Add | Action::Modify) => {
                 self.resting.insert(record.order_id, record.size);
             }
             Ok(Action::Cancel) => match self.resting.get_mut(&record.order_id) {
