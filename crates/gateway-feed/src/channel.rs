@@ -311,7 +311,8 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             changed |= line.silent != u64::from(silent);
             line.silent = u64::from(silent);
         }
-        let heard = counters.lines.iter().any(|line| line.last_packet_ns > 0);
+        let mut of_stream = counters.lines.iter().take(self.lines);
+        let heard = of_stream.any(|line| line.last_packet_ns > 0);
         let stale = heard && !alive;
         if !self.arbiter.note_stale(stale) {
             return changed;

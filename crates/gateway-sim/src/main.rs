@@ -54,7 +54,7 @@ const IP_UDP_BYTES: usize = 28;
 /// Who is let in by a gap request proxy.
 const SESSION_SUB_ID: &str = "0001";
 const GAP_USERNAME: &str = "FIRM";
-const GAP_PASSWORD: &str = "gaps";
+const GAP_PASSWORD: &str = "gap7Qz9kX";
 /// The most messages of one gap request, as Cboe allows.
 const GAP_MESSAGES_MAX: u16 = 100;
 /// Captures that are written start on 2019-12-30 at 09:30 New York time, the day that the message mix is from.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gateway_feed::arbitration::OnGap;
 use gateway_feed::moldudp64;
 use gateway_feed::pitch::session::{GapResponse, GapStatus};
 use gateway_feed::recovery::{Action, Planner, Reply, Request, Supply};
@@ -104,7 +105,12 @@ impl ChannelRecovery {
             rerequest: rerequest
                 .map(|server| Rerequest::new(*server, way.clone()))
                 .collect(),
-            proxies: gap_request.into_iter().map(Proxy::new).collect(),
+            // Without requests there is no use for a session, which others may need.
+            proxies: gap_request
+                .into_iter()
+                .filter(|_| channel.on_gap == OnGap::Recover)
+                .map(Proxy::new)
+                .collect(),
             glimpse,
             spin,
             fetch: None,
@@ -225,20 +231,38 @@ impl ChannelRecovery {
         match what {
             Told::Up => {
                 proxy.is_up = true;
-                info!(channel = self.name, server = %address, "logged in to the gap request proxy");
+                // Of one that comes and goes for the same cause again and again nothing is told anew.
+                if proxy.is_told_up {
+                    debug!(channel = self.name, server = %address, "logged in to the gap request proxy again");
+                } else {
+                    proxy.is_told_up = true;
+                    info!(channel = self.name, server = %address, "logged in to the gap request proxy");
+                }
                 self.desk
                     .rerequest(index, |server| server.last_failure.clear());
+                let (now, actions) = (self.now(), &mut self.actions);
+                let mut act = |action| actions.push_back(action);
+                self.planner.on_server_up(now, index, &mut act);
             }
-            Told::Down(cause) => {
+            Told::Down(cause, lasted) => {
                 proxy.is_up = false;
+                if lasted {
+                    proxy.logged = None;
+                }
                 if let Some(server) = self.proxy_failed(index, &cause) {
                     let channel = &self.name;
                     warn!(channel, %server, %cause, "no session with the gap request proxy");
+                    if let Some(proxy) = self.proxies.get_mut(index) {
+                        proxy.is_told_up = false;
+                    }
                 }
             }
+            Told::Asked => self.desk.rerequest(index, |server| server.requests += 1),
+            Told::NotAsked(request) => self.not_asked(index, request.sequence.into()),
             Told::Replied(GapResponse { request, status }) if request.unit == proxy.server.unit => {
                 match status {
                     GapStatus::Accepted => {
+                        proxy.logged = None;
                         self.desk.rerequest(index, |server| server.answers += 1);
                     }
                     GapStatus::OutOfRange => debug!(
@@ -257,8 +281,28 @@ impl ChannelRecovery {
                 }
                 self.replied(index, request.sequence.into(), reply_of(status));
             }
-            Told::Replied(_) => {}
+            Told::Replied(GapResponse { request, .. }) => {
+                let cause = format!("it replies about unit {}, which it was not asked for", request.unit);
+                self.not_understood(index, &cause);
+            }
+            Told::Strange(kind) => {
+                let cause = format!("it sent a message of type {kind:#04x}, which no proxy sends");
+                self.not_understood(index, &cause);
+            }
         }
+    }
+
+    fn not_understood(&mut self, index: usize, cause: &str) {
+        if let Some(server) = self.proxy_failed(index, &cause) {
+            let channel = &self.name;
+            warn!(channel, %server, cause, "what the gap request proxy says is not understood: check its address");
+        }
+    }
+
+    /// Takes note that a request to a proxy was not sent.
+    fn not_asked(&mut self, index: usize, first: u64) {
+        self.desk.rerequest(index, |server| server.failures += 1);
+        self.replied(index, first, Reply::NotAsked);
     }
 
     fn replied(&mut self, server: usize, first: u64, reply: Reply) {
@@ -267,26 +311,31 @@ impl ChannelRecovery {
         self.planner.on_reply(now, server, first, reply, &mut act);
     }
 
-    /// Takes note that a proxy is of no use now; where it is, if the cause is another one than the last.
-    fn proxy_failed(&self, index: usize, cause: &dyn std::fmt::Display) -> Option<SocketAddr> {
-        let mut news = None;
+    /// Takes note that a proxy is of no use now; where it is, if the cause is another one than what was logged last.
+    fn proxy_failed(&mut self, index: usize, cause: &dyn std::fmt::Display) -> Option<SocketAddr> {
         self.desk.rerequest(index, |server| {
-            news = server.fail(cause).then_some(server.address);
+            server.fail(cause);
         });
-        news
+        let proxy = self.proxies.get_mut(index)?;
+        let cause = Some(cause.to_string());
+        if proxy.logged == cause {
+            return None;
+        }
+        proxy.logged = cause;
+        Some(proxy.server.address)
     }
 
     /// Sends a request by whichever way the server is asked.
     fn ask(&mut self, server: usize, request: Request) {
-        self.desk.rerequest(server, |server| server.requests += 1);
         if let Some(way) = self.rerequest.get_mut(server) {
-            if let Err(error) = way.send(&moldudp64::Request::from(request).encode()) {
-                refused(&self.name, &self.desk, server, &error);
+            match way.send(&moldudp64::Request::from(request).encode()) {
+                Ok(()) => self.desk.rerequest(server, |server| server.requests += 1),
+                Err(error) => refused(&self.name, &self.desk, server, &error),
             }
         } else if let Some(proxy) = self.proxies.get(server)
             && !proxy.ask(request.first, request.count)
         {
-            self.replied(server, request.first, Reply::Unavailable);
+            self.not_asked(server, request.first);
         }
     }
 

@@ -57,7 +57,8 @@ pub struct ServerCounters {
     pub requests: u64,
     /// Packets that came from it, requests that it accepted, or snapshots that were whole.
     pub answers: u64,
-    /// Requests that could not be sent and errors that the network told, or attempts that failed.
+    /// Requests that could not be sent or were refused, sessions that ended and errors that the network told, or attempts that
+    /// failed.
     pub failures: u64,
     /// The last of these; empty before the first.
     pub last_failure: String,

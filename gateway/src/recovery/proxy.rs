@@ -26,6 +26,8 @@ use super::rerequest::Way;
 const REQUESTS_MAX: usize = 64;
 /// What is read at a time.
 const READ_BYTES: usize = 4_096;
+/// Requests wait while a proxy has so many bytes to take.
+const OUTPUT_BYTES_MAX: usize = 4_096;
 const SECOND_NS: u64 = 1_000_000_000;
 /// For how long a proxy rests whose requests of the day are used up. A new day has to be noticed at some time.
 const DAY_REST_NS: u64 = 600 * SECOND_NS;
@@ -46,10 +48,16 @@ pub(crate) struct GapServer {
 pub(super) enum Told {
     /// It is logged in.
     Up,
-    /// There is no session, for this cause.
-    Down(ProxyError),
+    /// There is no session, for this cause, and whether there was one for a while.
+    Down(ProxyError, bool),
+    /// A request is on its way.
+    Asked,
+    /// A request that was handed over was not sent.
+    NotAsked(GapRequest),
     /// What becomes of a request.
     Replied(GapResponse),
+    /// It sent a message of this type, which no proxy sends.
+    Strange(u8),
 }
 
 /// Why there is no session.
@@ -69,6 +77,10 @@ pub(super) struct Proxy {
     pub(super) server: GapServer,
     requests: Option<mpsc::Sender<GapRequest>>,
     pub(super) is_up: bool,
+    /// It was logged that it is up, and no failure since.
+    pub(super) is_told_up: bool,
+    /// The cause of the failure that was logged last.
+    pub(super) logged: Option<String>,
 }
 
 impl Proxy {
@@ -78,6 +90,8 @@ impl Proxy {
             server,
             requests: None,
             is_up: false,
+            is_told_up: false,
+            logged: None,
         }
     }
 
@@ -93,7 +107,7 @@ impl Proxy {
         async move { keep(index, &server, requests, &news).await }
     }
 
-    /// Asks for `count` messages from `first` on; whether the request is on its way.
+    /// Asks for `count` messages from `first` on; whether its task has the request.
     pub(super) fn ask(&self, first: u64, count: u16) -> bool {
         let (true, Some(requests), Ok(sequence)) =
             (self.is_up, &self.requests, u32::try_from(first))
@@ -132,19 +146,26 @@ async fn keep(
 ) {
     let mut failures = 0_u32;
     loop {
-        let mut was_up = false;
-        let cause = converse(index, server, &mut requests, news, &mut was_up).await;
-        failures = if was_up {
+        let mut up = None;
+        let cause = converse(index, server, &mut requests, news, &mut up).await;
+        // One that accepts and hangs up is not asked for a session at once, for ever.
+        let longest = Duration::from_nanos(server.pauses.max_ns);
+        let lasted = up.is_some_and(|since: Instant| since.elapsed() >= longest);
+        failures = if lasted {
             1
         } else {
             failures.saturating_add(1)
         };
-        if news.send((index, Told::Down(cause))).await.is_err() {
+        if news.send((index, Told::Down(cause, lasted))).await.is_err() {
             return;
         }
         sleep(Duration::from_nanos(server.pauses.after(failures))).await;
         // What came meanwhile is asked for elsewhere by now.
-        while requests.try_recv().is_ok() {}
+        while let Ok(request) = requests.try_recv() {
+            if news.send((index, Told::NotAsked(request))).await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -154,7 +175,7 @@ async fn converse(
     server: &GapServer,
     requests: &mut mpsc::Receiver<GapRequest>,
     news: &mpsc::Sender<(usize, Told)>,
-    was_up: &mut bool,
+    up: &mut Option<Instant>,
 ) -> ProxyError {
     let stream = match connect(server.address, &server.way).await {
         Ok(stream) => stream,
@@ -165,7 +186,9 @@ async fn converse(
     loop {
         let ended = session.turn(requests, &mut told).await;
         for what in told.drain(..) {
-            *was_up |= matches!(what, Told::Up);
+            if matches!(what, Told::Up) {
+                *up = Some(Instant::now());
+            }
             if news.send((index, what)).await.is_err() {
                 return ProxyError::Closed(CloseReason::PeerClosed);
             }
@@ -212,12 +235,15 @@ impl Session {
         let mut take = |event: ClientEvent<'_>| match event {
             ClientEvent::LoggedIn => told.push(Told::Up),
             ClientEvent::Message(message) => {
-                told.extend(GapResponse::parse(message).map(Told::Replied));
+                let kind = message.first().copied().unwrap_or_default();
+                told.push(GapResponse::parse(message).map_or(Told::Strange(kind), Told::Replied));
             }
             ClientEvent::Closed(reason) => ended = Some(reason),
         };
         let (mut reader, mut writer) = self.stream.split();
-        let has_output = !self.client.output().is_empty();
+        let output = self.client.output().len();
+        let (has_output, takes_more) = (output > 0, output < OUTPUT_BYTES_MAX);
+        let mut handed = None;
         tokio::select! {
             read = reader.read(&mut self.buffer) => {
                 let now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -230,15 +256,17 @@ impl Session {
                 }
             }
             written = writer.write(self.client.output()), if has_output => self.client.sent(written?),
-            Some(request) = requests.recv() => {
+            Some(request) = requests.recv(), if takes_more => {
                 let now = self.now();
-                self.client.send(now, &request.encode());
+                let goes = self.client.send(now, &request.encode());
+                handed = Some(if goes { Told::Asked } else { Told::NotAsked(request) });
             }
             () = sleep_until(due) => {
                 let now = self.now();
                 self.client.on_time(now, &mut take);
             }
         }
+        told.extend(handed);
         ended.map_or(Ok(()), |reason| Err(ProxyError::Closed(reason)))
     }
 }

@@ -418,7 +418,7 @@ pub struct LineStatus {
     /// The part of all packets with something new that it was the first to bring; 0 before the first.
     pub win_ratio: f64,
     /// Messages announced by its packets: the sum of `delivered`, `duplicates`, `late`, `before_start`, `stale`,
-    /// `implausible`, `truncated` and `holding`.
+    /// `implausible`, `refused`, `truncated` and `holding`.
     pub messages: u64,
     /// Messages delivered from it.
     pub delivered: u64,
@@ -432,6 +432,10 @@ pub struct LineStatus {
     pub stale: u64,
     /// Messages numbered far ahead of a stream that went on where it was.
     pub implausible: u64,
+    /// Of a gap response line, messages that were of no use: neither missing nor delivered before, or given up before they
+    /// came, or without room until their turn.
+    #[serde(default)]
+    pub refused: u64,
     /// Messages announced, but not whole in their packet.
     pub truncated: u64,
     /// Messages held at this moment.

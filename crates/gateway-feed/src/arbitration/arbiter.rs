@@ -335,9 +335,15 @@ impl Arbiter {
         let end = first.saturating_add(u64::from(count));
         let before_start = end.min(self.start).saturating_sub(first);
         let late = self.recent.lost_among(first, end);
+        let is_of_answers = (self.config.answer_lines_from..LINES_MAX).contains(&line.index());
         let counters = &mut self.counters.lines[line.index()];
         counters.before_start += before_start;
-        counters.late += late;
+        // Late is what waiting for longer would have had. An answer has no part in that.
+        if is_of_answers {
+            counters.refused += late;
+        } else {
+            counters.late += late;
+        }
         counters.duplicates += u64::from(count) - before_start - late;
     }
 

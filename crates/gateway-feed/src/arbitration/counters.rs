@@ -36,8 +36,8 @@ pub struct LineCounters {
     pub stale: u64,
     /// Numbered far ahead of a stream that went on where it was; see the [module](super).
     pub implausible: u64,
-    /// Brought by a re-request server, and neither missing nor delivered before; or missing, and there was no room until
-    /// their turn. Of [`RECOVERY`](super::RECOVERY) only.
+    /// Brought by a re-request server or an answer line, and neither missing nor delivered before; or missing, and there was no
+    /// room until their turn; on an answer line also without numbers, or after they were given up.
     pub refused: u64,
     /// Announced, but not whole in their packet.
     pub truncated: u64,

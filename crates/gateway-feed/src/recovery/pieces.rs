@@ -106,11 +106,12 @@ impl Pieces {
                     && piece.end <= of.end
                     && (of.first, of.end) != (piece.first, piece.end)
             });
-            if let Some(asked) = &mut piece.asked
-                && shrank
-            {
+            if !shrank {
+                continue;
+            }
+            piece.attempts = 0;
+            if let Some(asked) = &mut piece.asked {
                 asked.until = until;
-                piece.attempts = 0;
             }
         }
     }

@@ -468,3 +468,39 @@ fn a_reply_to_what_is_not_asked_for_changes_nothing_but_what_is_known_of_the_ser
     bench.reply(1, 99, Reply::TooMany);
     assert_eq!(bench.did(), [""; 0]);
 }
+
+#[test]
+fn a_server_that_could_not_be_asked_is_nothing_against_the_messages_and_is_asked_once_it_is_up() {
+    let mut bench = on_lines();
+    bench.demand(&[(10, 5)], None);
+    assert_eq!(bench.did(), ["ask 0 10+5"]);
+    // Many times more than `attempts_max`.
+    for _ in 0..20 {
+        for server in [0, 1] {
+            bench.reply(server, 10, Reply::NotAsked);
+        }
+        bench.pass(2_000 * MS);
+    }
+    assert_eq!(bench.planner.counters().given_up, 0);
+    for server in [0, 1] {
+        bench.reply(server, 10, Reply::NotAsked);
+    }
+    bench.did();
+    bench.pass(MS);
+    assert_eq!(bench.did(), [""; 0]);
+    let (now, actions) = (bench.now, &mut bench.actions);
+    let mut act = |action| actions.push(action);
+    bench.planner.on_server_up(now, 1, &mut act);
+    assert_eq!(bench.did(), ["ask 1 10+5"]);
+}
+
+#[test]
+fn a_late_answer_in_part_counts_as_not_asked_for_in_vain() {
+    let mut bench = on_lines();
+    bench.demand(&[(10, 10)], None);
+    for first in 11..18 {
+        bench.pass(20 * MS).pass(20 * MS);
+        bench.demand(&[(first, 20 - first)], None);
+    }
+    assert_eq!(bench.planner.counters().given_up, 0);
+}

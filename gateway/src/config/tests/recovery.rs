@@ -171,6 +171,7 @@ fn gap_request_proxies_are_asked_and_answer_on_lines_of_the_channel() {
             answers: Answers::OnLines,
             request_messages_max: 100,
             requests_per_second: 300,
+            requests_burst: 20,
             ..PlannerConfig::default()
         }
     );
@@ -277,4 +278,24 @@ fn a_spin_server_tells_the_state_of_a_unit() {
     );
     let of_mold = problems(&with(spin)).remove(0);
     assert!(of_mold.what.contains("no such servers"), "{of_mold}");
+}
+
+#[test]
+fn two_channels_do_not_share_a_session_with_a_proxy() {
+    let text = pitch(PROXY);
+    let from = text.find("[[channel]]").unwrap();
+    let to = from + text[from..].find("[[queue]]").unwrap();
+    let first = &text[from..to];
+    let second = first
+        .replacen("\"itch\"", "\"second\"", 1)
+        .replace("\"239.", "\"238.");
+    let both = |second: &str| format!("{}{second}{}", &text[..to], &text[to..]);
+    let found = problems(&both(&second));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].what.contains("kept by channel"), "{found:#?}");
+    assert!(found[0].remedy.contains("session_sub_id"), "{found:#?}");
+    for other in [("\"0001\"", "\"0002\""), ("\"FIRM\"", "\"ALSO\""), ("17001", "17002"), ("\"recover\"", "\"continue\"")] {
+        let second = second.replacen(other.0, other.1, 1);
+        assert!(parse(&both(&second), Path::new("/")).is_ok(), "{other:?}");
+    }
 }

@@ -45,7 +45,8 @@ pub(super) fn channels(
         );
     }
     let mut seen = Seen::new();
-    raw.channels
+    let channels: Vec<Channel> = raw
+        .channels
         .iter()
         .map(|channel| {
             let worker = channel
@@ -116,7 +117,9 @@ pub(super) fn channels(
                 ) as u32,
             }
         })
-        .collect()
+        .collect();
+    recovery::sessions_differ(&raw.channels, &channels, findings);
+    channels
 }
 
 fn lines(

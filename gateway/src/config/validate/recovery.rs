@@ -11,7 +11,7 @@ use gateway_feed::recovery::{Answers, Backoff, PlannerConfig};
 use gateway_feed::soupbintcp::Credentials;
 
 use super::super::document::{Field, Findings};
-use super::super::model::{Feed, GlimpseServer, Input, PasswordSource, Recovery, SessionServer};
+use super::super::model::{Channel, Feed, GlimpseServer, Input, PasswordSource, Recovery, SessionServer};
 use super::super::raw::{RawChannel, RawGlimpse, RawRecovery, RawSession};
 use super::inputs::INTERFACE_NAME_MAX;
 use super::number;
@@ -126,14 +126,15 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
     }
 }
 
-/// What is the default for the servers of a feed. Gap request proxies allow 100 messages a request, and some 320 requests a
-/// second.
+/// What is the default for the servers of a feed. Gap request proxies allow 100 messages a request, and some 320 requests in
+/// any second: the rate and what goes at once on top of it.
 fn defaults(feed: Feed) -> PlannerConfig {
     let default = PlannerConfig::default();
     if feed.pitch_market().is_some() {
         PlannerConfig {
             request_messages_max: 100,
             requests_per_second: 300,
+            requests_burst: 20,
             ..default
         }
     } else {
@@ -397,6 +398,39 @@ fn proxies_are_few_and_different(
             );
         }
         seen.push(address);
+    }
+}
+
+/// A session that is kept with a proxy is of one channel: a proxy lets nobody in twice.
+pub(super) fn sessions_differ(raw: &[RawChannel], channels: &[Channel], findings: &Findings) {
+    let mut seen: Vec<(&SessionServer, &str)> = Vec::new();
+    for (raw, channel) in raw.iter().zip(channels) {
+        let (Some(raw), Some(recovery)) = (&raw.recovery, &channel.recovery) else {
+            continue;
+        };
+        if channel.on_gap != OnGap::Recover {
+            continue;
+        }
+        let before = seen.len();
+        for (raw, server) in raw.gap_request.iter().zip(&recovery.gap_request) {
+            let of_another = seen[..before].iter().find(|(other, _)| {
+                let id = (&server.session_sub_id, &server.username);
+                other.address == server.address
+                    && (&other.session_sub_id, &other.username) == id
+                    && server.address.port() != 0
+            });
+            if let Some((_, other)) = of_another {
+                findings.add(
+                    &raw.server.place,
+                    format!(
+                        "session \"{}\" of \"{}\" with {} is kept by channel \"{other}\" already, and a proxy lets nobody in twice",
+                        server.session_sub_id, server.username, server.address
+                    ),
+                    "have the venue give each channel a session of its own, and name another session_sub_id here",
+                );
+            }
+            seen.push((server, &channel.name));
+        }
     }
 }
 

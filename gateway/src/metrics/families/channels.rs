@@ -119,6 +119,7 @@ fn channel_line(page: &mut Page, channel: &ChannelStatus, line: &LineStatus) {
         ),
         (&table::channels::DUPLICATES_TOTAL, line.duplicates),
         (&table::channels::LATE_MESSAGES_TOTAL, line.late),
+        (&table::channels::LINE_REFUSED_MESSAGES_TOTAL, line.refused),
         (&table::channels::OUT_OF_ORDER_TOTAL, line.out_of_order),
         (&table::channels::LINE_SILENCES_TOTAL, line.silences),
         (&table::channels::ARBITRATION_WINS_TOTAL, line.wins),

@@ -95,6 +95,9 @@ define! {
     LATE_MESSAGES_TOTAL: counter("late_messages_total", "messages", ["feed", "channel", "line"], Some("messages-lost"),
         "Messages that came after their gap was declared.");
 
+    LINE_REFUSED_MESSAGES_TOTAL: counter("line_refused_messages_total", "messages", ["feed", "channel", "line"], Some("recovery-does-not-end"),
+        "Messages of a gap response line that were of no use: not missing, given up before they came, or without room.");
+
     OUT_OF_ORDER_TOTAL: counter("out_of_order_total", "packets", ["feed", "channel", "line"], None,
         "Packets behind their turn.");
 

@@ -36,7 +36,7 @@ define! {
         "Messages delivered that were asked for again.");
 
     RECOVERY_REQUESTS_TOTAL: counter("recovery_requests_total", "requests", ["feed", "channel"], None,
-        "Requests to re-request servers and gap request proxies.");
+        "Requests planned to re-request servers and gap request proxies, those that could not be sent included.");
 
     RECOVERY_REQUEST_TIMEOUTS_TOTAL: counter("recovery_request_timeouts_total", "requests", ["feed", "channel"], Some("recovery-does-not-end"),
         "Requests that nobody answered in time.");
@@ -45,7 +45,7 @@ define! {
         "Requests that waited because of requests_per_second.");
 
     RECOVERY_ANSWERS_TOTAL: counter("recovery_answers_total", "answers", ["feed", "channel"], None,
-        "Answers with something that was missing.");
+        "Answers with something that was missing; of gap request proxies, requests that they accepted.");
 
     RECOVERY_MESSAGES_SPENT_TOTAL: counter("recovery_messages_spent_total", "messages", ["feed", "channel"], None,
         "Messages that could be had of no server that was asked for them.");
@@ -108,8 +108,8 @@ define! {
         "Requests sent to the server, or attempts to have a snapshot of it.");
 
     RECOVERY_SERVER_ANSWERS_TOTAL: counter("recovery_server_answers_total", "answers", ["feed", "channel", "kind", "server"], None,
-        "Packets that came from the server, or snapshots that were whole.");
+        "Packets that came from the server, requests that it accepted, or snapshots that were whole.");
 
     RECOVERY_SERVER_FAILURES_TOTAL: counter("recovery_server_failures_total", "failures", ["feed", "channel", "kind", "server"], Some("recovery-does-not-end"),
-        "Requests that could not be sent and errors that the network told, or attempts that failed.");
+        "Requests that could not be sent or were refused, sessions that ended and errors that the network told, or attempts that failed.");
 }

@@ -70,7 +70,7 @@ fn a_session_is_made_again_and_again_and_carries_requests_while_it_is_there() {
         let mut next = async || timeout(LIMIT, told.recv()).await.unwrap().unwrap();
 
         serve(&listener, LoginStatus::NotAuthorized, 0).await;
-        let (3, Told::Down(cause)) = next().await else {
+        let (3, Told::Down(cause, false)) = next().await else {
             panic!("it was refused")
         };
         let cause = cause.to_string();
@@ -85,6 +85,7 @@ fn a_session_is_made_again_and_again_and_carries_requests_while_it_is_there() {
                 assert!(!proxy.ask(1 << 32, 1), "no message has that number");
                 for first in [10, 20] {
                     assert!(proxy.ask(first, 5));
+                    assert!(matches!(next().await, (3, Told::Asked)));
                     let (3, Told::Replied(response)) = next().await else {
                         panic!("it answers")
                     };
@@ -95,14 +96,14 @@ fn a_session_is_made_again_and_again_and_carries_requests_while_it_is_there() {
                     };
                     assert_eq!(response.request, request);
                 }
-                let (3, Told::Down(_)) = next().await else {
+                let (3, Told::Down(..)) = next().await else {
                     panic!("it hung up")
                 };
             };
             tokio::join!(serving, asking);
         }
         drop(listener);
-        let (3, Told::Down(cause)) = next().await else {
+        let (3, Told::Down(cause, _)) = next().await else {
             panic!("nobody listens")
         };
         assert!(cause.to_string().contains("cannot connect"), "{cause}");

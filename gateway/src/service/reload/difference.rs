@@ -284,6 +284,28 @@ channels = ["itch"]
     }
 
     #[test]
+    fn gap_response_lines_stay_where_they_are_until_the_next_start() {
+        let with = |port: u16, response: &str| {
+            let channel = "feed = \"cboe-pitch-equities\"\nunit = 3\non_gap = \"recover\"";
+            let recovery = format!(
+                "\n[channel.recovery]\ngap_request = [{{ address = \"10.1.1.1:1\", session_sub_id = \"1\", \
+                 username = \"U\", password_env = \"P\" }}]\ngap_response = [{{ {response}, port = 6001 }}]\n[[queue]]"
+            );
+            let text = RUNNING.replace("feed = \"nasdaq-itch50\"", channel);
+            let text = text.replace("\n[[queue]]", &recovery);
+            let text = text.replace("port = 5001", &format!("port = {port}"));
+            crate::config::parse(&text, Path::new(".")).unwrap()
+        };
+        let mut running = with(5001, "group = \"239.1.1.8\"");
+        let new = with(5002, "group = \"239.1.1.9\"");
+        let all = between(&running, &new);
+        assert_eq!(waiting(&all), ["channel \"itch\": recovery.gap_response"]);
+        lines::move_in(&mut running, &new).unwrap();
+        let lines: Vec<_> = running.channels[0].lines.iter().collect();
+        assert_eq!((lines[0].port, lines[1].group), (5002, [239, 1, 1, 8].into()));
+    }
+
+    #[test]
     fn the_filter_of_a_books_queue_waits_and_says_why() {
         let book = "[[book]]\nname = \"b\"\nqueue = \"all\"\n";
         let with = |filter: &str| format!("{RUNNING}{filter}{book}");

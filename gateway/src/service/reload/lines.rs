@@ -35,9 +35,10 @@ impl Ahead {
     }
 }
 
-/// Whether two configurations have the same lines of a channel but for groups, ports and sources, all of interfaces.
+/// Whether two configurations have the same lines of a channel but for groups, ports and sources, all of interfaces; for
+/// the stream, or for answers, in both.
 pub(super) fn can_move(old: &Config, new: &Config, channel: &str) -> bool {
-    let find = |config: &Config| -> Option<Vec<(String, Vec<String>)>> {
+    let find = |config: &Config| -> Option<Vec<(String, bool, Vec<String>)>> {
         let channel = config.channels.iter().find(|c| c.name == channel)?;
         channel
             .lines
@@ -48,8 +49,8 @@ pub(super) fn can_move(old: &Config, new: &Config, channel: &str) -> bool {
     find(old).is_some_and(|old| Some(old) == find(new))
 }
 
-/// A line's name and the interfaces that it arrives on; `None` where one is a capture.
-fn place(config: &Config, line: &Line) -> Option<(String, Vec<String>)> {
+/// A line's name, whether it is for answers, and the interfaces that it arrives on; `None` where one is a capture.
+fn place(config: &Config, line: &Line) -> Option<(String, bool, Vec<String>)> {
     let name = |input: &Input| match *input {
         Input::Interface(index) => Some(config.interfaces[index].name.clone()),
         Input::Capture(_) => None,
@@ -57,10 +58,11 @@ fn place(config: &Config, line: &Line) -> Option<(String, Vec<String>)> {
     let inputs: Option<Vec<String>> = line.inputs.iter().map(name).collect();
     let mut inputs = inputs?;
     inputs.sort();
-    Some((line.name.clone(), inputs))
+    Some((line.name.clone(), line.answers, inputs))
 }
 
-/// Gives the channels of `running` the lines that `new` has for them, where they can move.
+/// Gives the channels of `running` the lines that `new` has for them, where they can move. Those of answers wait for the next
+/// start, with the servers that they belong to.
 ///
 /// # Errors
 /// Two lines of the gateway as it would run then have the same group and port.
@@ -73,7 +75,8 @@ pub(super) fn move_in(running: &mut Config, new: &Config) -> Result<(), String> 
         if !can_move(running, new, &name) {
             continue;
         }
-        for (line, later) in running.channels[channel].lines.iter_mut().zip(&later.lines) {
+        let lines = running.channels[channel].lines.iter_mut().zip(&later.lines);
+        for (line, later) in lines.filter(|(line, _)| !line.answers) {
             line.group = later.group;
             line.port = later.port;
             line.sources.clone_from(&later.sources);

@@ -121,6 +121,7 @@ fn line(config: &Line, line: &LineCounters, wins: u64, set_by_ns: i64) -> LineSt
         before_start: line.before_start,
         stale: line.stale,
         implausible: line.implausible,
+        refused: line.refused,
         truncated: line.truncated,
         holding: line.holding,
         out_of_order: line.out_of_order,

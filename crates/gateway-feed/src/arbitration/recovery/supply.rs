@@ -72,8 +72,16 @@ impl Arbiter {
         if frame.kind == FrameKind::Heartbeat {
             self.counters.lines[line.index()].heartbeats += 1;
         }
-        if self.on_answer(line, now, frame, out).is_ok() {
-            self.recovery.demand_due = true;
+        if frame.kind == FrameKind::Data && frame.first == 0 {
+            let counters = &mut self.counters.lines[line.index()];
+            counters.messages += u64::from(frame.count);
+            counters.refused += u64::from(frame.count);
+        }
+        match self.on_answer(line, now, frame, out) {
+            Ok(()) => self.recovery.demand_due = true,
+            Err(SupplyError::NoRoom) => self.counters.recovery.refused_no_room += 1,
+            // Asked for by somebody else, or counted by message.
+            Err(_) => {}
         }
         self.settle(now, out);
     }
@@ -99,6 +107,9 @@ impl Arbiter {
         }
         let whole = out.measure(frame).whole.min(frame.count);
         of_servers.truncated += u64::from(frame.count - whole);
+        if whole < frame.count {
+            self.counters.frame_errors.truncated += 1;
+        }
         if whole == 0 {
             return Err(SupplyError::NoMessages);
         }

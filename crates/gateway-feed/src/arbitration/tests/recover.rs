@@ -413,3 +413,15 @@ fn before_the_stream_began_nothing_is_taken_of_what_others_asked_for() {
     bench.send(LineId(2), b"x");
     assert_eq!(bench.channel.counters().frame_errors.unknown_line, 1);
 }
+
+#[test]
+fn an_answer_that_comes_when_the_hole_was_given_up_is_refused_and_not_late() {
+    let mut bench = with_answers();
+    bench.data(A, 6, 7).pass(HOLD_NS).give_up(6);
+    bench.data(ANSWERS, 3, 5).left();
+    let of_answers = bench.line(ANSWERS);
+    assert_eq!((of_answers.late, of_answers.refused), (0, 3));
+    // The lines of the stream are late as ever.
+    bench.data(B, 3, 5);
+    assert_eq!((bench.line(B).late, bench.line(B).refused), (3, 0));
+}

@@ -51,3 +51,20 @@ fn silence_behind_a_sessions_end_is_expected() {
     assert!(bench.channel.watch(bench.now, &mut bench.log));
     assert_eq!(bench.left(), [Event(Stale(2))]);
 }
+
+#[test]
+fn a_channel_that_was_heard_on_answer_lines_only_is_not_stale() {
+    let mut bench = Bench::with(ChannelConfig {
+        lines: 1,
+        answer_lines: 1,
+        stale_after_ns: 3_000 * MS,
+        ..ChannelConfig::default()
+    });
+    bench.data(B, 1, 1).pass(9_000 * MS);
+    assert!(!bench.channel.watch(bench.now, &mut bench.log));
+    assert_eq!(bench.left(), []);
+    bench.data(A, 2, 2).left();
+    bench.pass(4_000 * MS);
+    assert!(bench.channel.watch(bench.now, &mut bench.log));
+    assert_eq!(bench.left(), [Event(Stale(3))]);
+}

@@ -15,8 +15,10 @@ pub enum Reply {
     TooMany,
     /// It takes no request for so long, in nanoseconds.
     Exhausted(Nanos),
-    /// It could not be asked, or cannot send now.
+    /// It cannot send now.
     Unavailable,
+    /// It could not be asked: nothing was sent.
+    NotAsked,
 }
 
 impl Planner {
@@ -41,7 +43,9 @@ impl Planner {
                 return;
             }
             Reply::NotThere | Reply::TooMany => self.counters.refused += 1,
-            Reply::Exhausted(_) | Reply::Unavailable => self.counters.unavailable += 1,
+            Reply::Exhausted(_) | Reply::Unavailable | Reply::NotAsked => {
+                self.counters.unavailable += 1;
+            }
         }
         let asked = self.end_request(server, first);
         match reply {
@@ -65,7 +69,18 @@ impl Planner {
                 self.blame(first);
                 self.rest(server, now, now);
             }
+            // That is nothing against the messages.
+            Reply::NotAsked => self.rest(server, now, now),
             Reply::Accepted => {}
+        }
+        self.plan(now, act);
+    }
+
+    /// A server that could not be asked can be: whatever rest it had is over.
+    pub fn on_server_up(&mut self, now: Nanos, server: usize, act: &mut impl FnMut(Action)) {
+        self.notice(now);
+        if let Some(server) = self.servers.get_mut(server) {
+            server.answered();
         }
         self.plan(now, act);
     }
