@@ -282,7 +282,10 @@ impl ChannelRecovery {
                 self.replied(index, request.sequence.into(), reply_of(status));
             }
             Told::Replied(GapResponse { request, .. }) => {
-                let cause = format!("it replies about unit {}, which it was not asked for", request.unit);
+                let cause = format!(
+                    "it replies about unit {}, which it was not asked for",
+                    request.unit
+                );
                 self.not_understood(index, &cause);
             }
             Told::Strange(kind) => {

@@ -159,14 +159,29 @@ async fn keep(
         if news.send((index, Told::Down(cause, lasted))).await.is_err() {
             return;
         }
+        // What waits for it is asked for elsewhere, as is what is handed over before it is known that there is no session.
+        if !refuse(index, &mut requests, news).await {
+            return;
+        }
         sleep(Duration::from_nanos(server.pauses.after(failures))).await;
-        // What came meanwhile is asked for elsewhere by now.
-        while let Ok(request) = requests.try_recv() {
-            if news.send((index, Told::NotAsked(request))).await.is_err() {
-                return;
-            }
+        if !refuse(index, &mut requests, news).await {
+            return;
         }
     }
+}
+
+/// Tells of all that waits that it is not asked for; whether anybody listens.
+async fn refuse(
+    index: usize,
+    requests: &mut mpsc::Receiver<GapRequest>,
+    news: &mpsc::Sender<(usize, Told)>,
+) -> bool {
+    while let Ok(request) = requests.try_recv() {
+        if news.send((index, Told::NotAsked(request))).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// One session, to its end.

@@ -294,7 +294,12 @@ fn two_channels_do_not_share_a_session_with_a_proxy() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].what.contains("kept by channel"), "{found:#?}");
     assert!(found[0].remedy.contains("session_sub_id"), "{found:#?}");
-    for other in [("\"0001\"", "\"0002\""), ("\"FIRM\"", "\"ALSO\""), ("17001", "17002"), ("\"recover\"", "\"continue\"")] {
+    for other in [
+        ("\"0001\"", "\"0002\""),
+        ("\"FIRM\"", "\"ALSO\""),
+        ("17001", "17002"),
+        ("\"recover\"", "\"continue\""),
+    ] {
         let second = second.replacen(other.0, other.1, 1);
         assert!(parse(&both(&second), Path::new("/")).is_ok(), "{other:?}");
     }

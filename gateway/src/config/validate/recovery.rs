@@ -11,7 +11,9 @@ use gateway_feed::recovery::{Answers, Backoff, PlannerConfig};
 use gateway_feed::soupbintcp::Credentials;
 
 use super::super::document::{Field, Findings};
-use super::super::model::{Channel, Feed, GlimpseServer, Input, PasswordSource, Recovery, SessionServer};
+use super::super::model::{
+    Channel, Feed, GlimpseServer, Input, PasswordSource, Recovery, SessionServer,
+};
 use super::super::raw::{RawChannel, RawGlimpse, RawRecovery, RawSession};
 use super::inputs::INTERFACE_NAME_MAX;
 use super::number;

@@ -183,3 +183,102 @@ fn what_a_worker_that_does_not_read_has_no_room_for_is_planned_anew_and_comes_on
         serving.abort();
     });
 }
+
+/// A channel of two proxies that nobody has started.
+fn with_proxies(on_gap: OnGap) -> ChannelRecovery {
+    let (controls, _inbox) = control::line(1);
+    let (line, _lane) = supply::line(controls, 0);
+    let address: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let server = || GapServer {
+        address,
+        credentials: gateway_feed::pitch::session::Credentials::new("1", "U", "P").unwrap(),
+        unit: 7,
+        way: Way::default(),
+        pauses: PlannerConfig::default().snapshot_backoff,
+    };
+    let config = Recovery {
+        rerequest: Vec::new(),
+        gap_request: Vec::new(),
+        glimpse: Vec::new(),
+        spin: Vec::new(),
+        source: None,
+        interface: None,
+        planner: PlannerConfig {
+            servers: 2,
+            answers: gateway_feed::recovery::Answers::OnLines,
+            ..PlannerConfig::default()
+        },
+        snapshot_timeout: LIMIT,
+        snapshot_bytes_max: 1_000,
+    };
+    let text = include_str!("../../../../config/gateway.toml");
+    let mut channel = crate::config::parse(text, "/".as_ref())
+        .unwrap()
+        .channels
+        .remove(0);
+    channel.on_gap = on_gap;
+    let servers = Servers {
+        gap_request: vec![server(), server()],
+        ..Servers::default()
+    };
+    let desk = Arc::new(Desk::new(
+        (&[address, address], ServerKind::GapRequest),
+        (&[], ServerKind::Glimpse),
+    ));
+    ChannelRecovery::new(&channel, &config, servers, line, desk)
+}
+
+#[tokio::test]
+async fn sessions_with_proxies_are_had_where_something_is_asked_for_only() {
+    assert_eq!(with_proxies(OnGap::Recover).proxies.len(), 2);
+    assert!(with_proxies(OnGap::Continue).proxies.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_no_proxy_takes_counts_as_a_failure_and_no_hole_as_asked_for_in_vain() {
+    let mut recovery = with_proxies(OnGap::Recover);
+    let mut demand = Demand::new(1, session().id(), 10, 0);
+    assert!(demand.push(Hole {
+        first: 10,
+        count: 5
+    }));
+    let now = recovery.now();
+    let actions = &mut recovery.actions;
+    let mut act = |action| actions.push_back(action);
+    recovery.planner.on_demand(now, &demand, &mut act);
+    recovery.step(None);
+    let counters = recovery.desk.counters();
+    assert!(
+        counters
+            .rerequest
+            .iter()
+            .all(|server| (server.requests, server.failures) == (0, 1))
+    );
+    assert_eq!(counters.planner.spent_messages, 0);
+    // A server that is back is asked at once.
+    recovery.on_told(1, Told::Up);
+    assert!(matches!(
+        recovery.actions.pop_front(),
+        Some(Action::Request { server: 1, .. })
+    ));
+    // The same cause is logged once, until it was of use.
+    let warned = |recovery: &mut ChannelRecovery| recovery.proxy_failed(1, &"gone").is_some();
+    assert_eq!(
+        [warned(&mut recovery), warned(&mut recovery)],
+        [true, false]
+    );
+    recovery.on_told(1, Told::Asked);
+    recovery.on_told(
+        1,
+        Told::Replied(GapResponse {
+            request: gateway_feed::pitch::session::GapRequest {
+                unit: 7,
+                sequence: 10,
+                count: 5,
+            },
+            status: GapStatus::Accepted,
+        }),
+    );
+    assert!(warned(&mut recovery));
+    assert_eq!(recovery.desk.counters().rerequest[1].requests, 1);
+}

@@ -302,7 +302,10 @@ channels = ["itch"]
         assert_eq!(waiting(&all), ["channel \"itch\": recovery.gap_response"]);
         lines::move_in(&mut running, &new).unwrap();
         let lines: Vec<_> = running.channels[0].lines.iter().collect();
-        assert_eq!((lines[0].port, lines[1].group), (5002, [239, 1, 1, 8].into()));
+        assert_eq!(
+            (lines[0].port, lines[1].group),
+            (5002, [239, 1, 1, 8].into())
+        );
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn silence_behind_a_sessions_end_is_expected() {
 #[test]
 fn a_channel_that_was_heard_on_answer_lines_only_is_not_stale() {
     let mut bench = Bench::with(ChannelConfig {
-        lines: 1,
+        lines: 2,
         answer_lines: 1,
         stale_after_ns: 3_000 * MS,
         ..ChannelConfig::default()
