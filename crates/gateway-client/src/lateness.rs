@@ -73,6 +73,7 @@ mod tests {
         clock.recalibrate_by(&Readings {
             realtime: beside(now + HOUR_NS),
             monotonic: beside(monotonic),
+            raw_ns: 0,
         });
         assert!(clock.set_by_ns().unsigned_abs().abs_diff(HOUR_NS) < HOUR_NS / 2);
     }

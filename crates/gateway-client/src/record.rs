@@ -64,6 +64,18 @@ impl<'a> Record<'a> {
         view.unwrap_or(Self::Other(record))
     }
 
+    /// The id of the channel that it came from, as the gateway numbers them; `None` where the record does not say.
+    #[must_use]
+    pub fn channel_id(&self) -> Option<u8> {
+        match self {
+            Self::Mbo(order) => Some(order.channel_id),
+            Self::Control(control) => Some(control.channel_id),
+            Self::Definition(definition) => u8::try_from(definition.channel_id).ok(),
+            Self::Statistics(statistic) => u8::try_from(statistic.channel_id).ok(),
+            _ => None,
+        }
+    }
+
     /// When the gateway received the packet that it came from, nanoseconds since the Unix epoch; `None` where the record
     /// does not say.
     #[must_use]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use gateway_queue::clock::Clock;
 use gateway_queue::layout::StaticHeader;
 use gateway_queue::{
-    Advance, Asleep, Health, PositionWriter, RECORD_WORDS_MAX, ReaderPosition, RecordRef, Start,
-    Subscriber,
+    Advance, Asleep, Health, PositionWriter, RECORD_WORDS_MAX, ReaderClock, ReaderPosition,
+    RecordRef, Start, Subscriber,
 };
 
 use crate::client::{Client, SubscribeOptions};
@@ -41,7 +41,7 @@ const HANG_UP_GRACE: Duration = Duration::from_millis(250);
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a successor may take to answer when a queue has ended.
 const SUCCESSOR_TIMEOUT: Duration = Duration::from_millis(200);
-/// The process's clock is compared with the system's this often.
+/// The process's clock is compared with the system's this often, busy or not.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a subscription gives no more records. [`Subscription::reattach`] goes on where there is a gateway.
@@ -114,6 +114,26 @@ pub(crate) enum Step {
     Closed(Closed),
 }
 
+/// What is looked at of one record of many.
+struct Looked {
+    /// Position of its first slot in the ring.
+    start: u64,
+    received: Option<u64>,
+    channel_id: Option<u8>,
+}
+
+impl From<RecordRef<'_>> for Looked {
+    fn from(record: RecordRef<'_>) -> Self {
+        let start = record.position;
+        let view = Record::from_words(record);
+        Self {
+            start,
+            received: view.ts_recv(),
+            channel_id: view.channel_id(),
+        }
+    }
+}
+
 /// What a poll that found nothing comes to.
 enum NoRecord {
     Empty,
@@ -154,7 +174,8 @@ pub struct Subscription {
     interval_ticks: u64,
     written_at: Instant,
     connection_seen_at: Instant,
-    clock_checked_at: Instant,
+    clock_checked_ticks: u64,
+    clock_interval_ticks: u64,
     hung_up_at: Option<Instant>,
     revoked: bool,
     closed: Option<Closed>,
@@ -197,12 +218,14 @@ impl Subscription {
             interval_ticks: clock.ticks_in(IDLE),
             written_at: now,
             connection_seen_at: now,
-            clock_checked_at: now,
+            clock_checked_ticks: clock.ticks(),
+            clock_interval_ticks: clock.ticks_in(CLOCK_INTERVAL),
             hung_up_at: None,
             revoked: false,
             closed: None,
         };
         subscription.write_position(now);
+        subscription.write_clock();
         Ok(subscription)
     }
 
@@ -233,7 +256,7 @@ impl Subscription {
                 gateway_queue::Step::Record { position, words } => {
                     if self.subscriber.position() >= self.look_at {
                         let words = &place[..words];
-                        self.look(Record::from_words(RecordRef { position, words }).ts_recv());
+                        self.look(RecordRef { position, words }.into());
                     }
                     let position = self.base + position;
                     return Taken::Record { position, words };
@@ -421,6 +444,7 @@ impl Subscription {
         self.revoked = false;
         self.closed = None;
         self.write_position(Instant::now());
+        self.write_clock();
         Ok(())
     }
 
@@ -460,26 +484,53 @@ impl Subscription {
     #[cold]
     #[inline(never)]
     fn look_at_current(&mut self) {
-        self.look(Record::from_words(self.subscriber.current()).ts_recv());
+        self.look(self.subscriber.current().into());
     }
 
-    /// One record of many: says how late it is, by the gateway's stamp, and where this reader is.
+    /// One record of many: says how late it is, by the gateway's stamp and since its publication, and where this reader is.
     #[cold]
     #[inline(never)]
-    fn look(&mut self, received: Option<u64>) {
-        if let Some(received) = received {
-            let ticks = self.clock.ticks();
-            if let Some(late) = self.lateness.measure(self.clock, ticks, received) {
-                self.page.record_latency(late);
-            }
+    fn look(&mut self, record: Looked) {
+        let ticks = self.clock.ticks();
+        let late = record
+            .received
+            .and_then(|received| self.lateness.measure(self.clock, ticks, received));
+        if let Some(late) = late {
+            self.page.record_latency(late);
         }
+        let ago = self
+            .subscriber
+            .published_ago(record.start, self.clock, ticks);
+        if let Some(ago) = ago {
+            self.page.record_published(record.channel_id, ago);
+        }
+        self.tend_clock(ticks);
         let position = self.subscriber.position();
-        self.look_at = position + LATENCY_SLOTS;
+        // The record over the slot of a multiple: of those that are stamped none is passed over.
+        self.look_at = position.next_multiple_of(LATENCY_SLOTS) + 1;
         if position >= self.write_at {
             let now = Instant::now();
             self.latency_at = now;
             self.write_position(now);
         }
+    }
+
+    /// Compares the process's clock with the system's once in a while, and says how good it is: system calls that the C
+    /// library answers without entering the kernel, some microseconds.
+    fn tend_clock(&mut self, ticks: u64) {
+        if ticks.wrapping_sub(self.clock_checked_ticks) < self.clock_interval_ticks {
+            return;
+        }
+        self.clock_checked_ticks = ticks;
+        self.clock.recalibrate();
+        self.write_clock();
+    }
+
+    fn write_clock(&self) {
+        self.page.write_clock(ReaderClock {
+            source: Some(self.clock.source()),
+            error_bound_ns: self.clock.error_bound_ns(),
+        });
     }
 
     /// Counts a loss, and says so at once: a reader that is overrun at every poll takes no record after which it would.
@@ -555,10 +606,7 @@ impl Subscription {
             self.latency_at = now;
             self.look_at = position;
         }
-        if now - self.clock_checked_at >= CLOCK_INTERVAL {
-            self.clock_checked_at = now;
-            self.clock.recalibrate();
-        }
+        self.tend_clock(ticks);
         if self.hung_up_at.is_none() && now - self.connection_seen_at >= HANG_UP_INTERVAL {
             self.connection_seen_at = now;
             let peer = self.connection.look();

@@ -4,8 +4,10 @@
 //! uses nothing else of it. The major version changes when an old reader would misread a new queue; the minor one when
 //! it may ignore what was added.
 
+use crate::clock::Source;
 use crate::ring::Geometry;
 pub use crate::ring::State;
+use crate::stamps::STAMPS_KEPT;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
 /// First word of every queue, stored last: `GWQUEUE` and a zero byte.
@@ -13,7 +15,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"GWQUEUE\0");
 /// Layout that this build writes and the only major version it reads.
 pub const LAYOUT_MAJOR: u16 = 1;
 /// Additions within the major version.
-pub const LAYOUT_MINOR: u16 = 0;
+pub const LAYOUT_MINOR: u16 = 1;
 
 /// Bytes in front of the ring: the static page and the publisher's.
 pub const HEADER_BYTES: usize = 2 * PAGE;
@@ -38,6 +40,9 @@ pub(crate) const SUCCESSOR: usize = HEARTBEAT + 16;
 /// A word of 32 bits, the futex on which readers sleep.
 pub(crate) const BELL: usize = PAGE + 384;
 pub(crate) const RESYNC: usize = PAGE + 512;
+/// When records were published, of one in 1,024 slots; since minor version 1.
+pub(crate) const STAMPS: usize = PAGE + 1024;
+const _: () = assert!(STAMPS + STAMPS_KEPT as usize * 8 <= HEADER_BYTES);
 
 /// Bytes of the static page that mean something; the rest is zero.
 pub const STATIC_BYTES: usize = 256;
@@ -75,7 +80,7 @@ pub struct StaticHeader {
     pub producer_pid: u32,
     /// Its start, in clock ticks since boot, 0 where unknown.
     pub producer_start_ticks: u64,
-    /// Frequency of the publisher's clock in ticks a second.
+    /// Frequency of the publisher's counter in ticks a second, 0 where it is the system's steady clock.
     pub tsc_hz: u64,
     /// A reading of that clock …
     pub tsc0: u64,
@@ -86,6 +91,16 @@ pub struct StaticHeader {
 }
 
 impl StaticHeader {
+    /// Whether records are stamped when they are published, by a counter of that source.
+    #[must_use]
+    pub fn is_stamped_by(&self, source: Source) -> bool {
+        let by = match self.tsc_hz {
+            0 => Source::System,
+            _ => Source::Tsc,
+        };
+        self.layout_minor >= 1 && source == by
+    }
+
     /// The shape of the ring.
     #[must_use]
     pub const fn geometry(&self) -> Geometry {

@@ -58,6 +58,8 @@ mod shared;
 #[cfg(not(loom))]
 mod sleep;
 #[cfg(not(loom))]
+mod stamps;
+#[cfg(not(loom))]
 mod subscriber;
 #[cfg(not(loom))]
 mod words;
@@ -75,7 +77,10 @@ pub use mapping::{HugePages, MemoryReport};
 #[cfg(not(loom))]
 pub use options::PublisherOptions;
 #[cfg(not(loom))]
-pub use position::{PositionPage, PositionWriter, ReaderLatency, ReaderPosition};
+pub use position::{
+    CHANNELS_TOLD_APART, PositionPage, PositionWriter, PublishedLatency, ReaderClock,
+    ReaderLatency, ReaderPosition,
+};
 #[cfg(not(loom))]
 pub use publisher::Publisher;
 #[cfg(not(loom))]

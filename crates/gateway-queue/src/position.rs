@@ -12,6 +12,7 @@ use rustix::fs::SealFlags;
 
 use crate::QueueError;
 use crate::buckets::{BUCKETS, bucket_of};
+use crate::clock::Source;
 use crate::futex;
 use crate::layout::PAGE;
 use crate::mapping::{self, Mapping};
@@ -32,7 +33,22 @@ const AWAITED: usize = 72;
 const LATENCY_SUM: usize = PAGE;
 const LATENCY_MAX: usize = PAGE + 8;
 const LATENCY_COUNTS: usize = PAGE + 64;
-const BYTES: usize = (LATENCY_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
+/// What the reader's clock is read from, as [`Source`] has them from 1 on, and how wrong it may be; 0 where it does not say.
+const CLOCK_SOURCE: usize = PAGE + 16;
+const CLOCK_BOUND: usize = PAGE + 24;
+const LATENCY_BYTES: usize = (LATENCY_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
+
+/// From publication until the reader had a record, by channel, behind all that: the first of those of no channel, or of one
+/// for which there is no room. A gateway from before there were any gives none. Pages that nobody wrote take no memory.
+const PUBLISHED: usize = LATENCY_BYTES;
+const PUBLISHED_KEY: usize = 0;
+const PUBLISHED_SUM: usize = 8;
+const PUBLISHED_MAX: usize = 16;
+const PUBLISHED_COUNTS: usize = 64;
+const PUBLISHED_BYTES: usize = (PUBLISHED_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
+/// How many channels a reader tells apart.
+pub const CHANNELS_TOLD_APART: usize = 8;
+const BYTES: usize = PUBLISHED + (1 + CHANNELS_TOLD_APART) * PUBLISHED_BYTES;
 
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
@@ -60,6 +76,24 @@ pub struct ReaderLatency {
     pub sum_ns: u64,
     /// The longest in nanoseconds.
     pub max_ns: u64,
+}
+
+/// What a reader says about its clock: any values at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderClock {
+    /// What it is read from; `None` where the reader does not say.
+    pub source: Option<Source>,
+    /// By how much it differed at most from the system's when it was last compared, in nanoseconds; `None` before that.
+    pub error_bound_ns: Option<u64>,
+}
+
+/// From publication until a reader had records of a channel, as it says: any values at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishedLatency {
+    /// The channel's id; `None` for records that name none, and for channels beyond [`CHANNELS_TOLD_APART`].
+    pub channel_id: Option<u8>,
+    /// What was measured.
+    pub latency: ReaderLatency,
 }
 
 /// The gateway's side of a reader's page. Cheap to clone.
@@ -96,14 +130,51 @@ impl PositionPage {
     #[must_use]
     pub fn latency(&self) -> ReaderLatency {
         let word = |offset| self.mapping.word(offset).load(Ordering::Relaxed);
-        let counts = self.mapping.words(LATENCY_COUNTS, BUCKETS);
         ReaderLatency {
-            counts: counts
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .collect(),
+            counts: self.counts(LATENCY_COUNTS),
             sum_ns: word(LATENCY_SUM),
             max_ns: word(LATENCY_MAX),
+        }
+    }
+
+    fn counts(&self, offset: usize) -> Vec<u64> {
+        let counts = self.mapping.words(offset, BUCKETS);
+        counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .collect()
+    }
+
+    /// What the reader last wrote of the time from publication until it had a record; only channels of which it did.
+    #[must_use]
+    pub fn published(&self) -> Vec<PublishedLatency> {
+        let section = |number: usize| {
+            let at = PUBLISHED + number * PUBLISHED_BYTES;
+            let word = |offset: usize| self.mapping.word(at + offset).load(Ordering::Relaxed);
+            let key = word(PUBLISHED_KEY);
+            (key != 0).then(|| PublishedLatency {
+                channel_id: u8::try_from(key - 1).ok().filter(|_| number > 0),
+                latency: ReaderLatency {
+                    counts: self.counts(at + PUBLISHED_COUNTS),
+                    sum_ns: word(PUBLISHED_SUM),
+                    max_ns: word(PUBLISHED_MAX),
+                },
+            })
+        };
+        (0..=CHANNELS_TOLD_APART).filter_map(section).collect()
+    }
+
+    /// What the reader last wrote of its clock.
+    #[must_use]
+    pub fn clock(&self) -> ReaderClock {
+        let word = |offset| self.mapping.word(offset).load(Ordering::Relaxed);
+        ReaderClock {
+            source: match word(CLOCK_SOURCE) {
+                1 => Some(Source::Tsc),
+                2 => Some(Source::System),
+                _ => None,
+            },
+            error_bound_ns: Some(word(CLOCK_BOUND)).filter(|bound| *bound != 0),
         }
     }
 
@@ -124,8 +195,10 @@ fn announcement(mapping: &Mapping) -> Announcement<'_> {
 #[derive(Debug)]
 pub struct PositionWriter {
     mapping: Mapping,
-    /// Whether there is room for latencies.
+    /// Whether there is room for latencies …
     keeps_latency: bool,
+    /// … and for those from publication on.
+    keeps_published: bool,
     /// Number of the last sleep.
     sleeps: AtomicU32,
 }
@@ -144,11 +217,17 @@ impl PositionWriter {
                 what: format!("a position page of {bytes} bytes"),
             });
         }
-        let keeps_latency = bytes >= BYTES as u64;
-        let bytes = if keeps_latency { BYTES } else { PAGE };
+        let keeps_latency = bytes >= LATENCY_BYTES as u64;
+        let keeps_published = bytes >= BYTES as u64;
+        let bytes = match (keeps_latency, keeps_published) {
+            (_, true) => BYTES,
+            (true, false) => LATENCY_BYTES,
+            (false, false) => PAGE,
+        };
         Ok(Self {
             mapping: Mapping::new(fd, bytes, true)?,
             keeps_latency,
+            keeps_published,
             sleeps: AtomicU32::new(0),
         })
     }
@@ -174,14 +253,61 @@ impl PositionWriter {
         if !self.keeps_latency {
             return;
         }
+        self.count(LATENCY_COUNTS, LATENCY_SUM, LATENCY_MAX, nanos);
+    }
+
+    /// Counts how long ago a record of a channel was published when this reader had it. One thread reads a queue.
+    pub fn record_published(&self, channel_id: Option<u8>, nanos: u64) {
+        if !self.keeps_published {
+            return;
+        }
+        let key = channel_id.map(|id| u64::from(id) + 1);
+        let at = |number: usize| PUBLISHED + number * PUBLISHED_BYTES;
+        let word = |number| self.mapping.word(at(number) + PUBLISHED_KEY);
+        let own = key.and_then(|key| {
+            (1..=CHANNELS_TOLD_APART).find(|number| {
+                let found = word(*number).load(Ordering::Relaxed);
+                found == key || found == 0
+            })
+        });
+        let number = own.unwrap_or(0);
+        let at = at(number);
+        self.count(
+            at + PUBLISHED_COUNTS,
+            at + PUBLISHED_SUM,
+            at + PUBLISHED_MAX,
+            nanos,
+        );
+        // Statistics: no order needed.
+        word(number).store(key.filter(|_| number > 0).unwrap_or(1), Ordering::Relaxed);
+    }
+
+    /// Says what this reader's clock is.
+    pub fn write_clock(&self, clock: ReaderClock) {
+        if !self.keeps_latency {
+            return;
+        }
+        let source = match clock.source {
+            Some(Source::Tsc) => 1,
+            Some(Source::System) => 2,
+            Some(Source::Manual) | None => 0,
+        };
+        let bound = clock.error_bound_ns.map_or(0, |bound| bound.max(1));
+        // Statistics: no order needed.
+        for (at, value) in [(CLOCK_SOURCE, source), (CLOCK_BOUND, bound)] {
+            self.mapping.word(at).store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self, counts: usize, sum: usize, max: usize, nanos: u64) {
         let add = |word: &crate::sync::AtomicU64, more: u64| {
             let sum = word.load(Ordering::Relaxed).wrapping_add(more);
             word.store(sum, Ordering::Relaxed);
         };
         // Statistics: no order needed.
-        add(self.mapping.word(LATENCY_COUNTS + bucket_of(nanos) * 8), 1);
-        add(self.mapping.word(LATENCY_SUM), nanos);
-        let max = self.mapping.word(LATENCY_MAX);
+        add(self.mapping.word(counts + bucket_of(nanos) * 8), 1);
+        add(self.mapping.word(sum), nanos);
+        let max = self.mapping.word(max);
         if nanos > max.load(Ordering::Relaxed) {
             max.store(nanos, Ordering::Relaxed);
         }
@@ -240,11 +366,44 @@ mod tests {
 
     #[test]
     fn a_page_without_room_for_latencies_takes_none() {
-        let (fd, _) = mapping::create_file("gateway-reader", PAGE, false).unwrap();
-        mapping::seal(&fd, SEALS).unwrap();
+        for bytes in [PAGE, LATENCY_BYTES] {
+            let (fd, _) = mapping::create_file("gateway-reader", bytes, false).unwrap();
+            mapping::seal(&fd, SEALS).unwrap();
+            let writer = PositionWriter::attach(&fd).unwrap();
+            writer.record_latency(5);
+            writer.record_published(Some(3), 5);
+            writer.write_clock(ReaderClock::default());
+            writer.write(ReaderPosition::default());
+        }
+    }
+
+    #[test]
+    fn carries_latencies_since_publication_by_channel_and_the_clock() {
+        let (page, fd) = PositionPage::create().unwrap();
         let writer = PositionWriter::attach(&fd).unwrap();
-        writer.record_latency(5);
-        writer.write(ReaderPosition::default());
+        assert_eq!(
+            (page.published(), page.clock()),
+            (Vec::new(), ReaderClock::default())
+        );
+        for channel_id in 0..10 {
+            writer.record_published(Some(channel_id), 100);
+            writer.record_published(Some(channel_id), 300);
+        }
+        writer.record_published(None, 7);
+        let told = page.published();
+        let named: Vec<_> = told.iter().map(|told| told.channel_id).collect();
+        let expected: Vec<_> = std::iter::once(None).chain((0..8).map(Some)).collect();
+        assert_eq!(named, expected);
+        // Those of the last two channels, for which there was no room, and of the record of none.
+        let (rest, own) = (&told[0].latency, &told[1].latency);
+        assert_eq!((rest.counts[7], rest.counts[100], rest.sum_ns), (1, 2, 807));
+        assert_eq!((own.counts[100], own.sum_ns, own.max_ns), (1, 400, 300));
+        let clock = ReaderClock {
+            source: Some(Source::System),
+            error_bound_ns: Some(70),
+        };
+        writer.write_clock(clock);
+        assert_eq!(page.clock(), clock);
     }
 
     /// Gateway and client may be of different versions: the words stay where they are.

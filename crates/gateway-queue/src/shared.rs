@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::layout::{HEAD, RESERVED, RESYNC, SLOT_BYTES, STATE, SUCCESSOR, StaticHeader};
+use crate::clock::Clock;
+use crate::layout::{HEAD, RESERVED, RESYNC, SLOT_BYTES, STAMPS, STATE, SUCCESSOR, StaticHeader};
 use crate::mapping::Mapping;
 use crate::ring::Memory;
-use crate::sync::AtomicU64;
+use crate::stamps;
+use crate::sync::{AtomicU64, Ordering};
 
 /// A mapped queue's words. Holds bare pointers, so that the hot path computes one address and loads nothing else.
 #[derive(Debug)]
@@ -37,6 +39,18 @@ impl MappedRing {
             mask,
             mapping,
         }
+    }
+
+    /// The counter when the record with the slots from `start` to `end` was published, in its lowest 48 bits, if it was
+    /// stamped and nothing has taken the stamp's place since.
+    pub(crate) fn stamp_of(&self, start: u64, end: u64) -> Option<u64> {
+        let place = stamps::place(end.checked_sub(1)?);
+        if start > place.stamped {
+            return None;
+        }
+        // Relaxed: who has the record has acquired what was stored before it.
+        let word = self.mapping.word(STAMPS + place.index * 8);
+        place.ticks(word.load(Ordering::Relaxed))
     }
 
     pub(crate) const fn mapping(&self) -> &Arc<Mapping> {
@@ -74,5 +88,12 @@ impl Memory for MappedRing {
         // SAFETY: the masked index is below the number of slots, whose last one `new` found inside of the mapping
         // that `self` keeps alive.
         unsafe { &*self.ring.add((position & self.mask) as usize) }
+    }
+
+    fn stamp(&self, position: u64) {
+        let place = stamps::place(position);
+        let word = self.mapping.word(STAMPS + place.index * 8);
+        // Relaxed: one word, stored before the record whose publication a reader acquires.
+        word.store(place.word(Clock::global().ticks()), Ordering::Relaxed);
     }
 }

@@ -9,6 +9,7 @@ use crate::layout::{HEADER_BYTES, HEARTBEAT, STATE, STATIC_BYTES, State, StaticH
 use crate::mapping::{self, Mapping};
 use crate::ring::{self, Closed, OnLapped, Reader, Step, record_words};
 use crate::shared::MappedRing;
+use crate::stamps;
 use crate::sync::Ordering;
 use crate::{QueueError, RECORD_WORDS_MAX, SLOT_PAYLOAD_WORDS};
 
@@ -335,6 +336,19 @@ impl Subscriber {
     #[must_use]
     pub fn head(&self) -> u64 {
         Reader::<_, SLOT_PAYLOAD_WORDS>::head(self.reader.memory())
+    }
+
+    /// How long ago the record with the slots from `start` to this reader's position, which it just took, was published when
+    /// `clock`'s counter stood at `ticks`, in nanoseconds of that counter. Of one record in [`ring::STAMP_SLOTS`] slots;
+    /// `None` of others, where the publisher stamps none or by another counter, and where the stamp was overwritten since.
+    #[must_use]
+    pub fn published_ago(&self, start: u64, clock: &Clock, ticks: u64) -> Option<u64> {
+        if !self.header.is_stamped_by(clock.source()) {
+            return None;
+        }
+        let memory = self.reader.memory();
+        let stamp = memory.stamp_of(start, self.reader.next())?;
+        stamps::ticks_since(stamp, ticks).map(|passed| clock.duration_ns(passed))
     }
 
     /// What never changes about the queue.

@@ -39,6 +39,9 @@ fn slots(id: u64) -> u64 {
     record(id).len().div_ceil(7) as u64
 }
 
+/// Where the stamps of publications are.
+const STAMPS: std::ops::Range<usize> = 0x1400..0x1600;
+
 fn fixture(minor: u16) -> PathBuf {
     let name = format!("queue_layout_{LAYOUT_MAJOR}_{minor}.bin");
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -161,6 +164,10 @@ fn this_version_writes_what_its_file_holds() {
     let (file, now) = (std::fs::read(fixture(LAYOUT_MINOR)).unwrap(), made_now());
     assert_eq!(file.len(), now.len());
     for (at, (then, now)) in file.iter().zip(&now).enumerate().skip(STATIC_PAGE) {
+        // When records were published: of a counter that went on.
+        if STAMPS.contains(&at) {
+            continue;
+        }
         assert_eq!(then, now, "byte {at:#x}");
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use gateway_queue::clock::Clock;
 use gateway_queue::{
     Closed, Ending, HugePages, OnLapped, Poll, Publisher, PublisherOptions, QueueError,
     QueueHandle, Start, Subscriber,
@@ -235,4 +236,39 @@ fn huge_pages_are_used_or_their_lack_is_explained() {
 fn epochs_rise() {
     let epochs: Vec<u64> = (0..4).map(|_| queue(64).1.epoch()).collect();
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+}
+
+#[test]
+fn one_record_in_many_says_when_it_was_published() {
+    let clock = Clock::global();
+    let (mut publisher, handle) = Publisher::create(&options(4_096)).unwrap();
+    let mut subscriber = attach(&handle, Start::At(0));
+    let (mut stamped, mut published) = (Vec::new(), 0);
+    // Records of one slot and of two: some begin at a multiple, some lie over it.
+    for id in 0..4_000_u64 {
+        let words = if id % 3 == 0 { 9 } else { 7 };
+        let mut record = vec![id; words];
+        record[0] = words as u64 * 2;
+        let before = clock.ticks();
+        assert!(publisher.publish(&record));
+        published += words.div_ceil(7) as u64;
+        let Poll::Record(found) = subscriber.poll() else {
+            panic!("no record {id}");
+        };
+        let start = found.position;
+        assert_eq!(subscriber.position(), published);
+        let now = clock.ticks();
+        if let Some(ago) = subscriber.published_ago(start, clock, now) {
+            // Not longer ago than before it was published; to a nanosecond, for the rate is rounded.
+            assert!(ago <= clock.duration_ns(now - before) + 1, "{ago}");
+            stamped.push((start, subscriber.position()));
+        }
+    }
+    let over = |multiple: u64| {
+        let (start, end) = stamped[(multiple / 1_024) as usize];
+        start <= multiple && multiple < end
+    };
+    let multiples = (0..published).step_by(1_024);
+    assert_eq!(stamped.len(), multiples.clone().count());
+    assert!(multiples.into_iter().all(over), "{stamped:?}");
 }

@@ -49,7 +49,7 @@ pub use credentials::PeerCredentials;
 pub use entitlement::{Entitlements, OverflowIds, Reason, Refusal, Rule};
 pub(crate) use limit::LogGate;
 pub use limit::REQUESTS_PER_SECOND;
-pub use readers::{InternalReader, ReaderLatencies, ReaderStatus, Registry};
+pub use readers::{InternalReader, ReaderClockSaid, ReaderLatencies, ReaderStatus, Registry};
 
 use bells::Ringing;
 use listener::BoundSocket;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gateway_queue::clock::Clock;
 use gateway_queue::{
-    BellCounters, Bells, PositionPage, PositionWriter, QueueError, ReaderLatency, ReaderPosition,
-    Watch,
+    BellCounters, Bells, PositionPage, PositionWriter, PublishedLatency, QueueError, ReaderClock,
+    ReaderLatency, ReaderPosition, Watch,
 };
 use serde::Serialize;
 
@@ -61,8 +61,21 @@ pub struct ReaderLatencies {
     pub uid: u32,
     /// Its queue.
     pub queue: String,
-    /// What it says.
+    /// Number of its page, which no other has had.
+    pub instance: u64,
+    /// From the worker's stamp until it had records, as it says.
     pub latency: ReaderLatency,
+    /// From their publication until it had them, by channel, as it says.
+    pub published: Vec<PublishedLatency>,
+}
+
+/// What a reader says of its clock: any values at all.
+#[derive(Clone, Copy, Debug)]
+pub struct ReaderClockSaid {
+    /// As in [`ReaderLatencies`].
+    pub instance: u64,
+    /// What it says.
+    pub clock: ReaderClock,
 }
 
 /// A reader as the broker holds it.
@@ -88,12 +101,15 @@ struct Listed {
     reader: Reader,
     consumer: String,
     number: usize,
+    instance: u64,
 }
 
 #[derive(Debug, Default)]
 struct Readers {
     by_id: BTreeMap<u64, Listed>,
     names: Names,
+    /// Pages listed so far.
+    instances: u64,
 }
 
 impl Readers {
@@ -109,10 +125,12 @@ impl Readers {
             Some(before) => before.number,
             None => least_free(self.by_id.values().filter(same).map(|other| other.number)),
         };
+        self.instances += 1;
         let listed = Listed {
             reader,
             consumer,
             number,
+            instance: self.instances,
         };
         self.by_id.insert(id, listed);
     }
@@ -138,7 +156,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(catalogue: Arc<Catalogue>) -> Self {
+    pub(crate) fn new(catalogue: Arc<Catalogue>) -> Self {
         Self {
             readers: Mutex::default(),
             next_id: AtomicU64::new(0),
@@ -175,7 +193,22 @@ impl Registry {
                 number: listed.number,
                 uid: listed.reader.uid(),
                 queue: listed.reader.queue.handle.name().to_owned(),
+                instance: listed.instance,
                 latency: listed.reader.page.latency(),
+                published: listed.reader.page.published(),
+            })
+            .collect()
+    }
+
+    /// What the readers say of their clocks, oldest reader first.
+    #[must_use]
+    pub fn clocks(&self) -> Vec<ReaderClockSaid> {
+        let readers = self.lock();
+        let listed = readers.by_id.values();
+        listed
+            .map(|listed| ReaderClockSaid {
+                instance: listed.instance,
+                clock: listed.reader.page.clock(),
             })
             .collect()
     }

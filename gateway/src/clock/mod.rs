@@ -69,6 +69,9 @@ pub struct Disruptions {
     pub wall_clock: u64,
     /// Counter and kernel disagreed about how much time has passed.
     pub counter: u64,
+    /// A time daemon made the kernel's time run faster or slower than the hardware by more than 1,000 ppm, or ceased to.
+    #[serde(default)]
+    pub slew: u64,
     /// The hypervisor said so.
     pub vmclock: u64,
 }
@@ -90,6 +93,8 @@ enum Event {
     Set { by_ns: i64, held_back: u64 },
     /// Counter and kernel disagree about how much time has passed.
     Jumped { by_ns: i64, held_back: u64 },
+    /// A time daemon slews the system's clock fast, or has ceased to.
+    Slewed { by_ns: i64, held_back: u64 },
     /// The hypervisor says that the counter was disrupted.
     Moved { held_back: u64 },
     /// Nothing disciplines the system's clock any more.
@@ -124,6 +129,7 @@ struct Watch {
     marker: Option<u64>,
     set: Gate,
     jumped: Gate,
+    slewed: Gate,
     moved: Gate,
 }
 
@@ -144,6 +150,11 @@ impl Watch {
                 disruptions.counter += 1;
                 let told = self.jumped.pass(now);
                 events.extend(told.map(|held_back| Event::Jumped { by_ns, held_back }));
+            }
+            Some(Disruption::Slew) => {
+                disruptions.slew += 1;
+                let told = self.slewed.pass(now);
+                events.extend(told.map(|held_back| Event::Slewed { by_ns, held_back }));
             }
             None => {}
         }
@@ -248,6 +259,11 @@ fn tell(event: Event) {
             held_back,
             "processor and kernel disagree about how much time has passed: the machine was stopped or moved"
         ),
+        Event::Slewed { by_ns, held_back } => warn!(
+            by_ns,
+            held_back,
+            "the system's clock is made to run faster or slower by more than 1,000 ppm, or that has ended"
+        ),
         Event::Moved { held_back } => {
             warn!(held_back, "the hypervisor says that time was disrupted");
         }
@@ -321,6 +337,11 @@ mod tests {
             }]
         );
         assert_eq!(watch.status.disruptions.counter, 1);
+        let slewed = watch.look(seen(7, Some(Disruption::Slew)), start);
+        let (by_ns, held_back) = (7, 0);
+        assert_eq!(slewed, [Event::Slewed { by_ns, held_back }]);
+        let disruptions = watch.status.disruptions;
+        assert_eq!((disruptions.counter, disruptions.slew), (1, 1));
     }
 
     #[test]

@@ -358,17 +358,19 @@ fn host(page: &mut Page, status: &Status) {
             rounds.longest_s,
         );
     }
-    let host = Host::read();
-    for (thread, (voluntary, involuntary)) in &host.switches {
-        for (kind, count) in [("voluntary", voluntary), ("involuntary", involuntary)] {
+    for switches in &status.switches {
+        for (kind, count) in [
+            ("voluntary", switches.voluntary),
+            ("involuntary", switches.involuntary),
+        ] {
             page.counter(
                 &table::host::THREAD_CONTEXT_SWITCHES_TOTAL,
-                &[("thread", thread), ("type", kind)],
-                *count,
+                &[("thread", &switches.thread), ("type", kind)],
+                count,
             );
         }
     }
-    for (cpu, seconds) in &host.steal {
+    for (cpu, seconds) in &Host::read().steal {
         page.counter_of(&table::host::STEAL_SECONDS_TOTAL, &[("cpu", cpu)], *seconds);
     }
 }
@@ -378,13 +380,27 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
     use crate::clock::{ClockStatus, OtherClock};
     use crate::metrics::histogram;
-    use crate::metrics::latency::{Measured, ReaderSeries, Stage, StageSeries};
+    use crate::metrics::latency::{
+        ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, Stage, StageSeries,
+    };
+    use crate::metrics::threads::ThreadSwitches;
     use crate::service::status::{
         BookStatus, ChannelStatus, Count, InputStatus, LineStatus, QueueStatus, ReaderStatus,
         RecoveryStatus, ServerStatus,
     };
+
+    fn reader_series(reader: &str) -> ReaderSeries {
+        ReaderSeries {
+            consumer: "a\"b\n".into(),
+            uid: "1001".into(),
+            queue: "all".into(),
+            reader: reader.into(),
+            instance: 0,
+        }
+    }
 
     #[test]
     fn a_page_has_every_family_once_and_hostile_labels_are_escaped() {
@@ -455,16 +471,36 @@ mod tests {
             }],
             measured_readers: ["0", "1"]
                 .map(|reader| Measured {
-                    series: ReaderSeries {
-                        consumer: "a\"b\n".into(),
-                        uid: "1001".into(),
-                        queue: "all".into(),
-                        reader: reader.into(),
-                    },
+                    series: reader_series(reader),
                     whole: latencies.snapshot(),
                     window: None,
                 })
                 .into(),
+            measured_published: vec![Measured {
+                series: PublishedSeries {
+                    reader: reader_series("1"),
+                    channel: "itch".into(),
+                },
+                whole: latencies.snapshot(),
+                window: Some(latencies.snapshot()),
+            }],
+            reader_worths: vec![ReaderWorth {
+                series: reader_series("1"),
+                clock: "tsc",
+                bound: Some(ErrorBound {
+                    whole_ns: 900,
+                    window_ns: Some(200),
+                }),
+            }],
+            kernel_error_bound: ErrorBound {
+                whole_ns: 2_000,
+                window_ns: None,
+            },
+            switches: vec![ThreadSwitches {
+                thread: "a worker of a long name".into(),
+                voluntary: 5,
+                involuntary: 0,
+            }],
             clock: ClockStatus {
                 source: "tsc".into(),
                 synchronized: Some(true),
@@ -492,7 +528,12 @@ mod tests {
             "gateway_clock_offset_seconds{clock=\"phc\",device=\"ptp0\"} -0.000002\n",
             "gateway_clock_error_bound_seconds{clock=\"utc\",device=\"\"} 0.00005\n",
             "gateway_clock_disruptions_total{source=\"counter\"} 0\n",
-            "gateway_stage_error_bound_seconds{stage=\"ring_pub\"} 0\n",
+            "gateway_stage_error_bound_seconds{stage=\"ring_pub\",window=\"start\"} 0\n",
+            "gateway_stage_error_bound_seconds{stage=\"xdp_ring\",window=\"start\"} 0.000002\n",
+            "gateway_publish_to_read_seconds_count{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",channel=\"itch\"} 2\n",
+            "gateway_publish_to_read_max_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",channel=\"itch\",window=\"10s\"} 0.000005\n",
+            "gateway_tick_to_strategy_error_bound_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",window=\"10s\"} 0.0000002\n",
+            "gateway_thread_context_switches_total{thread=\"a worker of a long name\",type=\"voluntary\"} 5\n",
             "gateway_burst_packets_bucket{interface=\"eth1\",queue=\"0\",le=\"64\"} 0\n",
             "consumer=\"a\\\"b\\n\"",
             "gateway_consumer_last_poll_age_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"\",reader=\"1\"} 0.25\n",

@@ -62,6 +62,76 @@ pub struct ReaderSeries {
     pub queue: String,
     /// What tells it from others with the same labels.
     pub reader: String,
+    /// Number of its page, which no other has had: what it counts begins with that. Not a label.
+    pub instance: u64,
+}
+
+/// A reader and a channel of its queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PublishedSeries {
+    /// The reader.
+    pub reader: ReaderSeries,
+    /// The channel; [`OTHER`] for records that name none, and for those of channels that it does not tell apart.
+    pub channel: String,
+}
+
+/// How wrong what two clocks measure may be, in nanoseconds: since the start, and over the last whole window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErrorBound {
+    /// Since the start.
+    pub whole_ns: u64,
+    /// Over the last whole window; `None` before there was one.
+    pub window_ns: Option<u64>,
+}
+
+impl ErrorBound {
+    /// Of two differences, one on top of the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let windows = self.window_ns.zip(other.window_ns);
+        Self {
+            whole_ns: self.whole_ns.saturating_add(other.whole_ns),
+            window_ns: windows.map(|(one, two)| one.saturating_add(two)),
+        }
+    }
+}
+
+/// The largest bound of the window that runs, and those before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    running_ns: u64,
+    shown: ErrorBound,
+}
+
+impl Bounds {
+    /// Takes down a bound that was found now.
+    pub fn note(&mut self, bound_ns: u64) {
+        self.running_ns = self.running_ns.max(bound_ns);
+        self.shown.whole_ns = self.shown.whole_ns.max(bound_ns);
+    }
+
+    /// Ends the window that runs.
+    pub fn turn(&mut self) {
+        self.shown.window_ns = Some(std::mem::take(&mut self.running_ns));
+    }
+
+    /// What there is to show.
+    #[must_use]
+    pub const fn shown(&self) -> ErrorBound {
+        self.shown
+    }
+}
+
+/// What a reader's latencies are worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderWorth {
+    /// The reader.
+    pub series: ReaderSeries,
+    /// What both of the clocks that measure it are read from: `tsc` or `system`; `mixed` where they differ, `unknown` where
+    /// the reader does not say.
+    pub clock: &'static str,
+    /// How far the two are from each other at most; `None` where the reader does not say.
+    pub bound: Option<ErrorBound>,
 }
 
 /// What was measured of a series.
@@ -126,10 +196,6 @@ impl<K: Clone + Eq + Hash> Windows<K> {
         windows.retain(|series, _| there.contains(series));
         for (series, snapshot) in now {
             let window = windows.entry(series).or_default();
-            // Somebody else has the same labels now, and has counted less.
-            if snapshot.count < window.begin.count {
-                window.begin = Snapshot::default();
-            }
             window.last = Some(snapshot.since(&window.begin));
             window.begin = snapshot;
         }
@@ -173,13 +239,49 @@ mod tests {
         let window = told.window.as_ref().unwrap();
         assert_eq!((window.count, window.max_ns), (3, 90));
         assert_eq!(window.quantile_ns(0.5), 90);
-        // A reader of the same labels, that has just come.
-        windows.turn(now(&[40]));
-        let window = windows.join(now(&[40]))[0].window.clone().unwrap();
-        assert_eq!((window.count, window.max_ns), (1, 40));
         // One that is gone is forgotten.
         windows.turn(Vec::new());
         assert!(windows.join(now(&[40]))[0].window.is_none());
+    }
+
+    #[test]
+    fn a_reader_that_comes_under_the_labels_of_one_that_went_has_a_window_of_its_own() {
+        let of = |instance| ReaderSeries {
+            consumer: "strategy".to_owned(),
+            uid: "1000".to_owned(),
+            queue: "all".to_owned(),
+            reader: "0".to_owned(),
+            instance,
+        };
+        let windows = Windows::default();
+        windows.turn(vec![(of(1), counted(&[5, 5]))]);
+        // It has counted more by now than the one before had.
+        let now = || vec![(of(2), counted(&[40, 40, 40]))];
+        assert!(windows.join(now())[0].window.is_none());
+        windows.turn(now());
+        let window = windows.join(now())[0].window.clone().unwrap();
+        assert_eq!((window.count, window.max_ns), (3, 40));
+    }
+
+    #[test]
+    fn a_bound_is_the_largest_of_its_window_and_those_of_two_clocks_add_up() {
+        let mut bounds = Bounds::default();
+        for bound_ns in [30, 900, 40] {
+            bounds.note(bound_ns);
+        }
+        let shown = |whole_ns, window_ns| ErrorBound {
+            whole_ns,
+            window_ns,
+        };
+        assert_eq!(bounds.shown(), shown(900, None));
+        bounds.turn();
+        bounds.note(70);
+        assert_eq!(bounds.shown(), shown(900, Some(900)));
+        bounds.turn();
+        assert_eq!(bounds.shown(), shown(900, Some(70)));
+        let both = bounds.shown().and(shown(5, Some(6)));
+        assert_eq!(both, shown(905, Some(76)));
+        assert_eq!(bounds.shown().and(shown(5, None)), shown(905, None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod host;
 pub mod latency;
 mod page;
 pub mod table;
+pub mod threads;
 mod web;
 
 pub use families::render;

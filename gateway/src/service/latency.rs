@@ -1,17 +1,23 @@
 //! Gathers latencies from workers' boards and readers' pages. Neither does anything for it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gateway_queue::ReaderLatency;
+use gateway_queue::clock::{Clock, STEP_NS, Source};
 use gateway_wire::shared::{Note, Verdict};
 use tracing::warn;
 
 use super::inputs::InterfaceState;
 use super::state::State;
 use crate::broker::ReaderLatencies;
+use crate::clock::ClockStatus;
 use crate::ingest::Tier;
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Availability, Measured, OTHER, ReaderSeries, Stage, StageSeries, Windows, merged,
+    Availability, Bounds, ErrorBound, Measured, OTHER, PublishedSeries, ReaderSeries, ReaderWorth,
+    Stage, StageSeries, Windows, merged,
 };
 
 /// The windows that run.
@@ -19,7 +25,40 @@ use crate::metrics::latency::{
 pub(crate) struct Latencies {
     stages: Windows<StageSeries>,
     readers: Windows<ReaderSeries>,
+    published: Windows<PublishedSeries>,
     bound_told: AtomicBool,
+    clocks: Mutex<ClockBounds>,
+}
+
+/// How far clocks are from each other, looked at once a second.
+#[derive(Debug, Default)]
+struct ClockBounds {
+    /// The kernel's stamps and the worker's.
+    kernel: Bounds,
+    /// The gateway's clock and the system's.
+    system: Bounds,
+    /// What each reader says of its clock, by the number of its page.
+    readers: HashMap<u64, (Option<Source>, Option<Bounds>)>,
+}
+
+/// What the readers say.
+#[derive(Debug, Default)]
+pub(super) struct ReaderSnapshots {
+    readers: Vec<(ReaderSeries, Snapshot)>,
+    published: Vec<(PublishedSeries, Snapshot)>,
+    /// How many readers there are.
+    number: usize,
+}
+
+/// Latencies of readers, and what they are worth.
+#[derive(Debug, Default)]
+pub(super) struct MeasuredReaders {
+    /// From the worker's stamp on.
+    pub(super) readers: Vec<Measured<ReaderSeries>>,
+    /// From publication on, by channel.
+    pub(super) published: Vec<Measured<PublishedSeries>>,
+    /// What the first are worth.
+    pub(super) worths: Vec<ReaderWorth>,
 }
 
 impl State {
@@ -29,27 +68,89 @@ impl State {
     }
 
     /// How late readers have their records, as they say.
-    pub(super) fn reader_latencies(&self) -> Vec<Measured<ReaderSeries>> {
-        self.latencies.readers.join(self.reader_snapshots().0)
+    pub(super) fn reader_latencies(&self) -> MeasuredReaders {
+        let said = self.reader_snapshots();
+        let bounds = self.clock_bounds();
+        let system = bounds.system.shown();
+        let worth = |(series, _): &(ReaderSeries, Snapshot)| {
+            let said = bounds.readers.get(&series.instance);
+            let (source, bound) = said.copied().unwrap_or_default();
+            let clock = match source {
+                None => "unknown",
+                Some(source) if source == Clock::global().source() => source.name(),
+                Some(_) => "mixed",
+            };
+            ReaderWorth {
+                series: series.clone(),
+                clock,
+                bound: bound.map(|bound| bound.shown().and(system)),
+            }
+        };
+        MeasuredReaders {
+            worths: said.readers.iter().map(worth).collect(),
+            readers: self.latencies.readers.join(said.readers),
+            published: self.latencies.published.join(said.published),
+        }
+    }
+
+    /// How wrong the stages may be that are measured by clocks of two kinds: those with the kernel's stamps.
+    pub(super) fn kernel_error_bound(&self) -> ErrorBound {
+        self.clock_bounds().kernel.shown()
+    }
+
+    /// Takes down how good clocks are, as found now. Once a second.
+    pub(crate) fn note_clocks(&self, found: &ClockStatus) {
+        let in_ns = |seconds: f64| (seconds * 1e9).ceil() as u64;
+        let mut bounds = self.clock_bounds();
+        bounds.kernel.note(in_ns(found.kernel_error_bound_s));
+        // Readers leave out what they measure across a step that is noticed.
+        let step_ns = STEP_NS.unsigned_abs();
+        bounds.system.note(in_ns(found.error_bound_s).min(step_ns));
+        let mut before = std::mem::take(&mut bounds.readers);
+        for said in self.readers.clocks() {
+            let (_, bound) = before.remove(&said.instance).unwrap_or_default();
+            let bound = said.clock.error_bound_ns.map_or(bound, |bound_ns| {
+                let mut bound = bound.unwrap_or_default();
+                bound.note(bound_ns);
+                Some(bound)
+            });
+            bounds
+                .readers
+                .insert(said.instance, (said.clock.source, bound));
+        }
+    }
+
+    fn clock_bounds(&self) -> MutexGuard<'_, ClockBounds> {
+        let clocks = &self.latencies.clocks;
+        clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the windows that run, and begins others.
     pub(crate) fn turn_windows(&self) {
-        let (readers, number) = self.reader_snapshots();
+        let said = self.reader_snapshots();
         let most = self.config.gateway.metrics_detail_max;
-        let channels = self.channels.len();
+        let (channels, readers) = (self.channels.len(), said.number);
         // Relaxed: one thread asks.
-        let over = channels > most || number > most;
+        let over = channels > most || readers > most;
         if over && !self.latencies.bound_told.swap(true, Ordering::Relaxed) {
             warn!(
                 channels,
-                readers = number,
+                readers,
                 metrics_detail_max = most,
                 "more channels or readers than have latency series of their own: the other channels are told together, as `other`, the other readers not at all"
             );
         }
         self.latencies.stages.turn(self.stage_snapshots());
-        self.latencies.readers.turn(readers);
+        self.latencies.readers.turn(said.readers);
+        self.latencies.published.turn(said.published);
+        let mut bounds = self.clock_bounds();
+        bounds.kernel.turn();
+        bounds.system.turn();
+        for (_, bound) in bounds.readers.values_mut() {
+            if let Some(bound) = bound {
+                bound.turn();
+            }
+        }
     }
 
     fn stage_snapshots(&self) -> Vec<(StageSeries, Snapshot)> {
@@ -81,16 +182,21 @@ impl State {
         }))
     }
 
-    /// By series, and how many readers there are. None where packets come from a file: how long ago they were captured says
-    /// nothing about readers.
-    fn reader_snapshots(&self) -> (Vec<(ReaderSeries, Snapshot)>, usize) {
-        if !self.config.captures.is_empty() {
-            return (Vec::new(), 0);
-        }
+    /// By series, and how many readers there are. Where packets come from a file only what was measured since publication: how
+    /// long ago they were captured says nothing about readers.
+    fn reader_snapshots(&self) -> ReaderSnapshots {
         let most = self.config.gateway.metrics_detail_max;
-        let readers = self.readers.latencies();
-        let number = readers.len();
-        (of_readers(readers, most), number)
+        let channels = &self.config.channels;
+        let name = |id: Option<u8>| {
+            // A channel's id is its place in the configuration (`assembly`).
+            let channel = id.and_then(|id| channels.get(usize::from(id)));
+            channel.map_or(OTHER, |channel| channel.name.as_str())
+        };
+        let mut said = of_readers(self.readers.latencies(), most, name);
+        if !self.config.captures.is_empty() {
+            said.readers.clear();
+        }
+        said
     }
 
     /// Which stages are measured on an interface, and why others are not.
@@ -115,10 +221,7 @@ impl State {
             (Stage::NicToXdp, nic),
             (Stage::XdpToRing, xdp),
             (Stage::RingToPublish, ""),
-            (
-                Stage::PublishToRead,
-                "records carry no stamp of their publication: see tick_to_strategy_seconds",
-            ),
+            (Stage::PublishToRead, ""),
         ]
         .map(|(stage, reason)| Availability { stage, reason })
         .into()
@@ -127,41 +230,92 @@ impl State {
 
 /// What the first `most` readers say, of which the oldest come first: a reader keeps its series while it lives. The others
 /// have none: a sum over readers that come and go would fall with each that leaves, and be what one of them likes to write.
-fn of_readers(readers: Vec<ReaderLatencies>, most: usize) -> Vec<(ReaderSeries, Snapshot)> {
-    let own = readers.into_iter().take(most).map(|reader| {
+fn of_readers<'a>(
+    readers: Vec<ReaderLatencies>,
+    most: usize,
+    name: impl Fn(Option<u8>) -> &'a str,
+) -> ReaderSnapshots {
+    let mut all = ReaderSnapshots {
+        number: readers.len(),
+        ..ReaderSnapshots::default()
+    };
+    let counted = |said: ReaderLatency| Snapshot::new(said.counts, said.sum_ns, said.max_ns);
+    for reader in readers.into_iter().take(most) {
         let series = ReaderSeries {
             consumer: reader.consumer,
             uid: reader.uid.to_string(),
             queue: reader.queue,
             reader: reader.number.to_string(),
+            instance: reader.instance,
         };
-        let said = reader.latency;
-        (series, Snapshot::new(said.counts, said.sum_ns, said.max_ns))
-    });
-    own.collect()
+        let published = reader.published.into_iter().map(|said| {
+            let channel = name(said.channel_id).to_owned();
+            let reader = series.clone();
+            (PublishedSeries { reader, channel }, counted(said.latency))
+        });
+        // A reader may name what channels it likes: what has no name is told together.
+        all.published.extend(merged(published));
+        all.readers.push((series, counted(reader.latency)));
+    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_queue::ReaderLatency;
+    use gateway_queue::PublishedLatency;
 
     use super::*;
 
+    fn latency(count: u64) -> ReaderLatency {
+        ReaderLatency {
+            counts: vec![count; 3],
+            sum_ns: count,
+            max_ns: 2,
+        }
+    }
+
+    #[test]
+    fn channels_are_named_and_those_that_are_none_are_told_together() {
+        let published = |channel_id, count| PublishedLatency {
+            channel_id,
+            latency: latency(count),
+        };
+        let reader = ReaderLatencies {
+            consumer: "strategy".to_owned(),
+            number: 0,
+            uid: 1000,
+            queue: "all".to_owned(),
+            instance: 7,
+            latency: latency(1),
+            published: vec![
+                published(None, 2),
+                published(Some(0), 3),
+                published(Some(200), 4),
+            ],
+        };
+        let name = |id: Option<u8>| if id == Some(0) { "itch" } else { OTHER };
+        let told: Vec<(String, u64)> = of_readers(vec![reader], 2, name)
+            .published
+            .into_iter()
+            .map(|(series, said)| (series.channel, said.count))
+            .collect();
+        assert_eq!(told, [(OTHER.to_owned(), 18), ("itch".to_owned(), 9)]);
+    }
+
     #[test]
     fn no_series_falls_when_a_reader_leaves_or_is_what_another_writes() {
-        let reader = |number, count| ReaderLatencies {
+        let reader = |number: usize, count| ReaderLatencies {
             consumer: "strategy".to_owned(),
             number,
             uid: 1000,
             queue: "all".to_owned(),
-            latency: ReaderLatency {
-                counts: vec![count; 3],
-                sum_ns: count,
-                max_ns: 2,
-            },
+            instance: number as u64,
+            latency: latency(count),
+            published: Vec::new(),
         };
         let told = |readers: Vec<ReaderLatencies>| -> Vec<(String, u64)> {
-            of_readers(readers, 2)
+            of_readers(readers, 2, |_| OTHER)
+                .readers
                 .into_iter()
                 .map(|(series, said)| (series.reader, said.count))
                 .collect()

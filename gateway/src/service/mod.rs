@@ -48,6 +48,7 @@ use crate::confine::{self, Bounds, Confinement};
 use crate::helper::Helper;
 use crate::ingest::Opener;
 use crate::metrics::latency::WINDOW;
+use crate::metrics::threads::Threads;
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
 use assembly::Assembly;
 pub(crate) use assembly::{interface_request, line_streams};
@@ -231,6 +232,7 @@ async fn serve(
         helper,
         checks: Arc::default(),
         latencies: Latencies::default(),
+        threads: Threads::default(),
         clock: Mutex::default(),
         queues: seats,
         catalogue,
@@ -480,6 +482,7 @@ impl Charge<'_> {
     /// Corrects the process's clock, and takes note of how good it is.
     fn tend_clock(&mut self) {
         let found = self.clocks.tend();
+        self.state.note_clocks(&found);
         let clock = &self.state.clock;
         *clock.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }

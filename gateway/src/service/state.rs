@@ -17,7 +17,7 @@ use gateway_wire::shared::Verdict;
 use super::checkup::Checks;
 use super::http::Desk as WebDesk;
 use super::inputs::{InputSeat, InterfaceState};
-use super::latency::Latencies;
+use super::latency::{Latencies, MeasuredReaders};
 use super::readiness::Readiness;
 use super::status::{
     BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
@@ -36,7 +36,10 @@ use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
 use crate::metrics::histogram::Snapshot;
-use crate::metrics::latency::{Measured, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY};
+use crate::metrics::latency::{
+    Measured, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY, merged,
+};
+use crate::metrics::threads::Threads;
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
 
@@ -127,11 +130,48 @@ pub(crate) struct State {
     pub(crate) checks: Arc<Checks>,
     /// How long packets and records take.
     pub(crate) latencies: Latencies,
+    /// How often the kernel took threads from their processors.
+    pub(crate) threads: Threads,
     /// How good the gateway's time is.
     pub(crate) clock: Mutex<ClockStatus>,
     /// The queues themselves, by queue of the configuration too, then those of books; the books; and who may read them.
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) readers: Arc<Registry>,
+}
+
+#[cfg(test)]
+impl State {
+    /// Of a worker alone that has the channels and queues of `config`, and shows them on `board`.
+    pub(crate) fn of_worker(config: Config, board: Arc<WorkerBoard>) -> Self {
+        let seats = |number| (0..number).map(|index| Seat { worker: 0, index }).collect();
+        let catalogue = Arc::<Catalogue>::default();
+        Self {
+            started: Instant::now(),
+            readiness: Readiness::default(),
+            interfaces: Vec::new(),
+            workers: vec![WorkerState {
+                board,
+                running: AtomicBool::new(true),
+            }],
+            channels: seats(config.channels.len()),
+            lines: Mutex::new(config.channels.iter().map(|c| c.lines.clone()).collect()),
+            recoveries: vec![None; config.channels.len()],
+            books: Vec::new(),
+            queues: seats(config.queues.len()),
+            rotations: config.queues.iter().map(|_| AtomicU64::new(0)).collect(),
+            web: Arc::default(),
+            reloads: Reloads::default(),
+            confinement: Confinement::off(),
+            helper: None,
+            checks: Arc::default(),
+            latencies: Latencies::default(),
+            threads: Threads::default(),
+            clock: Mutex::default(),
+            readers: Arc::new(Registry::new(Arc::clone(&catalogue))),
+            catalogue,
+            config,
+        }
+    }
 }
 
 impl State {
@@ -161,9 +201,11 @@ impl State {
     pub(crate) fn status(&self) -> Status {
         let now_ns = Clock::global().now();
         let not_ready = self.not_ready();
-        let (measured_stages, measured_readers) = (self.stages(), self.reader_latencies());
+        let (measured_stages, measured) = (self.stages(), self.reader_latencies());
         let offer = self.catalogue.now();
         let readers: Vec<ReaderStatus> = self.readers.readers().into_iter().map(reader).collect();
+        let names = self.config.workers.iter().map(|worker| worker.name.clone());
+        let threads = self.workers.iter().map(|worker| worker.board.thread());
         Status {
             name: self.config.gateway.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,9 +230,13 @@ impl State {
             doctor: self.checks.status(),
             confinement: self.confinement.mechanisms().to_vec(),
             helper_up: self.helper.as_ref().map(|helper| helper.lives()),
-            stages: stage_rows(&measured_stages, &measured_readers),
+            stages: stage_rows(&measured_stages, &measured),
             measured_stages,
-            measured_readers,
+            measured_readers: measured.readers,
+            measured_published: measured.published,
+            reader_worths: measured.worths,
+            kernel_error_bound: self.kernel_error_bound(),
+            switches: self.threads.look(&threads.zip(names).collect()),
             clock: self.clock(),
         }
     }
@@ -446,10 +492,8 @@ impl State {
 }
 
 /// Latencies for people: each stage of all channels together first, then of each of several, then readers.
-fn stage_rows(
-    stages: &[Measured<StageSeries>],
-    readers: &[Measured<ReaderSeries>],
-) -> Vec<StageStatus> {
+fn stage_rows(stages: &[Measured<StageSeries>], of_readers: &MeasuredReaders) -> Vec<StageStatus> {
+    let readers = &of_readers.readers;
     let mut rows = Vec::new();
     for stage in [Stage::RingToPublish, Stage::XdpToRing] {
         let of_stage: Vec<_> = stages.iter().filter(|m| m.series.stage == stage).collect();
@@ -474,12 +518,23 @@ fn stage_rows(
     for measured in readers {
         *namesakes.entry(reader_name(&measured.series)).or_default() += 1;
     }
-    let of_reader = |measured: &Measured<ReaderSeries>| {
-        let mut of = reader_name(&measured.series);
+    let called = |series: &ReaderSeries| {
+        let mut of = reader_name(series);
         if namesakes.get(&of).is_some_and(|number| *number > 1) {
-            of = format!("{of} uid {}", measured.series.uid);
+            of = format!("{of} uid {}", series.uid);
         }
-        StageStatus::new(TICK_TO_STRATEGY, &of, &measured.whole)
+        of
+    };
+    // Of each reader, all channels as one.
+    let published = merged(of_readers.published.iter().map(|measured| {
+        let series = &measured.series.reader;
+        (series.clone(), measured.whole.clone())
+    }));
+    rows.extend(published.iter().map(|(series, whole)| {
+        StageStatus::new(Stage::PublishToRead.name(), &called(series), whole)
+    }));
+    let of_reader = |measured: &Measured<ReaderSeries>| {
+        StageStatus::new(TICK_TO_STRATEGY, &called(&measured.series), &measured.whole)
     };
     rows.extend(readers.iter().map(of_reader));
     rows

@@ -17,7 +17,10 @@ use crate::doctor::Verdict;
 use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
-use crate::metrics::latency::{Availability, Measured, ReaderSeries, StageSeries};
+use crate::metrics::latency::{
+    Availability, ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, StageSeries,
+};
+use crate::metrics::threads::ThreadSwitches;
 use crate::worker::board::{BURSTS, Rounds};
 
 /// The whole gateway.
@@ -78,6 +81,18 @@ pub struct Status {
     /// How late readers have their records, as they say.
     #[serde(skip)]
     pub measured_readers: Vec<Measured<ReaderSeries>>,
+    /// From the publication of records until readers had them, by channel, as they say.
+    #[serde(skip)]
+    pub measured_published: Vec<Measured<PublishedSeries>>,
+    /// What is worth what readers say of the worker's stamp.
+    #[serde(skip)]
+    pub reader_worths: Vec<ReaderWorth>,
+    /// How wrong a stage may be that begins with a stamp of the kernel.
+    #[serde(skip)]
+    pub kernel_error_bound: ErrorBound,
+    /// How often the kernel took threads from their processors.
+    #[serde(skip)]
+    pub switches: Vec<ThreadSwitches>,
 }
 
 /// A check of the doctor.

@@ -3,7 +3,7 @@
 //! The worker counts in plain structs and copies them here every millisecond. Each word has one writer, so the copy is
 //! a plain load and store. A reader may see one counter a moment older than another; each by itself is exact.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use gateway_feed::arbitration::{
     ChannelCounters, FrameErrorCounters, LineCounters, RecoveryCounters, SOURCES_MAX,
@@ -309,6 +309,8 @@ pub struct WorkerBoard {
     rounds: RoundBoard,
     /// When the worker last showed its counters, by the steady time in nanoseconds.
     shown_ns: AtomicU64,
+    /// The worker's thread, as the kernel numbers it; 0 before it runs.
+    thread: AtomicU32,
 }
 
 impl WorkerBoard {
@@ -321,7 +323,21 @@ impl WorkerBoard {
             bursts: (0..inputs).map(|_| BurstBoard::default()).collect(),
             rounds: RoundBoard::default(),
             shown_ns: AtomicU64::new(0),
+            thread: AtomicU32::new(0),
         }
+    }
+
+    /// Says that the calling thread is the worker's.
+    pub(super) fn show_thread(&self) {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        // Relaxed: a number for itself.
+        self.thread.store(thread.cast_unsigned(), Ordering::Relaxed);
+    }
+
+    /// The worker's thread, as the kernel numbers it; 0 before it runs.
+    #[must_use]
+    pub fn thread(&self) -> u32 {
+        self.thread.load(Ordering::Relaxed)
     }
 
     pub(super) fn show_input(&self, index: usize, counters: &IngestCounters) {

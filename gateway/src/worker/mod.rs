@@ -141,6 +141,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let thread = std::thread::Builder::new()
         .name(name.chars().take(THREAD_NAME_MAX).collect())
         .spawn(move || {
+            worker.board.show_thread();
             let pinned = core.map_or(Ok(()), |core| pin(&title, core));
             let failed = pinned.is_err();
             // The starter waits for this; if it is gone nobody needs the worker.

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,11 +34,11 @@ use super::feed::FeedChannel;
 use super::filter::{Filter, Want};
 use super::poll::{Lane, Route, Source, Worker, WorkerChannel, WorkerInput};
 use super::sink::Outlet;
+use crate::config;
 use crate::config::model::Wait;
 use crate::ingest::{Pace, PcapIngest, Provider, Stream, UdpChecksum};
 use crate::metrics;
-use crate::metrics::latency::{Measured, Stage, StageSeries};
-use crate::service::status::Status;
+use crate::service::state::State;
 
 /// In the environment of the process that is counted: whether it is scraped.
 const SCRAPED: &str = "GATEWAY_TEST_SCRAPED";
@@ -104,40 +105,33 @@ fn worker(capture: &Path) -> Worker {
     }
 }
 
-/// What a scrape reads of a worker, drawn as a page.
-fn scrape(board: &WorkerBoard) {
-    let channel = &board.channels[0];
-    let counters = (
-        board.inputs[0].read(),
-        channel.channel(),
-        channel.decoder(),
-        channel.unresolved(),
-        board.bursts[0].read(),
-        (
-            board.records(0),
-            board.refused(0),
-            board.rounds(),
-            board.shown_ns(),
-        ),
+/// What the control plane knows of a worker that shows itself on `board`.
+fn state(board: Arc<WorkerBoard>) -> State {
+    let group = Ipv4Addr::from(GROUP);
+    let config = format!(
+        r#"
+[[capture]]
+name = "flow"
+file = "flow.pcap"
+[[worker]]
+name = "w0"
+inputs = ["flow"]
+[[channel]]
+name = "itch"
+feed = "nasdaq-itch50"
+worker = "w0"
+lines = [{{ name = "A", group = "{group}", port = {PORT} }}]
+[[queue]]
+name = "all"
+channels = ["itch"]
+"#
     );
-    std::hint::black_box(counters);
-    let stage = |stage, histogram: &metrics::histogram::Histogram| Measured {
-        series: StageSeries {
-            stage,
-            feed: String::new(),
-            channel: "itch".to_owned(),
-        },
-        whole: histogram.snapshot(),
-        window: None,
-    };
-    let status = Status {
-        measured_stages: vec![
-            stage(Stage::XdpToRing, &channel.xdp_to_ring),
-            stage(Stage::RingToPublish, &channel.ring_to_publish),
-        ],
-        ..Status::default()
-    };
-    metrics::render(&status, Instant::now()).unwrap();
+    State::of_worker(config::parse(&config, Path::new("/")).unwrap(), board)
+}
+
+/// A scrape, as the metrics server makes it.
+fn scrape(state: &State) -> String {
+    metrics::render(&state.status(), Instant::now()).unwrap()
 }
 
 /// Has whoever counts begin, or end.
@@ -154,7 +148,7 @@ fn the_process_that_is_counted() {
         return;
     };
     let mut worker = worker(Path::new(&capture));
-    let board = Arc::clone(&worker.board);
+    let state = Arc::new(state(Arc::clone(&worker.board)));
     let clock = Clock::manual(1_700_000_000_000_000_000);
     let (over, scrapes) = (
         Arc::new(AtomicBool::new(false)),
@@ -163,9 +157,11 @@ fn the_process_that_is_counted() {
     // Everything that the worker has is there before: what the scraper takes cannot move it.
     let scraper = (std::env::var(SCRAPED).unwrap() == "yes").then(|| {
         let (over, scrapes) = (Arc::clone(&over), Arc::clone(&scrapes));
+        let state = Arc::clone(&state);
         std::thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                scrape(&board);
+                let page = scrape(&state);
+                assert!(page.contains("gateway_stage_latency_seconds_bucket"));
                 scrapes.fetch_add(1, Ordering::Relaxed);
             }
         })
@@ -202,6 +198,14 @@ fn the_process_that_is_counted() {
     if let Some(scraper) = scraper {
         scraper.join().unwrap();
     }
+    // What the scraper drew is what the worker did.
+    let page = scrape(&state);
+    let count =
+        format!("{{stage=\"ring_pub\",feed=\"nasdaq-itch50\",channel=\"itch\"}} {MESSAGES}\n");
+    assert!(
+        page.contains(&format!("gateway_stage_latency_seconds_count{count}")),
+        "{page}"
+    );
 }
 
 /// What became of a thread of this thread's child.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateway_e2e::{Lab, Observer};
 use gateway_feed::record::ControlKind;
 use gateway_test_harness::config::Input;
-use gateway_test_harness::{Config, wait};
+use gateway_test_harness::{Config, Metrics, wait};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(40);
@@ -17,6 +17,27 @@ fn row<'a>(status: &'a Value, stage: &str) -> &'a Value {
     let rows = status["stages"].as_array().unwrap();
     let row = rows.iter().find(|row| row["stage"] == stage);
     row.unwrap_or_else(|| panic!("no {stage} in {rows:#?}"))
+}
+
+/// What a reader measures by two clocks says which they are and how far apart: no farther than a step that nobody notices,
+/// twice.
+fn assert_clock_and_bound(metrics: &Metrics, of_reader: &[(&str, &str)]) {
+    let counts = metrics.select("gateway_tick_to_strategy_seconds_count", of_reader);
+    let clocks: Vec<&str> = counts
+        .filter_map(|sample| sample.labels.get("clock").map(String::as_str))
+        .collect();
+    let info = metrics.select("gateway_clock_info", &[]);
+    let source: Vec<&str> = info
+        .filter_map(|sample| sample.labels.get("source").map(String::as_str))
+        .collect();
+    assert_eq!(clocks, source);
+    for window in ["10s", "start"] {
+        let mut labels = of_reader.to_vec();
+        labels.push(("window", window));
+        let bound = metrics.sum("gateway_tick_to_strategy_error_bound_seconds", &labels);
+        let bound = bound.unwrap();
+        assert!(bound > 0.0 && bound <= 2.5e-3, "{window} {bound}");
+    }
 }
 
 #[test]
@@ -55,7 +76,8 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
         let count = metrics.sum("gateway_stage_latency_seconds_count", &of_channel);
         assert_eq!(count, Some(packets), "{stage}");
         assert_eq!(row(&status, stage)["latency"]["count"], packets as u64);
-        let bound = metrics.sum("gateway_stage_error_bound_seconds", &[("stage", stage)]);
+        let start = [("stage", stage), ("window", "start")];
+        let bound = metrics.sum("gateway_stage_error_bound_seconds", &start);
         // Of one clock exactly; of two to a step of the clock, below which it would not be told as one.
         let most = if stage == "ring_pub" { 0.0 } else { 1e-3 };
         assert!(bound.unwrap() <= most, "{stage} {bound:?}");
@@ -73,6 +95,22 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
     assert_eq!(reader["latency"]["count"], looked as u64);
     assert_eq!(reader["of"], "observer all");
 
+    assert_clock_and_bound(&metrics, &of_reader);
+    // Of the record in each 1,024th slot it says when it was published, too; all are of the one channel, but trades and
+    // statuses do not say so.
+    let published = metrics.sum("gateway_publish_to_read_seconds_count", &of_reader);
+    let published = published.unwrap();
+    assert!(
+        published >= 1.0 && published <= records / 1_024.0 + 1.0,
+        "{published} of {records}"
+    );
+    let of_channel = [("consumer", "observer"), ("channel", "nasdaq")];
+    let named = metrics.sum("gateway_publish_to_read_seconds_count", &of_channel);
+    assert!(named.unwrap() >= 1.0);
+    assert_eq!(
+        row(&status, "pub_app")["latency"]["count"],
+        published as u64
+    );
     // What people see has the same names, and nothing else does.
     let text = |arguments: &[&str]| {
         let mut command = gateway.command(arguments[0]);
@@ -83,7 +121,7 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
     let said = text(&["status"]);
     for name in status["stages"].as_array().unwrap() {
         let name = name["stage"].as_str().unwrap();
-        assert!(["ring_pub", "xdp_ring", "tick_to_strategy"].contains(&name));
+        assert!(["ring_pub", "xdp_ring", "pub_app", "tick_to_strategy"].contains(&name));
         assert!(top.contains(name), "{name} in {top}");
         assert!(
             said.contains(&format!("latency {name} of ")),

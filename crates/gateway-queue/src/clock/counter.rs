@@ -12,6 +12,11 @@ pub(super) fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
+/// The same without what time daemons do to it; in nanoseconds since the machine's start.
+pub(super) fn raw_ns() -> u64 {
+    nanoseconds(ClockId::MonotonicRaw)
+}
+
 fn nanoseconds(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     (time.tv_sec as u64)

@@ -31,10 +31,10 @@ use std::time::Duration;
 
 use crate::anchors::{Anchor, Anchors};
 pub use counter::Simultaneous;
-use counter::{monotonic_ns, realtime_ns, simultaneously, tsc, tsc_is_invariant};
+use counter::{monotonic_ns, raw_ns, realtime_ns, simultaneously, tsc, tsc_is_invariant};
 
-/// Errors above this are steps of the wall clock, not drift: 1 ms.
-const STEP_NS: i64 = 1_000_000;
+/// Errors above this are steps of the wall clock, not drift, in nanoseconds: 1 ms.
+pub const STEP_NS: i64 = 1_000_000;
 /// A counter whose rate makes no sense so often is not used.
 const CALIBRATIONS_MAX: u32 = 5;
 /// A shorter base tells nothing about the counter's rate.
@@ -43,6 +43,8 @@ const RATE_BASE_NS: u64 = 10_000_000;
 const RATES: RangeInclusive<f64> = 0.1..=2.0;
 /// Rates that differ by no more than this part are one: two jumps in a row hardly tell the same.
 const RATE_AGREES: f64 = 0.01;
+/// A recalibration so soon after another says nothing about how wrong the clock was before.
+const BOUND_NS: u64 = 500_000_000;
 /// An error is worked off over this time …
 const SLEW_NS: f64 = 1e9;
 /// … and by no more than this part of time's speed.
@@ -81,6 +83,9 @@ pub enum Disruption {
     /// Counter and kernel disagree about how much time has passed: the machine was stopped, resumed or moved, or the
     /// counter is not to be trusted.
     Counter,
+    /// Counter and hardware agree, but a time daemon makes the kernel's time run faster or slower than that by more than 1 ms
+    /// between two recalibrations (above 1,000 ppm where there is one a second), or has just ceased to.
+    Slew,
 }
 
 /// The clocks underneath, read by a recalibration.
@@ -90,6 +95,8 @@ pub struct Readings {
     pub realtime: Simultaneous,
     /// Counter and `CLOCK_MONOTONIC`.
     pub monotonic: Simultaneous,
+    /// `CLOCK_MONOTONIC_RAW` just after that, in nanoseconds: of no time daemon's doing.
+    pub raw_ns: u64,
 }
 
 /// What a recalibration found.
@@ -131,7 +138,17 @@ pub struct Clock {
     from_monotonic: AtomicU64,
     /// Where a manual clock stands.
     manual: AtomicU64,
+    /// How wrong it may have been when it was last compared; 0 before that.
+    error_bound_ns: AtomicU64,
     base: Mutex<Base>,
+}
+
+/// The kernel's clocks that nobody sets, and the counter beside them.
+#[derive(Clone, Copy, Debug)]
+struct Kernel {
+    ticks: u64,
+    monotonic_ns: u64,
+    raw_ns: u64,
 }
 
 /// A simultaneous reading of both clocks, and the counter's true rate as last measured.
@@ -142,8 +159,10 @@ struct Base {
     ns_per_tick: f64,
     /// As it was first.
     first_ns_per_tick: f64,
-    /// Counter and `CLOCK_MONOTONIC` at the last recalibration.
-    monotonic: Option<(u64, u64)>,
+    /// Counter and kernel at the last recalibration.
+    monotonic: Option<Kernel>,
+    /// How much faster the kernel's time ran than the hardware when `ns_per_tick` was measured.
+    slewed: f64,
     /// The rate until the last recalibration, if counter and kernel disagreed then.
     suspected_ns_per_tick: Option<f64>,
 }
@@ -156,6 +175,7 @@ impl Base {
             ns_per_tick,
             first_ns_per_tick: ns_per_tick,
             monotonic: None,
+            slewed: 1.0,
             suspected_ns_per_tick: None,
         }
     }
@@ -171,6 +191,7 @@ impl Base {
             self.ns_per_tick = measured;
             self.first_ns_per_tick = measured;
             self.suspected_ns_per_tick = None;
+            self.slewed = jump.map_or(1.0, |jump| jump.slewed);
         }
     }
 }
@@ -250,6 +271,7 @@ impl Clock {
             set_by_ns: AtomicI64::new(0),
             from_monotonic: AtomicU64::new(0),
             manual: AtomicU64::new(0),
+            error_bound_ns: AtomicU64::new(0),
             base: Mutex::new(base),
         }
     }
@@ -355,13 +377,25 @@ impl Clock {
     /// Looks how far `CLOCK_MONOTONIC` is away.
     fn find_monotonic(&self) {
         let mut base = self.base();
-        self.keep_monotonic(&mut base, self.read_beside(monotonic_ns));
+        let found = self.read_beside(monotonic_ns);
+        self.keep_monotonic(&mut base, found, raw_ns());
     }
 
-    fn keep_monotonic(&self, base: &mut Base, found: Simultaneous) {
-        base.monotonic = Some((found.ticks, found.ns));
+    fn keep_monotonic(&self, base: &mut Base, found: Simultaneous, raw_ns: u64) {
+        base.monotonic = Some(Kernel {
+            ticks: found.ticks,
+            monotonic_ns: found.ns,
+            raw_ns,
+        });
         let distance = self.steady(found.ticks).wrapping_sub(found.ns);
         self.from_monotonic.store(distance, Ordering::Relaxed);
+    }
+
+    /// By how much this clock and the wall clock differed at most before the last recalibration, in nanoseconds; `None`
+    /// before the first. Where the wall clock was set it is that of a step that nobody notices.
+    #[must_use]
+    pub fn error_bound_ns(&self) -> Option<u64> {
+        Some(self.error_bound_ns.load(Ordering::Relaxed)).filter(|bound| *bound != 0)
     }
 
     /// Nanoseconds that so many ticks last.
@@ -385,6 +419,7 @@ impl Clock {
         let readings = Readings {
             realtime: self.read_beside(realtime_ns),
             monotonic: self.read_beside(monotonic_ns),
+            raw_ns: raw_ns(),
         };
         self.correct_by(&mut base, &readings)
     }
@@ -402,7 +437,7 @@ impl Clock {
     /// the last recalibration change nothing.
     pub fn recalibrate_by(&self, readings: &Readings) -> Calibration {
         let mut base = self.base();
-        let last = base.monotonic.map_or(0, |(_, ns)| ns);
+        let last = base.monotonic.map_or(0, |kernel| kernel.monotonic_ns);
         if readings.monotonic.ns < last {
             return self.found(&base);
         }
@@ -414,8 +449,9 @@ impl Clock {
         let Readings {
             realtime,
             monotonic,
+            raw_ns,
         } = readings;
-        let jump = base.jump(*monotonic);
+        let jump = base.jump(*monotonic, *raw_ns);
         // What the steady time was then, and what the kernel says has passed since.
         let steady_min = jump.map(|jump| {
             let passed_ns = monotonic.ns.saturating_sub(jump.monotonic_ns);
@@ -426,11 +462,23 @@ impl Clock {
         base.suspect(jump);
         let mut found = self.correct(base, realtime.ticks, realtime.ns, steady_min);
         found.monotonic_error_ns = monotonic_error_ns;
-        if jump.is_some() && self.source != Source::Manual {
-            found.disruption = Some(Disruption::Counter);
+        if let Some(jump) = jump
+            && self.source != Source::Manual
+        {
+            found.disruption = Some(jump.disruption);
         }
         found.width_ns = self.duration_ns(realtime.width_ticks.max(monotonic.width_ticks));
-        self.keep_monotonic(base, *monotonic);
+        let error_ns = found.error_ns.unsigned_abs().min(STEP_NS.unsigned_abs());
+        let bound_ns = error_ns.saturating_add(found.width_ns).max(1);
+        let last_ns = base.monotonic.map_or(0, |kernel| kernel.monotonic_ns);
+        // Relaxed: a number for itself, with one writer, who has the lock. One of several users of the clock that looks
+        // soon after another finds little, which says nothing about the time before.
+        if monotonic.ns.saturating_sub(last_ns) >= BOUND_NS {
+            self.error_bound_ns.store(bound_ns, Ordering::Relaxed);
+        } else {
+            self.error_bound_ns.fetch_max(bound_ns, Ordering::Relaxed);
+        }
+        self.keep_monotonic(base, *monotonic, *raw_ns);
         found
     }
 
@@ -496,21 +544,42 @@ struct Jump {
     monotonic_ns: u64,
     /// At which rate the counter ran since, if it may have run at all.
     ns_per_tick: Option<f64>,
+    /// How much faster the kernel's time ran than the hardware since.
+    slewed: f64,
+    /// Which of the two it was.
+    disruption: Disruption,
 }
 
 impl Base {
     /// Whether counter and kernel disagree about how much time has passed since the last recalibration.
-    fn jump(&self, now: Simultaneous) -> Option<Jump> {
-        let (ticks, monotonic_ns) = self.monotonic?;
+    fn jump(&self, now: Simultaneous, raw_ns: u64) -> Option<Jump> {
+        let Kernel {
+            ticks,
+            monotonic_ns,
+            raw_ns: raw_before_ns,
+        } = self.monotonic?;
         let passed = now.ticks.wrapping_sub(ticks).cast_signed();
         // A counter that went back has counted nothing.
         let by_counter = (passed.max(0) as f64 * self.ns_per_tick) as u64;
         let by_kernel = now.ns.saturating_sub(monotonic_ns);
-        let disagree = by_counter.abs_diff(by_kernel) > STEP_NS.unsigned_abs();
-        disagree.then_some(Jump {
+        let disagree = |a: u64, b: u64| a.abs_diff(b) > STEP_NS.unsigned_abs();
+        if !disagree(by_counter, by_kernel) {
+            return None;
+        }
+        let by_hardware = raw_ns.saturating_sub(raw_before_ns);
+        // Without what a time daemon had done when the counter's rate was measured.
+        let counted = (passed.max(0) as f64 * self.ns_per_tick / self.slewed) as u64;
+        let disruption = if disagree(counted, by_hardware) {
+            Disruption::Counter
+        } else {
+            Disruption::Slew
+        };
+        Some(Jump {
             ticks,
             monotonic_ns,
             ns_per_tick: rate(now.ticks.wrapping_sub(ticks), by_kernel),
+            slewed: by_kernel as f64 / by_hardware.max(1) as f64,
+            disruption,
         })
     }
 }

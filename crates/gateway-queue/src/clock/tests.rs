@@ -112,6 +112,7 @@ impl World {
         let readings = Readings {
             realtime: at(5_000_000_000),
             monotonic: at(77),
+            raw_ns: 33,
         };
         let first = clock.recalibrate_by(&readings);
         assert_eq!((first.error_ns, first.disruption), (0, None));
@@ -119,6 +120,19 @@ impl World {
     }
 
     fn second(&mut self, ticks: i64, wall_ns: i64, monotonic_ns: i64) -> Calibration {
+        self.slewed_second(ticks, wall_ns, monotonic_ns, monotonic_ns)
+    }
+
+    /// A second in which the hardware's time goes on by another `raw_ns` than the kernel's.
+    fn slewed_second(
+        &mut self,
+        ticks: i64,
+        wall_ns: i64,
+        monotonic_ns: i64,
+        raw_ns: i64,
+    ) -> Calibration {
+        let raw = &mut self.readings.raw_ns;
+        *raw = raw.wrapping_add_signed(1_000_000_000 + raw_ns);
         for (reading, ns) in [
             (&mut self.readings.realtime, wall_ns),
             (&mut self.readings.monotonic, monotonic_ns),
@@ -186,13 +200,27 @@ fn a_wall_clock_that_is_set_is_told_from_a_counter_that_jumps() {
 /// Seconds until recalibrations find nothing wrong any more, each of `ticks` more than 2 000 000 000 and of `ns` more than
 /// 1 000 000 000; time is right from then on.
 fn seconds_to_heal(world: &mut World, ticks: i64, ns: i64) -> u32 {
+    healed(world, ticks, ns, Disruption::Counter)
+}
+
+/// The same, where only the kernel's time is `ns` longer, and the hardware's is not.
+fn seconds_to_heal_slewed(world: &mut World, ns: i64) -> u32 {
+    healed(world, 0, ns, Disruption::Slew)
+}
+
+fn healed(world: &mut World, ticks: i64, ns: i64, disruption: Disruption) -> u32 {
+    let raw_ns = if disruption == Disruption::Slew {
+        0
+    } else {
+        ns
+    };
     let mut disrupted = 0;
     for second in 1..=20 {
         let before = world.clock.steady(world.readings.realtime.ticks);
-        let found = world.second(ticks, ns, ns);
+        let found = world.slewed_second(ticks, ns, ns, raw_ns);
         let steady = world.clock.steady(world.readings.realtime.ticks);
         if found.stepped() {
-            assert_eq!(found.disruption, Some(Disruption::Counter));
+            assert_eq!(found.disruption, Some(disruption));
             assert_eq!(disrupted + 1, second, "disrupted again: {found:?}");
             disrupted = second;
             continue;
@@ -228,8 +256,12 @@ fn the_rate_of_another_machine_is_taken_over() {
 #[test]
 fn a_clock_that_is_slewed_hard_is_followed_and_so_is_the_end_of_it() {
     let mut world = World::new();
-    assert_eq!(seconds_to_heal(&mut world, 0, 80_000_000), 2);
-    assert_eq!(seconds_to_heal(&mut world, 0, 0), 2);
+    assert_eq!(seconds_to_heal_slewed(&mut world, 80_000_000), 2);
+    assert_eq!(seconds_to_heal_slewed(&mut world, 0), 2);
+    // A counter that jumps is told from it as before, also while the clock is slewed.
+    assert_eq!(seconds_to_heal_slewed(&mut world, 5_000_000), 2);
+    let jumped = world.slewed_second(120_000_000_000, 5_000_000, 5_000_000, 0);
+    assert_eq!(jumped.disruption, Some(Disruption::Counter));
 }
 
 #[test]

@@ -27,6 +27,9 @@ use crate::sync::AtomicU64;
 /// Set in the sequence word of a slot that continues a record.
 pub const CONTINUATION: u64 = 1 << 63;
 
+/// The record over each slot whose position is a multiple of this is stamped with the time of its publication.
+pub const STAMP_SLOTS: u64 = 1_024;
+
 /// The words of a ring, wherever they lie.
 pub trait Memory {
     /// Positions below it are published.
@@ -43,6 +46,9 @@ pub trait Memory {
     /// The words of the slot of `position`: the sequence, then the payload. The implementation reduces `position`
     /// modulo the number of slots.
     fn slot(&self, position: u64) -> &[AtomicU64];
+    /// Takes down when the record whose last slot is that of `position` is published, which is about to be; nothing, where
+    /// nobody wants to know. Ordered before the record by its publication.
+    fn stamp(&self, _position: u64) {}
 }
 
 /// The shape of a ring.

@@ -1,6 +1,6 @@
 //! The publishing side of the protocol.
 
-use super::{CONTINUATION, Geometry, Memory};
+use super::{CONTINUATION, Geometry, Memory, STAMP_SLOTS};
 use crate::sync::{Ordering, Site, fence_at, ordered};
 
 /// Writes records into a ring. There is one per ring: it keeps its position to itself and loads nothing shared.
@@ -10,6 +10,10 @@ pub struct Writer<M, const P: usize> {
     next: u64,
     reserved: u64,
     block: u64,
+    /// The record over the slot of this position is stamped.
+    stamped: u64,
+    /// A record that ends behind this position wants a look first: the lesser of `reserved` and `stamped`.
+    attended: u64,
 }
 
 impl<M: Memory, const P: usize> Writer<M, P> {
@@ -22,6 +26,8 @@ impl<M: Memory, const P: usize> Writer<M, P> {
             next: 0,
             reserved: 0,
             block: geometry.block,
+            stamped: 0,
+            attended: 0,
         }
     }
 
@@ -36,18 +42,27 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         &self.memory
     }
 
-    /// Announces that positions below `end` may be overwritten, in whole blocks. Once a block, so out of line.
+    /// What is done once in many slots, before a record is published that ends at `end`: announces that positions below that
+    /// may be overwritten, in whole blocks, and stamps the record if it lies over a slot of which the record is. So out of
+    /// line.
     #[cold]
     #[inline(never)]
-    fn reserve(&mut self, end: u64) {
-        while self.reserved < end {
-            self.reserved += self.block;
+    fn attend(&mut self, end: u64) {
+        if self.reserved < end {
+            while self.reserved < end {
+                self.reserved += self.block;
+            }
+            // Ordered before the payload stores by the Release fence that follows in the publish; partner: the reader's
+            // second Acquire fence.
+            self.memory
+                .reserved()
+                .store(self.reserved, Ordering::Relaxed);
         }
-        // Ordered before the payload stores by the Release fence that follows in the publish; partner: the reader's
-        // second Acquire fence.
-        self.memory
-            .reserved()
-            .store(self.reserved, Ordering::Relaxed);
+        if self.stamped < end {
+            self.memory.stamp(end - 1);
+            self.stamped = end.next_multiple_of(STAMP_SLOTS);
+        }
+        self.attended = self.reserved.min(self.stamped);
     }
 
     /// Publishes a record of one slot.
@@ -60,8 +75,8 @@ impl<M: Memory, const P: usize> Writer<M, P> {
             )
         };
         let n = self.next;
-        if n >= self.reserved {
-            self.reserve(n + 1);
+        if n >= self.attended {
+            self.attend(n + 1);
         }
         // Before the fence, behind which the compiler has to load again what lies behind `self`.
         let (slot, head, words) = (self.memory.slot(n), self.memory.head(), *words);
@@ -87,8 +102,8 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         let n = self.next;
         let slots = words.len().div_ceil(P) as u64;
         debug_assert!(slots >= 1 && slots <= self.block);
-        if n + slots > self.reserved {
-            self.reserve(n + slots);
+        if n + slots > self.attended {
+            self.attend(n + slots);
         }
         // As in `publish_array`: the reservation before every payload store of all slots.
         fence_at(Site::ReservationThenPayloads, Ordering::Release);

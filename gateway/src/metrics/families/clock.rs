@@ -41,6 +41,7 @@ pub(super) fn clock(page: &mut Page, clock: &ClockStatus) {
     for (source, count) in [
         ("system", disruptions.wall_clock),
         ("counter", disruptions.counter),
+        ("slew", disruptions.slew),
         ("vmclock", disruptions.vmclock),
     ] {
         page.counter(

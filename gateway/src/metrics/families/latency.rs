@@ -1,7 +1,7 @@
 //! How long packets and records take.
 
 use super::super::histogram::Snapshot;
-use super::super::latency::{Measured, Stage};
+use super::super::latency::{ErrorBound, Measured, ReaderSeries, Stage};
 use super::super::page::Page;
 use super::super::table::{Family, latency as table};
 use crate::service::status::Status;
@@ -30,25 +30,30 @@ pub(super) fn stages(page: &mut Page, status: &Status) {
         );
         quantiles(page, families, &labels, measured);
     }
-    // How far the kernel's stamps are from the worker's clock is looked at once a second.
-    let between = status.clock.kernel_error_bound_s;
-    for (stage, bound) in [(Stage::XdpToRing, between), (Stage::RingToPublish, 0.0)] {
+    // Of the windows that the quantiles have; one clock is as far from itself as nothing.
+    let one_clock = ErrorBound {
+        whole_ns: 0,
+        window_ns: status.kernel_error_bound.window_ns.map(|_| 0),
+    };
+    for (stage, bound) in [
+        (Stage::XdpToRing, status.kernel_error_bound),
+        (Stage::RingToPublish, one_clock),
+        (Stage::PublishToRead, one_clock),
+    ] {
         let labels = [("stage", stage.name())];
-        page.gauge(&table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
+        error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
     }
 }
 
 pub(super) fn readers(page: &mut Page, status: &Status) {
     for measured in &status.measured_readers {
-        let series = &measured.series;
-        let labels = [
-            ("consumer", series.consumer.as_str()),
-            ("uid", series.uid.as_str()),
-            ("queue", series.queue.as_str()),
-            ("reader", series.reader.as_str()),
-        ];
+        let labels = labels(&measured.series);
+        let worth = status
+            .reader_worths
+            .iter()
+            .find(|worth| worth.series == measured.series);
         let mut with_clock = labels.to_vec();
-        with_clock.push(("clock", "tsc"));
+        with_clock.push(("clock", worth.map_or("unknown", |worth| worth.clock)));
         page.histogram(
             &table::TICK_TO_STRATEGY_SECONDS,
             &with_clock,
@@ -59,6 +64,42 @@ pub(super) fn readers(page: &mut Page, status: &Status) {
             &table::TICK_TO_STRATEGY_MAX_SECONDS,
         );
         quantiles(page, families, &labels, measured);
+        if let Some(bound) = worth.and_then(|worth| worth.bound) {
+            let family = &table::TICK_TO_STRATEGY_ERROR_BOUND_SECONDS;
+            error_bound(page, family, &labels, bound);
+        }
+    }
+    for measured in &status.measured_published {
+        let series = &measured.series;
+        let mut labels = labels(&series.reader).to_vec();
+        labels.push(("channel", &series.channel));
+        page.histogram(&table::PUBLISH_TO_READ_SECONDS, &labels, &measured.whole);
+        let families = (
+            &table::PUBLISH_TO_READ_QUANTILE_SECONDS,
+            &table::PUBLISH_TO_READ_MAX_SECONDS,
+        );
+        quantiles(page, families, &labels, measured);
+    }
+}
+
+fn labels(series: &ReaderSeries) -> [(&'static str, &str); 4] {
+    [
+        ("consumer", series.consumer.as_str()),
+        ("uid", series.uid.as_str()),
+        ("queue", series.queue.as_str()),
+        ("reader", series.reader.as_str()),
+    ]
+}
+
+/// A bound over each window that there was.
+fn error_bound(page: &mut Page, family: &Family, labels: &[(&str, &str)], bound: ErrorBound) {
+    for (window, bound_ns) in [("10s", bound.window_ns), ("start", Some(bound.whole_ns))] {
+        let Some(bound_ns) = bound_ns else {
+            continue;
+        };
+        let mut labels = labels.to_vec();
+        labels.push(("window", window));
+        page.gauge(family, &labels, bound_ns as f64 / 1e9);
     }
 }
 

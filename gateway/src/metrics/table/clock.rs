@@ -24,5 +24,5 @@ define! {
         "1 while something (chrony, ptp4l with phc2sys) disciplines the system's clock.");
 
     CLOCK_DISRUPTIONS_TOTAL: counter("clock_disruptions_total", "disruptions", ["source"], Some("the-clock-was-set"),
-        "How often time was disrupted: system, the clock was set; counter, processor and kernel disagreed by more than 1 ms about the time that passed; vmclock, the hypervisor said so.");
+        "How often time was disrupted: system, the clock was set; counter, processor and kernel disagreed by more than 1 ms about the time that passed; slew, a time daemon made the system's clock run faster or slower by more than 1,000 ppm, or ceased to; vmclock, the hypervisor said so.");
 }

@@ -15,7 +15,7 @@ define! {
         "The longest round of a worker's loop since the start; 0 while none was longer than 100 µs. Workers that spin only.");
 
     THREAD_CONTEXT_SWITCHES_TOTAL: counter("thread_context_switches_total", "switches", ["thread", "type"], Some("a-worker-is-stuck"),
-        "How often the kernel took a thread from its processor: voluntary, it waited for something; involuntary, something else ran there.");
+        "How often the kernel took a thread from its processor: voluntary, it waited for something; involuntary, something else ran there. thread is the worker's name, as in poll_loop_*; of other threads what they are called. What a thread counts between the last scrape and its end is not told.");
 
     STEAL_SECONDS_TOTAL: counter("steal_seconds_total", "seconds", ["cpu"], Some("a-worker-is-stuck"),
         "Time that the hypervisor gave a processor of this machine to somebody else.");

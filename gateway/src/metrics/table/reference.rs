@@ -47,7 +47,11 @@ const ABSENT: &[(&str, &str)] = &[
     ),
     (
         "stage_latency_seconds of pub_app",
-        "A record carries the stamp of its packet, not one of its publication, which would cost the worker a stamp a record. `tick_to_strategy_seconds` has the whole way from the worker's stamp; `ring_pub` the first part of it, from the start of the packet's burst.",
+        "It is measured, by readers, and each tells its own: `publish_to_read_seconds`.",
+    ),
+    (
+        "tick_to_strategy_seconds by channel",
+        "A reader tells channels apart from publication on (`publish_to_read_seconds`); before that `ring_pub` does.",
     ),
     (
         "stage_latency_seconds of app_tx",
