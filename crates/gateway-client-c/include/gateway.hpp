@@ -20,6 +20,7 @@
 #ifndef GATEWAY_HPP
 #define GATEWAY_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -88,6 +89,7 @@ struct Close {
     void operator()(gateway_books *books) const noexcept { gateway_books_close(books); }
     void operator()(gateway_book_list *books) const noexcept { gateway_book_list_free(books); }
     void operator()(gateway_orders *orders) const noexcept { gateway_orders_free(orders); }
+    void operator()(gateway_instruments *instruments) const noexcept { gateway_instruments_free(instruments); }
     void operator()(gateway_text *text) const noexcept { gateway_text_free(text); }
 };
 
@@ -667,6 +669,68 @@ class Orders {
     gateway_orders_summary summary_ = {};
 };
 
+/// A queue's instruments, as of the last update. One thread at a time.
+class Instruments {
+  public:
+    /// Takes over a handle of the C interface.
+    explicit Instruments(gateway_instruments *handle) noexcept : handle_(handle) {}
+
+    /// Takes what the queue has had since the last update; where that is nothing, waits for it no longer than `timeout`. Throws
+    /// GATEWAY_ERROR_CLOSED once the queue has ended.
+    void update(std::chrono::nanoseconds timeout = {}) {
+        detail::check(gateway_instruments_update(handle_.get(), static_cast<std::uint64_t>(timeout.count())));
+    }
+    /// The instrument of that symbol; nothing where there is none, or where several venues or channels have one. What it points
+    /// to is valid until the next update.
+    std::optional<gateway_instrument_definition> find(const std::string &symbol) const {
+        gateway_instrument_definition found;
+        return checked(gateway_instruments_find(handle_.get(), symbol.c_str(), &found), found);
+    }
+    /// The instrument that records of a venue call so, likewise.
+    std::optional<gateway_instrument_definition> find(std::uint16_t publisher_id, std::uint32_t instrument_id) const {
+        gateway_instrument_definition found;
+        return checked(gateway_instruments_find_id(handle_.get(), publisher_id, instrument_id, &found), found);
+    }
+    /// All of them, likewise.
+    std::vector<gateway_instrument_definition> all() const {
+        std::vector<gateway_instrument_definition> all;
+        all.reserve(size());
+        gateway_instrument_definition next;
+        const gateway_instrument_definition *after = nullptr;
+        while (gateway_instruments_next(handle_.get(), after, &next)) {
+            all.push_back(next);
+            after = &next;
+        }
+        return all;
+    }
+    /// How many there are.
+    std::size_t size() const noexcept { return gateway_instruments_count(handle_.get()); }
+    /// Whether nothing can be missing: see gateway_instruments_is_whole.
+    bool is_whole() const noexcept { return gateway_instruments_is_whole(handle_.get()); }
+    /// The same number means that all is as it was.
+    std::uint64_t changes() const noexcept { return gateway_instruments_changes(handle_.get()); }
+
+    /// The symbol, without the padding of the feed.
+    static std::string symbol(const gateway_instrument_definition &instrument) {
+        const auto &text = instrument.definition->raw_symbol;
+        std::string symbol(std::begin(text), std::find(std::begin(text), std::end(text), '\0'));
+        symbol.erase(symbol.find_last_not_of(' ') + 1);
+        return symbol;
+    }
+
+  private:
+    static std::optional<gateway_instrument_definition> checked(gateway_status status,
+                                                                const gateway_instrument_definition &found) {
+        if (status == GATEWAY_ERROR_UNKNOWN_INSTRUMENT) {
+            return std::nullopt;
+        }
+        detail::check(status);
+        return found;
+    }
+
+    detail::Owned<gateway_instruments> handle_;
+};
+
 /// A book in a list.
 struct BookInfo {
     /// That of its table, and of its conflated queue where it has one.
@@ -768,6 +832,14 @@ class Client {
         gateway_books *handle = nullptr;
         detail::check(gateway_books_open(handle_.get(), book.c_str(), reader.c_str(), &handle));
         return BookTable(handle);
+    }
+
+    /// Begins to read the instruments that `queue` defines, under the name `reader`, from its oldest record on. They have a
+    /// connection of their own and may outlive this one.
+    Instruments instruments(const std::string &queue, const std::string &reader) const {
+        gateway_instruments *handle = nullptr;
+        detail::check(gateway_client_instruments(handle_.get(), queue.c_str(), reader.c_str(), &handle));
+        return Instruments(handle);
     }
 
     /// Every order that rests in `book`.

@@ -21,6 +21,7 @@ mod connection;
 mod event;
 #[cfg(test)]
 mod header;
+mod instruments;
 mod multi;
 mod options;
 mod orders;
@@ -33,6 +34,7 @@ pub use book_list::*;
 pub use books::*;
 pub use connection::*;
 pub use event::*;
+pub use instruments::*;
 pub use multi::*;
 pub use options::*;
 pub use orders::*;
@@ -42,7 +44,7 @@ pub use subscription::*;
 
 /// Version of this interface: the major half changes when programs must be compiled again, the minor half when
 /// something is added.
-pub const GATEWAY_ABI_VERSION: u32 = 4;
+pub const GATEWAY_ABI_VERSION: u32 = 5;
 
 /// The version of the library's interface, to be compared with `GATEWAY_ABI_VERSION`: where its upper 16 bits are the
 /// program's and its lower 16 bits at least the program's, everything that the program knows is there.

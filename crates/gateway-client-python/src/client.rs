@@ -6,6 +6,7 @@ use gateway_client::{OrdersOf, SubscribeOptions};
 use pyo3::prelude::*;
 
 use crate::books::{BookTable, OrderSnapshot};
+use crate::instruments::Instruments;
 use crate::errors::{closed, raised};
 use crate::options::{self, SLEEP_US_DEFAULT};
 use crate::subscription::Subscription;
@@ -152,6 +153,16 @@ impl Client {
         let table = py.detach(|| client.books(book, name));
         let table = table.map_err(|error| raised(py, &error))?;
         Ok(BookTable::new(table, book.to_owned(), name.to_owned()))
+    }
+
+    /// Begins to read the instruments that a queue defines, from its oldest record on; ``name`` is what the gateway's status
+    /// calls the reader. Best of a queue with ``classes = ["definitions", "status"]``. Raises as ``subscribe`` does.
+    #[pyo3(signature = (queue, *, name = "unnamed"))]
+    fn instruments(&self, py: Python<'_>, queue: &str, name: &str) -> PyResult<Instruments> {
+        let client = self.get()?;
+        let instruments = py.detach(|| client.instruments(queue, name));
+        let instruments = instruments.map_err(|error| raised(py, &error))?;
+        Ok(Instruments::new(instruments, queue.to_owned(), name.to_owned()))
     }
 
     /// The orders that rest in a book at a stated position of its queue: of all instruments, or of the one that ``symbol`` or

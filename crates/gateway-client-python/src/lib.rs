@@ -9,6 +9,7 @@ mod books;
 mod client;
 mod errors;
 mod event;
+mod instruments;
 mod multi;
 mod options;
 mod reader;
@@ -28,6 +29,8 @@ mod _native {
     use crate::books::{BookTable, OrderSnapshot};
     #[pymodule_export]
     use crate::client::{Client, connect};
+    #[pymodule_export]
+    use crate::instruments::Instruments;
     #[pymodule_export]
     use crate::multi::MultiSubscriber;
     #[pymodule_export]

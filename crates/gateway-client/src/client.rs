@@ -8,6 +8,7 @@ use gateway_queue::{OnLapped, Start};
 
 use crate::Checkpoint;
 use crate::connection::ANSWER_TIMEOUT;
+use crate::instruments::Instruments;
 use crate::protocol::{ProtocolError, Reply, Request};
 use crate::subscription::Subscription;
 use crate::wait::WaitStrategy;
@@ -192,6 +193,15 @@ impl Client {
     /// what came cannot be attached, [`ClientError::Connect`] or [`ClientError::Broken`] where the gateway is gone.
     pub fn books(&self, book: &str, reader: &str) -> Result<BookTable, ClientError> {
         BookTable::open(&self.path, book, reader)
+    }
+
+    /// The instruments that `queue` defines, from its oldest record on, read under the name `reader`: best of a queue with
+    /// `classes = ["definitions", "status"]`, which has nothing else to read through.
+    ///
+    /// # Errors
+    /// As [`Self::subscribe`].
+    pub fn instruments(&self, queue: &str, reader: &str) -> Result<Instruments, ClientError> {
+        Instruments::open(self, queue, reader)
     }
 
     /// The orders that rest in `book`, at a stated position of its queue.

@@ -101,6 +101,7 @@ mod client;
 mod connection;
 mod error;
 mod grant;
+mod instruments;
 mod lateness;
 mod multi;
 pub mod protocol;
@@ -124,6 +125,7 @@ pub use gateway_record::v3::{
 };
 pub use gateway_record::{ControlKind, ControlRecord, NativeHeader};
 pub use grant::{Checkpoint, JoinOutcome, Joined};
+pub use instruments::{DefinedInstrument, InstrumentKey, Instruments};
 pub use multi::MultiSubscriber;
 pub use record::Record;
 pub use subscription::{Closed, Event, Subscription, Taken};

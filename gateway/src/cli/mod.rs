@@ -9,6 +9,7 @@ mod detach;
 mod doctor;
 pub mod exit;
 mod explain;
+mod instruments;
 mod interrupt;
 mod output;
 mod record;
@@ -75,6 +76,11 @@ enum Command {
     Tail(tail::Tail),
     /// Print an instrument's book: ten levels, last trade, status, and whether it can be trusted
     Book(book::ShowBook),
+    /// Print the instruments that a queue defines: symbol, number, tick, lot, multiplier, status
+    ///
+    /// Reads the queue from its oldest record on: best one with classes = ["definitions", "status"]. Says so on standard error
+    /// where definitions may be missing.
+    Instruments(instruments::ShowInstruments),
     /// Have the running gateway read its configuration again, and tell what that changed
     ///
     /// Checked whole: a file with mistakes changes nothing (exit code 3). Entitlements, limits of clients, symbols and
@@ -158,6 +164,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Tail(tail) => tail.run(),
         Command::Book(book) => book.run(),
+        Command::Instruments(instruments) => instruments.run(),
         Command::Reload(reload) => reload.run(),
         Command::Status(status) => status.run(),
         Command::Top(top) => top.run(),

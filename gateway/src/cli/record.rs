@@ -344,7 +344,7 @@ pub(super) fn time(nanos: u64) -> String {
     )
 }
 
-fn letter(character: std::ffi::c_char) -> String {
+pub(super) fn letter(character: std::ffi::c_char) -> String {
     letter_of(character.cast_unsigned())
 }
 

@@ -140,15 +140,29 @@ pub(crate) struct State {
 }
 
 #[cfg(test)]
+use {
+    crate::broker::Offered, crate::config::model::Capture, crate::ingest::Tier,
+    gateway_queue::QueueHandle,
+};
+
+#[cfg(test)]
 impl State {
-    /// Of a worker alone that has the channels and queues of `config`, and shows them on `board`.
-    pub(crate) fn of_worker(config: Config, board: Arc<WorkerBoard>) -> Self {
+    /// Of a worker alone that reads a capture, has the channels and queues of `config`, and shows them on `board`.
+    pub(crate) fn of_worker(
+        config: Config,
+        board: Arc<WorkerBoard>,
+        queues: Vec<QueueHandle>,
+    ) -> Self {
         let seats = |number| (0..number).map(|index| Seat { worker: 0, index }).collect();
         let catalogue = Arc::<Catalogue>::default();
+        catalogue.change(|offer| {
+            offer.queues = queues.into_iter().map(Offered::first).collect();
+        });
+        let capture = |capture: &Capture| InterfaceState::new(&capture.name, Tier::Capture);
         Self {
             started: Instant::now(),
             readiness: Readiness::default(),
-            interfaces: Vec::new(),
+            interfaces: config.captures.iter().map(capture).collect(),
             workers: vec![WorkerState {
                 board,
                 running: AtomicBool::new(true),

@@ -24,7 +24,7 @@ use gateway_feed::itch50::{self, ItchConfig, ItchDecoder};
 use gateway_feed::moldudp64::{PacketBuilder, Session};
 use gateway_feed::sink::Output;
 use gateway_queue::clock::Clock;
-use gateway_queue::{Publisher, PublisherOptions};
+use gateway_queue::{Publisher, PublisherOptions, QueueHandle};
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 use gateway_wire::build::UdpFrame;
 
@@ -52,7 +52,7 @@ const MESSAGES: u64 = 8;
 /// What the process prints at its end, in front of the number of scrapes.
 const SCRAPES: &str = "scrapes: ";
 
-fn worker(capture: &Path) -> Worker {
+fn worker(capture: &Path) -> (Worker, QueueHandle) {
     let streams = [Stream {
         group: GROUP.into(),
         port: PORT,
@@ -72,14 +72,14 @@ fn worker(capture: &Path) -> Worker {
     );
     let decoder = ItchDecoder::new(&ItchConfig::default()).unwrap();
     let channel = Channel::new(ChannelConfig::default(), decoder);
-    let (publisher, _) = Publisher::create(&PublisherOptions {
+    let (publisher, handle) = Publisher::create(&PublisherOptions {
         name: "scraped".to_owned(),
         slots: 1_024,
         ..PublisherOptions::default()
     })
     .unwrap();
     let (_, inbox) = control::line(0);
-    Worker {
+    let worker = Worker {
         inputs: vec![Source::new(WorkerInput {
             provider: Provider::Pcap(provider),
             routes: vec![Route {
@@ -102,11 +102,12 @@ fn worker(capture: &Path) -> Worker {
         events: bounded(1).0,
         retired: bounded(1).0,
         rounds: Rounds::default(),
-    }
+    };
+    (worker, handle)
 }
 
 /// What the control plane knows of a worker that shows itself on `board`.
-fn state(board: Arc<WorkerBoard>) -> State {
+fn state(board: Arc<WorkerBoard>, queue: QueueHandle) -> State {
     let group = Ipv4Addr::from(GROUP);
     let config = format!(
         r#"
@@ -126,7 +127,8 @@ name = "all"
 channels = ["itch"]
 "#
     );
-    State::of_worker(config::parse(&config, Path::new("/")).unwrap(), board)
+    let config = config::parse(&config, Path::new("/")).unwrap();
+    State::of_worker(config, board, vec![queue])
 }
 
 /// A scrape, as the metrics server makes it.
@@ -147,8 +149,8 @@ fn the_process_that_is_counted() {
     let Some(capture) = std::env::var_os(CAPTURE) else {
         return;
     };
-    let mut worker = worker(Path::new(&capture));
-    let state = Arc::new(state(Arc::clone(&worker.board)));
+    let (mut worker, queue) = worker(Path::new(&capture));
+    let state = Arc::new(state(Arc::clone(&worker.board), queue));
     let clock = Clock::manual(1_700_000_000_000_000_000);
     let (over, scrapes) = (
         Arc::new(AtomicBool::new(false)),

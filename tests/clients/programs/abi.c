@@ -190,6 +190,21 @@ static void reading_books(gateway_client *client) {
     assert(gateway_orders_count(NULL) == 0 && gateway_orders_records(NULL) == NULL);
 }
 
+static void reading_instruments(gateway_client *client) {
+    gateway_instruments *instruments = (gateway_instruments *)&instruments;
+    assert(gateway_client_instruments(NULL, "all", "abi", &instruments) == GATEWAY_ERROR_ARGUMENT && instruments == NULL);
+    assert(gateway_client_instruments(client, NULL, "abi", &instruments) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_instruments(client, "all", NULL, &instruments) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_instruments(client, "all", "abi", NULL) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_client_instruments(client, "none", "abi", &instruments) == GATEWAY_ERROR_UNKNOWN_QUEUE);
+    gateway_instrument_definition found = {NULL, NULL, 7};
+    assert(gateway_instruments_update(NULL, 0) == GATEWAY_ERROR_ARGUMENT);
+    assert(gateway_instruments_find(NULL, "A", &found) == GATEWAY_ERROR_ARGUMENT && found.position == 7);
+    assert(gateway_instruments_find_id(NULL, 2, 1, &found) == GATEWAY_ERROR_ARGUMENT);
+    assert(!gateway_instruments_next(NULL, NULL, &found) && gateway_instruments_count(NULL) == 0);
+    assert(!gateway_instruments_is_whole(NULL) && gateway_instruments_changes(NULL) == 0);
+}
+
 int main(int argc, char **argv) {
     assert(argc == 2);
     assert(gateway_client_abi_version() == GATEWAY_ABI_VERSION);
@@ -201,6 +216,7 @@ int main(int argc, char **argv) {
     reading(client);
     reading_several(client);
     reading_books(client);
+    reading_instruments(client);
     gateway_client_close(client);
     /* Null ends nothing. */
     gateway_client_close(NULL);
@@ -209,6 +225,7 @@ int main(int argc, char **argv) {
     gateway_books_close(NULL);
     gateway_book_list_free(NULL);
     gateway_orders_free(NULL);
+    gateway_instruments_free(NULL);
     gateway_queues_free(NULL);
     gateway_text_free(NULL);
     puts("done");

@@ -31,6 +31,7 @@ __all__ = [
     "ControlMsg",
     "ImbalanceMsg",
     "InstrumentDefMsg",
+    "Instruments",
     "MBOMsg",
     "MBP10Msg",
     "MBP1Msg",
@@ -115,6 +116,10 @@ class Client:
 
         Raises ``UnknownBookError``, ``NotEntitledError`` or another ``RefusedError`` where the gateway refuses,
         ``QueueError`` where the table cannot be attached, ``ConnectError`` or ``BrokenError`` where the gateway is gone.
+        """
+    def instruments(self, queue: str, *, name: str = "unnamed") -> Instruments:
+        """Begins to read the instruments that a queue defines, from its oldest record on; ``name`` is what the gateway's status
+        calls the reader. Best of a queue with ``classes = ["definitions", "status"]``. Raises as ``subscribe`` does.
         """
     def orders(self, book: str, *, symbol: Optional[str] = None, id: Optional[int] = None) -> OrderSnapshot:
         """The orders that rest in a book at a stated position of its queue: of all instruments, or of the one that ``symbol`` or
@@ -277,6 +282,40 @@ class BookTable:
         """
     def close(self) -> None:
         """Gives the table back. Reading it raises ``ValueError`` afterwards."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class Instruments:
+    """A queue's instruments as of the last ``update``, for one thread at a time."""
+
+    def update(self, timeout_s: float = 0.0) -> Optional[Closed]:
+        """Takes what the queue has had since the last update; where that is nothing, waits for it at most ``timeout_s``
+        seconds. Returns why the queue ended, once it has, else ``None``.
+        """
+    def find(self, symbol: str) -> Optional[tuple[InstrumentDefMsg, Optional[StatusMsg]]]:
+        """Definition and status (``None`` before the first) of the instrument of that symbol; ``None`` where there is none, or
+        where several venues or channels have one.
+        """
+    def find_id(
+        self, publisher_id: int, instrument_id: int
+    ) -> Optional[tuple[InstrumentDefMsg, Optional[StatusMsg]]]:
+        """The same of the instrument that records of a venue call so; ``None`` where several channels of it number theirs
+        alike.
+        """
+    def all(self) -> list[tuple[InstrumentDefMsg, Optional[StatusMsg]]]:
+        """The same of all instruments."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
+        channel's session has begun after that.
+        """
+    @property
+    def changes(self) -> int:
+        """How often something was defined, taken back or changed its status: the same number means that all is as it was."""
+    def __len__(self) -> int: ...
+    def close(self) -> None:
+        """Ends the reader. Using it raises ``ValueError`` afterwards."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 

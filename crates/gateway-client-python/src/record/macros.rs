@@ -42,6 +42,15 @@ macro_rules! record {
                 let record = from_words::<$record>(words).ok_or_else(|| {
                     wrong_bytes(stringify!($class), size_of::<$record>(), words)
                 })?;
+                Self::holding(py, record, position)
+            }
+
+            /// The object of a record.
+            pub(crate) fn holding(
+                py: Python<'_>,
+                record: $record,
+                position: Option<u64>,
+            ) -> PyResult<Py<PyAny>> {
                 Ok(Py::new(py, Self { record, position })?.into_any())
             }
 

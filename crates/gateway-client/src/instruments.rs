@@ -1,0 +1,521 @@
+//! A queue's instruments as the feeds define them: symbol, number, tick, lot, multiplier and status, for late joiners too.
+//!
+//! A directory is read from a queue that keeps the day's definitions: one with `classes = ["definitions", "status"]` and room
+//! for all of them. It begins with the oldest record that the queue holds, so that a reader who comes late has what came
+//! early, and goes on with each [`Instruments::update`]. It reads what any reader of the queue may read, and takes nothing
+//! else of the gateway.
+//!
+//! Numbers of instruments mean something within a channel, and symbols within a venue. So an instrument is known by
+//! [`InstrumentKey`], and what a symbol or a number alone names is told only where it names one instrument.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::time::Duration;
+
+use dbn::SecurityUpdateAction;
+use gateway_record::v3::{InstrumentDefMsg, StatusMsg};
+use gateway_record::{ControlKind, ControlRecord};
+
+use crate::client::{Client, SubscribeOptions};
+use crate::record::Record;
+use crate::subscription::{Closed, Event, Subscription};
+use crate::{ClientError, Start};
+
+/// What tells an instrument from all others of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstrumentKey {
+    /// DBN publisher of its records: the venue.
+    pub publisher_id: u16,
+    /// The id of its channel, as the gateway numbers them.
+    pub channel_id: u16,
+    /// What records of that channel call it.
+    pub instrument_id: u32,
+}
+
+/// An instrument as it was last defined, and what was last said about trading in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinedInstrument {
+    /// Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
+    /// `contract_multiplier` and `unit_of_measure_qty`; what the feed does not say is undefined as in DBN.
+    pub definition: InstrumentDefMsg,
+    /// Its trading status; `None` before the first, and where the queue has none.
+    pub status: Option<StatusMsg>,
+    /// Position of the definition in the queue, counted since the gateway started.
+    pub position: u64,
+}
+
+impl DefinedInstrument {
+    /// What tells it from all others.
+    #[must_use]
+    pub const fn key(&self) -> InstrumentKey {
+        key(&self.definition)
+    }
+
+    /// Its symbol, without the padding of the feed; empty where that is no text.
+    #[must_use]
+    pub fn symbol(&self) -> &str {
+        symbol(&self.definition)
+    }
+}
+
+const fn key(definition: &InstrumentDefMsg) -> InstrumentKey {
+    InstrumentKey {
+        publisher_id: definition.hd.publisher_id,
+        channel_id: definition.channel_id,
+        instrument_id: definition.hd.instrument_id,
+    }
+}
+
+fn symbol(definition: &InstrumentDefMsg) -> &str {
+    definition.raw_symbol().unwrap_or_default().trim_end()
+}
+
+/// What the records so far define.
+#[derive(Debug, Default)]
+struct Directory {
+    instruments: BTreeMap<InstrumentKey, DefinedInstrument>,
+    /// Which instruments have a symbol, in any channel.
+    by_symbol: HashMap<String, Vec<InstrumentKey>>,
+    /// Which instruments of a venue have a number, in any channel.
+    by_id: HashMap<(u16, u32), Vec<InstrumentKey>>,
+    /// The session that a channel is in.
+    sessions: HashMap<u8, [u8; 8]>,
+    /// Whether records are missing that may have been definitions, but for those of channels in `begun`.
+    holes: bool,
+    /// Channels whose session began after the last hole.
+    begun: HashSet<u8>,
+    /// Statuses that named no instrument, or several.
+    statuses_unassigned: u64,
+    changes: u64,
+}
+
+impl Directory {
+    fn apply(&mut self, record: &Record<'_>, position: u64) {
+        match record {
+            Record::Definition(definition) => self.define(definition, position),
+            Record::Status(status) => self.set_status(status),
+            Record::Control(control) => self.control(control),
+            _ => {}
+        }
+    }
+
+    fn define(&mut self, definition: &InstrumentDefMsg, position: u64) {
+        let key = key(definition);
+        self.changes += 1;
+        let before = self.forget(key);
+        if definition.security_update_action == SecurityUpdateAction::Delete as std::ffi::c_char {
+            return;
+        }
+        let names = self.by_symbol.entry(symbol(definition).to_owned());
+        names.or_default().push(key);
+        let numbers = self.by_id.entry((key.publisher_id, key.instrument_id));
+        numbers.or_default().push(key);
+        let instrument = DefinedInstrument {
+            definition: definition.clone(),
+            status: before.and_then(|before| before.status),
+            position,
+        };
+        self.instruments.insert(key, instrument);
+    }
+
+    fn forget(&mut self, key: InstrumentKey) -> Option<DefinedInstrument> {
+        let instrument = self.instruments.remove(&key)?;
+        let remove = |keys: &mut Vec<InstrumentKey>| {
+            keys.retain(|other| *other != key);
+            keys.is_empty()
+        };
+        if self
+            .by_symbol
+            .get_mut(instrument.symbol())
+            .is_some_and(remove)
+        {
+            self.by_symbol.remove(instrument.symbol());
+        }
+        let number = (key.publisher_id, key.instrument_id);
+        if self.by_id.get_mut(&number).is_some_and(remove) {
+            self.by_id.remove(&number);
+        }
+        Some(instrument)
+    }
+
+    /// A status names venue and number, not the channel.
+    fn set_status(&mut self, status: &StatusMsg) {
+        let number = (status.hd.publisher_id, status.hd.instrument_id);
+        let keys = self.by_id.get(&number).map_or(&[][..], Vec::as_slice);
+        let found = only(keys).and_then(|key| self.instruments.get_mut(&key));
+        if let Some(instrument) = found {
+            instrument.status = Some(status.clone());
+            self.changes += 1;
+        } else {
+            self.statuses_unassigned += 1;
+        }
+    }
+
+    fn control(&mut self, control: &ControlRecord) {
+        let channel = control.channel_id;
+        match ControlKind::from_number(control.kind) {
+            Some(ControlKind::SessionStart) => {
+                let before = self.sessions.insert(channel, control.session);
+                // Feeds without names for their sessions say nothing else of a new day.
+                if before != Some(control.session) || control.session == [0; 8] {
+                    self.clear(channel);
+                }
+                self.begun.insert(channel);
+            }
+            Some(ControlKind::Gap) => {
+                self.begun.remove(&channel);
+                self.sessions.entry(channel).or_default();
+                self.holes = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// What the day before has defined is of no use any more.
+    fn clear(&mut self, channel: u8) {
+        let of_channel = |key: &&InstrumentKey| key.channel_id == u16::from(channel);
+        let keys: Vec<InstrumentKey> = self
+            .instruments
+            .keys()
+            .filter(of_channel)
+            .copied()
+            .collect();
+        self.changes += keys.len() as u64;
+        for key in keys {
+            self.forget(key);
+        }
+    }
+
+    /// Records were lost, of any channel.
+    fn lose(&mut self) {
+        self.holes = true;
+        self.begun.clear();
+    }
+
+    fn is_whole(&self) -> bool {
+        let channels = self.instruments.keys().map(|key| key.channel_id);
+        let begun = |channel: u16| u8::try_from(channel).is_ok_and(|id| self.begun.contains(&id));
+        let known = self.sessions.keys().all(|id| self.begun.contains(id));
+        !self.holes || (known && !self.sessions.is_empty() && channels.into_iter().all(begun))
+    }
+}
+
+/// The one of them, if it is one.
+fn only(keys: &[InstrumentKey]) -> Option<InstrumentKey> {
+    match keys {
+        [key] => Some(*key),
+        _ => None,
+    }
+}
+
+/// A queue's instruments, as of the last [`update`](Self::update).
+#[derive(Debug)]
+pub struct Instruments {
+    subscription: Subscription,
+    directory: Directory,
+}
+
+impl Instruments {
+    pub(crate) fn open(client: &Client, queue: &str, reader: &str) -> Result<Self, ClientError> {
+        let options = SubscribeOptions {
+            start: Start::Oldest,
+            ..SubscribeOptions::named(reader)
+        };
+        let subscription = client.subscribe(queue, &options)?;
+        let mut instruments = Self {
+            directory: Directory {
+                // What was overwritten before may have been definitions.
+                holes: subscription.position() > 0,
+                ..Directory::default()
+            },
+            subscription,
+        };
+        instruments.update();
+        Ok(instruments)
+    }
+
+    /// Takes what the queue has had since the last update; why it ended, once it has. A loss is no end: see
+    /// [`is_whole`](Self::is_whole).
+    pub fn update(&mut self) -> Option<Closed> {
+        self.read(Duration::ZERO)
+    }
+
+    /// As [`update`](Self::update), but where there is nothing new waits for it until `timeout`.
+    pub fn wait(&mut self, timeout: Duration) -> Option<Closed> {
+        self.read(timeout)
+    }
+
+    fn read(&mut self, timeout: Duration) -> Option<Closed> {
+        let mut first = true;
+        loop {
+            let event = match std::mem::take(&mut first) && !timeout.is_zero() {
+                true => self.subscription.wait(timeout),
+                false => self.subscription.poll(),
+            };
+            match event {
+                Event::Record(_) => {}
+                Event::Lost(_) => {
+                    self.directory.lose();
+                    continue;
+                }
+                Event::Empty => return None,
+                Event::Closed(reason) => return Some(reason),
+            }
+            let record = self.subscription.current();
+            let position = record.position;
+            self.directory.apply(&Record::from_words(record), position);
+        }
+    }
+
+    /// How many instruments there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.directory.instruments.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.directory.instruments.is_empty()
+    }
+
+    /// All of them, in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = &DefinedInstrument> {
+        self.directory.instruments.values()
+    }
+
+    /// The first of them, or the first behind `key`; `None` behind the last.
+    #[must_use]
+    pub fn next_after(&self, key: Option<InstrumentKey>) -> Option<&DefinedInstrument> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.directory.instruments.range((from, Bound::Unbounded));
+        behind.next().map(|(_, instrument)| instrument)
+    }
+
+    /// The instrument of that key.
+    #[must_use]
+    pub fn get(&self, key: InstrumentKey) -> Option<&DefinedInstrument> {
+        self.directory.instruments.get(&key)
+    }
+
+    /// The instrument of that symbol; `None` where there is none, or where several venues or channels have one: see
+    /// [`named`](Self::named).
+    #[must_use]
+    pub fn find(&self, symbol: &str) -> Option<&DefinedInstrument> {
+        let keys = self.directory.by_symbol.get(symbol)?;
+        self.get(only(keys)?)
+    }
+
+    /// The instruments of that symbol, in the order of their definitions.
+    pub fn named(&self, symbol: &str) -> impl Iterator<Item = &DefinedInstrument> {
+        let keys = self.directory.by_symbol.get(symbol);
+        keys.into_iter().flatten().filter_map(|key| self.get(*key))
+    }
+
+    /// The instrument that records of a venue call so; `None` where there is none, or where several channels of the venue
+    /// number theirs alike: see [`get`](Self::get).
+    #[must_use]
+    pub fn find_id(&self, publisher_id: u16, instrument_id: u32) -> Option<&DefinedInstrument> {
+        let keys = self.directory.by_id.get(&(publisher_id, instrument_id))?;
+        self.get(only(keys)?)
+    }
+
+    /// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
+    /// channel's session has begun after that.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.directory.is_whole()
+    }
+
+    /// How often something was defined, taken back or changed its status: the same number means that all is as it was.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.directory.changes
+    }
+
+    /// Statuses that could not be told to one instrument: of one that is not defined, or of a number that several channels
+    /// of its venue have.
+    #[must_use]
+    pub const fn statuses_unassigned(&self) -> u64 {
+        self.directory.statuses_unassigned
+    }
+
+    /// Slots of the queue that this reader has lost.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.subscription.lost()
+    }
+
+    /// Reads the queue of the same name again, after [`update`](Self::update) told its end: from its oldest record.
+    ///
+    /// # Errors
+    /// As [`Client::instruments`]; nothing has changed then, so that the caller may try again later.
+    pub fn reattach(&mut self, client: &Client, reader: &str) -> Result<(), ClientError> {
+        let queue = self.subscription.header().name.clone();
+        *self = Self::open(client, &queue, reader)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn definition(publisher: u16, channel: u16, id: u32, symbol: &str) -> InstrumentDefMsg {
+        let mut definition = InstrumentDefMsg {
+            channel_id: channel,
+            security_update_action: SecurityUpdateAction::Add as std::ffi::c_char,
+            min_price_increment: 10_000_000,
+            ..InstrumentDefMsg::default()
+        };
+        definition.hd.publisher_id = publisher;
+        definition.hd.instrument_id = id;
+        for (to, from) in definition.raw_symbol.iter_mut().zip(symbol.bytes()) {
+            *to = from.cast_signed();
+        }
+        definition
+    }
+
+    fn control(kind: ControlKind, channel_id: u8, session: [u8; 8]) -> ControlRecord {
+        ControlRecord {
+            length: 14,
+            rtype: gateway_record::RTYPE_CONTROL,
+            publisher_id: 2,
+            instrument_id: 0,
+            ts_event: 0,
+            kind: kind as u16,
+            channel_id,
+            reserved: [0; 5],
+            sequence: 1,
+            count: 0,
+            ts_recv: 0,
+            session,
+        }
+    }
+
+    fn status(publisher: u16, id: u32, action: u16) -> StatusMsg {
+        let mut status = StatusMsg {
+            action,
+            ..StatusMsg::default()
+        };
+        status.hd.publisher_id = publisher;
+        status.hd.instrument_id = id;
+        status
+    }
+
+    #[derive(Default)]
+    struct Told {
+        directory: Directory,
+        position: u64,
+    }
+
+    impl Told {
+        fn tell(&mut self, record: &Record<'_>) -> &mut Self {
+            self.position += 1;
+            self.directory.apply(record, self.position);
+            self
+        }
+
+        fn define(&mut self, publisher: u16, channel: u16, id: u32, symbol: &str) -> &mut Self {
+            let definition = definition(publisher, channel, id, symbol);
+            self.tell(&Record::Definition(&definition))
+        }
+
+        fn control(&mut self, kind: ControlKind, channel: u8, session: [u8; 8]) -> &mut Self {
+            self.tell(&Record::Control(&control(kind, channel, session)))
+        }
+
+        fn symbols(&self) -> Vec<&str> {
+            let all = self.directory.instruments.values();
+            let mut symbols: Vec<_> = all.map(DefinedInstrument::symbol).collect();
+            symbols.sort_unstable();
+            symbols
+        }
+    }
+
+    #[test]
+    fn numbers_of_two_venues_and_of_two_channels_never_clash() {
+        let mut told = Told::default();
+        told.define(2, 0, 7, "AAPL  ")
+            .define(40, 1, 7, "ES")
+            .define(50, 2, 7, "ONE")
+            .define(50, 3, 7, "TWO");
+        assert_eq!(told.symbols(), ["AAPL", "ES", "ONE", "TWO"]);
+        let directory = &told.directory;
+        assert_eq!(directory.by_symbol["AAPL"].len(), 1);
+        let named = |number| directory.by_id.get(&number).map(Vec::len);
+        assert_eq!(
+            [(2, 7), (40, 7), (50, 7)].map(named),
+            [Some(1), Some(1), Some(2)]
+        );
+        // A status of the number that two channels have is of neither.
+        let halted = status(50, 7, 8);
+        told.tell(&Record::Status(&halted));
+        assert_eq!(told.directory.statuses_unassigned, 1);
+        assert!(
+            told.directory
+                .instruments
+                .values()
+                .all(|found| found.status.is_none())
+        );
+        let halted = status(2, 7, 8);
+        told.tell(&Record::Status(&halted));
+        let keys = &told.directory.by_symbol["AAPL"];
+        let found = &told.directory.instruments[&keys[0]];
+        assert_eq!(found.status.as_ref().unwrap().action, 8);
+        // Defined again, it keeps its status; under another symbol the old one names nothing.
+        told.define(2, 0, 7, "APPL");
+        let keys = &told.directory.by_symbol["APPL"];
+        assert!(told.directory.instruments[&keys[0]].status.is_some());
+        assert!(!told.directory.by_symbol.contains_key("AAPL"));
+    }
+
+    #[test]
+    fn a_new_session_clears_its_channel_and_what_is_deleted_is_gone() {
+        let mut told = Told::default();
+        told.control(ControlKind::SessionStart, 0, *b"MONDAY  ")
+            .define(2, 0, 1, "A")
+            .define(2, 0, 2, "B")
+            .define(40, 1, 1, "ES");
+        // The same session again, as a gateway tells that was started anew: nothing is cleared.
+        told.control(ControlKind::SessionStart, 0, *b"MONDAY  ");
+        assert_eq!(told.symbols(), ["A", "B", "ES"]);
+        let mut deleted = definition(2, 0, 2, "B");
+        deleted.security_update_action = SecurityUpdateAction::Delete as std::ffi::c_char;
+        told.tell(&Record::Definition(&deleted));
+        assert_eq!(told.symbols(), ["A", "ES"]);
+        told.control(ControlKind::SessionStart, 0, *b"TUESDAY ")
+            .define(2, 0, 1, "C");
+        assert_eq!(told.symbols(), ["C", "ES"]);
+        // A feed that has no names for its sessions.
+        told.control(ControlKind::SessionStart, 1, [0; 8]).control(
+            ControlKind::SessionStart,
+            1,
+            [0; 8],
+        );
+        assert_eq!(told.symbols(), ["C"]);
+        assert_eq!(told.directory.by_symbol.len(), 1);
+        assert_eq!(told.directory.by_id.len(), 1);
+    }
+
+    #[test]
+    fn what_may_lack_something_says_so_until_its_sessions_begin_anew() {
+        let mut told = Told::default();
+        assert!(told.define(2, 0, 1, "A").directory.is_whole());
+        told.control(ControlKind::Gap, 0, [0; 8]);
+        assert!(!told.directory.is_whole());
+        assert!(
+            told.control(ControlKind::SessionStart, 0, *b"TUESDAY ")
+                .directory
+                .is_whole()
+        );
+        told.define(40, 1, 1, "ES").directory.lose();
+        assert!(!told.directory.is_whole());
+        told.control(ControlKind::SessionStart, 0, *b"FRIDAY  ");
+        assert!(!told.directory.is_whole(), "the other channel's is not");
+        told.control(ControlKind::SessionStart, 1, [0; 8]);
+        assert!(told.directory.is_whole());
+    }
+}
