@@ -39,11 +39,14 @@ const CLOCK_BOUND: usize = PAGE + 24;
 const LATENCY_BYTES: usize = (LATENCY_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
 
 /// From publication until the reader had a record, by channel, behind all that: the first of those of no channel, or of one
-/// for which there is no room. A gateway from before there were any gives none. Pages that nobody wrote take no memory.
+/// for which there is no room. A gateway from before there were any gives none.
 const PUBLISHED: usize = LATENCY_BYTES;
-const PUBLISHED_KEY: usize = 0;
-const PUBLISHED_SUM: usize = 8;
-const PUBLISHED_MAX: usize = 16;
+const PUBLISHED_SUM: usize = 0;
+const PUBLISHED_MAX: usize = 8;
+/// Whose each of them is: 0 nobody's yet, else one more than the channel's id. Not beside the counts: looking at a page of a
+/// memory file takes memory for it.
+const PUBLISHED_KEYS: usize = LATENCY_COUNTS + BUCKETS * 8;
+const _: () = assert!(PUBLISHED_KEYS + (1 + CHANNELS_TOLD_APART) * 8 <= LATENCY_BYTES);
 const PUBLISHED_COUNTS: usize = 64;
 const PUBLISHED_BYTES: usize = (PUBLISHED_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
 /// How many channels a reader tells apart.
@@ -151,7 +154,8 @@ impl PositionPage {
         let section = |number: usize| {
             let at = PUBLISHED + number * PUBLISHED_BYTES;
             let word = |offset: usize| self.mapping.word(at + offset).load(Ordering::Relaxed);
-            let key = word(PUBLISHED_KEY);
+            let key = self.mapping.word(PUBLISHED_KEYS + number * 8);
+            let key = key.load(Ordering::Relaxed);
             (key != 0).then(|| PublishedLatency {
                 channel_id: u8::try_from(key - 1).ok().filter(|_| number > 0),
                 latency: ReaderLatency {
@@ -263,7 +267,7 @@ impl PositionWriter {
         }
         let key = channel_id.map(|id| u64::from(id) + 1);
         let at = |number: usize| PUBLISHED + number * PUBLISHED_BYTES;
-        let word = |number| self.mapping.word(at(number) + PUBLISHED_KEY);
+        let word = |number: usize| self.mapping.word(PUBLISHED_KEYS + number * 8);
         let own = key.and_then(|key| {
             (1..=CHANNELS_TOLD_APART).find(|number| {
                 let found = word(*number).load(Ordering::Relaxed);
