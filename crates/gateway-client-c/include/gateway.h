@@ -16,7 +16,7 @@
 
 // Version of this interface: the major half changes when programs must be compiled again, the minor half when
 // something is added.
-#define GATEWAY_ABI_VERSION 4
+#define GATEWAY_ABI_VERSION 5
 
 // How a call went. Negative ones are errors; `gateway_last_error` has the words.
 typedef enum gateway_status {
@@ -189,6 +189,9 @@ typedef struct gateway_books gateway_books;
 // A connection to a gateway. Any number of threads may use it at the same time.
 typedef struct gateway_client gateway_client;
 
+// A queue's instruments, as of the last `gateway_instruments_update`. One thread at a time.
+typedef struct gateway_instruments gateway_instruments;
+
 // Reads several queues, each in its own order and in no order between them. Fair: after an event of one queue all others
 // are asked before it is asked again. One thread at a time may use it; which one may change.
 typedef struct gateway_multi_subscriber gateway_multi_subscriber;
@@ -351,109 +354,6 @@ typedef struct gateway_record_header {
     // When the venue's matching engine processed the message, in nanoseconds since the Unix epoch.
     uint64_t ts_event;
 } gateway_record_header;
-
-// An order message, fill or trade: DBN's `MboMsg`. 56 bytes.
-typedef struct gateway_mbo {
-    // The common header.
-    struct gateway_record_header hd;
-    // The order ID assigned at the venue.
-    uint64_t order_id;
-    // The order price in units of 1e-9.
-    int64_t price;
-    // The order quantity.
-    uint32_t size;
-    // A bit field indicating event end, message characteristics, and data quality.
-    uint8_t flags;
-    // The id of the channel that the record comes from.
-    uint8_t channel_id;
-    // The event action. `'A'`dd, `'C'`ancel, `'M'`odify, clea`'R'` book, `'T'`rade, `'F'`ill or `'N'`one.
-    char action;
-    // The side that initiates the event. `'A'`sk for a sell order (or sell aggressor in a
-    // trade), `'B'`id for a buy order (or buy aggressor in a trade), `'N'`one where no side is specified.
-    char side;
-    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
-    uint64_t ts_recv;
-    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
-    int32_t ts_in_delta;
-    // The message sequence number assigned at the venue.
-    uint32_t sequence;
-} gateway_mbo;
-
-// Best bid and ask of an instrument's book: DBN's `Mbp1Msg`. 80 bytes.
-typedef struct gateway_mbp1 {
-    // The common header.
-    struct gateway_record_header hd;
-    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
-    int64_t price;
-    // 0, likewise.
-    uint32_t size;
-    // `'N'`, likewise.
-    char action;
-    // `'N'`, likewise.
-    char side;
-    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
-    uint8_t flags;
-    // 0: the best level.
-    uint8_t depth;
-    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
-    uint64_t ts_recv;
-    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
-    int32_t ts_in_delta;
-    // The message sequence number of that, assigned at the venue.
-    uint32_t sequence;
-    // The best level.
-    struct gateway_level levels[1];
-} gateway_mbp1;
-
-// The ten best levels of an instrument's book: DBN's `Mbp10Msg`. 368 bytes.
-typedef struct gateway_mbp10 {
-    // The common header.
-    struct gateway_record_header hd;
-    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
-    int64_t price;
-    // 0, likewise.
-    uint32_t size;
-    // `'N'`, likewise.
-    char action;
-    // `'N'`, likewise.
-    char side;
-    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
-    uint8_t flags;
-    // 0.
-    uint8_t depth;
-    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
-    uint64_t ts_recv;
-    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
-    int32_t ts_in_delta;
-    // The message sequence number of that, assigned at the venue.
-    uint32_t sequence;
-    // Best first; `INT64_MAX` as a price where there is no such level.
-    struct gateway_level levels[10];
-} gateway_mbp10;
-
-// A trade, of a venue that publishes no orders: DBN's `TradeMsg`. 48 bytes.
-typedef struct gateway_trade {
-    // The common header.
-    struct gateway_record_header hd;
-    // The price, in units of 1e-9.
-    int64_t price;
-    // The quantity.
-    uint32_t size;
-    // Always `'T'`.
-    char action;
-    // The side that initiated the trade: `'A'` sell, `'B'` buy, `'N'` where none is specified.
-    char side;
-    // A bit field of event end, message characteristics and data quality: the `F_` flags of DBN.
-    uint8_t flags;
-    // The book level where the trade occurred.
-    uint8_t depth;
-    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
-    uint64_t ts_recv;
-    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
-    int32_t ts_in_delta;
-    // The message sequence number assigned at the venue.
-    uint32_t sequence;
-} gateway_trade;
 
 // An instrument: DBN's `InstrumentDefMsg`. 520 bytes.
 typedef struct gateway_definition {
@@ -625,6 +525,120 @@ typedef struct gateway_trading_status {
     // Reserved.
     uint8_t _reserved[7];
 } gateway_trading_status;
+
+// An instrument as it was last defined. What it points to is valid until the directory's next update, or its end.
+typedef struct gateway_instrument_definition {
+    // Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
+    // `contract_multiplier` and `unit_of_measure_qty`.
+    const struct gateway_definition *definition;
+    // Its trading status; null before the first, and where the queue has none.
+    const struct gateway_trading_status *status;
+    // Position of the definition in the queue, counted since the gateway started.
+    uint64_t position;
+} gateway_instrument_definition;
+
+// An order message, fill or trade: DBN's `MboMsg`. 56 bytes.
+typedef struct gateway_mbo {
+    // The common header.
+    struct gateway_record_header hd;
+    // The order ID assigned at the venue.
+    uint64_t order_id;
+    // The order price in units of 1e-9.
+    int64_t price;
+    // The order quantity.
+    uint32_t size;
+    // A bit field indicating event end, message characteristics, and data quality.
+    uint8_t flags;
+    // The id of the channel that the record comes from.
+    uint8_t channel_id;
+    // The event action. `'A'`dd, `'C'`ancel, `'M'`odify, clea`'R'` book, `'T'`rade, `'F'`ill or `'N'`one.
+    char action;
+    // The side that initiates the event. `'A'`sk for a sell order (or sell aggressor in a
+    // trade), `'B'`id for a buy order (or buy aggressor in a trade), `'N'`one where no side is specified.
+    char side;
+    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number assigned at the venue.
+    uint32_t sequence;
+} gateway_mbo;
+
+// Best bid and ask of an instrument's book: DBN's `Mbp1Msg`. 80 bytes.
+typedef struct gateway_mbp1 {
+    // The common header.
+    struct gateway_record_header hd;
+    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
+    int64_t price;
+    // 0, likewise.
+    uint32_t size;
+    // `'N'`, likewise.
+    char action;
+    // `'N'`, likewise.
+    char side;
+    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
+    uint8_t flags;
+    // 0: the best level.
+    uint8_t depth;
+    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number of that, assigned at the venue.
+    uint32_t sequence;
+    // The best level.
+    struct gateway_level levels[1];
+} gateway_mbp1;
+
+// The ten best levels of an instrument's book: DBN's `Mbp10Msg`. 368 bytes.
+typedef struct gateway_mbp10 {
+    // The common header.
+    struct gateway_record_header hd;
+    // `UNDEF_PRICE` (`INT64_MAX`): the record tells of no single event.
+    int64_t price;
+    // 0, likewise.
+    uint32_t size;
+    // `'N'`, likewise.
+    char action;
+    // `'N'`, likewise.
+    char side;
+    // A bit field; bit 2 (`F_MAYBE_BAD_BOOK`) says that the book cannot be trusted.
+    uint8_t flags;
+    // 0.
+    uint8_t depth;
+    // The time at which the gateway received what changed the book last, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number of that, assigned at the venue.
+    uint32_t sequence;
+    // Best first; `INT64_MAX` as a price where there is no such level.
+    struct gateway_level levels[10];
+} gateway_mbp10;
+
+// A trade, of a venue that publishes no orders: DBN's `TradeMsg`. 48 bytes.
+typedef struct gateway_trade {
+    // The common header.
+    struct gateway_record_header hd;
+    // The price, in units of 1e-9.
+    int64_t price;
+    // The quantity.
+    uint32_t size;
+    // Always `'T'`.
+    char action;
+    // The side that initiated the trade: `'A'` sell, `'B'` buy, `'N'` where none is specified.
+    char side;
+    // A bit field of event end, message characteristics and data quality: the `F_` flags of DBN.
+    uint8_t flags;
+    // The book level where the trade occurred.
+    uint8_t depth;
+    // The time at which the gateway received the packet, in nanoseconds since the Unix epoch.
+    uint64_t ts_recv;
+    // The matching-engine-sending timestamp expressed as the number of nanoseconds before `ts_recv`.
+    int32_t ts_in_delta;
+    // The message sequence number assigned at the venue.
+    uint32_t sequence;
+} gateway_trade;
 
 // An auction imbalance: DBN's `ImbalanceMsg`. 112 bytes.
 typedef struct gateway_imbalance {
@@ -1048,6 +1062,89 @@ void gateway_text_free(struct gateway_text *text);
 
 // Words for a `gateway_closed`.
 const char *gateway_closed_text(uint32_t closed);
+
+// Begins to read what `queue` defines, from its oldest record on, under the name `reader`; best of a queue with
+// `classes = ["definitions", "status"]`, which has nothing else to read through. `*instruments` has what the queue has by
+// now, or is null after a failure; end it with `gateway_instruments_free`.
+//
+// Fails as `gateway_client_subscribe` does.
+//
+// What the caller must see to:
+// `client` is an open connection, `queue` and `reader` are zero-terminated texts, and `instruments` may be written; each may
+// be null, which is refused.
+enum gateway_status gateway_client_instruments(const struct gateway_client *client,
+                                               const char *queue,
+                                               const char *reader,
+                                               struct gateway_instruments **instruments);
+
+// Takes what the queue has had since the last update; where that is nothing, waits for it no longer than `timeout_ns`
+// nanoseconds. A loss is no failure: see `gateway_instruments_is_whole`.
+//
+// Fails with `GATEWAY_ERROR_CLOSED` once the queue has ended: what is known stays readable; begin to read it again.
+//
+// What the caller must see to:
+// `instruments` is a directory or null, which is refused.
+enum gateway_status gateway_instruments_update(struct gateway_instruments *instruments,
+                                               uint64_t timeout_ns);
+
+// How many instruments there are; 0 where `instruments` is null.
+//
+// What the caller must see to:
+// `instruments` is null or a directory.
+size_t gateway_instruments_count(const struct gateway_instruments *instruments);
+
+// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
+// channel's session has begun after that. False where `instruments` is null.
+//
+// What the caller must see to:
+// `instruments` is null or a directory.
+bool gateway_instruments_is_whole(const struct gateway_instruments *instruments);
+
+// How often something was defined, taken back or changed its status: the same number means that all is as it was. 0 where
+// `instruments` is null.
+//
+// What the caller must see to:
+// `instruments` is null or a directory.
+uint64_t gateway_instruments_changes(const struct gateway_instruments *instruments);
+
+// The instrument of that symbol.
+//
+// Fails with `GATEWAY_ERROR_UNKNOWN_INSTRUMENT` where there is none, or where several venues or channels have one.
+//
+// What the caller must see to:
+// `instruments` is a directory, `symbol` a zero-terminated text, and `found` may be written; each may be null, which is
+// refused.
+enum gateway_status gateway_instruments_find(const struct gateway_instruments *instruments,
+                                             const char *symbol,
+                                             struct gateway_instrument_definition *found);
+
+// The instrument that records of a venue call so.
+//
+// Fails with `GATEWAY_ERROR_UNKNOWN_INSTRUMENT` where there is none, or where several channels of the venue number theirs
+// alike.
+//
+// What the caller must see to:
+// `instruments` is a directory and `found` may be written; each may be null, which is refused.
+enum gateway_status gateway_instruments_find_id(const struct gateway_instruments *instruments,
+                                                uint16_t publisher_id,
+                                                uint32_t instrument_id,
+                                                struct gateway_instrument_definition *found);
+
+// Goes through all instruments: the first where `after` is null, else the next behind that one, which an update may have
+// changed since. False behind the last, where nothing is written.
+//
+// What the caller must see to:
+// `instruments` is null or a directory, `after` null or one of its instruments since whose finding there was no update, and
+// `found` null or may be written; it may be `after`.
+bool gateway_instruments_next(const struct gateway_instruments *instruments,
+                              const struct gateway_instrument_definition *after,
+                              struct gateway_instrument_definition *found);
+
+// Ends the directory; null is nothing.
+//
+// What the caller must see to:
+// `instruments` is null or a directory, and nobody uses it or what it points to any more.
+void gateway_instruments_free(struct gateway_instruments *instruments);
 
 // Makes one that reads no queue yet. `wait` is a `gateway_wait`, which counts for all its queues, whatever the options of
 // the subscriptions say; `sleep_ns` the nanoseconds between two polls of `GATEWAY_WAIT_SLEEP`, 0 for 50,000.
