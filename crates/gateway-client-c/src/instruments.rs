@@ -105,7 +105,12 @@ pub unsafe extern "C" fn gateway_instruments_count(
     instruments: *const gateway_instruments,
 ) -> usize {
     // SAFETY: the caller's promise.
-    guarded(|| Ok(unsafe { reference(instruments, "instruments")? }.inner.len())).unwrap_or(0)
+    guarded(|| {
+        Ok(unsafe { reference(instruments, "instruments")? }
+            .inner
+            .len())
+    })
+    .unwrap_or(0)
 }
 
 /// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
@@ -151,8 +156,12 @@ unsafe fn find(
 ) -> gateway_status {
     guard(|| {
         // SAFETY: the caller's promise.
-        let (instruments, found) =
-            unsafe { (reference(instruments, "instruments")?, exclusive(found, "found")?) };
+        let (instruments, found) = unsafe {
+            (
+                reference(instruments, "instruments")?,
+                exclusive(found, "found")?,
+            )
+        };
         let (instrument, name) = what(&instruments.inner)?;
         *found = instrument.map(Into::into).ok_or_else(|| {
             Failure::of(

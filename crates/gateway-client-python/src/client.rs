@@ -6,8 +6,8 @@ use gateway_client::{OrdersOf, SubscribeOptions};
 use pyo3::prelude::*;
 
 use crate::books::{BookTable, OrderSnapshot};
-use crate::instruments::Instruments;
 use crate::errors::{closed, raised};
+use crate::instruments::Instruments;
 use crate::options::{self, SLEEP_US_DEFAULT};
 use crate::subscription::Subscription;
 use crate::values;
@@ -162,7 +162,11 @@ impl Client {
         let client = self.get()?;
         let instruments = py.detach(|| client.instruments(queue, name));
         let instruments = instruments.map_err(|error| raised(py, &error))?;
-        Ok(Instruments::new(instruments, queue.to_owned(), name.to_owned()))
+        Ok(Instruments::new(
+            instruments,
+            queue.to_owned(),
+            name.to_owned(),
+        ))
     }
 
     /// The orders that rest in a book at a stated position of its queue: of all instruments, or of the one that ``symbol`` or

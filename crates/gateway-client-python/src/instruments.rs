@@ -24,11 +24,7 @@ pub(crate) struct Instruments {
 }
 
 impl Instruments {
-    pub(crate) fn new(
-        inner: gateway_client::Instruments,
-        queue: String,
-        reader: String,
-    ) -> Self {
+    pub(crate) fn new(inner: gateway_client::Instruments, queue: String, reader: String) -> Self {
         Self {
             inner: Mutex::new(Some(inner)),
             queue,
@@ -127,6 +123,9 @@ impl Instruments {
     }
 
     fn __repr__(&self) -> String {
-        format!("Instruments(queue={:?}, name={:?})", self.queue, self.reader)
+        format!(
+            "Instruments(queue={:?}, name={:?})",
+            self.queue, self.reader
+        )
     }
 }

@@ -17,7 +17,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for instrument in instruments.iter() {
         print(instrument);
     }
-    let whole = if instruments.is_whole() { "all" } else { "not all" };
+    let whole = if instruments.is_whole() {
+        "all"
+    } else {
+        "not all"
+    };
     println!("{} instruments, {whole}", instruments.len());
     Ok(())
 }

@@ -9,10 +9,11 @@
 //! [`InstrumentKey`], and what a symbol or a number alone names is told only where it names one instrument.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::c_char;
 use std::ops::Bound;
 use std::time::Duration;
 
-use dbn::SecurityUpdateAction;
+use dbn::{SecurityUpdateAction, StatusAction, TriState};
 use gateway_record::v3::{InstrumentDefMsg, StatusMsg};
 use gateway_record::{ControlKind, ControlRecord};
 
@@ -38,7 +39,8 @@ pub struct DefinedInstrument {
     /// Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
     /// `contract_multiplier` and `unit_of_measure_qty`; what the feed does not say is undefined as in DBN.
     pub definition: InstrumentDefMsg,
-    /// Its trading status; `None` before the first, and where the queue has none.
+    /// Its trading status: the last status record, with what it does not say of trading or short sales as it was said before;
+    /// `None` before the first, and where the queue has none.
     pub status: Option<StatusMsg>,
     /// Position of the definition in the queue, counted since the gateway started.
     pub position: u64,
@@ -103,7 +105,7 @@ impl Directory {
         let key = key(definition);
         self.changes += 1;
         let before = self.forget(key);
-        if definition.security_update_action == SecurityUpdateAction::Delete as std::ffi::c_char {
+        if definition.security_update_action == SecurityUpdateAction::Delete as c_char {
             return;
         }
         let names = self.by_symbol.entry(symbol(definition).to_owned());
@@ -144,7 +146,7 @@ impl Directory {
         let keys = self.by_id.get(&number).map_or(&[][..], Vec::as_slice);
         let found = only(keys).and_then(|key| self.instruments.get_mut(&key));
         if let Some(instrument) = found {
-            instrument.status = Some(status.clone());
+            instrument.status = Some(merged(instrument.status.as_ref(), status));
             self.changes += 1;
         } else {
             self.statuses_unassigned += 1;
@@ -198,6 +200,26 @@ impl Directory {
         let known = self.sessions.keys().all(|id| self.begun.contains(id));
         !self.holes || (known && !self.sessions.is_empty() && channels.into_iter().all(begun))
     }
+}
+
+/// What is known of an instrument's status after `now`: a change of the short-sale restriction says nothing of trading, and
+/// other changes may say nothing of the restriction.
+fn merged(before: Option<&StatusMsg>, now: &StatusMsg) -> StatusMsg {
+    let Some(before) = before else {
+        return now.clone();
+    };
+    let mut status = now.clone();
+    if now.action == StatusAction::SsrChange as u16 {
+        status.action = before.action;
+        status.reason = before.reason;
+        status.trading_event = before.trading_event;
+        status.is_trading = before.is_trading;
+        status.is_quoting = before.is_quoting;
+    }
+    if now.is_short_sell_restricted == TriState::NotAvailable as c_char {
+        status.is_short_sell_restricted = before.is_short_sell_restricted;
+    }
+    status
 }
 
 /// The one of them, if it is one.
@@ -366,7 +388,7 @@ mod tests {
     fn definition(publisher: u16, channel: u16, id: u32, symbol: &str) -> InstrumentDefMsg {
         let mut definition = InstrumentDefMsg {
             channel_id: channel,
-            security_update_action: SecurityUpdateAction::Add as std::ffi::c_char,
+            security_update_action: SecurityUpdateAction::Add as c_char,
             min_price_increment: 10_000_000,
             ..InstrumentDefMsg::default()
         };
@@ -473,6 +495,30 @@ mod tests {
     }
 
     #[test]
+    fn a_status_keeps_what_the_next_one_does_not_speak_of() {
+        let mut told = Told::default();
+        told.define(2, 0, 7, "AAPL");
+        let mut trading = status(2, 7, StatusAction::Trading as u16);
+        trading.is_trading = TriState::Yes as c_char;
+        told.tell(&Record::Status(&trading));
+        let mut restricted = status(2, 7, StatusAction::SsrChange as u16);
+        restricted.is_short_sell_restricted = TriState::Yes as c_char;
+        told.tell(&Record::Status(&restricted));
+        let found = |told: &Told| {
+            let all = told.directory.instruments.values();
+            let status = all.last().unwrap().status.clone().unwrap();
+            let flags = [status.is_trading, status.is_short_sell_restricted];
+            (status.action, flags.map(|flag| flag.cast_unsigned()))
+        };
+        assert_eq!(found(&told), (StatusAction::Trading as u16, *b"YY"));
+        let mut halted = status(2, 7, StatusAction::Halt as u16);
+        halted.is_trading = TriState::No as c_char;
+        halted.is_short_sell_restricted = TriState::NotAvailable as c_char;
+        told.tell(&Record::Status(&halted));
+        assert_eq!(found(&told), (StatusAction::Halt as u16, *b"NY"));
+    }
+
+    #[test]
     fn a_new_session_clears_its_channel_and_what_is_deleted_is_gone() {
         let mut told = Told::default();
         told.control(ControlKind::SessionStart, 0, *b"MONDAY  ")
@@ -483,7 +529,7 @@ mod tests {
         told.control(ControlKind::SessionStart, 0, *b"MONDAY  ");
         assert_eq!(told.symbols(), ["A", "B", "ES"]);
         let mut deleted = definition(2, 0, 2, "B");
-        deleted.security_update_action = SecurityUpdateAction::Delete as std::ffi::c_char;
+        deleted.security_update_action = SecurityUpdateAction::Delete as c_char;
         told.tell(&Record::Definition(&deleted));
         assert_eq!(told.symbols(), ["A", "ES"]);
         told.control(ControlKind::SessionStart, 0, *b"TUESDAY ")

@@ -85,7 +85,11 @@ fn line(found: &DefinedInstrument) -> String {
     let definition = &found.definition;
     let tick = known(definition.min_price_increment).map_or("-".to_owned(), price);
     let or_dash = |number| count(number).map_or("-".to_owned(), |number| number.to_string());
-    let trading = match found.status.as_ref().map(|status| status.is_trading.cast_unsigned()) {
+    let trading = match found
+        .status
+        .as_ref()
+        .map(|status| status.is_trading.cast_unsigned())
+    {
         Some(b'Y') => "trading",
         Some(b'N') => "not trading",
         _ => "-",

@@ -69,7 +69,9 @@ fn every_language_has_the_whole_directory_after_the_end_of_the_day() {
     let socket = played.gateway.socket();
     let output = every_language_prints(&socket, DIRECTORY);
     assert!(output.ends_with("20 instruments, all\n"), "{output}");
-    let lines = output.lines().filter(|line| line.contains(" channel 0: tick "));
+    let lines = output
+        .lines()
+        .filter(|line| line.contains(" channel 0: tick "));
     assert_eq!(lines.count(), 20);
     // The flow has every instrument trade.
     assert_eq!(output.matches("trading Y").count(), 20, "{output}");
@@ -99,7 +101,10 @@ fn every_language_has_the_whole_directory_after_the_end_of_the_day() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let symbols: Vec<&str> = told.iter().filter_map(|told| told["symbol"].as_str()).collect();
+    let symbols: Vec<&str> = told
+        .iter()
+        .filter_map(|told| told["symbol"].as_str())
+        .collect();
     let expected: Vec<&str> = all.iter().map(|instrument| instrument.symbol()).collect();
     assert_eq!(symbols, expected);
     played.stop().unwrap();
