@@ -104,11 +104,10 @@ pub unsafe extern "C" fn gateway_instruments_update(
 pub unsafe extern "C" fn gateway_instruments_count(
     instruments: *const gateway_instruments,
 ) -> usize {
-    // SAFETY: the caller's promise.
     guarded(|| {
-        Ok(unsafe { reference(instruments, "instruments")? }
-            .inner
-            .len())
+        // SAFETY: the caller's promise.
+        let instruments = unsafe { reference(instruments, "instruments")? };
+        Ok(instruments.inner.len())
     })
     .unwrap_or(0)
 }
