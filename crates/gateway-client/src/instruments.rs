@@ -80,8 +80,8 @@ struct Directory {
     by_symbol: HashMap<String, Vec<InstrumentKey>>,
     /// Which instruments of a venue have a number, in any channel.
     by_id: HashMap<(u16, u32), Vec<InstrumentKey>>,
-    /// The session that a channel is in.
-    sessions: HashMap<u8, [u8; 8]>,
+    /// Channels that told of themselves.
+    channels: HashSet<u8>,
     /// Whether records are missing that may have been definitions, but for those of channels in `begun`.
     holes: bool,
     /// Channels whose session began after the last hole.
@@ -114,7 +114,10 @@ impl Directory {
         numbers.or_default().push(key);
         let instrument = DefinedInstrument {
             definition: definition.clone(),
-            status: before.and_then(|before| before.status),
+            // A number that was given to another instrument has nothing of the one before.
+            status: before
+                .filter(|before| before.symbol() == symbol(definition))
+                .and_then(|before| before.status),
             position,
         };
         self.instruments.insert(key, instrument);
@@ -157,16 +160,20 @@ impl Directory {
         let channel = control.channel_id;
         match ControlKind::from_number(control.kind) {
             Some(ControlKind::SessionStart) => {
-                let before = self.sessions.insert(channel, control.session);
-                // Feeds without names for their sessions say nothing else of a new day.
-                if before != Some(control.session) || control.session == [0; 8] {
-                    self.clear(channel);
+                // Its name is cut to eight bytes here, so that two days' may be alike: whatever it is, it begins anew.
+                self.clear(channel);
+                self.channels.insert(channel);
+                if control.sequence > 1 {
+                    // Joined late: what was defined before is not known.
+                    self.begun.remove(&channel);
+                    self.holes = true;
+                    return;
                 }
                 self.begun.insert(channel);
             }
             Some(ControlKind::Gap) => {
                 self.begun.remove(&channel);
-                self.sessions.entry(channel).or_default();
+                self.channels.insert(channel);
                 self.holes = true;
             }
             _ => {}
@@ -197,8 +204,8 @@ impl Directory {
     fn is_whole(&self) -> bool {
         let channels = self.instruments.keys().map(|key| key.channel_id);
         let begun = |channel: u16| u8::try_from(channel).is_ok_and(|id| self.begun.contains(&id));
-        let known = self.sessions.keys().all(|id| self.begun.contains(id));
-        !self.holes || (known && !self.sessions.is_empty() && channels.into_iter().all(begun))
+        let known = self.channels.iter().all(|id| self.begun.contains(id));
+        !self.holes || (known && !self.channels.is_empty() && channels.into_iter().all(begun))
     }
 }
 
@@ -268,6 +275,8 @@ impl Instruments {
     }
 
     fn read(&mut self, timeout: Duration) -> Option<Closed> {
+        // The queue's end is looked for by the first poll that finds nothing, not by one of many.
+        self.subscription.has_slept();
         let mut first = true;
         loop {
             let event = match std::mem::take(&mut first) && !timeout.is_zero() {
@@ -487,10 +496,13 @@ mod tests {
         let keys = &told.directory.by_symbol["AAPL"];
         let found = &told.directory.instruments[&keys[0]];
         assert_eq!(found.status.as_ref().unwrap().action, 8);
-        // Defined again, it keeps its status; under another symbol the old one names nothing.
+        // Defined again, it keeps its status; under another symbol it is another instrument, and the old one names nothing.
+        told.define(2, 0, 7, "AAPL");
+        let keys = &told.directory.by_symbol["AAPL"];
+        assert!(told.directory.instruments[&keys[0]].status.is_some());
         told.define(2, 0, 7, "APPL");
         let keys = &told.directory.by_symbol["APPL"];
-        assert!(told.directory.instruments[&keys[0]].status.is_some());
+        assert!(told.directory.instruments[&keys[0]].status.is_none());
         assert!(!told.directory.by_symbol.contains_key("AAPL"));
     }
 
@@ -525,8 +537,6 @@ mod tests {
             .define(2, 0, 1, "A")
             .define(2, 0, 2, "B")
             .define(40, 1, 1, "ES");
-        // The same session again, as a gateway tells that was started anew: nothing is cleared.
-        told.control(ControlKind::SessionStart, 0, *b"MONDAY  ");
         assert_eq!(told.symbols(), ["A", "B", "ES"]);
         let mut deleted = definition(2, 0, 2, "B");
         deleted.security_update_action = SecurityUpdateAction::Delete as c_char;
@@ -563,5 +573,12 @@ mod tests {
         assert!(!told.directory.is_whole(), "the other channel's is not");
         told.control(ControlKind::SessionStart, 1, [0; 8]);
         assert!(told.directory.is_whole());
+        // A session that the gateway joined after its first message.
+        let late = ControlRecord {
+            sequence: 5_000,
+            ..control(ControlKind::SessionStart, 0, *b"MONDAY  ")
+        };
+        told.tell(&Record::Control(&late));
+        assert!(!told.directory.is_whole());
     }
 }
