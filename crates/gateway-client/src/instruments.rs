@@ -20,6 +20,7 @@ use gateway_record::{ControlKind, ControlRecord};
 use crate::client::{Client, SubscribeOptions};
 use crate::record::Record;
 use crate::subscription::{Closed, Event, Subscription};
+use crate::wait::WaitStrategy;
 use crate::{ClientError, Start};
 
 /// What tells an instrument from all others of a gateway.
@@ -37,12 +38,16 @@ pub struct InstrumentKey {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefinedInstrument {
     /// Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
-    /// `contract_multiplier` and `unit_of_measure_qty`; what the feed does not say is undefined as in DBN.
+    /// `contract_multiplier` and `unit_of_measure_qty`; what the feed does not say is undefined as in DBN. Of a spread, which
+    /// is defined by a record a leg, that of its first leg.
     pub definition: InstrumentDefMsg,
+    /// The records of a spread's legs, in the order of their `leg_index`: all of them are there once there are as many as its
+    /// `leg_count` says. Empty where it has no legs.
+    pub legs: Vec<InstrumentDefMsg>,
     /// Its trading status: the last status record, with what it does not say of trading or short sales as it was said before;
     /// `None` before the first, and where the queue has none.
     pub status: Option<StatusMsg>,
-    /// Position of the definition in the queue, counted since the gateway started.
+    /// Position of its last definition's record in the queue, counted since the gateway started.
     pub position: u64,
 }
 
@@ -80,12 +85,10 @@ struct Directory {
     by_symbol: HashMap<String, Vec<InstrumentKey>>,
     /// Which instruments of a venue have a number, in any channel.
     by_id: HashMap<(u16, u32), Vec<InstrumentKey>>,
-    /// Channels that told of themselves.
-    channels: HashSet<u8>,
-    /// Whether records are missing that may have been definitions, but for those of channels in `begun`.
-    holes: bool,
-    /// Channels whose session began after the last hole.
-    begun: HashSet<u8>,
+    /// Whether records of any channel are missing that may have been definitions.
+    lost: bool,
+    /// Channels of whose present session messages are missing that may have been definitions.
+    lacking: HashSet<u8>,
     /// Statuses that named no instrument, or several.
     statuses_unassigned: u64,
     changes: u64,
@@ -112,12 +115,14 @@ impl Directory {
         names.or_default().push(key);
         let numbers = self.by_id.entry((key.publisher_id, key.instrument_id));
         numbers.or_default().push(key);
+        // A number that was given to another instrument has nothing of the one before.
+        let before = before.filter(|before| before.symbol() == symbol(definition));
+        let (status, legs) = before.map_or((None, Vec::new()), |before| (before.status, before.legs));
+        let legs = with_leg(legs, definition);
         let instrument = DefinedInstrument {
-            definition: definition.clone(),
-            // A number that was given to another instrument has nothing of the one before.
-            status: before
-                .filter(|before| before.symbol() == symbol(definition))
-                .and_then(|before| before.status),
+            definition: legs.first().unwrap_or(definition).clone(),
+            legs,
+            status,
             position,
         };
         self.instruments.insert(key, instrument);
@@ -162,19 +167,15 @@ impl Directory {
             Some(ControlKind::SessionStart) => {
                 // Its name is cut to eight bytes here, so that two days' may be alike: whatever it is, it begins anew.
                 self.clear(channel);
-                self.channels.insert(channel);
                 if control.sequence > 1 {
                     // Joined late: what was defined before is not known.
-                    self.begun.remove(&channel);
-                    self.holes = true;
-                    return;
+                    self.lacking.insert(channel);
+                } else {
+                    self.lacking.remove(&channel);
                 }
-                self.begun.insert(channel);
             }
             Some(ControlKind::Gap) => {
-                self.begun.remove(&channel);
-                self.channels.insert(channel);
-                self.holes = true;
+                self.lacking.insert(channel);
             }
             _ => {}
         }
@@ -195,18 +196,22 @@ impl Directory {
         }
     }
 
-    /// Records were lost, of any channel.
-    fn lose(&mut self) {
-        self.holes = true;
-        self.begun.clear();
-    }
-
+    /// Nobody knows which channels' records were lost, nor which channels there are: no session makes up for it.
     fn is_whole(&self) -> bool {
-        let channels = self.instruments.keys().map(|key| key.channel_id);
-        let begun = |channel: u16| u8::try_from(channel).is_ok_and(|id| self.begun.contains(&id));
-        let known = self.channels.iter().all(|id| self.begun.contains(id));
-        !self.holes || (known && !self.channels.is_empty() && channels.into_iter().all(begun))
+        !self.lost && self.lacking.is_empty()
     }
+}
+
+/// The legs of an instrument after `record`, which defines one of them or, without legs, all of the instrument.
+fn with_leg(mut legs: Vec<InstrumentDefMsg>, record: &InstrumentDefMsg) -> Vec<InstrumentDefMsg> {
+    legs.retain(|leg| leg.leg_count == record.leg_count);
+    if record.leg_index < record.leg_count {
+        match legs.binary_search_by_key(&record.leg_index, |leg| leg.leg_index) {
+            Ok(at) => legs[at] = record.clone(),
+            Err(at) => legs.insert(at, record.clone()),
+        }
+    }
+    legs
 }
 
 /// What is known of an instrument's status after `now`: a change of the short-sale restriction says nothing of trading, and
@@ -248,13 +253,15 @@ impl Instruments {
     pub(crate) fn open(client: &Client, queue: &str, reader: &str) -> Result<Self, ClientError> {
         let options = SubscribeOptions {
             start: Start::Oldest,
+            // Nobody waits for a definition on a core of his own.
+            wait: WaitStrategy::Block,
             ..SubscribeOptions::named(reader)
         };
         let subscription = client.subscribe(queue, &options)?;
         let mut instruments = Self {
             directory: Directory {
                 // What was overwritten before may have been definitions.
-                holes: subscription.position() > 0,
+                lost: subscription.position() > 0,
                 ..Directory::default()
             },
             subscription,
@@ -263,39 +270,50 @@ impl Instruments {
         Ok(instruments)
     }
 
-    /// Takes what the queue has had since the last update; why it ended, once it has. A loss is no end: see
-    /// [`is_whole`](Self::is_whole).
+    /// Takes what the queue has had since the last update, but nothing that comes meanwhile, so that it ends on a busy queue
+    /// too; why the queue ended, once all of it was taken. A loss is no end: see [`is_whole`](Self::is_whole).
     pub fn update(&mut self) -> Option<Closed> {
         self.read(Duration::ZERO)
     }
 
-    /// As [`update`](Self::update), but where there is nothing new waits for it until `timeout`.
+    /// As [`update`](Self::update), but where there is nothing new waits for it until `timeout`, asleep in the kernel.
     pub fn wait(&mut self, timeout: Duration) -> Option<Closed> {
         self.read(timeout)
     }
 
     fn read(&mut self, timeout: Duration) -> Option<Closed> {
-        // The queue's end is looked for by the first poll that finds nothing, not by one of many.
+        // The first poll that finds nothing looks for the queue's end and says where this reader is, not one of many.
         self.subscription.has_slept();
-        let mut first = true;
-        loop {
-            let event = match std::mem::take(&mut first) && !timeout.is_zero() {
-                true => self.subscription.wait(timeout),
-                false => self.subscription.poll(),
-            };
-            match event {
-                Event::Record(_) => {}
-                Event::Lost(_) => {
-                    self.directory.lose();
-                    continue;
-                }
-                Event::Empty => return None,
-                Event::Closed(reason) => return Some(reason),
-            }
-            let record = self.subscription.current();
-            let position = record.position;
-            self.directory.apply(&Record::from_words(record), position);
+        if !timeout.is_zero()
+            && let Some(ended) = self.take(|subscription| subscription.wait(timeout))
+        {
+            return ended;
         }
+        let head = self.subscription.head();
+        while self.subscription.position() < head {
+            if let Some(ended) = self.take(Subscription::poll) {
+                return ended;
+            }
+        }
+        // Whether that was all; of a queue that has gone on meanwhile, one record more.
+        self.take(Subscription::poll).flatten()
+    }
+
+    /// Takes one event; where it was no record and no loss, whether the queue has ended.
+    fn take(&mut self, next: impl FnOnce(&mut Subscription) -> Event<'_>) -> Option<Option<Closed>> {
+        match next(&mut self.subscription) {
+            Event::Record(_) => {}
+            Event::Lost(_) => {
+                self.directory.lost = true;
+                return None;
+            }
+            Event::Empty => return Some(None),
+            Event::Closed(reason) => return Some(Some(reason)),
+        }
+        let record = self.subscription.current();
+        let position = record.position;
+        self.directory.apply(&Record::from_words(record), position);
+        None
     }
 
     /// How many instruments there are.
@@ -351,8 +369,10 @@ impl Instruments {
         self.get(only(keys)?)
     }
 
-    /// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
-    /// channel's session has begun after that.
+    /// Whether nothing can be missing. False for good where records were overwritten before this reader came, or lost since:
+    /// nobody knows of which channels. False as well where the gateway joined a channel's session after its first message, or
+    /// lost some of it, until that channel's next session: a snapshot does not make up for it. Of channels that have sent
+    /// nothing so far it says nothing.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.directory.is_whole()
@@ -375,6 +395,12 @@ impl Instruments {
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.subscription.lost()
+    }
+
+    /// Position of the next slot to be read, counted since the gateway started: the same after an update that found nothing.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.subscription.position()
     }
 
     /// Reads the queue of the same name again, after [`update`](Self::update) told its end: from its oldest record.
@@ -557,21 +583,14 @@ mod tests {
     }
 
     #[test]
-    fn what_may_lack_something_says_so_until_its_sessions_begin_anew() {
+    fn what_may_lack_something_says_so_until_the_channel_begins_anew() {
         let mut told = Told::default();
         assert!(told.define(2, 0, 1, "A").directory.is_whole());
         told.control(ControlKind::Gap, 0, [0; 8]);
         assert!(!told.directory.is_whole());
-        assert!(
-            told.control(ControlKind::SessionStart, 0, *b"TUESDAY ")
-                .directory
-                .is_whole()
-        );
-        told.define(40, 1, 1, "ES").directory.lose();
-        assert!(!told.directory.is_whole());
-        told.control(ControlKind::SessionStart, 0, *b"FRIDAY  ");
-        assert!(!told.directory.is_whole(), "the other channel's is not");
-        told.control(ControlKind::SessionStart, 1, [0; 8]);
+        told.control(ControlKind::SessionStart, 1, *b"TUESDAY ");
+        assert!(!told.directory.is_whole(), "another channel's");
+        told.control(ControlKind::SessionStart, 0, *b"TUESDAY ");
         assert!(told.directory.is_whole());
         // A session that the gateway joined after its first message.
         let late = ControlRecord {
@@ -580,5 +599,55 @@ mod tests {
         };
         told.tell(&Record::Control(&late));
         assert!(!told.directory.is_whole());
+        told.control(ControlKind::SessionStart, 0, *b"TUESDAY ");
+        assert!(told.directory.is_whole());
+        // Of a third channel nothing may have come but what was lost.
+        told.directory.lost = true;
+        told.control(ControlKind::SessionStart, 0, *b"FRIDAY  ");
+        told.control(ControlKind::SessionStart, 1, *b"FRIDAY  ");
+        assert!(!told.directory.is_whole());
+    }
+
+    #[test]
+    fn sessions_of_the_same_name_are_two_and_a_reset_keeps_the_instruments() {
+        let mut told = Told::default();
+        told.control(ControlKind::SessionStart, 0, *b"20261128")
+            .define(2, 0, 1, "A");
+        told.control(ControlKind::Reset, 0, *b"20261128");
+        assert_eq!(told.symbols(), ["A"]);
+        told.control(ControlKind::SessionStart, 0, *b"20261128");
+        assert!(told.symbols().is_empty());
+    }
+
+    #[test]
+    fn a_spread_has_all_its_legs_and_is_defined_by_the_first() {
+        let leg = |count: u16, index: u16, of: u32| InstrumentDefMsg {
+            leg_count: count,
+            leg_index: index,
+            leg_instrument_id: of,
+            ..definition(40, 1, 9, "ESZ6-ESH7")
+        };
+        let legs = |told: &Told| {
+            let spread = told.directory.instruments.values().next_back().unwrap();
+            let legs = spread.legs.iter().map(|leg| leg.leg_instrument_id);
+            (spread.definition.leg_index, legs.collect::<Vec<_>>())
+        };
+        let mut told = Told::default();
+        told.tell(&Record::Definition(&leg(3, 0, 10)))
+            .tell(&Record::Definition(&leg(3, 1, 11)))
+            .tell(&Record::Definition(&leg(3, 2, 12)));
+        assert_eq!(legs(&told), (0, vec![10, 11, 12]));
+        // Told again, leg by leg, the others stay meanwhile.
+        told.tell(&Record::Definition(&leg(3, 1, 21)));
+        assert_eq!(legs(&told), (0, vec![10, 21, 12]));
+        assert_eq!(told.directory.by_symbol["ESZ6-ESH7"].len(), 1);
+        // Two legs now: those of three are none of them.
+        told.tell(&Record::Definition(&leg(2, 1, 31)));
+        assert_eq!(legs(&told), (1, vec![31]));
+        told.tell(&Record::Definition(&leg(2, 0, 30)));
+        assert_eq!(legs(&told), (0, vec![30, 31]));
+        // Another instrument of that number, without any.
+        told.define(40, 1, 9, "ES");
+        assert_eq!(legs(&told), (0, vec![]));
     }
 }

@@ -362,6 +362,11 @@ impl Subscription {
         self.base + self.subscriber.position()
     }
 
+    /// Position of the next slot to be published, counted alike.
+    pub(crate) fn head(&self) -> u64 {
+        self.base + self.subscriber.head()
+    }
+
     /// Where this reader is, to begin there again: [`SubscribeOptions::resuming`].
     #[must_use]
     pub const fn checkpoint(&self) -> Checkpoint {
