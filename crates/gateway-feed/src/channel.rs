@@ -472,6 +472,9 @@ impl<D: Decoder, T: Transport, S: RecordSink> Outlet for Delivery<'_, D, T, S> {
                 (ControlKind::SessionStart, sequence, 0)
             }
             Event::SessionEnd { sequence } => (ControlKind::SessionEnd, sequence, 0),
+            Event::Reset { sequence } if D::RESTARTS_ARE_DAYS => {
+                (ControlKind::SessionStart, sequence, 0)
+            }
             Event::Reset { sequence } => (ControlKind::Reset, sequence, 0),
             Event::Gap { first, count } => (ControlKind::Gap, first, count),
             Event::Recovering { first, count } => (ControlKind::Recovering, first, count),

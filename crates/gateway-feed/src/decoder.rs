@@ -9,6 +9,11 @@ use crate::sink::{MessageContext, RecordSink};
 
 /// Turns the messages of one channel, in order, into records.
 pub trait Decoder {
+    /// Whether numbers that begin anew mean another day, on which the decoder numbers instruments anew: the channel tells
+    /// [`ControlKind::SessionStart`](crate::record::ControlKind::SessionStart) then instead of
+    /// [`ControlKind::Reset`](crate::record::ControlKind::Reset), behind which instruments stay.
+    const RESTARTS_ARE_DAYS: bool = false;
+
     /// Decodes one application message (without its transport's length prefix) and publishes its records.
     ///
     /// A message that cannot be decoded publishes nothing and is counted, see [`DecoderCounters`].

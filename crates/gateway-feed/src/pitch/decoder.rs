@@ -408,6 +408,9 @@ impl PitchDecoder {
 }
 
 impl Decoder for PitchDecoder {
+    /// A unit's day has no name.
+    const RESTARTS_ARE_DAYS: bool = true;
+
     #[inline(always)]
     fn message<S: RecordSink>(&mut self, context: &MessageContext, message: &[u8], sink: &mut S) {
         macro_rules! view {

@@ -178,6 +178,10 @@ fn another_day_numbers_its_instruments_anew() {
         });
     // Told, forgotten, told again, forgotten.
     assert_eq!(symbols.collect::<Vec<_>>(), [false, true, false, true]);
+    // Who keeps instruments learns that their numbers are void.
+    let start = (ControlKind::SessionStart as u16, 1, 0);
+    assert_eq!(controls(&sink), [start; 3]);
+    assert_eq!(channel.decoder().counters().instruments, 0);
 }
 
 #[test]
