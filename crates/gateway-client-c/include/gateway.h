@@ -529,11 +529,16 @@ typedef struct gateway_trading_status {
 // An instrument as it was last defined. What it points to is valid until the directory's next update, or its end.
 typedef struct gateway_instrument_definition {
     // Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
-    // `contract_multiplier` and `unit_of_measure_qty`.
+    // `contract_multiplier` and `unit_of_measure_qty`. Of a spread that of its first leg.
     const struct gateway_definition *definition;
+    // The definitions of a spread's legs, `legs_count` of them, in the order of their `leg_index`: all of them are there once
+    // there are as many as its `leg_count` says. Null where it has none.
+    const struct gateway_definition *legs;
+    // How many definitions of legs there are.
+    size_t legs_count;
     // Its trading status; null before the first, and where the queue has none.
     const struct gateway_trading_status *status;
-    // Position of the definition in the queue, counted since the gateway started.
+    // Position of its last definition's record in the queue, counted since the gateway started.
     uint64_t position;
 } gateway_instrument_definition;
 
@@ -1077,8 +1082,8 @@ enum gateway_status gateway_client_instruments(const struct gateway_client *clie
                                                const char *reader,
                                                struct gateway_instruments **instruments);
 
-// Takes what the queue has had since the last update; where that is nothing, waits for it no longer than `timeout_ns`
-// nanoseconds. A loss is no failure: see `gateway_instruments_is_whole`.
+// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for it no
+// longer than `timeout_ns` nanoseconds, asleep in the kernel. A loss is no failure: see `gateway_instruments_is_whole`.
 //
 // Fails with `GATEWAY_ERROR_CLOSED` once the queue has ended: what is known stays readable; begin to read it again.
 //
@@ -1093,8 +1098,10 @@ enum gateway_status gateway_instruments_update(struct gateway_instruments *instr
 // `instruments` is null or a directory.
 size_t gateway_instruments_count(const struct gateway_instruments *instruments);
 
-// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
-// channel's session has begun after that. False where `instruments` is null.
+// Whether nothing can be missing. False for good where records were overwritten before this reader came, or lost since:
+// nobody knows of which channels. False as well where the gateway joined a channel's session after its first message, or
+// lost some of it, until that channel's next session. Of channels that have sent nothing so far it says nothing. False where
+// `instruments` is null.
 //
 // What the caller must see to:
 // `instruments` is null or a directory.
@@ -1130,12 +1137,12 @@ enum gateway_status gateway_instruments_find_id(const struct gateway_instruments
                                                 uint32_t instrument_id,
                                                 struct gateway_instrument_definition *found);
 
-// Goes through all instruments: the first where `after` is null, else the next behind that one, which an update may have
-// changed since. False behind the last, where nothing is written.
+// Goes through all instruments, between two updates: the first where `after` is null, else the next behind that one. False
+// behind the last, where nothing is written.
 //
 // What the caller must see to:
-// `instruments` is null or a directory, `after` null or one of its instruments since whose finding there was no update, and
-// `found` null or may be written; it may be `after`.
+// `instruments` is null or a directory, `after` null or one of its instruments since whose finding there was no update (what it
+// points to is read), and `found` null or may be written; it may be `after`.
 bool gateway_instruments_next(const struct gateway_instruments *instruments,
                               const struct gateway_instrument_definition *after,
                               struct gateway_instrument_definition *found);

@@ -675,10 +675,11 @@ class Instruments {
     /// Takes over a handle of the C interface.
     explicit Instruments(gateway_instruments *handle) noexcept : handle_(handle) {}
 
-    /// Takes what the queue has had since the last update; where that is nothing, waits for it no longer than `timeout`. Throws
-    /// GATEWAY_ERROR_CLOSED once the queue has ended.
+    /// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for it
+    /// no longer than `timeout`, asleep in the kernel: a negative one is 0. Throws GATEWAY_ERROR_CLOSED once the queue has ended.
     void update(std::chrono::nanoseconds timeout = {}) {
-        detail::check(gateway_instruments_update(handle_.get(), static_cast<std::uint64_t>(timeout.count())));
+        const auto limit = timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
+        detail::check(gateway_instruments_update(handle_.get(), limit));
     }
     /// The instrument of that symbol; nothing where there is none, or where several venues or channels have one. What it points
     /// to is valid until the next update.

@@ -20,11 +20,16 @@ pub struct gateway_instruments {
 #[derive(Clone, Copy, Debug)]
 pub struct gateway_instrument_definition {
     /// Its definition: the tick is `min_price_increment`, the lot `min_lot_size_round_lot`, the multiplier
-    /// `contract_multiplier` and `unit_of_measure_qty`.
+    /// `contract_multiplier` and `unit_of_measure_qty`. Of a spread that of its first leg.
     pub definition: *const gateway_definition,
+    /// The definitions of a spread's legs, `legs_count` of them, in the order of their `leg_index`: all of them are there once
+    /// there are as many as its `leg_count` says. Null where it has none.
+    pub legs: *const gateway_definition,
+    /// How many definitions of legs there are.
+    pub legs_count: usize,
     /// Its trading status; null before the first, and where the queue has none.
     pub status: *const gateway_trading_status,
-    /// Position of the definition in the queue, counted since the gateway started.
+    /// Position of its last definition's record in the queue, counted since the gateway started.
     pub position: u64,
 }
 
@@ -33,6 +38,11 @@ impl From<&DefinedInstrument> for gateway_instrument_definition {
         // Both have the layout of the client's, which their modules assert.
         Self {
             definition: std::ptr::from_ref(&found.definition).cast(),
+            legs: match found.legs.as_slice() {
+                [] => std::ptr::null(),
+                legs => legs.as_ptr().cast(),
+            },
+            legs_count: found.legs.len(),
             status: found
                 .status
                 .as_ref()
@@ -71,8 +81,8 @@ pub unsafe extern "C" fn gateway_client_instruments(
     })
 }
 
-/// Takes what the queue has had since the last update; where that is nothing, waits for it no longer than `timeout_ns`
-/// nanoseconds. A loss is no failure: see `gateway_instruments_is_whole`.
+/// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for it no
+/// longer than `timeout_ns` nanoseconds, asleep in the kernel. A loss is no failure: see `gateway_instruments_is_whole`.
 ///
 /// Fails with `GATEWAY_ERROR_CLOSED` once the queue has ended: what is known stays readable; begin to read it again.
 ///
@@ -112,8 +122,10 @@ pub unsafe extern "C" fn gateway_instruments_count(
     .unwrap_or(0)
 }
 
-/// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
-/// channel's session has begun after that. False where `instruments` is null.
+/// Whether nothing can be missing. False for good where records were overwritten before this reader came, or lost since:
+/// nobody knows of which channels. False as well where the gateway joined a channel's session after its first message, or
+/// lost some of it, until that channel's next session. Of channels that have sent nothing so far it says nothing. False where
+/// `instruments` is null.
 ///
 /// # Safety
 /// `instruments` is null or a directory.
@@ -217,12 +229,12 @@ pub unsafe extern "C" fn gateway_instruments_find_id(
     }
 }
 
-/// Goes through all instruments: the first where `after` is null, else the next behind that one, which an update may have
-/// changed since. False behind the last, where nothing is written.
+/// Goes through all instruments, between two updates: the first where `after` is null, else the next behind that one. False
+/// behind the last, where nothing is written.
 ///
 /// # Safety
-/// `instruments` is null or a directory, `after` null or one of its instruments since whose finding there was no update, and
-/// `found` null or may be written; it may be `after`.
+/// `instruments` is null or a directory, `after` null or one of its instruments since whose finding there was no update (what it
+/// points to is read), and `found` null or may be written; it may be `after`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gateway_instruments_next(
     instruments: *const gateway_instruments,

@@ -1,14 +1,15 @@
 //! A queue's instruments: what the feeds define, and their status.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gateway_client::DefinedInstrument;
+use gateway_client::{DefinedInstrument, InstrumentKey};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::errors::closed;
+use crate::reader::Until;
 use crate::record::{InstrumentDefMsg, StatusMsg};
 use crate::subscription::exclusive;
 use crate::values;
@@ -53,8 +54,8 @@ fn pair(py: Python<'_>, found: &DefinedInstrument) -> PyResult<Pair> {
 
 #[pymethods]
 impl Instruments {
-    /// Takes what the queue has had since the last update; where that is nothing, waits for it at most ``timeout_s`` seconds.
-    /// Returns why the queue ended, once it has, else ``None``.
+    /// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for it
+    /// at most ``timeout_s`` seconds, asleep in the kernel. Returns why the queue ended, once it has, else ``None``.
     #[pyo3(signature = (timeout_s = 0.0))]
     fn update(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<Py<PyAny>>> {
         let timeout = Duration::try_from_secs_f64(timeout_s).map_err(|_| {
@@ -62,7 +63,22 @@ impl Instruments {
                 "timeout_s is {timeout_s}: use a number of seconds, 0 or more"
             ))
         })?;
-        let ended = self.with(|inner| Ok(py.detach(|| inner.wait(timeout))))?;
+        // A time beyond the clock's range never comes.
+        let until = match Instant::now().checked_add(timeout) {
+            _ if timeout.is_zero() => Until::Now,
+            Some(at) => Until::At(at),
+            None => Until::Ever,
+        };
+        let ended = self.with(|inner| {
+            let position = inner.position();
+            let mut ended = py.detach(|| inner.update());
+            while ended.is_none() && inner.position() == position {
+                let Some(slice) = until.slice() else { break };
+                ended = py.detach(|| inner.wait(slice));
+                py.check_signals()?;
+            }
+            Ok(ended)
+        })?;
         ended.map(|reason| values::closed(py, reason)).transpose()
     }
 
@@ -85,13 +101,35 @@ impl Instruments {
         })
     }
 
+    /// The definitions of a spread's legs, in the order of their ``leg_index``: all of them are there once there are as many as
+    /// their ``leg_count`` says. Empty where it has none, or is not defined.
+    fn legs(
+        &self,
+        py: Python<'_>,
+        publisher_id: u16,
+        channel_id: u16,
+        instrument_id: u32,
+    ) -> PyResult<Vec<Py<PyAny>>> {
+        self.with(|inner| {
+            let found = inner.get(InstrumentKey {
+                publisher_id,
+                channel_id,
+                instrument_id,
+            });
+            let legs = found.map_or(&[][..], |found| found.legs.as_slice());
+            let object = |leg: &_| InstrumentDefMsg::holding(py, Clone::clone(leg), None);
+            legs.iter().map(object).collect()
+        })
+    }
+
     /// The same of all instruments.
     fn all(&self, py: Python<'_>) -> PyResult<Vec<Pair>> {
         self.with(|inner| inner.iter().map(|found| pair(py, found)).collect())
     }
 
-    /// Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
-    /// channel's session has begun after that.
+    /// Whether nothing can be missing. False for good where records were overwritten before this reader came, or lost since:
+    /// nobody knows of which channels. False as well where the gateway joined a channel's session after its first message, or
+    /// lost some of it, until that channel's next session. Of channels that have sent nothing so far it says nothing.
     #[getter]
     fn is_whole(&self) -> PyResult<bool> {
         self.with(|inner| Ok(inner.is_whole()))

@@ -63,7 +63,7 @@ pub(crate) enum Until {
 
 impl Until {
     /// How long to wait before Python's signals are looked at; `None` when it is over.
-    fn slice(self) -> Option<Duration> {
+    pub(crate) fn slice(self) -> Option<Duration> {
         match self {
             Self::Now => None,
             Self::Ever => Some(SIGNAL_INTERVAL),

@@ -117,7 +117,8 @@ impl Directory {
         numbers.or_default().push(key);
         // A number that was given to another instrument has nothing of the one before.
         let before = before.filter(|before| before.symbol() == symbol(definition));
-        let (status, legs) = before.map_or((None, Vec::new()), |before| (before.status, before.legs));
+        let (status, legs) =
+            before.map_or((None, Vec::new()), |before| (before.status, before.legs));
         let legs = with_leg(legs, definition);
         let instrument = DefinedInstrument {
             definition: legs.first().unwrap_or(definition).clone(),
@@ -300,7 +301,10 @@ impl Instruments {
     }
 
     /// Takes one event; where it was no record and no loss, whether the queue has ended.
-    fn take(&mut self, next: impl FnOnce(&mut Subscription) -> Event<'_>) -> Option<Option<Closed>> {
+    fn take(
+        &mut self,
+        next: impl FnOnce(&mut Subscription) -> Event<'_>,
+    ) -> Option<Option<Closed>> {
         match next(&mut self.subscription) {
             Event::Record(_) => {}
             Event::Lost(_) => {

@@ -45,7 +45,7 @@ impl ShowInstruments {
             tracing::warn!(
                 queue = self.queue,
                 lost = instruments.lost(),
-                "definitions may be missing: the queue has overwritten some, or messages were lost; give it more slots"
+                "definitions may be missing: the queue has overwritten some, the gateway joined a session late, or messages were lost; give the queue room for all since the gateway's start, and start that before the session"
             );
         }
         Ok(())
@@ -71,6 +71,12 @@ fn object(found: &DefinedInstrument) -> Value {
         "min_lot_size_round_lot": count(definition.min_lot_size_round_lot),
         "contract_multiplier": count(definition.contract_multiplier),
         "unit_of_measure_qty": known(definition.unit_of_measure_qty),
+        "legs": found.legs.iter().map(|leg| json!({
+            "symbol": leg.leg_raw_symbol().unwrap_or_default().trim_end(),
+            "instrument_id": leg.leg_instrument_id,
+            "side": letter(leg.leg_side),
+            "ratio": leg.leg_ratio_qty_numerator,
+        })).collect::<Vec<_>>(),
         "position": found.position,
         "ts_recv": definition.ts_recv,
         "status": found.status.as_ref().map(|status| json!({
@@ -96,11 +102,33 @@ fn line(found: &DefinedInstrument) -> String {
     };
     format!(
         "{:<24} id {:>8} publisher {:>4} channel {:>3} tick {tick} lot {} multiplier {} {trading}",
-        found.symbol(),
+        printable(found.symbol()),
         definition.hd.instrument_id,
         definition.hd.publisher_id,
         definition.channel_id,
         or_dash(definition.min_lot_size_round_lot),
         or_dash(definition.contract_multiplier),
     )
+}
+
+/// What a feed calls an instrument may hold anything, and a terminal obeys some of it.
+fn printable(symbol: &str) -> String {
+    let shown = |letter: char| {
+        let escape = letter.is_control().then(|| letter.escape_default());
+        let plain = escape.is_none().then_some(letter);
+        escape.into_iter().flatten().chain(plain)
+    };
+    symbol.chars().flat_map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_tells_the_terminal_nothing() {
+        assert_eq!(printable("BRK.B"), "BRK.B");
+        assert_eq!(printable("É=1"), "É=1");
+        assert_eq!(printable("A\u{1b}[2J\r\u{9b}"), "A\\u{1b}[2J\\r\\u{9b}");
+    }
 }

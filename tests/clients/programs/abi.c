@@ -197,7 +197,7 @@ static void reading_instruments(gateway_client *client) {
     assert(gateway_client_instruments(client, "all", NULL, &instruments) == GATEWAY_ERROR_ARGUMENT);
     assert(gateway_client_instruments(client, "all", "abi", NULL) == GATEWAY_ERROR_ARGUMENT);
     assert(gateway_client_instruments(client, "none", "abi", &instruments) == GATEWAY_ERROR_UNKNOWN_QUEUE);
-    gateway_instrument_definition found = {NULL, NULL, 7};
+    gateway_instrument_definition found = {.position = 7};
     assert(gateway_instruments_update(NULL, 0) == GATEWAY_ERROR_ARGUMENT);
     assert(gateway_instruments_find(NULL, "A", &found) == GATEWAY_ERROR_ARGUMENT && found.position == 7);
     assert(gateway_instruments_find_id(NULL, 2, 1, &found) == GATEWAY_ERROR_ARGUMENT);

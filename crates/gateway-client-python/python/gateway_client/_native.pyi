@@ -290,8 +290,8 @@ class Instruments:
     """A queue's instruments as of the last ``update``, for one thread at a time."""
 
     def update(self, timeout_s: float = 0.0) -> Optional[Closed]:
-        """Takes what the queue has had since the last update; where that is nothing, waits for it at most ``timeout_s``
-        seconds. Returns why the queue ended, once it has, else ``None``.
+        """Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for
+        it at most ``timeout_s`` seconds, asleep in the kernel. Returns why the queue ended, once it has, else ``None``.
         """
     def find(self, symbol: str) -> Optional[tuple[InstrumentDefMsg, Optional[StatusMsg]]]:
         """Definition and status (``None`` before the first) of the instrument of that symbol; ``None`` where there is none, or
@@ -303,12 +303,17 @@ class Instruments:
         """The same of the instrument that records of a venue call so; ``None`` where several channels of it number theirs
         alike.
         """
+    def legs(self, publisher_id: int, channel_id: int, instrument_id: int) -> list[InstrumentDefMsg]:
+        """The definitions of a spread's legs, in the order of their ``leg_index``: all of them are there once there are as many
+        as their ``leg_count`` says. Empty where it has none, or is not defined.
+        """
     def all(self) -> list[tuple[InstrumentDefMsg, Optional[StatusMsg]]]:
         """The same of all instruments."""
     @property
     def is_whole(self) -> bool:
-        """Whether nothing can be missing: no definition was overwritten before this reader came, none was lost since, or each
-        channel's session has begun after that.
+        """Whether nothing can be missing. False for good where records were overwritten before this reader came, or lost since:
+        nobody knows of which channels. False as well where the gateway joined a channel's session after its first message, or
+        lost some of it, until that channel's next session. Of channels that have sent nothing so far it says nothing.
         """
     @property
     def changes(self) -> int:
