@@ -431,4 +431,49 @@ mod tests {
         let asleep = page.announcement().asleep.load(Ordering::Relaxed);
         assert_eq!(asleep, 0);
     }
+
+    /// The same of what stands behind the first page: by offsets that are not computed as the code does.
+    #[test]
+    fn the_words_of_latencies_and_of_the_clock_stay_where_they_are() {
+        let (_page, fd) = PositionPage::create().unwrap();
+        assert_eq!(mapping::file_bytes(fd.as_fd()).unwrap(), 0x5_1000);
+        let writer = PositionWriter::attach(&fd).unwrap();
+        writer.record_latency(100);
+        writer.record_latency(u64::MAX - 100);
+        writer.record_published(None, 3);
+        for channel_id in 40..50 {
+            writer.record_published(Some(channel_id), 100);
+        }
+        writer.record_published(Some(47), 5);
+        let read = |at: u64| {
+            let mut bytes = [0; 8];
+            rustix::io::pread(&fd, &mut bytes, at).unwrap();
+            u64::from_le_bytes(bytes)
+        };
+        // Sum, longest, what the clock is and how wrong, of which nothing is said yet; counts of 100 ns, and of the most.
+        let longest = u64::MAX - 100;
+        assert_eq!(
+            [0x1000, 0x1008, 0x1010, 0x1018].map(read),
+            [u64::MAX, longest, 0, 0]
+        );
+        assert_eq!([0x1040 + 100 * 8, 0x1040 + 3_839 * 8].map(read), [1, 1]);
+        for (source, word) in [(Source::Tsc, 1), (Source::System, 2)] {
+            writer.write_clock(ReaderClock {
+                source: Some(source),
+                error_bound_ns: Some(70),
+            });
+            assert_eq!([0x1010, 0x1018].map(read), [word, 70]);
+        }
+        // Whose the rooms for channels are: of none and those beyond eight, then of each.
+        let keys: Vec<u64> = (0..9).map(|room| read(0x8840 + room * 8)).collect();
+        assert_eq!(keys, [1, 41, 42, 43, 44, 45, 46, 47, 48]);
+        // Sum, longest, counts of 3, 5 and 100 ns: of the first room, of the second, and of the last.
+        let room = |room: u64| {
+            let at = 0x9000 + room * 0x8000;
+            [0, 8, 0x40 + 3 * 8, 0x40 + 5 * 8, 0x40 + 100 * 8].map(|word| read(at + word))
+        };
+        assert_eq!(room(0), [203, 100, 1, 0, 2]);
+        assert_eq!(room(1), [100, 100, 0, 0, 1]);
+        assert_eq!(room(8), [105, 100, 0, 1, 1]);
+    }
 }

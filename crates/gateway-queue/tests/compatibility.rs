@@ -12,6 +12,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
+use gateway_queue::clock::{Clock, Source};
 use gateway_queue::layout::{LAYOUT_MAJOR, LAYOUT_MINOR, State};
 use gateway_queue::{
     Closed, Ending, OnLapped, Poll, Publisher, PublisherOptions, Start, Subscriber,
@@ -170,4 +171,43 @@ fn this_version_writes_what_its_file_holds() {
         }
         assert_eq!(then, now, "byte {at:#x}");
     }
+    // Of the same records, the first of all.
+    let stamped = |bytes: &[u8]| -> Vec<bool> {
+        let words = bytes[STAMPS].chunks_exact(8);
+        words
+            .map(|word| {
+                assert_eq!(word[6..], [0, 0], "a record of another round");
+                word.iter().any(|byte| *byte != 0)
+            })
+            .collect()
+    };
+    let mut first = vec![false; 64];
+    first[0] = true;
+    assert_eq!((stamped(&file), stamped(&now)), (first.clone(), first));
+}
+
+#[test]
+fn when_a_record_was_published_is_read_from_minor_version_1_on() {
+    // The place where the files have the first record's stamp; the file of 1.1 has this one.
+    const TICKS: u64 = 0x9F4_D9A8_00F5;
+    let clock = Clock::global();
+    let ago = |minor: u16, stamp: Option<u64>| {
+        let mut bytes = std::fs::read(fixture(minor)).unwrap();
+        if let Some(stamp) = stamp {
+            bytes[0x1400..0x1408].copy_from_slice(&stamp.to_le_bytes());
+        }
+        // As of a record of all slots from the first until there, of which that one is stamped.
+        let subscriber = Subscriber::attach(descriptor(&bytes), Start::Oldest).unwrap();
+        assert!((1..1_024).contains(&subscriber.position()));
+        subscriber.published_ago(0, clock, TICKS + 1_000_000)
+    };
+    // A counter's ticks mean something to who reads the same counter only.
+    let by_tsc = |ago| (clock.source() == Source::Tsc).then_some(ago);
+    assert_eq!(ago(1, None), by_tsc(clock.duration_ns(1_000_000)));
+    let other = TICKS + 999_000;
+    assert_eq!(ago(1, Some(other)), by_tsc(clock.duration_ns(1_000)));
+    // Of a record 65,536 slots later.
+    assert_eq!(ago(1, Some(other | 1 << 48)), None);
+    // Before there were any, whatever stands there.
+    assert_eq!((ago(0, None), ago(0, Some(other))), (None, None));
 }

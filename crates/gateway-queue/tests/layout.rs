@@ -4,6 +4,7 @@
 
 use std::os::fd::OwnedFd;
 
+use gateway_queue::clock::Clock;
 use gateway_queue::layout::{MAGIC, StaticHeader};
 use gateway_queue::{Publisher, PublisherOptions, QueueError, Start, Subscriber};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
@@ -83,6 +84,53 @@ fn a_slot_is_its_sequence_and_the_record() {
     // Head, reserved, heartbeat with state live.
     assert_eq!((read(4096, 1)[0], read(4096 + 128, 1)[0]), (3, 4));
     assert_eq!(read(4096 + 256, 2), [42, 1]);
+}
+
+#[test]
+fn a_stamp_is_48_bits_of_the_counter_under_the_number_of_its_round() {
+    let options = PublisherOptions {
+        name: "q".into(),
+        slots: 64,
+        record_bytes_max: 56,
+        ..Default::default()
+    };
+    let (mut publisher, handle) = Publisher::create(&options).unwrap();
+    let fd = handle.read_only_fd().unwrap();
+    let stamps = || {
+        let mut bytes = vec![0; 64 * 8];
+        rustix::io::pread(&fd, &mut bytes[..], 0x1400).unwrap();
+        let words = bytes.chunks_exact(8);
+        words
+            .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let clock = Clock::global();
+    let begin = clock.ticks();
+    let publish = |publisher: &mut Publisher, records: u64| {
+        for id in 0..records {
+            publisher.publish_array(&[0xA00E, id, 0, 0, 0, 0, 0]);
+        }
+    };
+    let ticks = |word: &u64| word & ((1 << 48) - 1);
+    // Of the records in slots 0 and 1,024.
+    publish(&mut publisher, 1_025);
+    let first = stamps();
+    let since = |word: &u64| ticks(word).wrapping_sub(begin) & ((1 << 48) - 1);
+    assert!(first[0] >> 48 == 0 && first[1] >> 48 == 0, "{first:x?}");
+    assert!(since(&first[0]) <= since(&first[1]), "{first:x?}");
+    assert!(since(&first[1]) <= clock.ticks() - begin, "{first:x?}");
+    assert!(first[2..].iter().all(|word| *word == 0), "{first:x?}");
+    // The 65th takes the place of the first.
+    publish(&mut publisher, 64 * 1_024 - 1_024);
+    let second = stamps();
+    assert_eq!(second[0] >> 48, 1);
+    assert!(since(&second[0]) >= since(&second[63]), "{second:x?}");
+    assert_eq!(second[1], first[1]);
+    assert!(
+        second[1..]
+            .iter()
+            .all(|word| *word != 0 && *word >> 48 == 0)
+    );
 }
 
 /// A header of layout `major.minor`, its checksum right.

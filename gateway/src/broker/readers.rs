@@ -67,6 +67,8 @@ pub struct ReaderLatencies {
     pub latency: ReaderLatency,
     /// From their publication until it had them, by channel, as it says.
     pub published: Vec<PublishedLatency>,
+    /// By which clock it measured the first, as it says.
+    pub clock: ReaderClock,
 }
 
 /// What a reader says of its clock: any values at all.
@@ -182,22 +184,27 @@ impl Registry {
             .collect()
     }
 
-    /// How late the readers have their records, oldest reader first.
+    /// How late the `most` oldest readers have their records, oldest first, and how many readers there are. Of the others
+    /// nothing is copied, or looked at: of each it would be some 300 KiB.
     #[must_use]
-    pub fn latencies(&self) -> Vec<ReaderLatencies> {
-        let readers = self.lock();
-        let listed = readers.by_id.values();
-        listed
-            .map(|listed| ReaderLatencies {
-                consumer: listed.consumer.clone(),
-                number: listed.number,
-                uid: listed.reader.uid(),
-                queue: listed.reader.queue.handle.name().to_owned(),
-                instance: listed.instance,
-                latency: listed.reader.page.latency(),
-                published: listed.reader.page.published(),
-            })
-            .collect()
+    pub fn latencies(&self, most: usize) -> (Vec<ReaderLatencies>, usize) {
+        let (pages, number): (Vec<_>, usize) = {
+            let readers = self.lock();
+            let oldest = readers.by_id.values().take(most);
+            (
+                oldest.map(Listed::without_latencies).collect(),
+                readers.by_id.len(),
+            )
+        };
+        // Clients come and go meanwhile.
+        let said = pages.into_iter().map(|(page, mut said)| {
+            // The clock last: a reader says which it is before it measures.
+            said.latency = page.latency();
+            said.published = page.published();
+            said.clock = page.clock();
+            said
+        });
+        (said.collect(), number)
     }
 
     /// What the readers say of their clocks, oldest reader first.
@@ -370,6 +377,21 @@ impl Drop for InternalReader {
 }
 
 impl Listed {
+    /// Its page, and what it is called.
+    fn without_latencies(&self) -> (PositionPage, ReaderLatencies) {
+        let said = ReaderLatencies {
+            consumer: self.consumer.clone(),
+            number: self.number,
+            uid: self.reader.uid(),
+            queue: self.reader.queue.handle.name().to_owned(),
+            instance: self.instance,
+            latency: ReaderLatency::default(),
+            published: Vec::new(),
+            clock: ReaderClock::default(),
+        };
+        (self.reader.page.clone(), said)
+    }
+
     fn status(&self, id: u64, now: u64, offer: &Offer) -> ReaderStatus {
         let reader = &self.reader;
         let said = reader.page.read();
@@ -414,5 +436,53 @@ impl std::fmt::Display for Peer<'_> {
             Some(peer) => peer.fmt(f),
             None => f.write_str("unknown"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use gateway_queue::clock::Source;
+    use gateway_queue::{Publisher, PublisherOptions};
+
+    use super::*;
+
+    #[test]
+    fn only_the_oldest_readers_are_copied_each_with_the_clock_that_it_measures_by() {
+        let (_publisher, handle) = Publisher::create(&PublisherOptions {
+            name: "all".to_owned(),
+            slots: 64,
+            ..PublisherOptions::default()
+        })
+        .unwrap();
+        let queue = Offered::first(handle);
+        let registry = Arc::new(Registry::new(Arc::default()));
+        let attach = |name: &str| registry.attach_internal(name, &queue).unwrap();
+        let readers = ["first", "second", "third"].map(attach);
+        for (reader, nanos) in readers.iter().zip([5, 7, 9]) {
+            reader.page.write_clock(ReaderClock {
+                source: Some(Source::System),
+                error_bound_ns: Some(nanos),
+            });
+            reader.page.record_latency(nanos);
+            reader.page.record_published(Some(3), nanos);
+        }
+        let told = |most| {
+            let (said, number) = registry.latencies(most);
+            let fields = |said: ReaderLatencies| {
+                let published: Vec<_> = said.published.iter().map(|of| of.latency.sum_ns).collect();
+                assert_eq!(published, [said.latency.sum_ns]);
+                assert_eq!(said.clock.source, Some(Source::System));
+                (said.consumer, said.latency.sum_ns)
+            };
+            (said.into_iter().map(fields).collect::<Vec<_>>(), number)
+        };
+        let named = |name: &str, sum_ns| (name.to_owned(), sum_ns);
+        assert_eq!(told(2), (vec![named("first", 5), named("second", 7)], 3));
+        let [first, ..] = readers;
+        drop(first);
+        assert_eq!(told(2), (vec![named("second", 7), named("third", 9)], 2));
+        assert_eq!(told(0), (vec![], 2));
     }
 }

@@ -4,9 +4,9 @@
 //! last looked at.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
 
 /// Switches of all threads of one name, those that have ended as of the last look before that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,20 +44,23 @@ impl Threads {
 
     fn look_in(&self, tasks: &Path, workers: &HashMap<u32, String>) -> Vec<ThreadSwitches> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut there = HashMap::new();
-        for entry in fs::read_dir(tasks).into_iter().flatten().flatten() {
-            // A thread may end meanwhile.
-            let Some((thread, (name, now))) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<u32>().ok())
-                .zip(
-                    fs::read_to_string(entry.path().join("status"))
-                        .ok()
-                        .as_deref()
-                        .and_then(counts),
-                )
-            else {
+        // A list that cannot be read, or not to its end, says of no thread that it has ended.
+        let listed: io::Result<Vec<_>> = fs::read_dir(tasks).and_then(Iterator::collect);
+        let mut there = match &listed {
+            Ok(_) => HashMap::new(),
+            Err(_) => seen.last.clone(),
+        };
+        for entry in listed.into_iter().flatten() {
+            let name = entry.file_name();
+            let Some(thread) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
+            let status = fs::read_to_string(entry.path().join("status"));
+            let Some((name, now)) = status.ok().as_deref().and_then(counts) else {
+                // It ends just now, or cannot be read this time: what was told of it is not told again.
+                if let Some(before) = seen.last.get(&thread) {
+                    there.insert(thread, *before);
+                }
                 continue;
             };
             let before = seen.last.get(&thread).copied().unwrap_or_default();
@@ -134,6 +137,30 @@ mod tests {
         fs::remove_dir_all(folder.path().join("5")).unwrap();
         write(folder.path(), "1", "checkup", (2, 0));
         assert_eq!(look(), [named("checkup", 16, 3), named(worker, 7, 3)]);
+    }
+
+    #[test]
+    fn a_thread_that_could_not_be_read_once_is_not_counted_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tasks, away) = (folder.path().join("task"), folder.path().join("away"));
+        let threads = Threads::default();
+        let look = || -> Vec<u64> {
+            let told = threads.look_in(&tasks, &HashMap::new());
+            told.into_iter().map(|told| told.voluntary).collect()
+        };
+        write(&tasks, "1", "checkup", (5, 1));
+        assert_eq!(look(), [5]);
+        // Its status is not to be had.
+        fs::remove_file(tasks.join("1/status")).unwrap();
+        assert_eq!(look(), [5]);
+        write(&tasks, "1", "checkup", (7, 1));
+        assert_eq!(look(), [7]);
+        // Nor is the list.
+        fs::rename(&tasks, &away).unwrap();
+        assert_eq!(look(), [7]);
+        fs::rename(&away, &tasks).unwrap();
+        write(&tasks, "1", "checkup", (8, 1));
+        assert_eq!(look(), [8]);
     }
 
     #[test]

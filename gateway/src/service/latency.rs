@@ -37,8 +37,8 @@ struct ClockBounds {
     kernel: Bounds,
     /// The gateway's clock and the system's.
     system: Bounds,
-    /// What each reader says of its clock, by the number of its page.
-    readers: HashMap<u64, (Option<Source>, Option<Bounds>)>,
+    /// What each reader says of its clock, if it does, by the number of its page.
+    readers: HashMap<u64, Bounds>,
 }
 
 /// What the readers say.
@@ -46,6 +46,9 @@ struct ClockBounds {
 pub(super) struct ReaderSnapshots {
     readers: Vec<(ReaderSeries, Snapshot)>,
     published: Vec<(PublishedSeries, Snapshot)>,
+    /// What the clocks of those that say so are read from, by the number of their page: read with what they measure, so
+    /// that no series begins without it.
+    sources: HashMap<u64, Source>,
     /// How many readers there are.
     number: usize,
 }
@@ -73,16 +76,10 @@ impl State {
         let bounds = self.clock_bounds();
         let system = bounds.system.shown();
         let worth = |(series, _): &(ReaderSeries, Snapshot)| {
-            let said = bounds.readers.get(&series.instance);
-            let (source, bound) = said.copied().unwrap_or_default();
-            let clock = match source {
-                None => "unknown",
-                Some(source) if source == Clock::global().source() => source.name(),
-                Some(_) => "mixed",
-            };
+            let bound = bounds.readers.get(&series.instance);
             ReaderWorth {
                 series: series.clone(),
-                clock,
+                clock: clock_of(said.sources.get(&series.instance), Clock::global().source()),
                 bound: bound.map(|bound| bound.shown().and(system)),
             }
         };
@@ -108,15 +105,13 @@ impl State {
         bounds.system.note(in_ns(found.error_bound_s).min(step_ns));
         let mut before = std::mem::take(&mut bounds.readers);
         for said in self.readers.clocks() {
-            let (_, bound) = before.remove(&said.instance).unwrap_or_default();
-            let bound = said.clock.error_bound_ns.map_or(bound, |bound_ns| {
-                let mut bound = bound.unwrap_or_default();
-                bound.note(bound_ns);
-                Some(bound)
-            });
+            let mut bound = before.remove(&said.instance);
+            if let Some(bound_ns) = said.clock.error_bound_ns {
+                bound.get_or_insert_default().note(bound_ns);
+            }
             bounds
                 .readers
-                .insert(said.instance, (said.clock.source, bound));
+                .extend(bound.map(|bound| (said.instance, bound)));
         }
     }
 
@@ -146,11 +141,7 @@ impl State {
         let mut bounds = self.clock_bounds();
         bounds.kernel.turn();
         bounds.system.turn();
-        for (_, bound) in bounds.readers.values_mut() {
-            if let Some(bound) = bound {
-                bound.turn();
-            }
-        }
+        bounds.readers.values_mut().for_each(Bounds::turn);
     }
 
     fn stage_snapshots(&self) -> Vec<(StageSeries, Snapshot)> {
@@ -192,7 +183,8 @@ impl State {
             let channel = id.and_then(|id| channels.get(usize::from(id)));
             channel.map_or(OTHER, |channel| channel.name.as_str())
         };
-        let mut said = of_readers(self.readers.latencies(), most, name);
+        let (readers, number) = self.readers.latencies(most);
+        let mut said = of_readers(readers, number, name);
         if !self.config.captures.is_empty() {
             said.readers.clear();
         }
@@ -228,19 +220,28 @@ impl State {
     }
 }
 
-/// What the first `most` readers say, of which the oldest come first: a reader keeps its series while it lives. The others
-/// have none: a sum over readers that come and go would fall with each that leaves, and be what one of them likes to write.
+/// What both clocks are read from where a reader measures by one of `source` and the gateway by one of `own`.
+fn clock_of(source: Option<&Source>, own: Source) -> &'static str {
+    match source {
+        None => "unknown",
+        Some(source) if *source == own => own.name(),
+        Some(_) => "mixed",
+    }
+}
+
+/// What the oldest readers say, of `number` that there are: a reader keeps its series while it lives. The others have none:
+/// a sum over readers that come and go would fall with each that leaves, and be what one of them likes to write.
 fn of_readers<'a>(
     readers: Vec<ReaderLatencies>,
-    most: usize,
+    number: usize,
     name: impl Fn(Option<u8>) -> &'a str,
 ) -> ReaderSnapshots {
     let mut all = ReaderSnapshots {
-        number: readers.len(),
+        number,
         ..ReaderSnapshots::default()
     };
     let counted = |said: ReaderLatency| Snapshot::new(said.counts, said.sum_ns, said.max_ns);
-    for reader in readers.into_iter().take(most) {
+    for reader in readers {
         let series = ReaderSeries {
             consumer: reader.consumer,
             uid: reader.uid.to_string(),
@@ -255,6 +256,9 @@ fn of_readers<'a>(
         });
         // A reader may name what channels it likes: what has no name is told together.
         all.published.extend(merged(published));
+        let source = reader.clock.source;
+        all.sources
+            .extend(source.map(|source| (series.instance, source)));
         all.readers.push((series, counted(reader.latency)));
     }
     all
@@ -262,7 +266,7 @@ fn of_readers<'a>(
 
 #[cfg(test)]
 mod tests {
-    use gateway_queue::PublishedLatency;
+    use gateway_queue::{PublishedLatency, ReaderClock};
 
     use super::*;
 
@@ -292,9 +296,10 @@ mod tests {
                 published(Some(0), 3),
                 published(Some(200), 4),
             ],
+            clock: ReaderClock::default(),
         };
         let name = |id: Option<u8>| if id == Some(0) { "itch" } else { OTHER };
-        let told: Vec<(String, u64)> = of_readers(vec![reader], 2, name)
+        let told: Vec<(String, u64)> = of_readers(vec![reader], 1, name)
             .published
             .into_iter()
             .map(|(series, said)| (series.channel, said.count))
@@ -303,35 +308,28 @@ mod tests {
     }
 
     #[test]
-    fn no_series_falls_when_a_reader_leaves_or_is_what_another_writes() {
-        let reader = |number: usize, count| ReaderLatencies {
+    fn a_reader_s_clock_is_told_with_what_it_measures() {
+        let reader = |instance, source| ReaderLatencies {
             consumer: "strategy".to_owned(),
-            number,
+            number: 0,
             uid: 1000,
             queue: "all".to_owned(),
-            instance: number as u64,
-            latency: latency(count),
+            instance,
+            latency: latency(1),
             published: Vec::new(),
+            clock: ReaderClock {
+                source,
+                error_bound_ns: None,
+            },
         };
-        let told = |readers: Vec<ReaderLatencies>| -> Vec<(String, u64)> {
-            of_readers(readers, 2, |_| OTHER)
-                .readers
-                .into_iter()
-                .map(|(series, said)| (series.reader, said.count))
-                .collect()
-        };
-        let named = |number: &str, count| (number.to_owned(), count);
-        // The fourth writes what it likes.
         let all = vec![
-            reader(1, 5),
-            reader(2, 7),
-            reader(3, 9),
-            reader(4, u64::MAX),
+            reader(1, Some(Source::Tsc)),
+            reader(2, Some(Source::System)),
+            reader(3, None),
         ];
-        assert_eq!(told(all), [named("1", 15), named("2", 21)]);
-        let one_left = vec![reader(2, 7), reader(3, 9), reader(4, u64::MAX)];
-        assert_eq!(told(one_left), [named("2", 21), named("3", 27)]);
-        let another = vec![reader(3, 9), reader(4, u64::MAX)];
-        assert_eq!(told(another), [named("3", 27), named("4", u64::MAX)]);
+        let said = of_readers(all, 9, |_| OTHER);
+        let clock = |instance| clock_of(said.sources.get(&instance), Source::Tsc);
+        assert_eq!([1, 2, 3].map(clock), ["tsc", "mixed", "unknown"]);
+        assert_eq!(said.number, 9);
     }
 }

@@ -3,8 +3,8 @@
 //! Drawing reads shared counters and asks the kernel; the workers execute nothing for it.
 
 mod channels;
+mod rows;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +17,11 @@ use gateway_wire::shared::Verdict;
 use super::checkup::Checks;
 use super::http::Desk as WebDesk;
 use super::inputs::{InputSeat, InterfaceState};
-use super::latency::{Latencies, MeasuredReaders};
+use super::latency::Latencies;
 use super::readiness::Readiness;
 use super::status::{
     BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
-    QueueStatus, ReaderStatus, ReloadStatus, StageStatus, Status, StepStatus, VerdictStatus,
-    WorkerStatus,
+    QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
 };
 use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
@@ -35,13 +34,10 @@ use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
 use crate::ingest::{IngestCounters, Mode};
-use crate::metrics::histogram::Snapshot;
-use crate::metrics::latency::{
-    Measured, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY, merged,
-};
 use crate::metrics::threads::Threads;
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
+use rows::stage_rows;
 
 /// Where something is among the boards.
 #[derive(Clone, Copy, Debug)]
@@ -503,64 +499,6 @@ impl State {
             heartbeat_age_s: table.and_then(|table| age(now_ns, table.heartbeat_ns())),
         }
     }
-}
-
-/// Latencies for people: each stage of all channels together first, then of each of several, then readers.
-fn stage_rows(stages: &[Measured<StageSeries>], of_readers: &MeasuredReaders) -> Vec<StageStatus> {
-    let readers = &of_readers.readers;
-    let mut rows = Vec::new();
-    for stage in [Stage::RingToPublish, Stage::XdpToRing] {
-        let of_stage: Vec<_> = stages.iter().filter(|m| m.series.stage == stage).collect();
-        // Of the whole gateway there is always something to tell, of a stage that nothing stamps never.
-        if stage != Stage::RingToPublish && of_stage.is_empty() {
-            continue;
-        }
-        let mut all = Snapshot::default();
-        for measured in &of_stage {
-            all.merge(&measured.whole);
-        }
-        rows.push(StageStatus::new(stage.name(), "", &all));
-        if let [_, _, ..] = of_stage.as_slice() {
-            let of_channel = |m: &&Measured<StageSeries>| {
-                StageStatus::new(stage.name(), &m.series.channel, &m.whole)
-            };
-            rows.extend(of_stage.iter().map(of_channel));
-        }
-    }
-    // No two readers are called the same: of namesakes the user is told, too.
-    let mut namesakes: HashMap<String, u32> = HashMap::new();
-    for measured in readers {
-        *namesakes.entry(reader_name(&measured.series)).or_default() += 1;
-    }
-    let called = |series: &ReaderSeries| {
-        let mut of = reader_name(series);
-        if namesakes.get(&of).is_some_and(|number| *number > 1) {
-            of = format!("{of} uid {}", series.uid);
-        }
-        of
-    };
-    // Of each reader, all channels as one.
-    let published = merged(of_readers.published.iter().map(|measured| {
-        let series = &measured.series.reader;
-        (series.clone(), measured.whole.clone())
-    }));
-    rows.extend(published.iter().map(|(series, whole)| {
-        StageStatus::new(Stage::PublishToRead.name(), &called(series), whole)
-    }));
-    let of_reader = |measured: &Measured<ReaderSeries>| {
-        StageStatus::new(TICK_TO_STRATEGY, &called(&measured.series), &measured.whole)
-    };
-    rows.extend(readers.iter().map(of_reader));
-    rows
-}
-
-/// What a reader is called, its user left out.
-fn reader_name(series: &ReaderSeries) -> String {
-    let number = match series.reader.as_str() {
-        "0" => String::new(),
-        number => format!(" #{number}"),
-    };
-    format!("{}{number} {}", series.consumer, series.queue)
 }
 
 /// What the card and its driver dropped or found damaged, as the kernel has it under the same names for every driver.

@@ -3,6 +3,7 @@
 //! The worker counts in plain structs and copies them here every millisecond. Each word has one writer, so the copy is
 //! a plain load and store. A reader may see one counter a moment older than another; each by itself is exact.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use gateway_feed::arbitration::{
@@ -309,7 +310,7 @@ pub struct WorkerBoard {
     rounds: RoundBoard,
     /// When the worker last showed its counters, by the steady time in nanoseconds.
     shown_ns: AtomicU64,
-    /// The worker's thread, as the kernel numbers it; 0 before it runs.
+    /// The worker's thread, as the kernel numbers it; 0 before it runs, and after.
     thread: AtomicU32,
 }
 
@@ -327,14 +328,7 @@ impl WorkerBoard {
         }
     }
 
-    /// Says that the calling thread is the worker's.
-    pub(super) fn show_thread(&self) {
-        let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        // Relaxed: a number for itself.
-        self.thread.store(thread.cast_unsigned(), Ordering::Relaxed);
-    }
-
-    /// The worker's thread, as the kernel numbers it; 0 before it runs.
+    /// The worker's thread, as the kernel numbers it; 0 before it runs, and after: the kernel gives the number anew.
     #[must_use]
     pub fn thread(&self) -> u32 {
         self.thread.load(Ordering::Relaxed)
@@ -389,9 +383,43 @@ impl WorkerBoard {
     }
 }
 
+/// Says on a worker's board which thread is the worker's, until it is dropped: also by a panic.
+#[derive(Debug)]
+pub(super) struct ShownThread(Arc<WorkerBoard>);
+
+impl ShownThread {
+    /// The calling thread is the worker's.
+    pub(super) fn new(board: Arc<WorkerBoard>) -> Self {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        // Relaxed: a number for itself.
+        board
+            .thread
+            .store(thread.cast_unsigned(), Ordering::Relaxed);
+        Self(board)
+    }
+}
+
+impl Drop for ShownThread {
+    fn drop(&mut self) {
+        // Relaxed: a number for itself.
+        self.0.thread.store(0, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_s_thread_is_shown_while_it_runs() {
+        let board = Arc::new(WorkerBoard::new(0, 0, 0));
+        assert_eq!(board.thread(), 0);
+        let shown = ShownThread::new(Arc::clone(&board));
+        let own = rustix::thread::gettid().as_raw_nonzero().get();
+        assert_eq!(board.thread(), own.cast_unsigned());
+        drop(shown);
+        assert_eq!(board.thread(), 0);
+    }
 
     #[test]
     fn polls_count_in_the_bucket_that_they_fit_in() {

@@ -28,7 +28,7 @@ pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
 
 use crate::config::model::Wait;
 use crate::ingest::Provider;
-use board::WorkerBoard;
+use board::{ShownThread, WorkerBoard};
 use control::{COMMANDS_MAX, Command, CommandError, Controls};
 use filter::Filter;
 use poll::{Lane, Source, Worker};
@@ -141,7 +141,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let thread = std::thread::Builder::new()
         .name(name.chars().take(THREAD_NAME_MAX).collect())
         .spawn(move || {
-            worker.board.show_thread();
+            let _shown = ShownThread::new(Arc::clone(&worker.board));
             let pinned = core.map_or(Ok(()), |core| pin(&title, core));
             let failed = pinned.is_err();
             // The starter waits for this; if it is gone nobody needs the worker.

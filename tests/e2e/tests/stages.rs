@@ -19,8 +19,8 @@ fn row<'a>(status: &'a Value, stage: &str) -> &'a Value {
     row.unwrap_or_else(|| panic!("no {stage} in {rows:#?}"))
 }
 
-/// What a reader measures by two clocks says which they are and how far apart: no farther than a step that nobody notices,
-/// twice.
+/// What a reader measures by two clocks says which they are and how far apart, over each window: the last whole one is a
+/// part of the time since the start.
 fn assert_clock_and_bound(metrics: &Metrics, of_reader: &[(&str, &str)]) {
     let counts = metrics.select("gateway_tick_to_strategy_seconds_count", of_reader);
     let clocks: Vec<&str> = counts
@@ -31,13 +31,18 @@ fn assert_clock_and_bound(metrics: &Metrics, of_reader: &[(&str, &str)]) {
         .filter_map(|sample| sample.labels.get("source").map(String::as_str))
         .collect();
     assert_eq!(clocks, source);
-    for window in ["10s", "start"] {
-        let mut labels = of_reader.to_vec();
-        labels.push(("window", window));
-        let bound = metrics.sum("gateway_tick_to_strategy_error_bound_seconds", &labels);
-        let bound = bound.unwrap();
-        assert!(bound > 0.0 && bound <= 2.5e-3, "{window} {bound}");
-    }
+    let bounds = ["10s", "start"].map(|window| reader_bound(metrics, of_reader, window));
+    assert!(
+        matches!(bounds, [Some(last), Some(start)] if last > 0.0 && last <= start),
+        "{bounds:?}"
+    );
+}
+
+/// How wrong what a reader measures may be.
+fn reader_bound(metrics: &Metrics, of_reader: &[(&str, &str)], window: &str) -> Option<f64> {
+    let mut labels = of_reader.to_vec();
+    labels.push(("window", window));
+    metrics.sum("gateway_tick_to_strategy_error_bound_seconds", &labels)
 }
 
 #[test]
@@ -60,6 +65,13 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
             .map(drop))
     })
     .unwrap();
+    // A reader learns how good its clock is within a second, a window that begins after that has it.
+    let of_reader = [("consumer", "observer"), ("queue", "all")];
+    wait::until("a window of the reader's error bound", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        Ok(reader_bound(&metrics, &of_reader, "10s").filter(|bound| *bound > 0.0))
+    })
+    .unwrap();
 
     let (metrics, status) = (gateway.metrics().unwrap(), gateway.status().unwrap());
     let packets = metrics.sum("gateway_rx_packets_total", &[]).unwrap();
@@ -78,12 +90,14 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
         assert_eq!(row(&status, stage)["latency"]["count"], packets as u64);
         let start = [("stage", stage), ("window", "start")];
         let bound = metrics.sum("gateway_stage_error_bound_seconds", &start);
-        // Of one clock exactly; of two to a step of the clock, below which it would not be told as one.
-        let most = if stage == "ring_pub" { 0.0 } else { 1e-3 };
-        assert!(bound.unwrap() <= most, "{stage} {bound:?}");
+        // Of one clock exactly; two are never read at quite the same moment.
+        let is_told = |bound: f64| match stage {
+            "ring_pub" => bound == 0.0,
+            _ => bound > 0.0,
+        };
+        assert!(bound.is_some_and(is_told), "{stage} {bound:?}");
     }
     // A reader looks at one record in 128 slots, and at the first.
-    let of_reader = [("consumer", "observer"), ("queue", "all")];
     let looked = metrics.sum("gateway_tick_to_strategy_seconds_count", &of_reader);
     let looked = looked.unwrap();
     let records = observer.seen().records as f64;

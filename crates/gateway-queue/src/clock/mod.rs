@@ -21,6 +21,7 @@
 //! Where the counter is not invariant (old or emulated processors) and on other architectures ticks are nanoseconds
 //! of `CLOCK_MONOTONIC`, read by the C library without entering the kernel on most machines.
 
+mod bound;
 mod counter;
 
 use std::convert::Infallible;
@@ -30,6 +31,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::anchors::{Anchor, Anchors};
+use bound::Bound;
 pub use counter::Simultaneous;
 use counter::{monotonic_ns, raw_ns, realtime_ns, simultaneously, tsc, tsc_is_invariant};
 
@@ -43,8 +45,6 @@ const RATE_BASE_NS: u64 = 10_000_000;
 const RATES: RangeInclusive<f64> = 0.1..=2.0;
 /// Rates that differ by no more than this part are one: two jumps in a row hardly tell the same.
 const RATE_AGREES: f64 = 0.01;
-/// A recalibration so soon after another says nothing about how wrong the clock was before.
-const BOUND_NS: u64 = 500_000_000;
 /// An error is worked off over this time …
 const SLEW_NS: f64 = 1e9;
 /// … and by no more than this part of time's speed.
@@ -138,7 +138,7 @@ pub struct Clock {
     from_monotonic: AtomicU64,
     /// Where a manual clock stands.
     manual: AtomicU64,
-    /// How wrong it may have been when it was last compared; 0 before that.
+    /// How wrong it may have been of late; 0 before it was compared.
     error_bound_ns: AtomicU64,
     base: Mutex<Base>,
 }
@@ -165,10 +165,12 @@ struct Base {
     slewed: f64,
     /// The rate until the last recalibration, if counter and kernel disagreed then.
     suspected_ns_per_tick: Option<f64>,
+    /// How wrong the clock was of late.
+    bound: Bound,
 }
 
 impl Base {
-    const fn new(ticks: u64, realtime: u64, ns_per_tick: f64) -> Self {
+    fn new(ticks: u64, realtime: u64, ns_per_tick: f64) -> Self {
         Self {
             ticks,
             realtime,
@@ -177,6 +179,7 @@ impl Base {
             monotonic: None,
             slewed: 1.0,
             suspected_ns_per_tick: None,
+            bound: Bound::default(),
         }
     }
 
@@ -391,8 +394,9 @@ impl Clock {
         self.from_monotonic.store(distance, Ordering::Relaxed);
     }
 
-    /// By how much this clock and the wall clock differed at most before the last recalibration, in nanoseconds; `None`
-    /// before the first. Where the wall clock was set it is that of a step that nobody notices.
+    /// By how much this clock and the wall clock differed at most before the last recalibration, in nanoseconds, or, where
+    /// several users of it recalibrate it more often than twice a second, over the last one to two seconds; `None` before
+    /// the first. Where the wall clock was set it is that of a step that nobody notices.
     #[must_use]
     pub fn error_bound_ns(&self) -> Option<u64> {
         Some(self.error_bound_ns.load(Ordering::Relaxed)).filter(|bound| *bound != 0)
@@ -471,13 +475,10 @@ impl Clock {
         let error_ns = found.error_ns.unsigned_abs().min(STEP_NS.unsigned_abs());
         let bound_ns = error_ns.saturating_add(found.width_ns).max(1);
         let last_ns = base.monotonic.map_or(0, |kernel| kernel.monotonic_ns);
-        // Relaxed: a number for itself, with one writer, who has the lock. One of several users of the clock that looks
-        // soon after another finds little, which says nothing about the time before.
-        if monotonic.ns.saturating_sub(last_ns) >= BOUND_NS {
-            self.error_bound_ns.store(bound_ns, Ordering::Relaxed);
-        } else {
-            self.error_bound_ns.fetch_max(bound_ns, Ordering::Relaxed);
-        }
+        let passed_ns = monotonic.ns.saturating_sub(last_ns);
+        let largest_ns = base.bound.note(monotonic.ns, passed_ns, bound_ns);
+        // Relaxed: a number for itself, with one writer, who has the lock.
+        self.error_bound_ns.store(largest_ns, Ordering::Relaxed);
         self.keep_monotonic(base, *monotonic, *raw_ns);
         found
     }

@@ -144,6 +144,37 @@ impl World {
     }
 }
 
+/// Three users, each of whom recalibrates once a second: an error is told for a second at least, and not for ever.
+#[test]
+fn an_error_bound_falls_however_many_recalibrate() {
+    let World {
+        clock,
+        mut readings,
+    } = World::new();
+    let mut third = |wall_ns: u64| {
+        readings.raw_ns += 333_000_000;
+        for (reading, more_ns) in [
+            (&mut readings.realtime, wall_ns),
+            (&mut readings.monotonic, 0),
+        ] {
+            reading.ticks += 666_000_000;
+            reading.ns += 333_000_000 + more_ns;
+        }
+        assert_eq!(clock.recalibrate_by(&readings).disruption, None);
+        clock.error_bound_ns().unwrap()
+    };
+    for _ in 0..9 {
+        assert!(third(0) < 1_000);
+    }
+    // A time daemon moves the clock by less than a step.
+    assert!(third(200_000) >= 200_000);
+    for _ in 0..3 {
+        assert!(third(0) >= 200_000);
+    }
+    let told: Vec<u64> = (0..60).map(|_| third(0)).collect();
+    assert!(*told.last().unwrap() < 1_000, "{told:?}");
+}
+
 #[test]
 fn a_wall_clock_that_is_set_is_told_from_a_counter_that_jumps() {
     const HOUR: i64 = 3_600_000_000_000;
