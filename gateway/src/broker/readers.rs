@@ -452,7 +452,7 @@ mod tests {
     fn only_the_oldest_readers_are_copied_each_with_the_clock_that_it_measures_by() {
         let (_publisher, handle) = Publisher::create(&PublisherOptions {
             name: "all".to_owned(),
-            slots: 64,
+            slots: 1_024,
             ..PublisherOptions::default()
         })
         .unwrap();

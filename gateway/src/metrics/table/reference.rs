@@ -12,7 +12,7 @@ What `http://HOST:9464/metrics` tells (`metrics_listen`), in Prometheus' text fo
 
 Drawing the page reads counters that the workers write anyway: a worker executes nothing for it. Each worker shows its counters once a millisecond, so a value is no older than that. Counters begin at zero with the process. A series is absent where there is nothing to tell: no tier that stamps packets, no server, no reader.
 
-Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`. Latencies have series of their own for so many channels and so many readers as `metrics_detail_max` says; the other channels share one, `other`, the other readers have none.
+Labels have values from the configuration, from the kernel, or from this source; only `consumer` is what a client calls itself, and has 1024 values at most, then `other`. Latencies have series of their own for so many channels and so many readers as `metrics_detail_max` says; the other channels share one, `other`, the other readers have none, and their pages are not looked at for it.
 ";
 
 /// What is proposed for gateways of this kind, and why this one does not have it.
