@@ -54,8 +54,8 @@ fn pair(py: Python<'_>, found: &DefinedInstrument) -> PyResult<Pair> {
 
 #[pymethods]
 impl Instruments {
-    /// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for it
-    /// at most ``timeout_s`` seconds, asleep in the kernel. Returns why the queue ended, once it has, else ``None``.
+    /// Takes what the queue has had since the last update, but nothing that comes meanwhile; where that is nothing, waits for
+    /// it at most ``timeout_s`` seconds, asleep in the kernel. Returns why the queue ended, once it has, else ``None``.
     #[pyo3(signature = (timeout_s = 0.0))]
     fn update(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<Py<PyAny>>> {
         let timeout = Duration::try_from_secs_f64(timeout_s).map_err(|_| {
@@ -88,7 +88,8 @@ impl Instruments {
         self.with(|inner| inner.find(symbol).map(|found| pair(py, found)).transpose())
     }
 
-    /// The same of the instrument that records of a venue call so; ``None`` where several channels of it number theirs alike.
+    /// The same of the instrument that records of a venue call so; ``None`` where several channels of it number theirs
+    /// alike.
     fn find_id(
         &self,
         py: Python<'_>,
@@ -101,8 +102,8 @@ impl Instruments {
         })
     }
 
-    /// The definitions of a spread's legs, in the order of their ``leg_index``: all of them are there once there are as many as
-    /// their ``leg_count`` says. Empty where it has none, or is not defined.
+    /// The definitions of a spread's legs, in the order of their ``leg_index``: all of them are there once there are as many
+    /// as their ``leg_count`` says. Empty where it has none, or is not defined.
     fn legs(
         &self,
         py: Python<'_>,
