@@ -18,9 +18,9 @@ use gateway_feed::{
     record::ControlRecord,
     sink::{InstrumentId, Output, Outputs, RecordSink},
 };
+use gateway_guard::look::Look;
 
 use crate::{
-    decode::Look,
     flow::{Flow, Packets, SYMBOLS},
     harness::{Case, Run, interleave},
     report::{Goal, Row, Samples},

@@ -4,15 +4,13 @@
 //! 56-byte DBN records in memory (1.3 a message on the real mix) and hands each to a sink that looks at it. All walk
 //! the same length-prefixed stream.
 
-use std::hint::black_box;
-
 use anyhow::Result;
 use gateway_feed::{
     decoder::Decoder,
     itch50::{ItchConfig, ItchDecoder},
-    record::ControlRecord,
-    sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink},
+    sink::{MessageContext, Output},
 };
+use gateway_guard::look::Look;
 
 use crate::{
     harness::{Case, interleave},
@@ -20,39 +18,6 @@ use crate::{
     report::{Goal, Row},
     rivals,
 };
-
-/// Makes the compiler build each record, and counts them.
-pub(crate) struct Look {
-    wants: Outputs,
-    pub(crate) records: u64,
-}
-
-impl Look {
-    /// Asks for records of `output`.
-    pub(crate) const fn new(output: Output) -> Self {
-        Self {
-            wants: Outputs::NONE.with(output),
-            records: 0,
-        }
-    }
-}
-
-impl RecordSink for Look {
-    #[inline]
-    fn wants(&self, _: InstrumentId) -> Outputs {
-        self.wants
-    }
-
-    #[inline]
-    fn publish(&mut self, _: Output, _: InstrumentId, words: &[u64]) {
-        black_box(words);
-        self.records += 1;
-    }
-
-    fn control(&mut self, _: &ControlRecord) {}
-
-    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
-}
 
 /// Decodes the whole input; returns how many messages, and how many records they gave.
 pub(crate) fn ours(input: &Input) -> Result<(u64, u64)> {

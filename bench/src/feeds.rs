@@ -11,9 +11,10 @@ use gateway_feed::{
     sink::{MessageContext, Output},
 };
 use gateway_guard::inputs::{self, Messages};
+use gateway_guard::look::Look;
 
 use crate::{
-    decode::{self, Look},
+    decode,
     harness::{Case, Run, interleave},
     input::Input,
     pitch,

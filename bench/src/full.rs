@@ -13,9 +13,9 @@ use gateway_feed::{
     moldudp64::MoldUdp64,
     sink::Output,
 };
+use gateway_guard::look::Look;
 
 use crate::{
-    decode::Look,
     flow::{Flow, Packets, SYMBOLS},
     harness::{Case, Run, interleave},
     report::{Goal, Row, Samples},

@@ -15,10 +15,10 @@ use gateway_feed::{
     },
     sink::{MessageContext, Output},
 };
+use gateway_guard::look::Look;
 use gateway_sim::flow::{FlowOptions, OrderFlow};
 
 use crate::{
-    decode::Look,
     harness::{Case, interleave},
     report::{Goal, Row},
 };

@@ -10,11 +10,11 @@ use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig};
 use gateway_feed::mdp3::{Mdp3Config, Mdp3Decoder};
 use gateway_feed::moldudp64::{PacketBuilder, Session};
 use gateway_feed::pitch::{Market, PitchConfig, PitchDecoder};
-use gateway_feed::record::ControlRecord;
-use gateway_feed::sink::{InstrumentId, MessageContext, Output, Outputs, RecordSink};
+use gateway_feed::sink::{MessageContext, Output};
 use gateway_queue::{Poll, Publisher, PublisherOptions, Start, Subscriber};
 
 use crate::inputs::{self, Messages};
+use crate::look::Look;
 use crate::worker::Worker;
 
 /// Messages of a case.
@@ -84,38 +84,6 @@ const fn case(name: &'static str, unit: &'static str, run: fn() -> Result<u64>) 
 #[inline(never)]
 fn measured<R>(work: impl FnOnce() -> R) -> R {
     work()
-}
-
-/// Makes the compiler build each record, and counts them.
-struct Look {
-    wants: Outputs,
-    records: u64,
-}
-
-impl Look {
-    const fn new(output: Output) -> Self {
-        Self {
-            wants: Outputs::NONE.with(output),
-            records: 0,
-        }
-    }
-}
-
-impl RecordSink for Look {
-    #[inline]
-    fn wants(&self, _: InstrumentId) -> Outputs {
-        self.wants
-    }
-
-    #[inline]
-    fn publish(&mut self, _: Output, _: InstrumentId, words: &[u64]) {
-        black_box(words);
-        self.records += 1;
-    }
-
-    fn control(&mut self, _: &ControlRecord) {}
-
-    fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
 }
 
 /// Decodes `before`, and then `messages`, which are measured.

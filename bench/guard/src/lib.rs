@@ -6,4 +6,5 @@
 
 pub mod cases;
 pub mod inputs;
+pub mod look;
 mod worker;

@@ -10,6 +10,7 @@ use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder};
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::sink::Output;
+use gateway_guard::look::Look;
 use gateway_queue::clock::Clock;
 use gateway_test_harness::Gateway;
 
@@ -17,7 +18,6 @@ use super::arrivals::Arrivals;
 use super::link::{Bench, pin};
 use super::packets::packet_of;
 use super::receive::{Receive, Recv, Recvmmsg};
-use crate::decode::Look;
 
 /// A way from the wire to a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
