@@ -7,6 +7,7 @@ pub mod arbitration;
 pub mod channel;
 pub mod class;
 pub mod decoder;
+pub mod detect;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod iex;

@@ -3,6 +3,7 @@
 //! The same transport, arbitration and decoder as live, with the file's own time. Memory is constant whatever the
 //! file's size: the lists of gaps and errors are cut at [`LIST_MAX`] entries, their totals are not.
 
+mod detect;
 pub mod export;
 mod packets;
 mod raw;
@@ -25,39 +26,94 @@ use jiff::civil::Date;
 use crate::config::model::{Feed, Venue};
 use crate::worker::feed::ITCH_TIME_ZONE;
 
+pub use detect::{DetectError, Detected, detect};
 pub use summary::{FileError, Orders, Summary, Symbols};
 
 /// The most gaps, and the most errors, that are listed.
 pub const LIST_MAX: usize = 100_000;
 
 /// What a file is to be read as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Nasdaq TotalView-ITCH 5.0 messages, each behind a 2-byte length: the files that Nasdaq publishes
+    /// ITCH 5.0 messages, each behind a 2-byte length.
     Itch50,
-    /// ITCH 5.0 in MoldUDP64 in UDP packets: pcap and pcapng
-    #[value(name = "moldudp64-itch50")]
+    /// ITCH 5.0 in MoldUDP64.
     Moldudp64Itch50,
-    /// IEX TOPS 1.6 in IEX-TP in UDP packets
+    /// TOPS 1.6 in IEX-TP.
     IexTops,
-    /// IEX DEEP 1.0 in IEX-TP in UDP packets
+    /// DEEP 1.0 in IEX-TP.
     IexDeep,
-    /// IEX DEEP+ in IEX-TP in UDP packets
+    /// DEEP+ in IEX-TP.
     IexDeepPlus,
-    /// Cboe PITCH of US equities (BZX, BYX, EDGX, EDGA) in UDP packets
+    /// PITCH of US equities.
     CboePitchEquities,
-    /// Cboe PITCH of US options (C1, BZX, C2, EDGX) in UDP packets
+    /// PITCH of US options.
     CboePitchOptions,
-    /// Cboe PITCH of the complex books of US options in UDP packets
+    /// PITCH of the complex books of US options.
     CboePitchComplex,
-    /// Cboe PITCH of futures (CFE) in UDP packets
+    /// PITCH of futures.
     CboePitchFutures,
-    /// CME MDP 3.0 in UDP packets; each group and port is read as a channel of its own
-    #[value(name = "cme-mdp3")]
+    /// CME MDP 3.0.
     CmeMdp3,
 }
 
 impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Itch50,
+        Self::Moldudp64Itch50,
+        Self::IexTops,
+        Self::IexDeep,
+        Self::IexDeepPlus,
+        Self::CboePitchEquities,
+        Self::CboePitchOptions,
+        Self::CboePitchComplex,
+        Self::CboePitchFutures,
+        Self::CmeMdp3,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Itch50 => "itch50",
+            Self::Moldudp64Itch50 => "moldudp64-itch50",
+            Self::IexTops => "iex-tops",
+            Self::IexDeep => "iex-deep",
+            Self::IexDeepPlus => "iex-deep-plus",
+            Self::CboePitchEquities => "cboe-pitch-equities",
+            Self::CboePitchOptions => "cboe-pitch-options",
+            Self::CboePitchComplex => "cboe-pitch-complex",
+            Self::CboePitchFutures => "cboe-pitch-futures",
+            Self::CmeMdp3 => "cme-mdp3",
+        }
+    }
+
+    /// What it is, in a line.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Itch50 => {
+                "Nasdaq TotalView-ITCH 5.0 messages, each behind a 2-byte length: the files that Nasdaq publishes"
+            }
+            Self::Moldudp64Itch50 => "ITCH 5.0 in MoldUDP64 in UDP packets: pcap and pcapng",
+            Self::IexTops => "IEX TOPS 1.6 in IEX-TP in UDP packets",
+            Self::IexDeep => "IEX DEEP 1.0 in IEX-TP in UDP packets",
+            Self::IexDeepPlus => "IEX DEEP+ in IEX-TP in UDP packets",
+            Self::CboePitchEquities => {
+                "Cboe PITCH of US equities (BZX, BYX, EDGX, EDGA) in UDP packets"
+            }
+            Self::CboePitchOptions => "Cboe PITCH of US options (C1, BZX, C2, EDGX) in UDP packets",
+            Self::CboePitchComplex => {
+                "Cboe PITCH of the complex books of US options in UDP packets"
+            }
+            Self::CboePitchFutures => "Cboe PITCH of futures (CFE) in UDP packets",
+            Self::CmeMdp3 => {
+                "CME MDP 3.0 in UDP packets; each group and port is read as a channel of its own"
+            }
+        }
+    }
+
     /// The venues that publish it; the first one is meant where none is named.
     #[must_use]
     pub const fn venues(self) -> &'static [Venue] {

@@ -7,8 +7,8 @@ use gateway_feed::decoder::Decoder;
 use gateway_feed::record::{ControlKind, ControlRecord};
 use serde::Serialize;
 
-use super::LIST_MAX;
 use super::export::RecordCounts;
+use super::{Detected, LIST_MAX};
 use crate::config::model::Feed;
 
 /// A place in the file where something is wrong.
@@ -47,6 +47,9 @@ pub struct Orders {
 /// What a file held. Serialises as the object that `gateway decode --json` prints.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
+    /// What the file was found to hold; `None` where the protocol was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detected: Option<Detected>,
     /// UDP packets read as the protocol's; 0 for files without packets.
     pub packets: u64,
     /// Packets of a capture that are not UDP over IPv4, or cannot be read.

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod detect;
 mod files;
 mod input;
 mod interrupt;

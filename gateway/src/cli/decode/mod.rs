@@ -1,5 +1,6 @@
 //! `gateway decode`
 
+mod protocol;
 mod reading;
 mod table;
 
@@ -18,7 +19,10 @@ use super::interrupt::Interrupt;
 use super::output;
 use crate::config::model::Venue;
 use crate::decode::export::{Compression, Export, OutputError, Schema, Target};
-use crate::decode::{self, DecodeError, Protocol, Request, Summary, Symbols};
+use crate::decode::{
+    self, DecodeError, DetectError, Detected, Protocol, Request, Summary, Symbols,
+};
+use protocol::ProtocolChoice;
 use reading::{JsonLines, Purpose, Reading, Scan, Watch};
 
 /// Options of `gateway decode`.
@@ -28,7 +32,7 @@ pub(super) struct Decode {
     file: PathBuf,
     /// What it holds
     #[arg(long, value_enum)]
-    protocol: Protocol,
+    protocol: ProtocolChoice,
     /// What to make of it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -101,12 +105,13 @@ impl Format {
 impl Decode {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.check_options()?;
+        let (protocol, detected) = self.protocol()?;
         let request = Request {
             path: &self.file,
-            protocol: self.protocol,
+            protocol,
             date: self.date.map_or(SessionDate::Auto, SessionDate::Fixed),
-            publisher: self.venue()?.publisher(),
-            orders: self.orders(),
+            publisher: self.venue(protocol)?.publisher(),
+            orders: self.orders(protocol),
         };
         if self.format.is_export() {
             self.check_input(&request)?;
@@ -121,6 +126,7 @@ impl Decode {
         bar.finish_and_clear();
         summary.records = reading.end().map_err(output_failure)?;
         summary.symbols = symbols;
+        summary.detected = detected;
         self.print(&summary, &result)?;
         if summary.interrupted {
             return Err(self.interrupted(&summary));
@@ -145,9 +151,19 @@ impl Decode {
         Ok(())
     }
 
+    /// What the file is read as; where that is to be found out, also why, which is told.
+    fn protocol(&self) -> Result<(Protocol, Option<Detected>), Failure> {
+        let ProtocolChoice::Named(protocol) = self.protocol else {
+            let (protocol, found) = decode::detect(&self.file, self.venue).map_err(undetected)?;
+            output::tell(table::detected(&found));
+            return Ok((protocol, Some(found)));
+        };
+        Ok((protocol, None))
+    }
+
     /// Whose messages they are.
-    fn venue(&self) -> Result<Venue, Failure> {
-        let venues = self.protocol.venues();
+    fn venue(&self, protocol: Protocol) -> Result<Venue, Failure> {
+        let venues = protocol.venues();
         match self.venue {
             None => Ok(venues[0]),
             Some(venue) if venues.contains(&venue) => Ok(venue),
@@ -156,8 +172,9 @@ impl Decode {
                 Err(Failure::new(
                     Exit::Usage,
                     format!(
-                        "--venue {} does not publish this protocol; its venues are: {}",
+                        "--venue {} does not publish {}; its venues are: {}",
                         venue.name(),
+                        protocol.name(),
                         names.join(", ")
                     ),
                 ))
@@ -168,7 +185,7 @@ impl Decode {
     /// What an archive needs to know of its input, and what would be wrong for good without it.
     fn check_input(&self, request: &Request<'_>) -> Result<(), Failure> {
         decode::check(request).map_err(input_failure)?;
-        if self.protocol == Protocol::Itch50 && decode::known_date(request).is_none() {
+        if request.protocol == Protocol::Itch50 && decode::known_date(request).is_none() {
             let message = format!(
                 "{}: messages tell the time of day only, and the name does not tell the day (as 12302019.… does); give \
                  it with --date YYYY-MM-DD",
@@ -231,8 +248,8 @@ impl Decode {
     }
 
     /// The index of orders, where there are records to be completed, or to be found the instrument of.
-    fn orders(&self) -> Option<OrderIndexConfig> {
-        let of_pitch = self.protocol.feed().pitch_market().is_some();
+    fn orders(&self, protocol: Protocol) -> Option<OrderIndexConfig> {
+        let of_pitch = protocol.feed().pitch_market().is_some();
         let wanted = self.format != Format::Summary && (self.records == Records::Full || of_pitch);
         wanted.then(|| OrderIndexConfig {
             orders_max: self.orders_max,
@@ -296,6 +313,14 @@ impl Decode {
         }
         Failure::new(Exit::Interrupted, message)
     }
+}
+
+fn undetected(error: DetectError) -> Failure {
+    let exit = match &error {
+        DetectError::File(_) => Exit::InputFile,
+        DetectError::Pipe { .. } | DetectError::Undecided { .. } => Exit::Usage,
+    };
+    Failure::new(exit, error)
 }
 
 fn input_failure(error: DecodeError) -> Failure {

@@ -1,9 +1,32 @@
 //! A summary for people.
 
-use crate::decode::Summary;
+use crate::decode::{Detected, Summary};
 
 /// Errors and gaps that the table shows; `--json` has them all.
 const SHOWN_MAX: usize = 10;
+
+/// What a file was found to hold, in a line.
+pub(super) fn detected(found: &Detected) -> String {
+    let Detected {
+        protocol,
+        flows,
+        other_flows,
+        looked_at,
+        fitting,
+        why,
+    } = found;
+    let what = match (flows, other_flows) {
+        (0, _) => format!("of the first {looked_at} messages {fitting} fit"),
+        (_, 0) => {
+            format!("of the first {looked_at} packets to {flows} groups and ports {fitting} fit")
+        }
+        _ => format!(
+            "of the first {looked_at} packets to {flows} groups and ports {fitting} fit; {other_flows} groups and \
+             ports carry something else"
+        ),
+    };
+    format!("protocol {protocol}: {what} ({why})")
+}
 
 pub(super) fn table(summary: &Summary) -> String {
     let mut text = String::new();
