@@ -17,6 +17,8 @@
 //! file of records, which the gateway empties after some seconds or with the connection's next request.
 
 mod fields;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 mod reply;
 mod request;
 

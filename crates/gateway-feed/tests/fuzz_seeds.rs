@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use gateway_feed::harness;
-use gateway_feed::moldudp64::{PacketBuilder, Session};
+use gateway_feed::moldudp64::{PacketBuilder, Request, Session};
 use gateway_feed::soupbintcp::{LoginAccepted, Packet, SessionName};
-use gateway_feed::{iex, itch50, mdp3, pitch, soupbintcp};
-use gateway_sim::flow::{FlowOptions, OrderFlow};
+use gateway_feed::{detect, iex, itch50, mdp3, pitch, soupbintcp};
+use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
+use gateway_sim::source::Source;
 use gateway_test_support::seeds::{drawn, keep};
 
 /// Messages of a small day: directory, orders, trades.
@@ -40,10 +41,10 @@ fn the_decoder_takes_its_seeds() {
     check("pitch", pitch::harness::exercise, &pitch::harness::seeds());
 }
 
-#[test]
-fn packets_of_the_transport_are_taken() {
+/// The day in MoldUDP64.
+fn moldudp64_packets() -> Vec<Vec<u8>> {
     let mut builder = PacketBuilder::new(Session(*b"20191230A "), 1, 1_472);
-    let mut seeds = vec![
+    let mut packets = vec![
         builder.heartbeat().to_vec(),
         builder.end_of_session().to_vec(),
     ];
@@ -51,9 +52,70 @@ fn packets_of_the_transport_are_taken() {
         for message in packet {
             builder.push(message).unwrap();
         }
-        builder.finish(|packet| seeds.push(packet.to_vec()));
+        builder.finish(|packet| packets.push(packet.to_vec()));
     }
+    packets
+}
+
+/// The day in PITCH.
+fn pitch_packets() -> Vec<Vec<u8>> {
+    let mut flow = PitchFlow::new(OrderFlow::new(FlowOptions {
+        symbols: 3,
+        messages: 400,
+        orders_max: 24,
+        ..FlowOptions::default()
+    }));
+    let mut builder = pitch::PacketBuilder::new(1, 1, 1_472);
+    let mut packets = Vec::new();
+    while let Some(message) = flow.next().unwrap() {
+        builder.push(message.bytes).unwrap();
+        builder.finish(|packet| packets.push(packet.to_vec()));
+    }
+    packets
+}
+
+#[test]
+fn packets_of_the_transport_are_taken() {
+    let mut seeds = moldudp64_packets();
+    let request = Request {
+        session: Session(*b"20191230A "),
+        sequence: 7,
+        count: 3,
+    };
+    seeds.push(request.encode().to_vec());
     check("moldudp64", harness::moldudp64, &seeds);
+}
+
+#[test]
+fn packets_of_every_feed_are_told_apart() {
+    let mut iex_packets = Vec::new();
+    for protocol in [iex::TOPS, iex::DEEP, iex::DEEP_PLUS] {
+        let mut builder = iex::PacketBuilder::new(protocol, 1, 7, 1, 1_472);
+        for kind in iex::messages::TYPES {
+            let length = iex::messages::LENGTHS[usize::from(*kind)];
+            let mut message = vec![b' '; length.into()];
+            message[0] = *kind;
+            builder.push(&message).unwrap();
+            builder.finish(1, |packet| iex_packets.push(packet.to_vec()));
+        }
+    }
+    // Each packet behind its length in two bytes.
+    let row = |packets: &[Vec<u8>]| {
+        let framed = packets
+            .iter()
+            .map(|packet| [&(packet.len() as u16).to_le_bytes()[..], packet].concat());
+        framed.collect::<Vec<_>>().concat()
+    };
+    let seeds: Vec<_> = [
+        moldudp64_packets(),
+        pitch_packets(),
+        iex_packets,
+        mdp3::harness::seeds(),
+    ]
+    .iter()
+    .flat_map(|packets| packets.chunks(12).map(row))
+    .collect();
+    check("detect", detect::harness::exercise, &seeds);
 }
 
 #[test]
@@ -91,4 +153,6 @@ fn sessions_are_taken() {
         .map(|choice| [&[choice], &whole[..]].concat())
         .collect();
     check("soupbintcp", soupbintcp::harness::exercise, &seeds);
+    let seeds = pitch::session::harness::seeds();
+    check("pitch_session", pitch::session::harness::exercise, &seeds);
 }

@@ -91,6 +91,15 @@ pub(crate) fn all() -> Vec<Need> {
             &["chromium"],
         )
     });
+    needs.push(Need {
+        tasks: TEST,
+        optional: true,
+        ..program(
+            "tshark",
+            "comparing our transports with Wireshark's",
+            &["tshark"],
+        )
+    });
     needs.extend(super::bpf::needs());
     needs
 }

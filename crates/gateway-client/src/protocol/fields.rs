@@ -38,17 +38,18 @@ impl<'a> Fields<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A zero-padded text of `N` bytes.
+    /// A zero-padded text of less than `N` bytes.
     pub(super) fn text<const N: usize>(
         &mut self,
         field: &'static str,
     ) -> Result<String, ProtocolError> {
         let bytes = self.array::<N>()?;
-        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(N);
-        if bytes[end..].iter().any(|&byte| byte != 0) {
+        let zero = bytes.iter().position(|&byte| byte == 0);
+        let (text, padding) = bytes.split_at(zero.ok_or(ProtocolError::Field { field })?);
+        if padding.iter().any(|&byte| byte != 0) {
             return Err(ProtocolError::Field { field });
         }
-        std::str::from_utf8(&bytes[..end])
+        std::str::from_utf8(text)
             .map(str::to_owned)
             .map_err(|_| ProtocolError::Field { field })
     }

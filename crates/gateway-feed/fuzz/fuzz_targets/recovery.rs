@@ -4,7 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, reason = "shared with tests/recovery, which has schedules as text, too")]
+#[allow(
+    dead_code,
+    reason = "shared with tests/recovery, which has schedules as text, too"
+)]
 #[path = "../../tests/recovery/harness/mod.rs"]
 mod harness;
 

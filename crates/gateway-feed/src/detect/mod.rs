@@ -10,6 +10,8 @@
 
 mod fits;
 mod flow;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 
 use core::fmt;
 

@@ -3,13 +3,17 @@
 use super::{Echo, Log, check};
 use crate::arbitration::LineId;
 use crate::channel::{Channel, ChannelConfig};
-use crate::moldudp64::{HEADER_BYTES, MoldUdp64, Packet, PacketBuilder, PacketKind};
+use crate::moldudp64::{HEADER_BYTES, MoldUdp64, Packet, PacketBuilder, PacketKind, Request};
 use crate::transport::Transport;
 
 /// Reads `packet` as MoldUDP64 and checks the walk: messages lie one behind the other within the packet, what is not
-/// whole is told with its offset, and what is whole encodes to the same bytes again.
+/// whole is told with its offset, and what is whole encodes to the same bytes again. So does what is a request.
 #[allow(clippy::missing_panics_doc, reason = "the panic is the purpose")]
 pub fn moldudp64(packet: &[u8]) {
+    if let Ok(request) = Request::parse(packet) {
+        assert_eq!(request.encode(), packet);
+        assert!(request.sequence > 0 && request.count > 0);
+    }
     let Ok(parsed) = Packet::parse(packet) else {
         assert!(packet.len() < HEADER_BYTES);
         return;

@@ -5,6 +5,9 @@ use super::stream::{Blocks, write};
 use super::{CloseReason, Timers};
 use crate::sink::Nanos;
 
+/// Where so much waits to be sent, the peer takes nothing, and nothing is added.
+pub(super) const OUTPUT_BYTES_MAX: usize = 4_096;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientEvent<'a> {
@@ -100,9 +103,10 @@ impl Client {
     }
 
     /// Sends a message, from its type on, in a block of its own. Whether it goes: not unless the server let us in, nor where
-    /// it is longer than a message can be.
+    /// it is longer than a message can be, nor while the peer takes nothing of what was sent before.
     pub fn send(&mut self, now: Nanos, message: &[u8]) -> bool {
         let goes = self.session.phase == Phase::LoggedIn
+            && self.session.output.len() < OUTPUT_BYTES_MAX
             && (1..usize::from(u8::MAX)).contains(&message.len());
         if goes {
             write(&mut self.session.output, Some(message));

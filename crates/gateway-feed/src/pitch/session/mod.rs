@@ -17,6 +17,8 @@
 //! | 04 | server | Gap Response | unit (1), sequence (4), count (2), status |
 
 mod client;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 mod messages;
 mod server;
 mod spin;

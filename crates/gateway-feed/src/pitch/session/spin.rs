@@ -217,8 +217,11 @@ impl SpinClient {
         let Self { client, image } = self;
         client.on_bytes(now, bytes, &mut |event| image.on_event(event, events));
         if let Phase::Wanted(sequence) = image.phase {
-            image.phase = Phase::Asked(sequence);
-            client.send(now, &SpinRequest { sequence }.encode());
+            image.phase = match client.send(now, &SpinRequest { sequence }.encode()) {
+                true => Phase::Asked(sequence),
+                // A newer one is offered within a second.
+                false => Phase::Waiting,
+            };
         }
     }
 
