@@ -25,8 +25,11 @@ const FIELDS: [&str; 9] = [
     "moldudp64.msgdata",
 ];
 
-/// The same fields as we read them; `None` of a packet that is none of ours.
-fn ours(path: &Path) -> (Vec<Option<Vec<Vec<String>>>>, BTreeSet<u16>) {
+/// The values of each field of a packet.
+type Values = Vec<Vec<String>>;
+
+/// The same fields as we read them, `None` of a packet that is none of ours; and the ports that packets went to.
+fn ours(path: &Path) -> (Vec<Option<Values>>, BTreeSet<u16>) {
     let mut reader = CaptureReader::open(path).unwrap();
     let (mut packets, mut ports) = (Vec::new(), BTreeSet::new());
     while let Some(captured) = reader.next().unwrap() {
