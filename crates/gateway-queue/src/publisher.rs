@@ -28,7 +28,9 @@ impl Publisher {
         let (ring, handle) = create::create(options)?;
         let geometry = handle.header().geometry();
         let publisher = Self {
-            writer: Writer::new(ring, geometry),
+            // SAFETY: the queue was just made, its file is sealed against later writable mappings, and this is the only
+            // writer over the one there is.
+            writer: unsafe { Writer::new(ring, geometry) },
             record_words_max: geometry.record_words_max,
         };
         Ok((publisher, handle))
@@ -94,7 +96,7 @@ impl Publisher {
     /// Position of the next record: how many slots were published.
     #[inline(always)]
     #[must_use]
-    pub const fn head(&self) -> u64 {
+    pub fn head(&self) -> u64 {
         self.writer.next()
     }
 

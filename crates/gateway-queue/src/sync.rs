@@ -13,11 +13,8 @@ pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 /// A place of the protocol whose order matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
-    /// Writer, a record of one slot: the reservation before the payload. Partner: [`Self::CopyThenReservation`].
+    /// Writer: the reservation before every payload that it covers. Partner: [`Self::CopyThenReservation`].
     ReservationThenPayload,
-    /// Writer, a record of several slots: the reservation before every payload. Partner:
-    /// [`Self::CopyThenReservation`].
-    ReservationThenPayloads,
     /// Writer, a record of one slot: the payload before the sequence. Partner: [`Self::SequenceThenCopy`].
     PayloadThenSequence,
     /// Writer, a record of several slots: all of them before the first one's sequence. Partner:
@@ -33,8 +30,7 @@ pub enum Site {
     PageThenMagic,
     /// Reader: the sequence before the copy. Partners: [`Self::PayloadThenSequence`], [`Self::PayloadsThenSequence`].
     SequenceThenCopy,
-    /// Reader: the copy before the look at the reservation. Partners: [`Self::ReservationThenPayload`],
-    /// [`Self::ReservationThenPayloads`].
+    /// Reader: the copy before the look at the reservation. Partner: [`Self::ReservationThenPayload`].
     CopyThenReservation,
     /// Reader: head before the slots below it. Partners: [`Self::SequenceThenHead`], [`Self::SequencesThenHead`].
     HeadThenSlots,
@@ -80,9 +76,8 @@ pub enum Site {
 
 impl Site {
     /// Every site.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 25] = [
         Self::ReservationThenPayload,
-        Self::ReservationThenPayloads,
         Self::PayloadThenSequence,
         Self::PayloadsThenSequence,
         Self::SequenceThenHead,
@@ -115,6 +110,24 @@ impl Site {
 #[inline(always)]
 pub(crate) const fn ordered(_site: Site, order: Ordering) -> Ordering {
     order
+}
+
+/// The word as the one thread that stores it left it. Not an atomic load, or the compiler would load what it has in a
+/// register from the store before; and loom would take it for what that store depends on, and no longer try what other
+/// threads load in between.
+///
+/// # Safety
+/// No other thread stores the word meanwhile.
+#[inline(always)]
+pub(crate) unsafe fn own(word: &AtomicU64) -> u64 {
+    // SAFETY: aligned and alive, being behind a reference; loads of others do no harm, and the caller rules their stores out.
+    #[cfg(not(loom))]
+    return unsafe { *word.as_ptr() };
+    // SAFETY: as above; loom complains of such a store.
+    #[cfg(loom)]
+    unsafe {
+        word.unsync_load()
+    }
 }
 
 /// The fence at `site`.

@@ -1,13 +1,14 @@
 //! The publishing side of the protocol.
 
 use super::{CONTINUATION, Geometry, Memory, STAMP_SLOTS};
-use crate::sync::{Ordering, Site, fence_at, ordered};
+use crate::sync::{Ordering, Site, fence_at, ordered, own};
 
-/// Writes records into a ring. There is one per ring: it keeps its position to itself and loads nothing shared.
+/// Writes records into a ring. There is one per ring. It loads nothing that anybody else could have stored: the one word of
+/// the ring that it reads back is head, which is its position. To keep that a second time would be a store more for each
+/// record, and stores are what publishing takes its time for.
 #[derive(Debug)]
 pub struct Writer<M, const P: usize> {
     memory: M,
-    next: u64,
     reserved: u64,
     block: u64,
     /// The record over the slot of this position is stamped.
@@ -18,12 +19,14 @@ pub struct Writer<M, const P: usize> {
 
 impl<M: Memory, const P: usize> Writer<M, P> {
     /// A writer at position 0 of zeroed memory.
-    pub fn new(memory: M, geometry: Geometry) -> Self {
+    ///
+    /// # Safety
+    /// As long as it lives, nobody but this writer stores to [`Memory::head`], which is the same word each time.
+    pub unsafe fn new(memory: M, geometry: Geometry) -> Self {
         debug_assert!(geometry.slots.is_power_of_two() && geometry.block >= 1);
         debug_assert!(geometry.record_words_max.div_ceil(P) as u64 <= geometry.block);
         Self {
             memory,
-            next: 0,
             reserved: 0,
             block: geometry.block,
             stamped: 0,
@@ -33,8 +36,9 @@ impl<M: Memory, const P: usize> Writer<M, P> {
 
     /// Position of the next record.
     #[inline(always)]
-    pub const fn next(&self) -> u64 {
-        self.next
+    pub fn next(&self) -> u64 {
+        // SAFETY: nobody else stores the word, as the caller of `new` guaranteed, and `self` is not shared while it does.
+        unsafe { own(self.memory.head()) }
     }
 
     /// The ring's memory.
@@ -52,11 +56,13 @@ impl<M: Memory, const P: usize> Writer<M, P> {
             while self.reserved < end {
                 self.reserved += self.block;
             }
-            // Ordered before the payload stores by the Release fence that follows in the publish; partner: the reader's
-            // second Acquire fence.
             self.memory
                 .reserved()
                 .store(self.reserved, Ordering::Relaxed);
+            // Orders the reservation before every payload store from here on, that is, before all that it covers and those
+            // of later blocks: no publish needs a fence of its own. Partner: the Acquire fence between a reader's copy and its
+            // look at the reservation. Nothing on x86.
+            fence_at(Site::ReservationThenPayload, Ordering::Release);
         }
         if self.stamped < end {
             self.memory.stamp(end - 1);
@@ -74,15 +80,12 @@ impl<M: Memory, const P: usize> Writer<M, P> {
                 "longer records take several slots: publish_slots"
             )
         };
-        let n = self.next;
+        let n = self.next();
         if n >= self.attended {
             self.attend(n + 1);
         }
-        // Before the fence, behind which the compiler has to load again what lies behind `self`.
+        // Before the first of the stores, behind which the compiler has to load again what lies behind `self`.
         let (slot, head, words) = (self.memory.slot(n), self.memory.head(), *words);
-        // Orders the reservation before every payload store; partner: the Acquire fence between a reader's copy and
-        // its look at the reservation. Nothing on x86.
-        fence_at(Site::ReservationThenPayload, Ordering::Release);
         for index in (0..N).rev() {
             slot[1 + index].store(words[index], Ordering::Relaxed);
         }
@@ -92,21 +95,18 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         let release = ordered(Site::SequenceThenHead, Ordering::Release);
         head.store(n + 1, release);
-        self.next = n + 1;
     }
 
     /// Publishes a record over as many slots as it needs, last slot first.
     ///
     /// The caller guarantees `1 ..= block * P` words.
     pub fn publish_slots(&mut self, words: &[u64]) {
-        let n = self.next;
+        let n = self.next();
         let slots = words.len().div_ceil(P) as u64;
         debug_assert!(slots >= 1 && slots <= self.block);
         if n + slots > self.attended {
             self.attend(n + slots);
         }
-        // As in `publish_array`: the reservation before every payload store of all slots.
-        fence_at(Site::ReservationThenPayloads, Ordering::Release);
         for (offset, chunk) in words.chunks(P).enumerate().rev() {
             let position = n + offset as u64;
             let slot = self.memory.slot(position);
@@ -127,13 +127,12 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         let release = ordered(Site::SequencesThenHead, Ordering::Release);
         self.memory.head().store(n + slots, release);
-        self.next = n + slots;
     }
 
     /// Declares the next record the first from which state can be rebuilt.
     pub fn mark_resync(&mut self) {
         // A reader bounds it by head and reservation: no order needed.
-        self.memory.resync().store(self.next, Ordering::Relaxed);
+        self.memory.resync().store(self.next(), Ordering::Relaxed);
     }
 
     /// Says where state can be rebuilt if `before` is the writer of the epoch before this one, which goes on where that
@@ -141,7 +140,7 @@ impl<M: Memory, const P: usize> Writer<M, P> {
     pub fn carry_resync(&mut self, before: &Self) {
         // Only that writer stores the word: no order needed to read it back.
         let mark = before.memory.resync().load(Ordering::Relaxed);
-        let carried = mark.wrapping_sub(before.next);
+        let carried = mark.wrapping_sub(before.next());
         self.memory.resync().store(carried, Ordering::Relaxed);
     }
 }

@@ -32,9 +32,7 @@ fn needed_for(site: Site) -> (fn(), &'static str) {
             (a_copy_of_two_words_is_never_torn_by_an_overrun, "torn")
         }
         Site::PayloadThenSequence => (records_are_whole_or_lost_around_the_wrap, "torn"),
-        Site::ReservationThenPayloads | Site::PayloadsThenSequence => {
-            (records_of_two_slots_are_never_cut, "torn")
-        }
+        Site::PayloadsThenSequence => (records_of_two_slots_are_never_cut, "torn"),
         Site::SequenceThenHead | Site::HeadThenSlots => {
             (records_below_head_are_there_for_whoever_joins, "missing")
         }
@@ -86,6 +84,16 @@ fn every_ordering_of_the_protocol_is_needed() {
         let (model, complaint) = needed_for(site);
         println!("without {site:?}");
         weakened(site, || fails(complaint, model));
+    }
+}
+
+#[test]
+fn the_reservation_comes_first_for_long_and_for_later_records_too() {
+    for model in [
+        records_of_two_slots_are_never_cut,
+        a_reservation_covers_the_later_records_of_its_block,
+    ] {
+        weakened(Site::ReservationThenPayload, || fails("torn", model));
     }
 }
 

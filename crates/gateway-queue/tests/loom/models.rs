@@ -3,14 +3,14 @@
 use gateway_queue::RECORD_WORDS_MAX;
 use gateway_queue::anchors::{Anchor, Anchors};
 use gateway_queue::ring::{
-    Closed, Ending, Geometry, Memory, OnLapped, Reader, State, Step, Writer, end, ended, load_page,
+    Closed, Ending, Geometry, Memory, OnLapped, Reader, State, Step, end, ended, load_page,
     store_page,
 };
 use gateway_queue::sync::{AtomicU64, Ordering};
 use loom::thread;
 use std::sync::Arc;
 
-use crate::ring::{Ring, Script, geometry, publish, read};
+use crate::ring::{Ring, Script, geometry, publish, read, writer};
 
 /// Explores `body` with at most two preemptions, which find every fault that three find in the negative controls. More
 /// (`LOOM_MAX_PREEMPTIONS=3`) multiply the time and are for longer runs than a test may take.
@@ -31,7 +31,7 @@ fn writer_and_reader<const P: usize>(
 ) {
     explore(move || {
         let ring = Ring::<P>::new(shape);
-        let mut writer = Writer::<_, P>::new(ring.clone(), shape);
+        let mut writer = writer::<P>(&ring, shape);
         for &words in &script.0[..before] {
             publish(&mut writer, words);
         }
@@ -56,6 +56,13 @@ pub(crate) fn records_are_whole_or_lost_around_the_wrap() {
 pub(crate) fn a_copy_of_two_words_is_never_torn_by_an_overrun() {
     let script = Script(&[2; 4]);
     writer_and_reader::<2>(geometry(2, 1, 2), script, 1, 0, 2, OnLapped::Oldest);
+}
+
+/// The writer reserves with the record before the one that overruns, and there alone has its fence.
+#[test]
+pub(crate) fn a_reservation_covers_the_later_records_of_its_block() {
+    let script = Script(&[2; 4]);
+    writer_and_reader::<2>(geometry(2, 2, 2), script, 2, 1, 2, OnLapped::Oldest);
 }
 
 #[test]
@@ -96,7 +103,7 @@ pub(crate) fn a_reader_resumes_where_state_can_be_rebuilt() {
     explore(|| {
         let (shape, script) = (geometry(4, 1, 1), Script(&[1; 6]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
+        let mut writer = writer::<1>(&ring, shape);
         for _ in 0..3 {
             publish(&mut writer, 1);
         }
@@ -116,7 +123,7 @@ pub(crate) fn a_reader_resumes_where_state_can_be_rebuilt() {
 fn nothing_is_missing_below_head(script: Script, shape: Geometry) {
     explore(move || {
         let ring = Ring::<1>::new(shape);
-        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
+        let mut writer = writer::<1>(&ring, shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);
@@ -153,7 +160,7 @@ pub(crate) fn a_reader_that_joins_at_head_or_at_the_oldest_sees_what_follows_who
         explore(move || {
             let (shape, script) = (geometry(2, 1, 1), Script(&[1; 3]));
             let ring = Ring::<1>::new(shape);
-            let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
+            let mut writer = writer::<1>(&ring, shape);
             let publishing = thread::spawn(move || {
                 for &words in script.0 {
                     publish(&mut writer, words);
@@ -178,7 +185,7 @@ pub(crate) fn an_overtaken_reader_resumes_at_the_latest_it_saw() {
     explore(|| {
         let (shape, script) = (geometry(2, 1, 1), Script(&[1; 3]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
+        let mut writer = writer::<1>(&ring, shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);
@@ -204,7 +211,7 @@ fn the_end(ending: Ending, closed: Closed) {
     explore(move || {
         let (shape, script) = (geometry(4, 2, 2), Script(&[1, 2]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
+        let mut writer = writer::<1>(&ring, shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);
