@@ -4,7 +4,8 @@ use dbn::flags::{LAST, MAYBE_BAD_BOOK, SNAPSHOT};
 use dbn::{UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
 use crate::applied::Change;
-use crate::books::{Books, Effect};
+use crate::books::Books;
+use crate::effect::Effect;
 use crate::instruments::state;
 use crate::levels::{Added, Owner};
 use crate::mbo::Mbo;
@@ -130,10 +131,9 @@ impl Books {
         let Some(owner) = self.owner_of(slot, position, resting) else {
             return self.unknown_order(slot);
         };
-        let mut effect = self.reduce_level(owner, resting.level, resting.size, mbo.size());
+        let effect = self.reduce_level(owner, resting.level, resting.size, mbo.size());
         self.reduce_order(position, resting, mbo.size());
-        effect.validity |= self.contradiction(slot, mbo, owner);
-        effect
+        effect.and_validity(self.contradiction(slot, mbo, owner))
     }
 
     /// Whether a record says otherwise than its order.
@@ -178,10 +178,8 @@ impl Books {
             Some((position, resting, owner))
         });
         let Some((position, resting, owner)) = known else {
-            let unknown = self.unknown_order(slot);
-            let mut effect = self.add(slot, mbo);
-            effect.validity |= unknown.validity;
-            return effect;
+            let unknown = self.miss_order(slot);
+            return self.add(slot, mbo).and_validity(unknown);
         };
         let (Some((side, price)), Some(size)) = (mbo.place(), mbo.order_size()) else {
             return self.incomplete(slot);
@@ -190,9 +188,8 @@ impl Books {
             let left = self.reduce_level(owner, resting.level, resting.size, resting.size);
             self.orders.remove(position);
             self.live -= 1;
-            let mut effect = self.add_order(slot, mbo.order_id(), side, price, size);
-            effect.change = effect.change.max(left.change);
-            return effect;
+            let added = self.add_order(slot, mbo.order_id(), side, price, size);
+            return added.and_change(left.change());
         }
         let key = side.key(price);
         let levels = &mut self.instruments.get_mut(slot).sides[side as usize];
@@ -237,10 +234,7 @@ impl Books {
                 instrument.state |= state::SNAPSHOT;
             }
         }
-        Effect {
-            change: Change::Best,
-            ..Effect::validity(true)
-        }
+        Effect::of(Change::Best).and_validity(true)
     }
 
     /// Empties a book; its orders get stale.
@@ -268,10 +262,7 @@ impl Books {
             instrument.trade_ts_event = mbo.ts_event();
             instrument.trade_sequence = sequence;
         }
-        Effect {
-            trade,
-            ..Effect::NOTHING
-        }
+        Effect::trade(trade)
     }
 
     /// Forgets stale orders of a few more buckets.
@@ -294,9 +285,8 @@ impl Books {
     #[inline(never)]
     fn replaced(&mut self, slot: u32, added: Added, before: Resting) -> Effect {
         self.live += 1;
-        let mut effect = self.displaced(slot, before);
-        effect.change = effect.change.max(Change::at_rank(added.rank));
-        effect
+        let displaced = self.displaced(slot, before);
+        displaced.and_change(Change::at_rank(added.rank) as u8)
     }
 
     /// An order was forgotten because one of this instrument came under its reference.
@@ -312,15 +302,11 @@ impl Books {
         let mut effect = self.reduce_level(owner, before.level, before.size, before.size);
         if owner.slot != slot {
             let other = self.instruments.get_mut(owner.slot);
-            other.change = other.change.max(effect.change as u8);
+            other.change = other.change.max(effect.change());
             self.fault(owner.slot, Reason::DuplicateOrder);
-            effect = Effect {
-                also: owner.slot,
-                ..Effect::NOTHING
-            };
+            effect = Effect::also(owner.slot);
         }
-        effect.validity = self.fault(slot, Reason::DuplicateOrder);
-        effect
+        effect.and_validity(self.fault(slot, Reason::DuplicateOrder))
     }
 
     /// There was room for an order's level but not for the order.
@@ -348,15 +334,19 @@ impl Books {
             self.orders.remove(position);
             effect = self.displaced(slot, before);
         }
-        effect.validity |= self.fault(slot, Reason::Overflow);
-        effect
+        effect.and_validity(self.fault(slot, Reason::Overflow))
     }
 
     #[cold]
     #[inline(never)]
     fn unknown_order(&mut self, slot: u32) -> Effect {
+        Effect::validity(self.miss_order(slot))
+    }
+
+    /// A record named an order that is not known. Says whether that makes the book invalid.
+    fn miss_order(&mut self, slot: u32) -> bool {
         self.counters.unknown_orders += 1;
-        Effect::validity(self.fault(slot, Reason::UnknownOrder))
+        self.fault(slot, Reason::UnknownOrder)
     }
 
     #[cold]

@@ -9,6 +9,7 @@ use crate::applied::{Applied, Change, Subject};
 use crate::book::Book;
 use crate::channels::Channels;
 use crate::counters::BookCounters;
+use crate::effect::{Effect, Outcome};
 use crate::instruments::{Instruments, state};
 use crate::levels::Levels;
 use crate::mbo::{Mbo, WORDS};
@@ -40,41 +41,8 @@ pub struct Books {
     /// The position of the last record.
     pub(crate) sequence: u64,
     pub(crate) ts_recv: u64,
-}
-
-/// What an order record did to its book.
-#[derive(Clone, Copy)]
-pub(crate) struct Effect {
-    pub(crate) change: Change,
-    pub(crate) trade: bool,
-    pub(crate) validity: bool,
-    /// The slot of another instrument that lost an order, or [`NO_SLOT`]. No `Option`: this passes through the stack for
-    /// every record, where a load wider than the stores before it would wait for all of them to reach the cache.
-    pub(crate) also: u32,
-}
-
-impl Effect {
-    pub(crate) const NOTHING: Self = Self {
-        change: Change::Nothing,
-        trade: false,
-        validity: false,
-        also: NO_SLOT,
-    };
-
-    #[inline(always)]
-    pub(crate) const fn at_rank(rank: usize) -> Self {
-        Self {
-            change: Change::at_rank(rank),
-            ..Self::NOTHING
-        }
-    }
-
-    pub(crate) const fn validity(validity: bool) -> Self {
-        Self {
-            validity,
-            ..Self::NOTHING
-        }
-    }
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) has_vectors: bool,
 }
 
 impl Books {
@@ -109,6 +77,8 @@ impl Books {
             stamp: 0,
             sequence: 0,
             ts_recv: 0,
+            #[cfg(target_arch = "x86_64")]
+            has_vectors: crate::batch::has_vectors(),
         })
     }
 
@@ -116,12 +86,20 @@ impl Books {
     /// Any words may come.
     #[inline]
     pub fn apply(&mut self, record: &[u64], sequence: u64) -> Applied {
-        self.apply_part(record, record.len(), sequence)
+        self.apply_part(record, record.len(), NO_SLOT, sequence)
+            .applied()
     }
 
-    /// The same for a record of `length` words, of which those behind the seventh may be left out.
+    /// The same for a record of `length` words, of which those behind the seventh may be left out; `slot` is its
+    /// instrument's, if that was looked up already.
     #[inline(always)]
-    pub(crate) fn apply_part(&mut self, record: &[u64], length: usize, sequence: u64) -> Applied {
+    pub(crate) fn apply_part(
+        &mut self,
+        record: &[u64],
+        length: usize,
+        slot: u32,
+        sequence: u64,
+    ) -> Outcome {
         self.counters.records += 1;
         self.sequence = sequence;
         match <&[u64; WORDS]>::try_from(record) {
@@ -130,7 +108,7 @@ impl Books {
                     && self.mbo_head != NO_HEAD
                     && length == WORDS =>
             {
-                self.order_record(Mbo(words), sequence)
+                self.order_record(Mbo(words), slot, sequence)
             }
             _ => self.other_record(record, length, sequence),
         }
@@ -253,11 +231,16 @@ impl Books {
     }
 
     #[inline(always)]
-    fn order_record(&mut self, mbo: Mbo<'_>, sequence: u64) -> Applied {
+    fn order_record(&mut self, mbo: Mbo<'_>, slot: u32, sequence: u64) -> Outcome {
         let id = mbo.instrument();
-        let Some(slot) = self.instruments.find(id).or_else(|| self.admit(mbo)) else {
-            return Applied::NOTHING;
+        let slot = if slot == NO_SLOT {
+            self.find_or_admit(mbo)
+        } else {
+            slot
         };
+        if slot == NO_SLOT {
+            return Outcome::NOTHING;
+        }
         self.ts_recv = mbo.ts_recv();
         let instrument = self.instruments.get_mut(slot);
         let moved = instrument.channel != mbo.channel();
@@ -267,7 +250,7 @@ impl Books {
         instrument.sequence = sequence;
         instrument.ts_event = mbo.ts_event();
         instrument.venue_sequence = mbo.venue_sequence();
-        let mut effect = match mbo.action() {
+        let effect = match mbo.action() {
             b'A' => self.add(slot, mbo),
             b'C' => self.cancel(slot, mbo),
             b'M' => self.modify(slot, mbo),
@@ -280,30 +263,26 @@ impl Books {
                 Effect::NOTHING
             }
         };
-        effect.validity |= moved;
+        let mut effect = effect.and_validity(moved);
         let flags = mbo.flags();
         let complete = flags & LAST != 0;
         let unusual = self.instruments.get(slot).state & (state::MAY_CROSS | state::SNAPSHOT);
         if flags & (MAYBE_BAD_BOOK | SNAPSHOT) | unusual != 0 {
-            effect.validity |= self.heed_flags(slot, mbo);
+            effect = effect.and_validity(self.heed_flags(slot, mbo));
         }
         let instrument = self.instruments.get_mut(slot);
-        let change = instrument.change.max(effect.change as u8);
-        instrument.change = if complete { 0 } else { change };
+        let effect = effect.and_change(instrument.change);
+        instrument.change = if complete { 0 } else { effect.change() };
         instrument.state =
             (instrument.state & !state::INCOMPLETE) | state::TOLD | u8::from(!complete);
-        Applied {
-            subject: Subject::Instrument {
-                id: InstrumentId(id),
-                slot,
-            },
-            change: Change::from_number(change),
-            complete,
-            trade: effect.trade,
-            status: false,
-            also: (effect.also != NO_SLOT).then_some(effect.also),
-            validity: effect.validity,
-        }
+        effect.outcome(id, slot, complete)
+    }
+
+    /// The slot of a record's instrument, which it gets if there is room; else [`NO_SLOT`].
+    #[inline(never)]
+    fn find_or_admit(&mut self, mbo: Mbo<'_>) -> u32 {
+        let found = self.instruments.find(mbo.instrument());
+        found.or_else(|| self.admit(mbo)).unwrap_or(NO_SLOT)
     }
 
     /// Gives the instrument of a record its book, if there is room.
@@ -321,14 +300,14 @@ impl Books {
     /// Applies a record that is no order record of the publisher, whose number is still to be learnt perhaps.
     #[cold]
     #[inline(never)]
-    pub(crate) fn other_record(&mut self, record: &[u64], length: usize, sequence: u64) -> Applied {
+    pub(crate) fn other_record(&mut self, record: &[u64], length: usize, sequence: u64) -> Outcome {
         let Some(&head) = record.first() else {
             self.counters.malformed += 1;
-            return Applied::NOTHING;
+            return Outcome::NOTHING;
         };
         let [_, rtype, p0, p1, ..] = head.to_le_bytes();
         if rtype == RTYPE_CONTROL {
-            return self.control_record(record);
+            return self.control_record(record).into();
         }
         let about_instruments = [
             dbn::rtype::MBO,
@@ -337,24 +316,24 @@ impl Books {
         ];
         if !about_instruments.contains(&rtype) {
             self.counters.ignored += 1;
-            return Applied::NOTHING;
+            return Outcome::NOTHING;
         }
         if self.mbo_head == NO_HEAD {
             self.mbo_head = Mbo::head(u16::from_le_bytes([p0, p1]));
         }
         if (head ^ u64::from(self.mbo_head)) & 0xFFFF_0000 != 0 {
             self.counters.foreign += 1;
-            return Applied::NOTHING;
+            return Outcome::NOTHING;
         }
         match (rtype, <&[u64; WORDS]>::try_from(record)) {
             (dbn::rtype::MBO, Ok(words)) if head as u32 == self.mbo_head && length == WORDS => {
-                self.order_record(Mbo(words), sequence)
+                self.order_record(Mbo(words), NO_SLOT, sequence)
             }
-            (dbn::rtype::STATUS, _) => self.status_record(record, length),
-            (dbn::rtype::INSTRUMENT_DEF, _) => self.definition_record(head, length),
+            (dbn::rtype::STATUS, _) => self.status_record(record, length).into(),
+            (dbn::rtype::INSTRUMENT_DEF, _) => self.definition_record(head, length).into(),
             _ => {
                 self.counters.malformed += 1;
-                Applied::NOTHING
+                Outcome::NOTHING
             }
         }
     }

@@ -62,6 +62,7 @@ mod books;
 mod channels;
 mod control;
 mod counters;
+mod effect;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod instruments;
