@@ -80,7 +80,7 @@ impl Books {
         let whole = mbo.size() >= resting.size;
         let size = mbo.size().min(resting.size);
         // A side that the record lacks is taken for a bid, at a price that no level has.
-        let side = BookSide::from_code(mbo.side_code()).unwrap_or(BookSide::Bid);
+        let side = mbo.side_or_bid();
         let instrument = self.instruments.get_mut(slot);
         let rank = self.levels.reduce(
             &mut instrument.sides[side as usize],

@@ -36,14 +36,13 @@ pub enum Change {
 }
 
 impl Change {
+    /// Counted rather than branched on: at which rank a book changes is chance.
+    #[inline(always)]
     pub(crate) const fn at_rank(rank: usize) -> Self {
-        match rank {
-            0 => Self::Best,
-            1..crate::levels::TOP => Self::Ten,
-            _ => Self::Deeper,
-        }
+        Self::from_number(1 + (rank < crate::levels::TOP) as u8 + (rank == 0) as u8)
     }
 
+    #[inline(always)]
     pub(crate) const fn from_number(number: u8) -> Self {
         match number {
             0 => Self::Nothing,

@@ -123,6 +123,11 @@ impl Books {
             }
         }
         for (entry, &slot) in entries.iter().zip(&slots) {
+            if slot != NO_SLOT {
+                self.prefetch_far_levels(&entry.words, slot);
+            }
+        }
+        for (entry, &slot) in entries.iter().zip(&slots) {
             let length = entry.length as usize;
             let words = &entry.words[..length.min(WORDS)];
             let outcome = self.apply_part(words, length, slot, entry.sequence);

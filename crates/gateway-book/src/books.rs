@@ -161,10 +161,17 @@ impl Books {
     pub(crate) fn prefetch_levels(&self, words: &[u64; WORDS], slot: u32) {
         let mbo = Mbo(words);
         self.orders.prefetch_next(mbo.order_id());
-        // Which side it is is chance: taken from the letter without a branch.
-        let side = usize::from(mbo.side_code() != b'B');
         self.levels
-            .prefetch(&self.instruments.get(slot).sides[side]);
+            .prefetch(&self.instruments.get(slot).sides[mbo.side_or_bid() as usize]);
+    }
+
+    /// Prefetches the last for an order record of the instrument in that slot.
+    #[inline(always)]
+    pub(crate) fn prefetch_far_levels(&self, words: &[u64; WORDS], slot: u32) {
+        let mbo = Mbo(words);
+        let side = mbo.side_or_bid();
+        let levels = &self.instruments.get(slot).sides[side as usize];
+        self.levels.prefetch_far(levels, side.key(mbo.price()));
     }
 
     /// The book of an instrument, if any record about it came.

@@ -82,6 +82,17 @@ impl Mbo<'_> {
         (self.0[6] >> 32) as u32
     }
 
+    /// The side; a bid where the record has none.
+    #[inline(always)]
+    pub(crate) const fn side_or_bid(self) -> BookSide {
+        // Which of the two it is is chance, and so not branched on.
+        if self.side_code() == b'A' {
+            BookSide::Ask
+        } else {
+            BookSide::Bid
+        }
+    }
+
     /// Side and price, where the record has both.
     #[inline(always)]
     pub(crate) fn place(self) -> Option<(BookSide, i64)> {

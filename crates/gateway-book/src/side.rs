@@ -14,10 +14,12 @@ impl BookSide {
     /// The side that a record's letter names; `None` for a record without one.
     #[inline(always)]
     pub(crate) const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            b'B' => Some(Self::Bid),
-            b'A' => Some(Self::Ask),
-            _ => None,
+        // Which of the two it is is chance, and so not branched on.
+        let side = if code == b'A' { Self::Ask } else { Self::Bid };
+        if code.wrapping_sub(b'A') < 2 {
+            Some(side)
+        } else {
+            None
         }
     }
 

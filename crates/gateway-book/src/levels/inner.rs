@@ -4,16 +4,16 @@ use super::leaf::NONE;
 use crate::memory::Zeroed;
 
 /// Children of an inner node.
-pub(super) const CHILDREN: usize = 16;
+pub(super) const CHILDREN: usize = 13;
 
 /// Children by what separates them: `separators[n]` is the lowest key that is in child `n + 1` or behind it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Inner {
+    separators: [i64; CHILDREN - 1],
     pub(super) length: u32,
     /// Of a free node the next free one.
     pub(super) next: u32,
-    separators: [i64; CHILDREN - 1],
     children: [u32; CHILDREN],
 }
 
@@ -24,9 +24,9 @@ unsafe impl Zeroed for Inner {}
 
 impl Inner {
     pub(super) const EMPTY: Self = Self {
+        separators: [i64::MAX; CHILDREN - 1],
         length: 0,
         next: NONE,
-        separators: [i64::MAX; CHILDREN - 1],
         children: [NONE; CHILDREN],
     };
 
@@ -61,10 +61,10 @@ impl Inner {
     pub(super) fn search(&self, key: i64) -> usize {
         let mut not_above = 0;
         for separator in &self.separators {
-            not_above += usize::from(*separator <= key);
+            not_above += u64::from(*separator <= key);
         }
         // Places without a separator hold the greatest number, which may be a key.
-        not_above.min(self.len().saturating_sub(1))
+        (not_above as usize).min(self.len().saturating_sub(1))
     }
 
     /// Puts `child`, which begins at `separator`, behind the one at `at`. The node is not full.

@@ -1,9 +1,9 @@
-//! Fourteen neighbouring levels of one side of one book.
+//! Twelve neighbouring levels of one side of one book.
 
 use crate::memory::Zeroed;
 
 /// Levels in a leaf.
-pub(super) const LEVELS: usize = 14;
+pub(super) const LEVELS: usize = 12;
 /// No leaf.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -26,19 +26,22 @@ pub(super) struct Holding {
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Leaf {
+    /// Of a place without a level the greatest number, so that a search need not know which these are. Three vectors of
+    /// four, so that all are compared by three instructions.
+    keys: [i64; LEVELS],
+    /// The greatest key that belongs here: below the least that belongs into the next leaf.
+    pub(super) bound: i64,
+    order: Order,
     length: u32,
     /// The leaf with the next worse levels; of a free leaf the next free one.
     pub(super) next: u32,
-    order: Order,
-    /// Of a place without a level the greatest number, so that a search need not know which these are.
-    keys: [i64; LEVELS],
-    holdings: [Holding; LEVELS],
     /// The leaf with the next better levels.
     pub(super) previous: u32,
-    _padding: [u32; 7],
+    _padding: u32,
+    holdings: [Holding; LEVELS],
 }
 
-const _: () = assert!(size_of::<Leaf>() == 384);
+const _: () = assert!(size_of::<Leaf>() == 320);
 const _: () = assert!(std::mem::offset_of!(Leaf, holdings) == 128);
 
 // SAFETY: integers only.
@@ -50,7 +53,7 @@ unsafe impl Zeroed for Leaf {}
 struct Order(u64);
 
 impl Order {
-    const FIRST: Self = Self(0x00DC_BA98_7654_3210);
+    const FIRST: Self = Self(0xBA98_7654_3210);
 
     #[inline(always)]
     const fn place(self, rank: usize) -> usize {
@@ -84,17 +87,18 @@ impl Order {
 
 impl Leaf {
     pub(super) const EMPTY: Self = Self {
+        keys: [i64::MAX; LEVELS],
+        bound: i64::MAX,
+        order: Order::FIRST,
         length: 0,
         next: NONE,
-        order: Order::FIRST,
-        keys: [i64::MAX; LEVELS],
+        previous: NONE,
+        _padding: 0,
         holdings: [Holding {
             size: 0,
             orders: 0,
             level: 0,
         }; LEVELS],
-        previous: NONE,
-        _padding: [0; 7],
     };
 
     #[inline(always)]
@@ -108,9 +112,9 @@ impl Leaf {
     pub(super) fn search(&self, key: i64) -> usize {
         let mut lower = 0;
         for at in &self.keys {
-            lower += usize::from(*at < key);
+            lower += u64::from(*at < key);
         }
-        lower
+        lower as usize
     }
 
     /// The place of a rank. A place for every number, so that nothing need be checked.
@@ -140,15 +144,6 @@ impl Leaf {
         &mut self.holdings[self.place(rank)]
     }
 
-    /// The highest key; of an empty leaf the lowest number.
-    #[inline(always)]
-    pub(super) fn last(&self) -> i64 {
-        match self.len() {
-            0 => i64::MIN,
-            length => self.key(length - 1),
-        }
-    }
-
     /// Gives a level rank `rank`. The leaf is not full.
     #[inline(always)]
     pub(super) fn insert(&mut self, rank: usize, key: i64, holding: Holding) {
@@ -172,14 +167,21 @@ impl Leaf {
         self.length -= 1;
     }
 
-    /// Moves the upper half into `upper`, which is empty.
+    /// Moves the upper half into `upper`, which is empty; the lower half has the first places then.
     pub(super) fn split_into(&mut self, upper: &mut Self) {
-        let (length, half) = (self.len(), self.len() / 2);
-        for rank in half..length {
-            upper.insert(rank - half, self.key(rank), *self.holding(rank));
+        let whole = *self;
+        let (length, half) = (whole.len(), whole.len() / 2);
+        *self = Self {
+            bound: whole.bound,
+            next: whole.next,
+            previous: whole.previous,
+            ..Self::EMPTY
+        };
+        for rank in 0..half {
+            self.insert(rank, whole.key(rank), *whole.holding(rank));
         }
-        for rank in (half..length).rev() {
-            self.remove(rank);
+        for rank in half..length {
+            upper.insert(rank - half, whole.key(rank), *whole.holding(rank));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The levels of all books: for each side a tree whose leaves are fourteen neighbouring levels.
+//! The levels of all books: for each side a tree whose leaves are twelve neighbouring levels.
 //!
 //! Nearly everything happens at the best levels, and these are one leaf: what it takes is one search in two or three
 //! cache lines. Further away a side is a B+ tree, so that a book of thousands of levels costs a few more nodes rather
@@ -56,6 +56,8 @@ pub(crate) struct Seen {
 struct Spot {
     leaf: u32,
     at: usize,
+    /// Levels in better leaves, up to [`TOP`].
+    better: usize,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,14 @@ impl Side {
 
     pub(crate) const fn len(&self) -> u32 {
         self.levels
+    }
+}
+
+impl Spot {
+    /// How many levels are better, up to [`TOP`].
+    #[inline(always)]
+    fn rank(self) -> usize {
+        (self.better + self.at).min(TOP)
     }
 }
 
@@ -102,16 +112,30 @@ impl Levels {
         self.live
     }
 
-    /// Asks for the best levels of a side.
+    /// Asks for the best levels of a side, and for what says where the others are.
     #[inline(always)]
     pub(crate) fn prefetch(&self, side: &Side) {
-        let leaf = side.first as usize;
         for line in 0..4 {
-            self.leaves.nodes.prefetch(leaf, line);
+            self.leaves.nodes.prefetch(side.first as usize, line);
         }
-        if side.height > 0 {
-            for line in 0..3 {
-                self.inners.nodes.prefetch(side.root as usize, line);
+        // Of a side with one leaf, whose root that is, this asks for any lines. It would cost more to look: whether a
+        // side has more leaves is chance.
+        for line in 0..3 {
+            self.inners.nodes.prefetch(side.root as usize, line);
+        }
+    }
+
+    /// Asks for the levels near `key`, if they are not among the best; looks at what [`prefetch`](Self::prefetch)
+    /// fetched.
+    #[inline(always)]
+    pub(crate) fn prefetch_far(&self, side: &Side, key: i64) {
+        let Some(first) = self.leaves.nodes.get(side.first as usize) else {
+            return;
+        };
+        if key > first.bound {
+            let leaf = self.leaf_of(side, key);
+            for line in 0..5 {
+                self.leaves.nodes.prefetch(leaf as usize, line);
             }
         }
     }
@@ -132,7 +156,7 @@ impl Levels {
             let number = holding.level;
             return Some(Added {
                 number,
-                rank: self.rank(side, spot),
+                rank: spot.rank(),
                 new_level: false,
             });
         }
@@ -166,7 +190,7 @@ impl Levels {
         self.live += 1;
         Some(Added {
             number,
-            rank: self.rank(side, spot),
+            rank: spot.rank(),
             new_level: true,
         })
     }
@@ -197,7 +221,7 @@ impl Levels {
         holding.size = holding.size.saturating_sub(size.into());
         holding.orders -= u32::from(order);
         let left = holding.orders;
-        let rank = self.rank(side, spot);
+        let rank = spot.rank();
         if left == 0 {
             self.remove_level(side, spot, key);
         }
@@ -213,7 +237,7 @@ impl Levels {
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
         leaf.has(spot.at, key).then_some(())?;
         leaf.holding_mut(spot.at).size += u64::from(size);
-        Some(self.rank(side, spot))
+        Some(spot.rank())
     }
 
     /// Empties a side; its levels die. Gives how many orders rested there.
@@ -245,32 +269,26 @@ impl Levels {
 
     /// All levels of a side, best first.
     pub(crate) fn levels(&self, side: &Side) -> impl Iterator<Item = Seen> + Clone {
-        let mut spot = Spot {
-            leaf: side.first,
-            at: 0,
-        };
+        let (mut at, mut rank) = (side.first, 0);
         std::iter::from_fn(move || {
-            let leaf = self.leaves.nodes.get(spot.leaf as usize)?;
-            if spot.at >= leaf.len() {
+            let leaf = self.leaves.nodes.get(at as usize)?;
+            if rank >= leaf.len() {
                 return None;
             }
             let Holding {
                 size,
                 orders,
                 level,
-            } = *leaf.holding(spot.at);
+            } = *leaf.holding(rank);
             let seen = Seen {
-                key: leaf.key(spot.at),
+                key: leaf.key(rank),
                 size,
                 orders,
                 number: level,
             };
-            spot.at += 1;
-            if spot.at == leaf.len() {
-                spot = Spot {
-                    leaf: leaf.next,
-                    at: 0,
-                };
+            rank += 1;
+            if rank == leaf.len() {
+                (at, rank) = (leaf.next, 0);
             }
             Some(seen)
         })
@@ -280,46 +298,42 @@ impl Levels {
     #[inline(always)]
     fn find(&self, side: &Side, key: i64) -> Spot {
         let first = &self.leaves.nodes[side.first as usize];
-        if side.height == 0 || key <= first.last() {
+        if key <= first.bound {
             return Spot {
                 leaf: side.first,
                 at: first.search(key),
+                better: 0,
             };
         }
-        self.find_far(side, key)
+        self.spot_in(side, self.leaf_of(side, key), key)
     }
 
-    fn find_far(&self, side: &Side, key: i64) -> Spot {
+    /// The leaf that `key` belongs into.
+    #[inline(always)]
+    fn leaf_of(&self, side: &Side, key: i64) -> u32 {
         let mut at = side.root;
         for _ in 0..side.height {
             let node = &self.inners.nodes[at as usize];
             at = node.child(node.search(key));
         }
-        Spot {
-            leaf: at,
-            at: self.leaves.nodes[at as usize].search(key),
-        }
+        at
     }
 
-    /// How many levels are better, up to [`TOP`].
     #[inline(always)]
-    fn rank(&self, side: &Side, spot: Spot) -> usize {
-        if spot.leaf == side.first {
-            return spot.at.min(TOP);
-        }
-        self.rank_far(side, spot)
-    }
-
-    fn rank_far(&self, side: &Side, spot: Spot) -> usize {
+    fn spot_in(&self, side: &Side, leaf: u32, key: i64) -> Spot {
         let mut better = 0;
         let mut at = side.first;
         // No leaf is empty here, so this ends within `TOP` of them.
-        while better < TOP && at != spot.leaf && at != NONE {
+        while better < TOP && at != leaf && at != NONE {
             let leaf = &self.leaves.nodes[at as usize];
             better += leaf.len().max(1);
             at = leaf.next;
         }
-        (better + spot.at).min(TOP)
+        Spot {
+            leaf,
+            at: self.leaves.nodes[leaf as usize].search(key),
+            better,
+        }
     }
 
     /// Removes a level without orders.

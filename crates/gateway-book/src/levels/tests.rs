@@ -70,9 +70,21 @@ impl Twin {
         let theirs: Vec<_> = self.map.iter().map(|(&key, &held)| (key, held)).collect();
         assert_eq!(ours, theirs);
         assert_eq!(self.side.len() as usize, theirs.len());
+        let mut at = self.side.first;
+        while let Some(leaf) = self.levels.leaves.nodes.get(at as usize) {
+            // Each leaf knows where it ends: what is above belongs into the next.
+            assert_eq!(self.levels.leaf_of(&self.side, leaf.bound), at);
+            if leaf.next != NONE {
+                assert_eq!(self.levels.leaf_of(&self.side, leaf.bound + 1), leaf.next);
+            } else {
+                assert_eq!(leaf.bound, i64::MAX);
+            }
+            at = leaf.next;
+        }
         for (key, _) in theirs {
-            let spot = self.levels.find_far(&self.side, key);
+            let spot = self.levels.find(&self.side, key);
             assert!(self.levels.leaves.nodes[spot.leaf as usize].has(spot.at, key));
+            assert_eq!(spot.leaf, self.levels.leaf_of(&self.side, key));
         }
     }
 }

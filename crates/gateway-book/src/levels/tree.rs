@@ -50,16 +50,14 @@ impl Levels {
         (upper.previous, upper.next) = (full, lower.next);
         lower.next = new;
         let separator = upper.key(0);
+        upper.bound = std::mem::replace(&mut lower.bound, separator - 1);
         if let Some(next) = self.leaves.nodes.get_mut(upper.next as usize) {
             next.previous = new;
         }
         self.leaves.nodes[new as usize] = upper;
         self.insert_child(side, &way[..height], separator, new);
         let leaf = if key < separator { full } else { new };
-        Some(Spot {
-            leaf,
-            at: self.leaves.nodes[leaf as usize].search(key),
-        })
+        Some(self.spot_in(side, leaf, key))
     }
 
     /// Puts a child behind the one that the way leads to. There are nodes enough.
@@ -94,7 +92,12 @@ impl Levels {
     #[inline(never)]
     pub(super) fn remove_leaf(&mut self, side: &mut Side, empty: u32, key: i64) {
         let (way, height) = self.way(side, key);
-        let Leaf { previous, next, .. } = self.leaves.nodes[empty as usize];
+        let Leaf {
+            previous,
+            next,
+            bound,
+            ..
+        } = self.leaves.nodes[empty as usize];
         if let Some(previous) = self.leaves.nodes.get_mut(previous as usize) {
             previous.next = next;
         }
@@ -109,6 +112,12 @@ impl Levels {
             let inner = &mut self.inners.nodes[node as usize];
             inner.remove(at);
             if inner.len() > 0 {
+                // What belonged to the first child belongs to the second now, and to the one before otherwise.
+                if at > 0
+                    && let Some(previous) = self.leaves.nodes.get_mut(previous as usize)
+                {
+                    previous.bound = bound;
+                }
                 break;
             }
             self.inners.give_back(node);
