@@ -286,7 +286,7 @@ impl Books {
     fn replaced(&mut self, slot: u32, added: Added, before: Resting) -> Effect {
         self.live += 1;
         let displaced = self.displaced(slot, before);
-        displaced.and_change(Change::at_rank(added.rank) as u8)
+        displaced.and_change(Effect::at_rank(added.rank).change())
     }
 
     /// An order was forgotten because one of this instrument came under its reference.

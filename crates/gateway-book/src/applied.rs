@@ -36,12 +36,6 @@ pub enum Change {
 }
 
 impl Change {
-    /// Counted rather than branched on: at which rank a book changes is chance.
-    #[inline(always)]
-    pub(crate) const fn at_rank(rank: usize) -> Self {
-        Self::from_number(1 + (rank < crate::levels::TOP) as u8 + (rank == 0) as u8)
-    }
-
     #[inline(always)]
     pub(crate) const fn from_number(number: u8) -> Self {
         match number {

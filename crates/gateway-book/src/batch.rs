@@ -11,6 +11,11 @@ use crate::mbo::WORDS;
 /// Records in a batch: as many messages as a packet has, and then some.
 pub const BATCH_RECORDS: usize = 64;
 
+/// How many records before a record is applied its order and its book are asked for.
+const ORDERS_AHEAD: usize = 16;
+/// How many records before a record is applied its levels are asked for, which its book says the place of.
+const LEVELS_AHEAD: usize = 8;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     words: [u64; WORDS],
@@ -112,25 +117,22 @@ impl Books {
     fn apply_entries(&mut self, batch: &mut Batch, mut each: impl FnMut(&Self, Applied)) {
         let entries = &batch.entries[..batch.length];
         let mut slots = [NO_SLOT; BATCH_RECORDS];
-        for (entry, slot) in entries.iter().zip(&mut slots) {
-            if let Some(found) = self.prefetch_order(&entry.words) {
-                *slot = found;
-            }
+        for (entry, slot) in entries.iter().zip(&mut slots).take(ORDERS_AHEAD) {
+            *slot = self.prefetch_order(&entry.words);
         }
-        for (entry, &slot) in entries.iter().zip(&slots) {
-            if slot != NO_SLOT {
-                self.prefetch_levels(&entry.words, slot);
-            }
+        for (entry, &slot) in entries.iter().zip(&slots).take(LEVELS_AHEAD) {
+            self.prefetch_levels(&entry.words, slot);
         }
-        for (entry, &slot) in entries.iter().zip(&slots) {
-            if slot != NO_SLOT {
-                self.prefetch_far_levels(&entry.words, slot);
+        for (at, entry) in entries.iter().enumerate() {
+            if let Some(entry) = entries.get(at + ORDERS_AHEAD) {
+                slots[at + ORDERS_AHEAD] = self.prefetch_order(&entry.words);
             }
-        }
-        for (entry, &slot) in entries.iter().zip(&slots) {
+            if let Some(entry) = entries.get(at + LEVELS_AHEAD) {
+                self.prefetch_levels(&entry.words, slots[at + LEVELS_AHEAD]);
+            }
             let length = entry.length as usize;
             let words = &entry.words[..length.min(WORDS)];
-            let outcome = self.apply_part(words, length, slot, entry.sequence);
+            let outcome = self.apply_part(words, length, slots[at], entry.sequence);
             each(self, outcome.applied());
         }
         batch.length = 0;

@@ -127,7 +127,7 @@ impl Books {
     #[inline(always)]
     pub fn prefetch(&self, record: &[u64]) {
         if let Ok(words) = record.try_into() {
-            let _ = self.prefetch_order(words);
+            self.prefetch_order(words);
         }
     }
 
@@ -143,35 +143,29 @@ impl Books {
         }
     }
 
-    /// Prefetches for an order record; gives its instrument's slot.
+    /// Prefetches for an order record; gives its instrument's slot, or [`NO_SLOT`].
     #[inline(always)]
-    pub(crate) fn prefetch_order(&self, words: &[u64; WORDS]) -> Option<u32> {
+    pub(crate) fn prefetch_order(&self, words: &[u64; WORDS]) -> u32 {
         let mbo = Mbo(words);
         if words[0] as u32 != self.mbo_head {
-            return None;
+            return NO_SLOT;
         }
         self.orders.prefetch(mbo.order_id());
-        let slot = self.instruments.find(mbo.instrument())?;
+        let slot = self.instruments.find(mbo.instrument()).unwrap_or(NO_SLOT);
         self.instruments.prefetch(slot);
-        Some(slot)
+        slot
     }
 
-    /// Prefetches more for an order record of the instrument in that slot.
+    /// Prefetches more for an order record of the instrument in that slot, if it is in one.
     #[inline(always)]
     pub(crate) fn prefetch_levels(&self, words: &[u64; WORDS], slot: u32) {
+        if slot == NO_SLOT {
+            return;
+        }
         let mbo = Mbo(words);
         self.orders.prefetch_next(mbo.order_id());
         self.levels
             .prefetch(&self.instruments.get(slot).sides[mbo.side_or_bid() as usize]);
-    }
-
-    /// Prefetches the last for an order record of the instrument in that slot.
-    #[inline(always)]
-    pub(crate) fn prefetch_far_levels(&self, words: &[u64; WORDS], slot: u32) {
-        let mbo = Mbo(words);
-        let side = mbo.side_or_bid();
-        let levels = &self.instruments.get(slot).sides[side as usize];
-        self.levels.prefetch_far(levels, side.key(mbo.price()));
     }
 
     /// The book of an instrument, if any record about it came.

@@ -8,6 +8,7 @@ use gateway_record::InstrumentId;
 
 use crate::applied::{Applied, Change, Subject};
 use crate::books::NO_SLOT;
+use crate::levels::TOP;
 
 /// The change, as its number.
 const CHANGE: u64 = 0xFF;
@@ -28,9 +29,10 @@ pub(crate) struct Effect(u64);
 impl Effect {
     pub(crate) const NOTHING: Self = Self((NO_SLOT as u64) << ALSO_SHIFT);
 
+    /// The level of that rank changed. Counted rather than branched on: at which rank a book changes is chance.
     #[inline(always)]
     pub(crate) const fn at_rank(rank: usize) -> Self {
-        Self(Self::NOTHING.0 | Change::at_rank(rank) as u64)
+        Self(Self::NOTHING.0 + Change::Deeper as u64 + (rank < TOP) as u64 + (rank == 0) as u64)
     }
 
     #[inline(always)]
@@ -216,6 +218,14 @@ mod tests {
             ..Applied::NOTHING
         };
         assert_eq!(applied, expected);
+        for (rank, change) in [
+            (0, Change::Best),
+            (1, Change::Ten),
+            (TOP - 1, Change::Ten),
+            (TOP, Change::Deeper),
+        ] {
+            assert_eq!(Effect::at_rank(rank).change(), change as u8);
+        }
         assert_eq!(Effect::also(3).outcome(7, 9, true).applied().also, Some(3));
         assert!(Effect::trade(true).outcome(7, 9, true).applied().trade);
         assert!(!Effect::trade(false).outcome(7, 9, true).applied().trade);

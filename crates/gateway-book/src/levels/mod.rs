@@ -112,31 +112,11 @@ impl Levels {
         self.live
     }
 
-    /// Asks for the best levels of a side, and for what says where the others are.
+    /// Asks for the best levels of a side.
     #[inline(always)]
     pub(crate) fn prefetch(&self, side: &Side) {
         for line in 0..4 {
             self.leaves.nodes.prefetch(side.first as usize, line);
-        }
-        // Of a side with one leaf, whose root that is, this asks for any lines. It would cost more to look: whether a
-        // side has more leaves is chance.
-        for line in 0..3 {
-            self.inners.nodes.prefetch(side.root as usize, line);
-        }
-    }
-
-    /// Asks for the levels near `key`, if they are not among the best; looks at what [`prefetch`](Self::prefetch)
-    /// fetched.
-    #[inline(always)]
-    pub(crate) fn prefetch_far(&self, side: &Side, key: i64) {
-        let Some(first) = self.leaves.nodes.get(side.first as usize) else {
-            return;
-        };
-        if key > first.bound {
-            let leaf = self.leaf_of(side, key);
-            for line in 0..5 {
-                self.leaves.nodes.prefetch(leaf as usize, line);
-            }
         }
     }
 

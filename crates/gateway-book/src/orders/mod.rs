@@ -53,6 +53,8 @@ pub(crate) struct Orders {
     generation: u16,
     /// The bucket that is swept next.
     cursor: usize,
+    /// No order is here whose reference is above this.
+    newest: u64,
 }
 
 impl Orders {
@@ -63,6 +65,7 @@ impl Orders {
             buckets: Pages::new(buckets.next_multiple_of(PROBES_MAX))?,
             generation: 1,
             cursor: 0,
+            newest: 0,
         })
     }
 
@@ -144,22 +147,30 @@ impl Orders {
         let generation = self.generation;
         let first = &mut self.buckets[home];
         first.renew(generation);
-        // Most often the bucket has a place, and no order went on from it, so none of this reference is elsewhere.
-        let elsewhere = (first.passed != 0) | first.find(reference).is_some();
+        // Exchanges number orders upwards: most often it is new for sure. Else it is where no order went on from the
+        // bucket, so that none of this reference is elsewhere.
+        let is_new = reference > self.newest;
+        self.newest = self.newest.max(reference);
         if let Some(place) = first.vacant()
-            && !elsewhere
+            && (is_new || (first.passed == 0 && first.find(reference).is_none()))
         {
             first.put(place, reference, order);
             return Insertion::New;
         }
-        self.insert_far(home, reference, order)
+        self.insert_far(home, reference, order, !is_new)
     }
 
-    /// Looks along the whole way for an order of that reference, and for the first place that is vacant.
+    /// Looks along the whole way for the first place that is vacant and, if it is `searching`, for an order of that
+    /// reference.
     #[inline(never)]
-    fn insert_far(&mut self, home: usize, reference: u64, order: Resting) -> Insertion {
+    fn insert_far(
+        &mut self,
+        home: usize,
+        reference: u64,
+        order: Resting,
+        mut searching: bool,
+    ) -> Insertion {
         let mut found = None;
-        let mut searching = true;
         for probe in 0..PROBES_MAX {
             let bucket = &mut self.buckets[home ^ probe];
             bucket.renew(self.generation);
@@ -219,6 +230,7 @@ impl Orders {
 
     /// Forgets all orders, at once.
     pub(crate) fn clear(&mut self) {
+        self.newest = 0;
         if self.generation == u16::MAX {
             self.buckets.wipe();
             self.generation = 0;
