@@ -1,8 +1,8 @@
 //! Records that are applied together, so that what they touch can be fetched beforehand.
 //!
 //! A record costs little more than the cache misses of the order and the level that it names. One by one these follow
-//! each other; of a batch they are all on their way before the first is needed. A reader fills a batch with what its
-//! queue holds, and applies it when it is full or the queue is empty.
+//! each other; of a batch, those of the records behind are on their way while one is applied. A reader fills a batch with
+//! what its queue holds, and applies it when it is full or the queue is empty.
 
 use crate::applied::Applied;
 use crate::books::{Books, NO_SLOT};

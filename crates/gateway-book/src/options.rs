@@ -18,7 +18,7 @@ pub struct BooksOptions {
     /// The most price levels that there are at a time, 1 to [`LEVELS_MAX`]; about 100 bytes each. The book of a level
     /// beyond it is not valid any more.
     pub levels_max: u32,
-    /// The most instruments, 1 to [`INSTRUMENTS_MAX`]; about 1 kB each. What lies beyond has no book.
+    /// The most instruments, 1 to [`INSTRUMENTS_MAX`]; about 800 bytes each. What lies beyond has no book.
     pub instruments_max: u32,
     /// The publisher whose records these are: 2 is XNAS.ITCH. Instruments and orders of two publishers may have the
     /// same numbers, so each needs books of its own; records of others are counted and not applied. `None`: the
