@@ -14,7 +14,7 @@ use crate::side::BookSide;
 use crate::validity::Reason;
 
 /// Buckets that are looked at for stale orders with each order that is added, while there are any. With four of them,
-/// all are looked at before a seventh as many orders as there may be were added.
+/// all are looked at before a fifth as many orders as there may be were added.
 const SWEEP_BUCKETS: usize = 4;
 /// Fewer stale orders than this are left to sweeping when no order rests any more.
 const STALE_MIN: u32 = 4_096;
@@ -49,12 +49,12 @@ impl Books {
         else {
             return self.levels_overflow(slot, order_id);
         };
-        if added.new_level && added.rank == 0 {
+        if added.is_new_best() {
             instrument.state |= state::MAY_CROSS;
         }
         let resting = Resting {
             size,
-            level: added.number,
+            level: added.number(),
             stamp: self.stamp,
         };
         self.stamp = self.stamp.wrapping_add(1);
@@ -64,7 +64,7 @@ impl Books {
         match self.orders.insert(order_id, resting) {
             Insertion::New => {
                 self.live += 1;
-                Effect::at_rank(added.rank)
+                Effect::at_rank(added.rank())
             }
             Insertion::Replaced(before) => self.replaced(slot, added, before),
             Insertion::Full => self.take_back(slot, owner, added, size),
@@ -286,7 +286,7 @@ impl Books {
     fn replaced(&mut self, slot: u32, added: Added, before: Resting) -> Effect {
         self.live += 1;
         let displaced = self.displaced(slot, before);
-        displaced.and_change(Effect::at_rank(added.rank).change())
+        displaced.and_change(Effect::at_rank(added.rank()).change())
     }
 
     /// An order was forgotten because one of this instrument came under its reference.
@@ -313,7 +313,7 @@ impl Books {
     #[cold]
     #[inline(never)]
     fn take_back(&mut self, slot: u32, owner: Owner, added: Added, size: u32) -> Effect {
-        self.reduce_level(owner, added.number, size, size);
+        self.reduce_level(owner, added.number(), size, size);
         self.orders_overflow(slot)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// The most orders that books can be made for: 2²⁸, about 10 GB.
+/// The most orders that books can be made for: 2²⁸, about 14 GB.
 pub const ORDERS_MAX: u32 = 1 << 28;
 /// The most levels that books can be made for.
 pub const LEVELS_MAX: u32 = 1 << 28;
@@ -12,7 +12,7 @@ pub const INSTRUMENTS_MAX: u32 = 1 << 20;
 /// Limits, and with them the memory that is taken at the start: nothing is taken later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BooksOptions {
-    /// The most orders that rest at a time, 1 to [`ORDERS_MAX`]; 37 bytes each. The book of an order beyond it is not
+    /// The most orders that rest at a time, 1 to [`ORDERS_MAX`]; 52 bytes each. The book of an order beyond it is not
     /// valid any more. A million is enough for a busy day of all of Nasdaq.
     pub orders_max: u32,
     /// The most price levels that there are at a time, 1 to [`LEVELS_MAX`]; about 100 bytes each. The book of a level

@@ -134,11 +134,7 @@ impl Levels {
             holding.size += u64::from(size);
             holding.orders += 1;
             let number = holding.level;
-            return Some(Added {
-                number,
-                rank: spot.rank(),
-                new_level: false,
-            });
+            return Some(Added::new(number, spot.rank(), false));
         }
         self.add_level(side, spot, owner, size)
     }
@@ -168,11 +164,7 @@ impl Levels {
         self.leaves.nodes[spot.leaf as usize].insert(spot.at, key, holding);
         side.levels += 1;
         self.live += 1;
-        Some(Added {
-            number,
-            rank: spot.rank(),
-            new_level: true,
-        })
+        Some(Added::new(number, spot.rank(), true))
     }
 
     /// Takes `size` off the level, and one order if `order`; gives its rank. `None` if there is no level of this key
@@ -329,11 +321,37 @@ impl Levels {
     }
 }
 
-/// What became of an order's level.
+/// What became of an order's level, in one number, which stays in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Added {
-    pub(crate) number: u32,
-    pub(crate) rank: usize,
+pub(crate) struct Added(u64);
+
+impl Added {
+    #[inline(always)]
+    const fn new(number: u32, rank: usize, new_level: bool) -> Self {
+        Self(number as u64 | (rank as u64) << 32 | (new_level as u64) << 40)
+    }
+
+    /// The level's.
+    #[inline(always)]
+    pub(crate) const fn number(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// How many levels are better, up to [`TOP`].
+    #[inline(always)]
+    pub(crate) const fn rank(self) -> usize {
+        (self.0 >> 32) as u8 as usize
+    }
+
+    /// Whether the level is there for this order, and is the best.
+    #[inline(always)]
+    pub(crate) const fn is_new_best(self) -> bool {
+        self.0 >> 32 == 1 << 8
+    }
+
     /// Whether the level is there for this order.
-    pub(crate) new_level: bool,
+    #[cfg(test)]
+    pub(crate) const fn is_new_level(self) -> bool {
+        self.0 >> 40 != 0
+    }
 }

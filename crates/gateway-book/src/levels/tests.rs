@@ -32,13 +32,13 @@ impl Twin {
         let Some(added) = self.levels.add(&mut self.side, owner, size) else {
             return false;
         };
-        assert_eq!(self.levels.numbers.owner(added.number), Some(owner));
+        assert_eq!(self.levels.numbers.owner(added.number()), Some(owner));
         let key = self.of.key(price);
-        assert_eq!(added.new_level, !self.map.contains_key(&key));
+        assert_eq!(added.is_new_level(), !self.map.contains_key(&key));
         let (sum, orders) = self.map.entry(key).or_default();
         *sum += u64::from(size);
         *orders += 1;
-        assert_eq!(added.rank, self.map.range(..key).count().min(TOP));
+        assert_eq!(added.rank(), self.map.range(..key).count().min(TOP));
         true
     }
 
