@@ -1,18 +1,13 @@
-//! Books: price levels, the orders behind them, orders alone, and snapshots of either.
-//!
-//! A level's record is flagged [`MBP`] and has the level's number (1: the best) in place of an order's, because MDP 3.0
-//! updates levels by their number: an added level pushes those below it down, a cancelled one lets them move up.
+//! Books: their sides, orders alone, and snapshots of levels and orders. Levels are updated in `levels`.
 
 use dbn::flags::{LAST, MBP, PUBLISHER_SPECIFIC, SNAPSHOT};
 use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
 
 use super::decoder::{END_OF_EVENT, Incoming, LAST_IMPLIED, LAST_QUOTE, Mdp3Decoder};
 use super::directory::{Books, Place};
-use super::sbe::{Block, Group};
 use super::schema::{
-    BookEntry, BookOrder, Incremental, LongBookEntry, LongSnapshot, LongSnapshotEntry,
-    LongTcpSnapshot, OrderBook, OrderSnapshot, Snapshot, SnapshotEntry, TcpSnapshot,
-    TcpSnapshotEntry,
+    LongSnapshot, LongSnapshotEntry, LongTcpSnapshot, OrderBook, OrderSnapshot, Snapshot,
+    SnapshotEntry, TcpSnapshot, TcpSnapshotEntry,
 };
 use super::statistics::Statistic;
 use crate::sink::{InstrumentId, RecordSink, publish_each};
@@ -21,52 +16,9 @@ use crate::sink::{InstrumentId, RecordSink, publish_each};
 const DEPTH: u8 = 10;
 const IMPLIED_DEPTH: u8 = 2;
 
-/// A level's update.
-#[derive(Clone, Copy)]
-pub(super) struct Level {
-    security_id: i32,
-    price: Option<i64>,
-    size: u32,
-    number: u8,
-    update_action: u8,
-    entry_type: u8,
-}
-
-/// An entry that updates a level.
-pub(super) trait LevelEntry {
-    fn level(&self) -> Level;
-    fn security_id(&self) -> i32;
-}
-
-macro_rules! level_entry {
-    ($entry:ident) => {
-        impl LevelEntry for $entry<'_> {
-            #[inline(always)]
-            fn level(&self) -> Level {
-                Level {
-                    security_id: self.security_id(),
-                    price: self.price(),
-                    size: size_or_undefined(self.size()),
-                    number: self.price_level(),
-                    update_action: self.update_action(),
-                    entry_type: self.entry_type(),
-                }
-            }
-
-            #[inline(always)]
-            fn security_id(&self) -> i32 {
-                $entry::security_id(self)
-            }
-        }
-    };
-}
-
-level_entry!(BookEntry);
-level_entry!(LongBookEntry);
-
 /// Which side of which book an entry is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     /// Side, flags and depth.
     Side(Side, u8, u8),
     Reset,
@@ -75,7 +27,7 @@ enum Part {
 
 impl Part {
     #[inline(always)]
-    const fn of(entry_type: u8) -> Self {
+    pub(super) const fn of(entry_type: u8) -> Self {
         match entry_type {
             b'0' => Self::Side(Side::Bid, 0, DEPTH),
             b'1' => Self::Side(Side::Ask, 0, DEPTH),
@@ -94,159 +46,29 @@ pub(super) const fn completes(match_event_indicator: u8) -> bool {
 }
 
 impl Mdp3Decoder {
-    /// 32, 46, 64.
+    /// The one instrument that all of a message's entries name; `None` where they name several, or one that cannot be
+    /// numbered.
     #[inline(always)]
-    pub(super) fn book<'a, L: LevelEntry + Block<'a>, S: RecordSink>(
-        &mut self,
-        incoming: &Incoming<'_>,
-        root: &Incremental<'_>,
-        levels: &Group<'a, L>,
-        orders: &Group<'a, BookOrder<'a>>,
-        sink: &mut S,
-    ) {
-        let complete = completes(root.match_event_indicator());
-        let time = root.transact_time();
-        let about = self.about(levels.iter().map(|entry| entry.security_id()));
-        self.native(incoming, about, sink);
-        let mut mapped = true;
-        let mut entries = levels.iter();
-        while let Some(entry) = entries.next() {
-            let level = entry.level();
-            let last = complete
-                && !names(entries.rest(), level.security_id)
-                && (orders.is_empty() || !orders_of(orders, levels, level.security_id));
-            mapped &= self.level(incoming, time, &level, last, sink);
+    pub(super) fn sole(&mut self, mut security_ids: impl Iterator<Item = i32>) -> Option<Place> {
+        let first = security_ids.next()?;
+        if security_ids.any(|id| id != first) {
+            return None;
         }
-        let mut rest = orders.iter();
-        while let Some(order) = rest.next() {
-            let Some(level) = referenced(&order, levels) else {
-                mapped = false;
-                continue;
-            };
-            let last = complete && !orders_of(&rest.rest(), levels, level.security_id);
-            mapped &= self.book_order(incoming, time, &order, &level, last, sink);
-        }
-        if !mapped {
-            self.unmapped_too(incoming, about, sink);
-        }
-        if complete {
-            self.close_event(incoming.context, time, sink);
-        }
+        self.directory.find(first)
     }
 
     /// The instrument of a message: the one that all of its entries name, or none.
     #[inline(always)]
-    pub(super) fn about(&mut self, mut security_ids: impl Iterator<Item = i32>) -> InstrumentId {
-        let Some(first) = security_ids.next() else {
-            return InstrumentId(0);
-        };
-        if security_ids.any(|id| id != first) {
-            return InstrumentId(0);
-        }
-        match self.directory.find(first) {
+    pub(super) fn about(&mut self, security_ids: impl Iterator<Item = i32>) -> InstrumentId {
+        match self.sole(security_ids) {
             Some(place) => self.directory.instrument(place),
             None => InstrumentId(0),
         }
     }
 
-    /// One level's update; `false` where it cannot be told in a record.
-    #[inline(always)]
-    fn level<S: RecordSink>(
-        &mut self,
-        incoming: &Incoming<'_>,
-        time: u64,
-        level: &Level,
-        last: bool,
-        sink: &mut S,
-    ) -> bool {
-        let Some(place) = self.directory.find(level.security_id) else {
-            return false;
-        };
-        let (side, part, depth) = match Part::of(level.entry_type) {
-            Part::Side(side, part, depth) => (side, part, depth),
-            Part::Reset => {
-                self.reset(incoming, time, place, last, sink);
-                return true;
-            }
-            Part::Unknown => return false,
-        };
-        let action = match level.update_action {
-            0 => Action::Add,
-            1 | 5 => Action::Modify,
-            2 => Action::Cancel,
-            3 => {
-                return self.cancel_run(
-                    incoming,
-                    time,
-                    (place, side, part),
-                    1..=level.number.min(depth),
-                    last,
-                    sink,
-                );
-            }
-            4 => {
-                return self.cancel_run(
-                    incoming,
-                    time,
-                    (place, side, part),
-                    level.number.max(1)..=depth,
-                    last,
-                    sink,
-                );
-            }
-            _ => return false,
-        };
-        let event = self.event(incoming.context, place, Books::Levels, time);
-        let price = incoming.price(level.price);
-        let flags = MBP | part | if last { LAST } else { 0 };
-        let record = event.record(action, side, level.number.into(), price, level.size, flags);
-        publish_each(
-            sink.wants(event.instrument()),
-            event.instrument(),
-            &record,
-            sink,
-        );
-        self.note_last(place, last);
-        true
-    }
-
-    /// A side's levels of these numbers are gone, the deepest first; `false` where there is no such number.
-    #[cold]
-    fn cancel_run<S: RecordSink>(
-        &mut self,
-        incoming: &Incoming<'_>,
-        time: u64,
-        (place, side, part): (Place, Side, u8),
-        numbers: std::ops::RangeInclusive<u8>,
-        last: bool,
-        sink: &mut S,
-    ) -> bool {
-        if numbers.is_empty() {
-            return false;
-        }
-        let event = self.event(incoming.context, place, Books::Levels, time);
-        let wanted = sink.wants(event.instrument());
-        let end = *numbers.start();
-        for number in numbers.rev() {
-            let flags = MBP | part | if last && number == end { LAST } else { 0 };
-            let size = UNDEF_ORDER_SIZE;
-            let record = event.record(
-                Action::Cancel,
-                side,
-                number.into(),
-                UNDEF_PRICE,
-                size,
-                flags,
-            );
-            publish_each(wanted, event.instrument(), &record, sink);
-        }
-        self.note_last(place, last);
-        true
-    }
-
     /// An instrument's book is empty: no order, and no level. From here on it can be trusted.
     #[cold]
-    fn reset<S: RecordSink>(
+    pub(super) fn reset<S: RecordSink>(
         &mut self,
         incoming: &Incoming<'_>,
         time: u64,
@@ -264,32 +86,8 @@ impl Mdp3Decoder {
         self.note_last(place, last);
     }
 
-    /// An order behind a level; `false` where it cannot be told in a record.
     #[inline(always)]
-    fn book_order<S: RecordSink>(
-        &mut self,
-        incoming: &Incoming<'_>,
-        time: u64,
-        order: &BookOrder<'_>,
-        level: &Level,
-        last: bool,
-        sink: &mut S,
-    ) -> bool {
-        let Part::Side(side, part, _) = Part::of(level.entry_type) else {
-            return false;
-        };
-        let update = Order {
-            security_id: level.security_id,
-            order_id: order.order_id(),
-            price: level.price,
-            size: size_or_undefined(order.display_quantity()),
-            update_action: order.update_action(),
-        };
-        self.order(incoming, time, &update, (side, part), last, sink)
-    }
-
-    #[inline(always)]
-    fn order<S: RecordSink>(
+    pub(super) fn order<S: RecordSink>(
         &mut self,
         incoming: &Incoming<'_>,
         time: u64,
@@ -488,42 +286,12 @@ pub(super) struct OrderParts {
 }
 
 /// An order's update.
-struct Order {
-    security_id: i32,
-    order_id: u64,
-    price: Option<i64>,
-    size: u32,
-    update_action: u8,
-}
-
-/// Whether any of the entries names the instrument.
-#[inline(always)]
-fn names<'a, L: LevelEntry + Block<'a>>(entries: Group<'a, L>, security_id: i32) -> bool {
-    entries
-        .into_iter()
-        .any(|entry| entry.security_id() == security_id)
-}
-
-/// The level that an order is behind. Levels are numbered from 1 in their message.
-#[inline(always)]
-fn referenced<'a, L: LevelEntry + Block<'a>>(
-    order: &BookOrder<'_>,
-    levels: &Group<'a, L>,
-) -> Option<Level> {
-    let index = usize::from(order.reference_id()?).checked_sub(1)?;
-    levels.get(index).map(|entry| entry.level())
-}
-
-/// Whether any of the orders is behind a level of the instrument.
-#[inline(always)]
-fn orders_of<'a, L: LevelEntry + Block<'a>>(
-    orders: &Group<'a, BookOrder<'a>>,
-    levels: &Group<'a, L>,
-    security_id: i32,
-) -> bool {
-    orders.iter().any(|order| {
-        referenced(&order, levels).is_some_and(|level| level.security_id == security_id)
-    })
+pub(super) struct Order {
+    pub(super) security_id: i32,
+    pub(super) order_id: u64,
+    pub(super) price: Option<i64>,
+    pub(super) size: u32,
+    pub(super) update_action: u8,
 }
 
 /// A quantity as a record has it: undefined where there is none, and where it does not fit.

@@ -180,7 +180,7 @@ impl Mdp3Decoder {
         self.counters.symbols_refused += u64::from(self.directory.take_refused());
     }
 
-    /// Everything but a book's update. `None` where the message is cut; `Some(false)` where it is of no known template.
+    /// Everything but the updates of books that come most. `None` where the message is cut; `Some(false)` where it is of no known template.
     #[inline(never)]
     fn other<S: RecordSink>(
         &mut self,
@@ -196,6 +196,10 @@ impl Mdp3Decoder {
             }};
         }
         match header.template_id {
+            64 => {
+                let book = LongBook::parse(header, body)?;
+                self.book(incoming, &book.root, &book.entries, &book.orders, sink);
+            }
             42 | 48 => view!(Trades, trades),
             65 => view!(LongTrades, trades),
             37 => view!(Volume, statistics),
@@ -438,10 +442,6 @@ impl Decoder for Mdp3Decoder {
         };
         let taken = match header.template_id {
             32 | 46 => Book::parse(&header, body).map(|book| {
-                self.book(&incoming, &book.root, &book.entries, &book.orders, sink);
-                true
-            }),
-            64 => LongBook::parse(&header, body).map(|book| {
                 self.book(&incoming, &book.root, &book.entries, &book.orders, sink);
                 true
             }),

@@ -1,8 +1,8 @@
 //! CME MDP 3.0: Globex futures and options over UDP, schema versions 5 to 13.
 //!
 //! `transport` is the packet, `sbe` the encoding, `schema` describes the templates, `encode` writes them, `directory` numbers
-//! the instruments, `decoder` makes records, with `book`, `trades`, `statistics` and `reference` for what each is of. Names
-//! are those of CME's client systems wiki ("CME MDP 3.0 Market Data"); `docs/feeds/cme-mdp3.md` tabulates what becomes of each
+//! the instruments, `decoder` makes records, with `levels`, `book`, `trades`, `statistics` and `reference` for what each is
+//! of. Names are those of CME's client systems wiki ("CME MDP 3.0 Market Data"); `docs/feeds/cme-mdp3.md` tabulates what becomes of each
 //! message. All integers are little-endian, times are nanoseconds since the Unix epoch.
 
 mod book;
@@ -12,6 +12,7 @@ mod directory;
 pub mod encode;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
+mod levels;
 mod reference;
 pub mod sbe;
 pub mod schema;
