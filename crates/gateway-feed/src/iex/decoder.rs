@@ -47,7 +47,7 @@ pub struct IexConfig {
     pub publisher_id: u16,
     /// The channel's id in its records.
     pub channel_id: u8,
-    /// The most instruments that are numbered, 1 to 65,535. IEX trades some 10,000. 32 bytes each, taken at the start.
+    /// The most instruments that are numbered, 1 to 65,535. IEX trades some 10,000. Some 24 bytes each, taken at the start.
     pub instruments_max: u16,
     /// Numbers for symbols, for the first session only; others are numbered as they appear.
     pub symbols: Vec<SymbolEntry>,
@@ -85,6 +85,8 @@ pub struct IexDecoder {
     mbo_head: u64,
     mbo_channel: u64,
     quote_head: u64,
+    /// Action, side and flags of a quote's record.
+    quote_codes: u64,
     snapshot: u8,
     directory: Directory,
     counters: DecoderCounters,
@@ -119,6 +121,7 @@ impl IexDecoder {
             quote_head: quote_length
                 | u64::from(dbn::rtype::MBP_1) << 8
                 | u64::from(config.publisher_id) << 16,
+            quote_codes: quote_codes(0),
             snapshot: 0,
             directory: Directory::new(config.instruments_max),
             counters: DecoderCounters::new(),
@@ -149,24 +152,24 @@ impl IexDecoder {
         message: &QuoteUpdate<'_>,
         sink: &mut S,
     ) {
-        let Some((place, wanted)) = self.begin(context, message.bytes(), message.symbol(), sink)
+        let Some((mut place, wanted)) =
+            self.begin(context, message.bytes(), message.symbol(), sink)
         else {
             return;
         };
         // A quote says all that there is to know.
-        self.directory.cleanse(place);
-        let instrument = self.directory.instrument(place);
+        self.directory.cleanse(&mut place);
+        let instrument = place.instrument();
         let delta = context
             .ts_recv
             .wrapping_sub(message.timestamp())
             .cast_signed()
             .clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-        let flags = LAST | TOB | self.snapshot;
         let words: [u64; QUOTE_WORDS] = [
             self.quote_head | u64::from(instrument.0) << 32,
             message.timestamp(),
             UNDEF_PRICE.cast_unsigned(),
-            (Action::Modify as u64) << 32 | (Side::None as u64) << 40 | u64::from(flags) << 48,
+            self.quote_codes,
             context.ts_recv,
             u64::from(delta.cast_unsigned()) | context.sequence << 32,
             price_or_undefined(message.bid_price()).cast_unsigned(),
@@ -246,7 +249,7 @@ impl IexDecoder {
             ($view:ident, $build:ident) => {{
                 let view = view!($view);
                 if let Some((place, wanted)) = self.begin(context, message, view.symbol(), sink) {
-                    let instrument = self.directory.instrument(place);
+                    let instrument = place.instrument();
                     let record = self.reference.$build(instrument, &view, context);
                     let mut words = [0; WORDS_MAX];
                     publish_each(wanted, instrument, words_into(&record, &mut words), sink);
@@ -257,7 +260,7 @@ impl IexDecoder {
             ($view:ident) => {{
                 let view = view!($view);
                 if let Some((place, wanted)) = self.begin(context, message, view.symbol(), sink) {
-                    let instrument = self.directory.instrument(place);
+                    let instrument = place.instrument();
                     self.unmapped(context, message, instrument, wanted, sink);
                 }
             }};
@@ -288,11 +291,11 @@ impl IexDecoder {
         let Some(order) = Order::parse(message) else {
             return self.skip(message);
         };
-        let Some((place, wanted)) = self.begin(context, message, order.symbol, sink) else {
+        let Some((mut place, wanted)) = self.begin(context, message, order.symbol, sink) else {
             return;
         };
         if order.action == Action::Clear {
-            self.directory.cleanse(place);
+            self.directory.cleanse(&mut place);
         }
         let event = self.event(context, place, order.timestamp);
         let instrument = event.instrument();
@@ -326,7 +329,7 @@ impl IexDecoder {
     ) -> Option<(Place, Outputs)> {
         match self.directory.find(symbol, &mut self.counters, sink) {
             Some(place) => {
-                let instrument = self.directory.instrument(place);
+                let instrument = place.instrument();
                 Some((place, self.offer(context, message, instrument, sink)))
             }
             None => {
@@ -384,7 +387,7 @@ impl IexDecoder {
 
     #[inline(always)]
     fn event(&self, context: &MessageContext, place: Place, timestamp: u64) -> MboEvent {
-        let suspect = if self.directory.is_clean(place) {
+        let suspect = if self.directory.is_clean(&place) {
             0
         } else {
             MAYBE_BAD_BOOK
@@ -392,7 +395,7 @@ impl IexDecoder {
         MboEvent::new(
             self.mbo_head,
             self.mbo_channel | MboEvent::flags(suspect | self.snapshot),
-            self.directory.instrument(place),
+            place.instrument(),
             timestamp,
             context.ts_recv,
             context.sequence,
@@ -466,11 +469,18 @@ impl Decoder for IexDecoder {
 
     fn snapshot(&mut self, part: SnapshotPart) {
         self.snapshot = part.flag();
+        self.quote_codes = quote_codes(self.snapshot);
     }
 
     fn counters(&self) -> &DecoderCounters {
         &self.counters
     }
+}
+
+/// The word of a quote's record that has its action, side and flags, and no size.
+const fn quote_codes(snapshot: u8) -> u64 {
+    let flags = LAST | TOB | snapshot;
+    (Action::Modify as u64) << 32 | (Side::None as u64) << 40 | (flags as u64) << 48
 }
 
 #[inline]

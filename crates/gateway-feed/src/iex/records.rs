@@ -186,9 +186,9 @@ impl ReferenceRecords {
 /// A price in units of 1e-9; undefined where the message says 0 for "none", and where it does not fit.
 #[inline(always)]
 pub(super) fn price_or_undefined(price: Price4) -> i64 {
-    match price.to_nano() {
-        None | Some(0) => UNDEF_PRICE,
-        Some(nano) => nano,
+    match (price.0, price.to_nano()) {
+        (0, _) | (_, None) => UNDEF_PRICE,
+        (_, Some(nano)) => nano,
     }
 }
 

@@ -55,7 +55,7 @@ pub struct PitchConfig {
     pub channel_id: u8,
     /// The session's date; of no meaning for futures, which tell it.
     pub session_date: SessionDate,
-    /// The most instruments that are numbered, 1 to 65,535. 32 bytes each, taken at the start.
+    /// The most instruments that are numbered, 1 to 65,535. Some 24 bytes each, taken at the start.
     pub instruments_max: u16,
     /// Numbers for symbols, for the first session only; others are numbered as they appear.
     pub symbols: Vec<SymbolEntry>,
@@ -211,7 +211,6 @@ impl PitchDecoder {
         let Some(instrument) = self.number(added.symbol, sink) else {
             return self.numberless(context, message, sink);
         };
-        let side = side_of(added.side);
         if self.orders.is_some() {
             self.remember(
                 added.order_id,
@@ -220,7 +219,7 @@ impl PitchDecoder {
                     price: 0,
                     size: added.quantity,
                     instrument,
-                    side,
+                    side: side_of(added.side),
                 },
             );
         }
@@ -230,13 +229,11 @@ impl PitchDecoder {
         }
         self.trust.touch(instrument);
         let event = self.event(context, instrument, self.time.at(added.time_offset));
-        let record = event.record(
-            Action::Add,
-            side,
+        let record = event.record_of_codes(
+            ADD_CODES[usize::from(added.side)],
             added.order_id,
             added.price.to_nano(),
             added.quantity,
-            LAST | completeness(side),
         );
         publish_each(wanted, event.instrument(), &record, sink);
     }
@@ -278,7 +275,7 @@ impl PitchDecoder {
     pub(super) fn number<S: RecordSink>(&mut self, symbol: Symbol, sink: &mut S) -> Option<u16> {
         let place = self.directory.find(symbol, &mut self.counters, sink)?;
         // The directory numbers up to 65,535.
-        Some(self.directory.instrument(place).0 as u16)
+        Some(place.instrument().0 as u16)
     }
 
     /// Publishes a message of a symbol without a number: as it is, of no instrument.
@@ -580,14 +577,28 @@ const fn is_repeated(message_type: u8) -> bool {
 }
 
 /// A side by the letter that names it.
+static SIDES: [Side; 256] = {
+    let mut sides = [Side::None; 256];
+    sides[b'B' as usize] = Side::Bid;
+    sides[b'S' as usize] = Side::Ask;
+    sides
+};
+
+/// What the record of an added order has of its side, and what all of them have, by the letter that names the side.
+static ADD_CODES: [u64; 256] = {
+    let mut codes = [0; 256];
+    let mut letter = 0;
+    while letter < 256 {
+        let side = SIDES[letter];
+        let flags = LAST | completeness(side);
+        codes[letter] = MboEvent::codes(Action::Add, flags) | MboEvent::side_code(side);
+        letter += 1;
+    }
+    codes
+};
+
 #[inline(always)]
 fn side_of(letter: u8) -> Side {
-    static SIDES: [Side; 256] = {
-        let mut sides = [Side::None; 256];
-        sides[b'B' as usize] = Side::Bid;
-        sides[b'S' as usize] = Side::Ask;
-        sides
-    };
     SIDES[usize::from(letter)]
 }
 
