@@ -705,6 +705,8 @@ const VERSIONS_MAX: usize = 4;
 pub struct Lengths {
     /// By type, the usual one first; 0 is none.
     known: [[u8; VERSIONS_MAX]; 256],
+    /// By type, the bytes behind the byte of length of the usual one; 0 for none, and where it depends on the message.
+    usual_behind: [u8; 256],
 }
 
 impl Lengths {
@@ -734,13 +736,8 @@ impl Lengths {
         let Some(&message_type) = message.first() else {
             return false;
         };
-        let known = &self.known[usize::from(message_type)];
-        let length = message.len() + 1;
-        let has_legs = matches!(
-            message_type,
-            ComplexDefinition::TYPE | FuturesDefinition::TYPE
-        );
-        (length == usize::from(known[0]) && !has_legs) || self.fit_otherwise(message)
+        message.len() == usize::from(self.usual_behind[usize::from(message_type)])
+            || self.fit_otherwise(message)
     }
 
     #[cold]
@@ -891,6 +888,7 @@ static FUTURES: Lengths = lengths(&[
 
 const fn lengths(groups: &[&[Entry]]) -> Lengths {
     let mut known = [[0; VERSIONS_MAX]; 256];
+    let mut usual_behind = [0; 256];
     let mut group = 0;
     while group < groups.len() {
         let mut entry = 0;
@@ -901,11 +899,21 @@ const fn lengths(groups: &[&[Entry]]) -> Lengths {
                 known[message_type as usize][version] = lengths[version];
                 version += 1;
             }
+            let has_legs = matches!(
+                message_type,
+                ComplexDefinition::TYPE | FuturesDefinition::TYPE
+            );
+            if !has_legs {
+                usual_behind[message_type as usize] = lengths[0] - 1;
+            }
             entry += 1;
         }
         group += 1;
     }
-    Lengths { known }
+    Lengths {
+        known,
+        usual_behind,
+    }
 }
 
 #[cfg(test)]

@@ -2,19 +2,21 @@
 
 use crate::sink::InstrumentId;
 
-/// An instrument that nothing but a new beginning makes clean.
-const TAINTED: u32 = u32::MAX;
+/// Numbers that an instrument may have.
+const NUMBERS: usize = 1 << 16;
+/// Of an entry: a record of the instrument's book went out, or one of its orders is in doubt, since the last new beginning.
+const TOUCHED: u32 = 1 << 31;
+/// The rest of an entry, of an instrument that nothing but a new beginning makes clean.
+const TAINTED: u32 = TOUCHED - 1;
 
 /// One entry for each number that an instrument may have.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// How many gaps there were when the instrument's book was known to be right.
-    clean_at: Box<[u32]>,
+    /// How many gaps there were when the instrument's book was known to be right, and [`TOUCHED`].
+    entries: Box<[u32; NUMBERS]>,
     /// Gaps since the last new beginning.
     gaps: u32,
-    /// Whether a record of the instrument's book went out, or one of its orders is in doubt, since then.
-    is_touched: Box<[bool]>,
-    /// Of which instruments that is so.
+    /// The instruments that are [`TOUCHED`].
     touched: Vec<u16>,
     /// Whether there was a new beginning yet: what was before the start is not known.
     has_begun: bool,
@@ -22,11 +24,12 @@ pub(super) struct Trust {
 
 impl Trust {
     pub(super) fn new() -> Self {
+        // From a vector, so that the array never stands on the stack.
+        let entries = vec![0; NUMBERS].into_boxed_slice();
         Self {
-            clean_at: vec![0; 1 << 16].into_boxed_slice(),
+            entries: entries.try_into().expect("the vector has this length"),
             gaps: 0,
-            is_touched: vec![false; 1 << 16].into_boxed_slice(),
-            touched: Vec::with_capacity(1 << 16),
+            touched: Vec::with_capacity(NUMBERS),
             has_begun: false,
         }
     }
@@ -34,7 +37,7 @@ impl Trust {
     /// Whether a book of the instrument, built from all records so far, can be trusted.
     #[inline(always)]
     pub(super) fn is_clean(&self, instrument: u16) -> bool {
-        self.clean_at[usize::from(instrument)] == self.gaps
+        self.entries[usize::from(instrument)] & !TOUCHED == self.gaps
     }
 
     /// Whether any instrument may have orders that nothing was told of since the last new beginning.
@@ -51,10 +54,17 @@ impl Trust {
     /// Something is told of the instrument's book.
     #[inline(always)]
     pub(super) fn touch(&mut self, instrument: u16) {
-        if !std::mem::replace(&mut self.is_touched[usize::from(instrument)], true) {
-            // Each once: there is room for all.
-            self.touched.push(instrument);
+        if self.entries[usize::from(instrument)] & TOUCHED == 0 {
+            self.touch_first(instrument);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn touch_first(&mut self, instrument: u16) {
+        self.entries[usize::from(instrument)] |= TOUCHED;
+        // Each once: there is room for all.
+        self.touched.push(instrument);
     }
 
     /// Messages about any instrument may be missing.
@@ -65,7 +75,7 @@ impl Trust {
     /// Something about this instrument is missing.
     #[cold]
     pub(super) fn taint(&mut self, instrument: u16) {
-        self.clean_at[usize::from(instrument)] = TAINTED;
+        self.entries[usize::from(instrument)] |= TAINTED;
         self.touch(instrument);
     }
 
@@ -75,8 +85,7 @@ impl Trust {
         self.gaps = 0;
         self.has_begun = true;
         for instrument in self.touched.drain(..) {
-            self.is_touched[usize::from(instrument)] = false;
-            self.clean_at[usize::from(instrument)] = 0;
+            self.entries[usize::from(instrument)] = 0;
         }
     }
 }
