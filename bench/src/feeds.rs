@@ -30,6 +30,7 @@ const INSTRUMENTS: u32 = 500;
 
 /// Decodes `messages`, whose `items` each have to give a record.
 fn plain<D: Decoder>(decoder: &mut D, messages: &Messages, items: usize) -> Result<()> {
+    let before = decoder.counters().messages();
     let mut sink = Look::new(Output::Plain);
     let mut context = MessageContext {
         sequence: 0,
@@ -40,7 +41,8 @@ fn plain<D: Decoder>(decoder: &mut D, messages: &Messages, items: usize) -> Resu
         decoder.message(&context, message, &mut sink);
     }
     ensure!(
-        decoder.counters().messages() == messages.len() as u64 && sink.records >= items as u64,
+        decoder.counters().messages() - before == messages.len() as u64
+            && sink.records >= items as u64,
         "{} records of {items} items in {} messages, {:?}",
         sink.records,
         messages.len(),
@@ -49,8 +51,12 @@ fn plain<D: Decoder>(decoder: &mut D, messages: &Messages, items: usize) -> Resu
     Ok(())
 }
 
+/// A decoder that was told the day's securities, as a feed does before its first quote.
 fn tops() -> Result<IexDecoder> {
-    Ok(IexDecoder::new(&IexConfig::default())?)
+    let mut decoder = IexDecoder::new(&IexConfig::default())?;
+    let securities = inputs::tops_directory(SECURITIES);
+    plain(&mut decoder, &securities, securities.len())?;
+    Ok(decoder)
 }
 
 fn mdp3() -> Result<Mdp3Decoder> {

@@ -1,6 +1,8 @@
 //! Quotes and trades of IEX TOPS.
 
-use gateway_feed::iex::messages::{Price4, WriteQuoteUpdate, WriteTradeReport};
+use gateway_feed::iex::messages::{
+    Price4, WriteQuoteUpdate, WriteSecurityDirectory, WriteTradeReport,
+};
 use gateway_feed::itch50::fields::Symbol;
 
 use super::{Draws, Messages};
@@ -53,6 +55,22 @@ fn draw(symbols: u32, messages: usize, nth_trade: usize) -> Messages {
             ..WriteQuoteUpdate::default()
         };
         drawn.push(&quote.encode());
+    }
+    drawn
+}
+
+/// What comes before the day: each of `symbols` securities in turn.
+#[must_use]
+pub fn tops_directory(symbols: u32) -> Messages {
+    let mut drawn = Messages::default();
+    for number in 0..symbols {
+        let security = WriteSecurityDirectory {
+            timestamp: OPENS,
+            symbol: symbol(number),
+            round_lot_size: 100,
+            ..WriteSecurityDirectory::default()
+        };
+        drawn.push(&security.encode());
     }
     drawn
 }

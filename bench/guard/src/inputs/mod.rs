@@ -5,7 +5,7 @@ mod itch;
 mod mdp3;
 mod pitch;
 
-pub use iex::{tops, tops_quotes};
+pub use iex::{tops, tops_directory, tops_quotes};
 pub use itch::{Day, SEED, day};
 pub use mdp3::{BookUpdates, book_updates};
 pub use pitch::pitch_day;
