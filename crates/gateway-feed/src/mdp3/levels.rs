@@ -101,7 +101,7 @@ impl Level {
         codes: u64,
         last: bool,
     ) -> [u64; 7] {
-        let codes = codes | u64::from(last) * MboEvent::flags(LAST);
+        let codes = codes | (u64::from(last) * MboEvent::flags(LAST));
         let price = incoming.price(self.price);
         event.record_of_codes(codes, self.number.into(), price, self.size)
     }
