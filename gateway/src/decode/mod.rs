@@ -18,7 +18,7 @@ use gateway_feed::mdp3::{Mdp3, Mdp3Config, Mdp3Decoder};
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::order_index::OrderIndexError;
 use gateway_feed::pitch::{Market, PitchConfig, PitchConfigError, PitchDecoder, PitchUnit};
-use gateway_feed::record::ControlRecord;
+use gateway_feed::record::{ControlKind, ControlRecord};
 use gateway_feed::session_time::{SessionClock, SessionDate, SessionTimeError};
 use gateway_feed::sink::{InstrumentId, Nanos, Output, Outputs, RecordSink};
 use jiff::civil::Date;
@@ -245,7 +245,7 @@ pub enum DecodeError {
 /// Takes what is decoded, and hears how far the reading is.
 ///
 /// A file may hold several sessions, whose instruments are numbered each for itself: `session` numbers them from 0 in
-/// the order in which they begin.
+/// the order in which they begin. A stream whose numbers begin anew, as a unit of PITCH each day, is another session then.
 pub trait Observer {
     /// How messages are wanted as records; with none only counts are kept, which is much faster.
     fn wants(&self) -> Outputs;
@@ -377,20 +377,55 @@ fn check_kind(path: &Path, protocol: Protocol) -> Result<(), DecodeError> {
     })
 }
 
+/// Numbers the sessions that an [`Observer`] hears of.
+#[derive(Debug, Default)]
+struct SessionNumbers {
+    next: usize,
+}
+
+/// A stream's number for an [`Observer`], which is another one once the stream has begun anew.
+#[derive(Debug)]
+struct Place {
+    session: usize,
+    has_begun: bool,
+}
+
+impl SessionNumbers {
+    fn place(&mut self) -> Place {
+        Place {
+            session: self.take(),
+            has_begun: false,
+        }
+    }
+
+    const fn take(&mut self) -> usize {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+}
+
 /// Stands where a worker's queues stand live.
 struct Sink<'a, O> {
     observer: &'a mut O,
-    session: usize,
+    place: &'a mut Place,
+    numbers: &'a mut SessionNumbers,
     wants: Outputs,
     summary: &'a mut Summary,
 }
 
 impl<'a, O: Observer> Sink<'a, O> {
-    fn new(observer: &'a mut O, session: usize, summary: &'a mut Summary) -> Self {
+    fn new(
+        observer: &'a mut O,
+        place: &'a mut Place,
+        numbers: &'a mut SessionNumbers,
+        summary: &'a mut Summary,
+    ) -> Self {
         Self {
             wants: observer.wants(),
             observer,
-            session,
+            place,
+            numbers,
             summary,
         }
     }
@@ -402,17 +437,26 @@ impl<O: Observer> RecordSink for Sink<'_, O> {
     }
 
     fn publish(&mut self, _: Output, _: InstrumentId, words: &[u64]) {
-        self.observer.record(self.session, words);
+        self.observer.record(self.place.session, words);
     }
 
     fn control(&mut self, record: &ControlRecord) {
         self.summary.control(record);
+        // A unit's new day, say: instruments are numbered anew.
+        if ControlKind::from_number(record.kind) == Some(ControlKind::SessionStart) {
+            if self.place.has_begun {
+                self.place.session = self.numbers.take();
+                self.observer.time(self.place.session, record.ts_recv);
+            }
+            self.place.has_begun = true;
+        }
         if !self.wants.is_empty() {
-            self.observer.record(self.session, &record.words());
+            self.observer.record(self.place.session, &record.words());
         }
     }
 
     fn instrument(&mut self, instrument: InstrumentId, symbol: &[u8]) {
-        self.observer.instrument(self.session, instrument, symbol);
+        self.observer
+            .instrument(self.place.session, instrument, symbol);
     }
 }

@@ -13,7 +13,7 @@ use gateway_feed::decoder::Decoder;
 use gateway_feed::transport::{SessionId, Transport};
 
 use super::raw::bad;
-use super::{DecodeError, Observer, Request, Sink, Summary};
+use super::{DecodeError, Observer, Place, Request, SessionNumbers, Sink, Summary};
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 1 << 12;
@@ -29,6 +29,7 @@ struct Session<D, T> {
     channel: Channel<D, T>,
     lines: Vec<([u8; 4], u16)>,
     latest: u64,
+    place: Place,
 }
 
 /// Reads the packets of transport `T`; `decoder` makes what decodes a session.
@@ -41,6 +42,7 @@ pub(super) fn read<D: Decoder, T: Transport>(
     type Address = ([u8; 4], u16);
     let mut numbers: HashMap<(SessionId, Option<Address>), usize> = HashMap::new();
     let mut sessions: Vec<Session<D, T>> = Vec::new();
+    let mut places = SessionNumbers::default();
     let sessions_max = match request.orders {
         Some(_) => SESSIONS_WITH_ORDERS_MAX,
         None => SESSIONS_MAX,
@@ -94,7 +96,7 @@ pub(super) fn read<D: Decoder, T: Transport>(
             None => match decoder() {
                 Ok(decoder) => {
                     numbers.insert(id, sessions.len());
-                    sessions.push(Session::new(request, decoder));
+                    sessions.push(Session::new(request, decoder, places.place()));
                     sessions.len() - 1
                 }
                 Err(error) => break Err(error),
@@ -104,8 +106,8 @@ pub(super) fn read<D: Decoder, T: Transport>(
         let line = session.line((udp.destination, udp.destination_port));
         let bad_before = bad(session.channel.decoder());
         session.latest = packet.timestamp_ns;
-        observer.time(number, packet.timestamp_ns);
-        let mut sink = Sink::new(observer, number, summary);
+        observer.time(session.place.session, packet.timestamp_ns);
+        let mut sink = Sink::new(observer, &mut session.place, &mut places, summary);
         session.channel.on_time(packet.timestamp_ns, &mut sink);
         let defect = session
             .channel
@@ -121,9 +123,9 @@ pub(super) fn read<D: Decoder, T: Transport>(
     };
     // What waits for a missing packet goes out at the file's end. Where the reading ended early, the packet may be yet
     // to come: no gap is declared.
-    for (number, session) in sessions.iter_mut().enumerate() {
+    for session in &mut sessions {
         if !summary.interrupted {
-            let mut sink = Sink::new(observer, number, summary);
+            let mut sink = Sink::new(observer, &mut session.place, &mut places, summary);
             session.channel.finish(session.latest, &mut sink);
         }
         summary.add_channel(session.channel.counters());
@@ -137,7 +139,7 @@ pub(super) fn read<D: Decoder, T: Transport>(
 }
 
 impl<D: Decoder, T: Transport> Session<D, T> {
-    fn new(request: &Request<'_>, decoder: D) -> Self {
+    fn new(request: &Request<'_>, decoder: D, place: Place) -> Self {
         let config = ChannelConfig {
             publisher_id: request.publisher as u16,
             lines: LINES_MAX,
@@ -148,6 +150,7 @@ impl<D: Decoder, T: Transport> Session<D, T> {
             channel: Channel::new(config, decoder),
             lines: Vec::new(),
             latest: 0,
+            place,
         }
     }
 

@@ -8,7 +8,7 @@ use gateway_feed::session_time::{SessionClock, SessionDate};
 use gateway_feed::sink::MessageContext;
 use jiff::civil::Date;
 
-use super::{DecodeError, Observer, Request, Sink, Summary, known_date};
+use super::{DecodeError, Observer, Request, SessionNumbers, Sink, Summary, known_date};
 use crate::worker::feed::ITCH_TIME_ZONE;
 
 /// Messages between two reports of progress.
@@ -27,6 +27,8 @@ pub(super) fn read(
         .midnight(0);
     let mut decoder = request.itch_decoder(session_date)?;
     let mut reader = ItchFileReader::open(request.path)?;
+    let mut numbers = SessionNumbers::default();
+    let mut place = numbers.place();
     let mut sequence = 0;
     let result = loop {
         if observer.enough() {
@@ -48,7 +50,7 @@ pub(super) fn read(
         };
         observer.time(0, context.ts_recv);
         let bad_before = bad(&decoder);
-        let mut sink = Sink::new(observer, 0, summary);
+        let mut sink = Sink::new(observer, &mut place, &mut numbers, summary);
         decoder.message(&context, message, &mut sink);
         if bad(&decoder) != bad_before {
             summary.error(offset, complaint(message));

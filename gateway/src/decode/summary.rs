@@ -25,8 +25,10 @@ pub struct FileError {
 pub struct Symbols {
     /// How many there are.
     pub mapped: u64,
-    /// Instruments that are two symbols on one day (UTC), of which the header tells the later.
+    /// Instruments that are two symbols in one session, of which the header tells the later.
     pub ambiguous: u64,
+    /// Instruments with another number than in their session, because an earlier session's has that number on the day.
+    pub renumbered: u64,
 }
 
 /// What the index of resting orders, which completes `full` records, met.

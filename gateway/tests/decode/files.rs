@@ -145,7 +145,10 @@ fn dbn_holds_every_order_and_a_header_that_tells_its_symbols() {
     assert_eq!(of_plain.iter().map(as_json).collect::<Vec<_>>(), orders);
     assert!(plain.records == packed.records);
     assert_eq!(told["records"]["written"], orders.len());
-    assert_eq!(told["symbols"], json!({"mapped": 20, "ambiguous": 0}));
+    assert_eq!(
+        told["symbols"],
+        json!({"mapped": 20, "ambiguous": 0, "renumbered": 0})
+    );
     assert_eq!(told["interrupted"], false);
 
     let metadata = &plain.metadata;

@@ -1,10 +1,13 @@
 //! Captures of Cboe PITCH.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
+use dbn::SymbolIndex;
+use dbn::v3::MboMsg;
 use gateway_capture::{LinkType, PcapWriter};
 use gateway_feed::pitch::layout::{
     ShortPrice, Symbol6, WriteAddShort, WriteDelete, WriteExecuted, WriteTime,
@@ -16,6 +19,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::input::{run, summary};
+use crate::reader;
 
 /// 2026-11-20 14:30 UTC: half past nine in New York.
 const START_NS: u64 = 1_795_185_000_000_000_000;
@@ -154,4 +158,131 @@ fn every_captured_packet_decodes() {
         }
     }
     assert_eq!(files, 16);
+}
+
+/// Two units number their instruments from 1 each; a file of other tools has one number for one of them.
+#[test]
+fn instruments_of_two_units_have_numbers_of_their_own_in_a_file() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("two.pcap");
+    write_two_units(&file);
+    let dbn = folder.path().join("two.dbn");
+    let output = run(&mut decode(
+        &file,
+        "cboe-pitch-equities",
+        &[
+            "--json",
+            "--format",
+            "dbn",
+            "--output",
+            dbn.to_str().unwrap(),
+        ],
+    ));
+    let told = serde_json::json!({"mapped": 2, "ambiguous": 0, "renumbered": 1});
+    assert_eq!(summary(&output)["symbols"], told);
+
+    let read = reader::read(&dbn);
+    let symbols = read.metadata.symbol_map().unwrap();
+    let mut by_symbol: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let orders = read.of_type::<MboMsg>();
+    for order in &orders {
+        let symbol = symbols
+            .get_for_rec(order)
+            .expect("every number has a symbol");
+        by_symbol.entry(symbol).or_default().push(order.order_id);
+    }
+    // Each has its own orders: the last digit is the unit. Trades have none.
+    for (symbol, last) in [("ABC", 0xd1), ("XYZ", 0xd2)] {
+        let orders = &by_symbol[symbol];
+        assert_eq!(orders.len(), 5, "{symbol}");
+        let named = orders.iter().filter(|order| **order != 0);
+        assert!(named.clone().count() >= 4 && named.clone().all(|order| order & 0xff == last));
+    }
+
+    let output = run(&mut decode(
+        &file,
+        "cboe-pitch-equities",
+        &["--format", "csv"],
+    ));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    let columns: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let at = columns
+        .iter()
+        .position(|name| *name == "instrument_id")
+        .unwrap();
+    let numbers: BTreeSet<(String, String)> = lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            (fields[at].to_owned(), (*fields.last().unwrap()).to_owned())
+        })
+        .collect();
+    let expected = [("1", "ABC"), ("16777216", "XYZ")];
+    let expected = expected.map(|(number, symbol)| (number.to_owned(), symbol.to_owned()));
+    assert_eq!(numbers, BTreeSet::from(expected));
+}
+
+/// A unit numbers its instruments anew each day: the header of a file tells both days.
+#[test]
+fn a_units_second_day_is_a_session_of_its_own_in_a_file() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("days.pcap");
+    let output = BufWriter::new(File::create(&file).unwrap());
+    let mut writer = PcapWriter::new(output, LinkType::Ethernet).unwrap();
+    let mut time = START_NS;
+    let mut send = |payload: &[u8], after_ns: u64| {
+        time += after_ns;
+        let mut frame = [0; 512];
+        let length = UdpFrame {
+            destination: [224, 0, 62, 2],
+            destination_port: 30_501,
+            payload,
+            ..UdpFrame::default()
+        }
+        .write(&mut frame)
+        .unwrap();
+        writer.write(time, &frame[..length]).unwrap();
+    };
+    for symbol in [Symbol6(*b"ABC   "), Symbol6(*b"XYZ   ")] {
+        let mut builder = PacketBuilder::new(1, 1, 1_400);
+        // Its heartbeats announce that the numbers begin anew.
+        for _ in 0..3 {
+            builder.finish(|payload| send(payload, 1_000_000_000));
+        }
+        let add = WriteAddShort {
+            side: b'B',
+            quantity: 100,
+            symbol,
+            price: ShortPrice(2_787),
+            ..WriteAddShort::default()
+        };
+        for message in [
+            WriteTime { seconds: 34_203 }.encode(Market::Equities),
+            add.encode(Market::Equities),
+        ] {
+            builder.push(&message).unwrap();
+            builder.finish(|payload| send(payload, 1_000));
+        }
+        builder.finish(|payload| send(payload, 86_400_000_000_000 - 3_000_002_000));
+    }
+    writer.finish().unwrap();
+    let dbn = folder.path().join("days.dbn");
+    let arguments = ["--json", "--format", "dbn", "--output"];
+    let output = run(decode(&file, "cboe-pitch-equities", &arguments).arg(&dbn));
+    let summary = summary(&output);
+    let told = serde_json::json!({"mapped": 2, "ambiguous": 0, "renumbered": 0});
+    assert_eq!((&summary["symbols"], &summary["lost"]), (&told, &0.into()));
+    let read = reader::read(&dbn);
+    let symbols = read.metadata.symbol_map().unwrap();
+    let orders = read.of_type::<MboMsg>();
+    let adds = orders.iter().filter(|order| order.action as u8 == b'A');
+    let named: Vec<_> = adds
+        .map(|order| {
+            (
+                order.hd.instrument_id,
+                symbols.get_for_rec(order).unwrap().as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(named, [(1, "ABC"), (1, "XYZ")]);
 }

@@ -235,6 +235,7 @@ impl Decode {
         let symbols = Symbols {
             mapped: header.mappings.len() as u64,
             ambiguous,
+            renumbered: header.numbering.moved(),
         };
         let export = Export::dbn(target, &header, compression).map_err(output_failure)?;
         Ok((Purpose::Export(export), Some(symbols)))

@@ -60,6 +60,9 @@ pub(super) fn table(summary: &Summary) -> String {
         if symbols.ambiguous > 0 {
             row("  ambiguous", &symbols.ambiguous);
         }
+        if symbols.renumbered > 0 {
+            row("  renumbered", &symbols.renumbered);
+        }
     }
     if let Some(orders) = summary.orders {
         for (name, count) in [

@@ -13,7 +13,7 @@ use super::target::{OutputError, Target};
 pub(super) struct CsvWriter {
     encoder: CsvEncoder<BufWriter<Target>>,
     name: String,
-    /// By session and instrument: a CSV file has no header to tell symbols in.
+    /// By session and the instrument's number in the file: a CSV file has no header to tell symbols in.
     symbols: HashMap<(usize, u32), String>,
 }
 

@@ -16,6 +16,7 @@ use gateway_feed::sink::Nanos;
 pub use dbn::Compression;
 
 use super::BUFFER_BYTES;
+use super::numbering::Numbering;
 use super::schema::{Entry, Schema};
 use super::target::{OutputError, Target};
 
@@ -28,8 +29,10 @@ pub struct Header {
     pub schema: Schema,
     /// When the input begins.
     pub start: Nanos,
-    /// Which instrument each symbol is, and on which days (UTC).
+    /// Which instrument each symbol is, and on which days (UTC), by its number in the file.
     pub mappings: Vec<SymbolMapping>,
+    /// Which instruments have another number than in their session.
+    pub numbering: Numbering,
 }
 
 impl Header {

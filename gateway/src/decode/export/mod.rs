@@ -5,14 +5,17 @@
 
 mod csv_file;
 mod dbn_file;
+mod numbering;
 mod schema;
 mod symbols;
 mod target;
 
 use gateway_client::{Record, RecordRef};
 use gateway_feed::sink::{InstrumentId, Nanos};
+use numbering::Claims;
 
 pub use dbn_file::{Compression, Header};
+pub use numbering::Numbering;
 pub use schema::{LeftOut, RecordCounts, Schema};
 pub use symbols::Contents;
 pub use target::{OutputError, Target};
@@ -26,10 +29,13 @@ pub struct Export {
     counts: RecordCounts,
     writer: Writer,
     last_ns: Nanos,
+    numbering: Numbering,
+    /// A record with other numbers in it.
+    scratch: Vec<u64>,
 }
 
 enum Writer {
-    Csv(Box<csv_file::CsvWriter>),
+    Csv(Box<csv_file::CsvWriter>, Claims),
     Dbn(Box<dbn_file::DbnWriter>),
 }
 
@@ -40,7 +46,11 @@ impl Export {
     /// The target cannot be written.
     pub fn csv(target: Target, schema: Schema) -> Result<Self, OutputError> {
         let writer = csv_file::CsvWriter::new(target, schema)?;
-        Ok(Self::new(schema, Writer::Csv(Box::new(writer))))
+        Ok(Self::new(
+            schema,
+            Writer::Csv(Box::new(writer), Claims::default()),
+            Numbering::default(),
+        ))
     }
 
     /// DBN of `header`'s schema, its header first.
@@ -53,15 +63,21 @@ impl Export {
         compression: Compression,
     ) -> Result<Self, OutputError> {
         let writer = dbn_file::DbnWriter::new(target, header, compression)?;
-        Ok(Self::new(header.schema, Writer::Dbn(Box::new(writer))))
+        Ok(Self::new(
+            header.schema,
+            Writer::Dbn(Box::new(writer)),
+            header.numbering.clone(),
+        ))
     }
 
-    fn new(schema: Schema, writer: Writer) -> Self {
+    fn new(schema: Schema, writer: Writer, numbering: Numbering) -> Self {
         Self {
             schema,
             counts: RecordCounts::new(schema),
             writer,
             last_ns: 0,
+            numbering,
+            scratch: Vec::new(),
         }
     }
 
@@ -70,13 +86,14 @@ impl Export {
     /// # Errors
     /// The target cannot be written. The file is not whole then.
     pub fn record(&mut self, session: usize, words: &[u64]) -> Result<(), OutputError> {
+        let words = self.numbering.apply(session, words, &mut self.scratch);
         let record = Record::from_words(RecordRef { position: 0, words });
         let Some(entry) = self.schema.entry(&record) else {
             self.counts.left_out.count(&record);
             return Ok(());
         };
         match &mut self.writer {
-            Writer::Csv(writer) => writer.write(session, &entry)?,
+            Writer::Csv(writer, _) => writer.write(session, &entry)?,
             Writer::Dbn(writer) => writer.write(&entry)?,
         }
         self.counts.written += 1;
@@ -85,8 +102,14 @@ impl Export {
 
     /// Takes note of a symbol, for the records to come.
     pub fn instrument(&mut self, session: usize, instrument: InstrumentId, symbol: &[u8]) {
-        if let Writer::Csv(writer) = &mut self.writer {
-            writer.instrument(session, instrument, symbol);
+        // The header of a DBN file names them all.
+        if let Writer::Csv(writer, claims) = &mut self.writer {
+            if !symbol.is_empty() {
+                let name = String::from_utf8_lossy(symbol);
+                claims.claim(&mut self.numbering, session, instrument.0, &name);
+            }
+            let number = InstrumentId(self.numbering.of(session, instrument.0));
+            writer.instrument(session, number, symbol);
         }
     }
 
@@ -101,7 +124,7 @@ impl Export {
     /// The target cannot be written. The file is not whole then.
     pub fn finish(self) -> Result<RecordCounts, OutputError> {
         match self.writer {
-            Writer::Csv(writer) => writer.finish()?,
+            Writer::Csv(writer, _) => writer.finish()?,
             Writer::Dbn(writer) => writer.finish(self.last_ns)?,
         }
         Ok(self.counts)

@@ -7,13 +7,14 @@ use gateway_feed::sink::{InstrumentId, Nanos};
 use time::{Date, OffsetDateTime};
 
 use super::dbn_file::Header;
+use super::numbering::{Elsewhere, Numbering};
 use super::schema::Schema;
 
 /// When the sessions of a file were, and which instrument is which symbol in each: the result of a first reading.
 ///
 /// DBN knows symbols by day (UTC), a venue by its session. So a symbol holds for each day that its session touches.
-/// Where two sessions number an instrument differently on one day, the later one is right, and the number of such
-/// instruments is told.
+/// Where two sessions give one number to two instruments on one day, that of the later session has another number in the
+/// file. A session that gives an instrument another symbol is told: the later one is right.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
     sessions: Vec<Session>,
@@ -62,51 +63,53 @@ impl Contents {
         &mut self.sessions[number]
     }
 
-    /// The header of a file of `schema`, and how many instruments are two symbols on one day.
+    /// The header of a file of `schema`, and how many instruments are two symbols in one session.
     #[must_use]
     pub fn header(&self, publisher: Publisher, schema: Schema) -> (Header, u64) {
-        let mut sessions: Vec<&Session> = self
-            .sessions
-            .iter()
-            .filter(|session| session.first <= session.last)
+        let numbered = self.sessions.iter().enumerate();
+        let mut sessions: Vec<(usize, &Session)> = numbered
+            .filter(|(_, session)| session.first <= session.last)
             .collect();
-        sessions.sort_by_key(|session| session.first);
-        let start = sessions.first().map_or(0, |session| session.first);
-        let (mappings, ambiguous) = mappings(&sessions);
+        sessions.sort_by_key(|(_, session)| session.first);
+        let start = sessions.first().map_or(0, |(_, session)| session.first);
+        let (mappings, numbering) = mappings(&sessions);
         let header = Header {
             publisher,
             schema,
             start,
             mappings,
+            numbering,
         };
-        (header, self.renamed + ambiguous)
+        (header, self.renamed)
     }
 }
 
 /// The symbols of `sessions`, which are in the order of time.
-fn mappings(sessions: &[&Session]) -> (Vec<SymbolMapping>, u64) {
-    let mut ambiguous = 0;
+fn mappings(sessions: &[(usize, &Session)]) -> (Vec<SymbolMapping>, Numbering) {
+    let mut numbering = Numbering::default();
+    let mut elsewhere = Elsewhere::default();
     let mut by_instrument: BTreeMap<u32, Vec<(Days, &str)>> = BTreeMap::new();
-    for session in sessions {
+    for (number, session) in sessions {
         let first = day(session.first);
         let behind = day(session.last).next_day().unwrap_or(Date::MAX);
         for (&instrument, symbol) in &session.symbols {
-            let held = by_instrument.entry(instrument).or_default();
+            let is_free = by_instrument.get(&instrument).is_none_or(|held| {
+                let last = held.last();
+                last.is_none_or(|((_, end), before)| *before == symbol || *end <= first)
+            });
+            let in_file = if is_free {
+                instrument
+            } else {
+                elsewhere.number(symbol, |number| by_instrument.contains_key(&number))
+            };
+            numbering.set(*number, instrument, in_file);
+            let held = by_instrument.entry(in_file).or_default();
             match held.last_mut() {
                 Some(((_, end), before)) if *end >= first && *before == symbol => {
                     *end = behind.max(*end);
-                    continue;
                 }
-                Some(((start, end), _)) if *end > first => {
-                    ambiguous += 1;
-                    *end = first;
-                    if *start >= first {
-                        held.pop();
-                    }
-                }
-                _ => {}
+                _ => held.push(((first, behind), symbol)),
             }
-            held.push(((first, behind), symbol));
         }
     }
     let mut by_symbol: BTreeMap<&str, Vec<MappingInterval>> = BTreeMap::new();
@@ -129,7 +132,7 @@ fn mappings(sessions: &[&Session]) -> (Vec<SymbolMapping>, u64) {
             }
         })
         .collect();
-    (mappings, ambiguous)
+    (mappings, numbering)
 }
 
 fn day(instant: Nanos) -> Date {
@@ -140,6 +143,9 @@ fn day(instant: Nanos) -> Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::numbering::MOVED_FROM;
     use super::*;
 
     const DAY: Nanos = 86_400_000_000_000;
@@ -191,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_shared_day_the_later_session_is_right() {
+    fn on_a_shared_day_instruments_of_the_later_session_have_other_numbers() {
         let mut contents = Contents::default();
         let second = MONDAY + DAY + DAY / 3;
         // Numbered in the order of the file, which need not be that of time.
@@ -207,13 +213,15 @@ mod tests {
             0,
             second,
             second + 1,
-            &[(3, "B"), (7, "A"), (8, "C")],
+            &[(3, "B"), (7, "A"), (8, "C"), (9, "D")],
         );
         let (symbols, ambiguous) = told(&contents);
+        let (moved_b, moved_a) = (MOVED_FROM.to_string(), (MOVED_FROM + 1).to_string());
         let expected = [
-            ("A", vec![(0, 1, "3"), (1, 2, "7")]),
-            ("B", vec![(0, 1, "7"), (1, 2, "3")]),
+            ("A", vec![(0, 2, "3"), (1, 2, moved_a.as_str())]),
+            ("B", vec![(0, 2, "7"), (1, 2, moved_b.as_str())]),
             ("C", vec![(0, 2, "8")]),
+            ("D", vec![(1, 2, "9")]),
         ];
         let expected = expected.map(|(name, days)| {
             let days = days
@@ -222,7 +230,31 @@ mod tests {
             (name.to_owned(), days.collect())
         });
         assert_eq!(symbols, expected);
-        assert_eq!(ambiguous, 2);
+        assert_eq!(ambiguous, 0);
+        let (header, _) = contents.header(Publisher::XnasItchXnas, Schema::Mbo);
+        let numbering = header.numbering;
+        assert_eq!(
+            (numbering.of(0, 3), numbering.of(0, 7)),
+            (MOVED_FROM, MOVED_FROM + 1)
+        );
+        assert_eq!((numbering.of(0, 8), numbering.of(1, 3)), (8, 3));
+        assert_eq!(numbering.moved(), 2);
+    }
+
+    #[test]
+    fn sessions_of_other_days_keep_their_numbers() {
+        let mut contents = Contents::default();
+        session(&mut contents, 0, MONDAY, MONDAY, &[(3, "A"), (4, "B")]);
+        let tuesday = MONDAY + DAY;
+        session(&mut contents, 1, tuesday, tuesday, &[(3, "B"), (4, "A")]);
+        let (header, ambiguous) = contents.header(Publisher::XnasItchXnas, Schema::Mbo);
+        assert_eq!((header.numbering.moved(), ambiguous), (0, 0));
+        let days = |from, id: &str| (from, from + 1, id.to_owned());
+        let expected = [
+            ("A".to_owned(), vec![days(0, "3"), days(1, "4")]),
+            ("B".to_owned(), vec![days(0, "4"), days(1, "3")]),
+        ];
+        assert_eq!(told(&contents).0, expected);
     }
 
     #[test]
@@ -235,12 +267,50 @@ mod tests {
             MONDAY,
             &[(3, "A"), (3, "B"), (4, "A"), (3, "")],
         );
-        // Another venue's session on the same day.
-        session(&mut contents, 1, MONDAY + 1, MONDAY + 1, &[(4, "X")]);
         let (symbols, ambiguous) = told(&contents);
         let names: Vec<&str> = symbols.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["B", "X"]);
-        assert_eq!(ambiguous, 2);
+        assert_eq!(names, ["A", "B"]);
+        assert_eq!(ambiguous, 1);
+    }
+
+    proptest! {
+        /// Whatever sessions there are, a number is one symbol a day, and every session's instruments have one.
+        #[test]
+        fn a_number_is_one_symbol_on_a_day(
+            sessions in prop::collection::vec(
+                (0_u64..4, 0_u64..3, prop::collection::btree_map(1_u32..6, 0_u8..8, 0..6)),
+                0..8,
+            ),
+        ) {
+            let mut contents = Contents::default();
+            for (number, (from, days, names)) in sessions.iter().enumerate() {
+                let (first, last) = (MONDAY + from * DAY, MONDAY + (from + days) * DAY);
+                contents.time(number, first);
+                for (id, name) in names {
+                    contents.instrument(number, InstrumentId(*id), &[b'A' + name]);
+                }
+                contents.time(number, last);
+            }
+            let (header, ambiguous) = contents.header(Publisher::XnasItchXnas, Schema::Mbo);
+            prop_assert_eq!(ambiguous, 0);
+            let on = |number: u32, day: Date| -> Vec<&str> {
+                let number = number.to_string();
+                let mappings = header.mappings.iter();
+                let hits = mappings.filter(|mapping| mapping.intervals.iter().any(|interval| {
+                    interval.symbol == number && (interval.start_date..interval.end_date).contains(&day)
+                }));
+                hits.map(|mapping| mapping.raw_symbol.as_str()).collect()
+            };
+            for (number, (from, days, names)) in sessions.iter().enumerate() {
+                for (id, name) in names {
+                    let in_file = header.numbering.of(number, *id);
+                    for at in *from..=from + days {
+                        let symbol = char::from(b'A' + name).to_string();
+                        prop_assert_eq!(on(in_file, day(MONDAY + at * DAY)), [symbol.as_str()]);
+                    }
+                }
+            }
+        }
     }
 
     #[test]
