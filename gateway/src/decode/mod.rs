@@ -256,7 +256,7 @@ pub trait Observer {
     /// Learns that `instrument` is `symbol` from the next record on; an empty one: not known any longer.
     fn instrument(&mut self, session: usize, instrument: InstrumentId, symbol: &[u8]);
 
-    /// Hears when what follows was received. Called once a message, or once a packet of several.
+    /// Hears when something of a session was received. Called at least once a packet that brought messages.
     fn time(&mut self, session: usize, ts_recv: Nanos);
 
     /// Hears how many bytes of how many (`None`: unknown) are read. Called now and then.
@@ -388,6 +388,18 @@ struct SessionNumbers {
 struct Place {
     session: usize,
     has_begun: bool,
+    /// When the first of the packets came that brought nothing since the last one that did: they may be the next
+    /// session's, whose numbers are not believed yet.
+    silent_since: Option<Nanos>,
+}
+
+impl Place {
+    /// Tells `observer` of what came until `now`.
+    fn tell_time(&mut self, now: Nanos, observer: &mut impl Observer) {
+        for time in [self.silent_since.take(), Some(now)].into_iter().flatten() {
+            observer.time(self.session, time);
+        }
+    }
 }
 
 impl SessionNumbers {
@@ -395,6 +407,7 @@ impl SessionNumbers {
         Place {
             session: self.take(),
             has_begun: false,
+            silent_since: None,
         }
     }
 
@@ -446,7 +459,6 @@ impl<O: Observer> RecordSink for Sink<'_, O> {
         if ControlKind::from_number(record.kind) == Some(ControlKind::SessionStart) {
             if self.place.has_begun {
                 self.place.session = self.numbers.take();
-                self.observer.time(self.place.session, record.ts_recv);
             }
             self.place.has_begun = true;
         }

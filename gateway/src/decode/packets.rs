@@ -106,7 +106,11 @@ pub(super) fn read<D: Decoder, T: Transport>(
         let line = session.line((udp.destination, udp.destination_port));
         let bad_before = bad(session.channel.decoder());
         session.latest = packet.timestamp_ns;
-        observer.time(session.place.session, packet.timestamp_ns);
+        session
+            .place
+            .silent_since
+            .get_or_insert(packet.timestamp_ns);
+        let messages_before = session.channel.counters().messages;
         let mut sink = Sink::new(observer, &mut session.place, &mut places, summary);
         session.channel.on_time(packet.timestamp_ns, &mut sink);
         let defect = session
@@ -114,6 +118,9 @@ pub(super) fn read<D: Decoder, T: Transport>(
             .on_packet(line, packet.timestamp_ns, payload, &mut sink);
         if let Some(defect) = defect {
             summary.error(packet.offset, defect.to_string());
+        }
+        if session.channel.counters().messages > messages_before {
+            session.place.tell_time(packet.timestamp_ns, observer);
         }
         let wrong = bad(session.channel.decoder()) - bad_before;
         if wrong > 0 {
@@ -128,6 +135,7 @@ pub(super) fn read<D: Decoder, T: Transport>(
             let mut sink = Sink::new(observer, &mut session.place, &mut places, summary);
             session.channel.finish(session.latest, &mut sink);
         }
+        session.place.tell_time(session.latest, observer);
         summary.add_channel(session.channel.counters());
         summary.add_decoder(
             request.protocol.feed(),
