@@ -132,53 +132,43 @@ impl Elsewhere {
 #[cfg(test)]
 mod tests {
     use gateway_feed::record::v3::{MboMsg, RecordHeader};
+    use gateway_feed::record::{WORDS_MAX, words_into};
 
     use super::*;
-
-    fn header<T: dbn::HasRType>(rtype: u8, instrument: u32) -> RecordHeader {
-        RecordHeader::new::<T>(rtype, 2, instrument, 7)
-    }
 
     #[test]
     fn numbers_are_moved_in_every_field_that_names_an_instrument() {
         let mut numbering = Numbering::default();
         numbering.set(1, 3, MOVED_FROM);
         numbering.set(1, 5, MOVED_FROM + 1);
-        let mut words = vec![0_u64; size_of::<InstrumentDefMsg>() / 8];
-        let put = |words: &mut [u64], offset: usize, value: u32| {
-            words[offset / 8] |= u64::from(value) << (offset % 8 * 8);
+        let definition = InstrumentDefMsg {
+            hd: RecordHeader::new::<InstrumentDefMsg>(dbn::rtype::INSTRUMENT_DEF, 2, 3, 7),
+            raw_instrument_id: 3,
+            underlying_id: 5,
+            leg_instrument_id: 4,
+            ..InstrumentDefMsg::default()
         };
-        let head = header::<InstrumentDefMsg>(dbn::rtype::INSTRUMENT_DEF, 3);
-        words[0] = u64::from_ne_bytes([head.length, head.rtype, 2, 0, 3, 0, 0, 0]);
-        put(&mut words, offset_of!(InstrumentDefMsg, underlying_id), 5);
-        put(
-            &mut words,
-            offset_of!(InstrumentDefMsg, leg_instrument_id),
-            4,
-        );
+        let mut expected = definition.clone();
+        expected.hd.instrument_id = MOVED_FROM;
+        expected.underlying_id = MOVED_FROM + 1;
+        let (mut words, mut expected_words) = ([0; WORDS_MAX], [0; WORDS_MAX]);
+        let words = words_into(&definition, &mut words);
         let mut scratch = Vec::new();
-        assert_eq!(numbering.apply(0, &words, &mut scratch), words);
-        let moved = numbering.apply(1, &words, &mut scratch).to_vec();
-        let at = |offset: usize| (moved[offset / 8] >> (offset % 8 * 8)) as u32;
-        assert_eq!(at(4), MOVED_FROM);
-        assert_eq!(
-            at(offset_of!(InstrumentDefMsg, underlying_id)),
-            MOVED_FROM + 1
-        );
-        assert_eq!(at(offset_of!(InstrumentDefMsg, leg_instrument_id)), 4);
-        assert_eq!(at(offset_of!(InstrumentDefMsg, leg_underlying_id)), 0);
-        assert_eq!(
-            moved[0] as u32, words[0] as u32,
-            "nothing else of the header"
-        );
+        assert_eq!(numbering.apply(0, words, &mut scratch), words);
+        let moved = numbering.apply(1, words, &mut scratch);
+        assert_eq!(moved, words_into(&expected, &mut expected_words));
 
         // A record of another type has no such fields: what stands there stays.
-        let order = header::<MboMsg>(dbn::rtype::MBO, 3);
-        let mut words = [u64::from(MOVED_FROM) | 5; size_of::<MboMsg>() / 8];
-        words[0] = u64::from_ne_bytes([order.length, order.rtype, 2, 0, 3, 0, 0, 0]);
-        let moved = numbering.apply(1, &words, &mut scratch);
-        assert_eq!((moved[0] >> 32) as u32, MOVED_FROM);
-        assert_eq!(moved[1..], words[1..]);
+        let order = MboMsg {
+            hd: RecordHeader::new::<MboMsg>(dbn::rtype::MBO, 2, 3, 7),
+            order_id: 3 << 32 | 3,
+            ..MboMsg::default()
+        };
+        let mut expected = order.clone();
+        expected.hd.instrument_id = MOVED_FROM;
+        let (mut words, mut expected_words) = ([0; WORDS_MAX], [0; WORDS_MAX]);
+        let moved = numbering.apply(1, words_into(&order, &mut words), &mut scratch);
+        assert_eq!(moved, words_into(&expected, &mut expected_words));
     }
 
     #[test]
