@@ -10,7 +10,9 @@ use super::output::{print, print_line};
 use super::tail::unreachable;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
-use crate::service::status::{CheckStatus, Count, RecoveryStatus, StageStatus, Status};
+use crate::service::status::{
+    CheckStatus, Count, InterfaceStatus, RecoveryStatus, StageStatus, StampingStatus, Status,
+};
 
 /// Options of `gateway status`.
 #[derive(Debug, Args)]
@@ -77,6 +79,7 @@ fn page(status: &Status) -> String {
         for step in &interface.steps {
             lines.push(format!("  not {}: {}", step.tier, step.reason));
         }
+        lines.extend(interface.stamping.as_ref().map(|s| stamping(s, interface)));
         for queue in &interface.queues {
             let drops: Vec<_> = queue.kernel_drops.iter().filter(|d| d.count > 0).collect();
             if !queue.refused.is_empty() || !drops.is_empty() {
@@ -222,6 +225,30 @@ fn page(status: &Status) -> String {
     lines.extend(status.stages.iter().map(stage));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What stamps an interface's packets first, and why it is not the card.
+fn stamping(stamping: &StampingStatus, interface: &InterfaceStatus) -> String {
+    let mut line = format!("  stamped by {}", stamping.by);
+    if let Some(clock) = &stamping.clock {
+        line += &format!(" (clock {clock})");
+    }
+    let counts: Vec<String> = ["hardware", "software", "none"]
+        .into_iter()
+        .filter_map(|by| {
+            let stamped = interface.queues.iter().flat_map(|queue| &queue.stamped);
+            let of = stamped.filter(|count| count.reason == by);
+            let packets: u64 = of.map(|count| count.count).sum();
+            (packets > 0).then(|| format!("{by} {packets}"))
+        })
+        .collect();
+    if !counts.is_empty() {
+        line += &format!("  packets {}", counts.join(", "));
+    }
+    if !stamping.reason.is_empty() {
+        line += &format!("  not by the card: {}", stamping.reason);
+    }
+    line
 }
 
 /// A stage's latency, by the same names as in metrics.

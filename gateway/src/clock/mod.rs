@@ -4,16 +4,19 @@
 //! [`Watch`] is pure: it is told what was read and when, and answers what has happened. [`Clocks`] reads. Once a second
 //! the control plane does both; workers only read the clock that is corrected by it.
 
+mod card;
 mod discipline;
 mod phc;
 mod vmclock;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway_queue::clock::{Calibration, Clock, Disruption};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+pub(crate) use card::CardClock;
 use discipline::Discipline;
 use phc::HardwareClocks;
 use vmclock::{VmClock, VmReading};
@@ -246,6 +249,14 @@ impl Clocks {
             tell(event);
         }
         self.watch.status.clone()
+    }
+}
+
+impl Clocks {
+    /// Compares the clocks of cards that stamp packets with the process's: once a second, so that what they drift in between is
+    /// little. By how much what was converted since the last time was wrong at most, in nanoseconds.
+    pub(crate) fn compare(&self, cards: &[Arc<CardClock>]) -> Option<u64> {
+        self.hardware.compare(Clock::global(), cards)
     }
 }
 

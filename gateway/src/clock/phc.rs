@@ -3,11 +3,12 @@
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use gateway_queue::clock::{Clock, Simultaneous};
 use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 
-use super::OtherClock;
+use super::{CardClock, OtherClock};
 
 /// What `ptp_kvm` calls itself.
 const KVM: &str = "KVM virtual PTP";
@@ -20,6 +21,18 @@ struct HardwareClock {
     kind: &'static str,
     device: String,
     file: File,
+}
+
+impl HardwareClock {
+    /// It and `clock` at the same moment; `None` where it cannot be read.
+    fn beside(&self, clock: &Clock) -> Option<Simultaneous> {
+        let read = || {
+            let time = clock_gettime_dynamic(DynamicClockId::Dynamic(self.file.as_fd()))?;
+            let nanos = (time.tv_sec as u64).wrapping_mul(1_000_000_000);
+            Ok::<_, rustix::io::Errno>(nanos.wrapping_add(time.tv_nsec as u64))
+        };
+        clock.beside(read).ok()
+    }
 }
 
 /// Those that could be opened at the start.
@@ -50,18 +63,30 @@ impl HardwareClocks {
         Self(clocks)
     }
 
+    /// Compares `cards`' clocks with `clock`, and forgets those that cannot be read. By how much what was converted by any of
+    /// them since the last time was wrong at most, in nanoseconds; `None` where none could be read.
+    pub(super) fn compare(&self, clock: &Clock, cards: &[Arc<CardClock>]) -> Option<u64> {
+        let compare = |card: &Arc<CardClock>| {
+            let hardware = self.0.iter().find(|one| one.device == card.device());
+            let Some(found) = hardware.and_then(|one| one.beside(clock)) else {
+                card.forget();
+                return None;
+            };
+            let width_ns = clock.duration_ns(found.width_ticks);
+            Some(card.compare(found.ns, clock.steady(found.ticks), width_ns))
+        };
+        // All of them, also behind one that cannot be read.
+        cards.iter().filter_map(compare).max()
+    }
+
     /// How far each is from `clock`; those that cannot be read are left out. `tai_s` is what the kernel knows of TAI.
     pub(super) fn read(&self, clock: &Clock, tai_s: i64) -> Vec<OtherClock> {
         let read = |hardware: &HardwareClock| {
-            let found = clock.beside(|| {
-                let time = clock_gettime_dynamic(DynamicClockId::Dynamic(hardware.file.as_fd()))?;
-                let nanos = (time.tv_sec as u64).wrapping_mul(1_000_000_000);
-                Ok::<_, rustix::io::Errno>(nanos.wrapping_add(time.tv_nsec as u64))
-            });
+            let found = hardware.beside(clock)?;
             Some(other(
                 hardware.kind,
                 &hardware.device,
-                found.ok()?,
+                found,
                 clock,
                 tai_s,
             ))
@@ -149,5 +174,9 @@ mod tests {
         assert_eq!(kinds, [("ptp_kvm", "ptp1")]);
         // A plain file is no clock.
         assert!(clocks.read(&Clock::manual(0), 0).is_empty());
+        let cards = ["ptp1", "ptp7"].map(|device| Arc::new(CardClock::new(device.to_owned())));
+        cards[0].compare(9, 5, 0);
+        assert_eq!(clocks.compare(&Clock::manual(0), &cards), None);
+        assert!(!cards[0].is_known());
     }
 }

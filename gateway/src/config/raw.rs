@@ -49,6 +49,7 @@ pub(crate) struct RawInterface {
     pub(crate) queues: Option<Field<RawNicQueues>>,
     pub(crate) udp_checksum: Option<Field<RawUdpChecksum>>,
     pub(crate) socket_wait: Option<Field<RawSocketWait>>,
+    pub(crate) hardware_timestamps: Option<Field<bool>>,
     pub(crate) force: Option<Field<bool>>,
 }
 
@@ -319,6 +320,7 @@ fn read_interface(mut section: Section<'_, '_>) -> RawInterface {
         ),
         udp_checksum: section.take("udp_checksum", "\"count\", \"ignore\" or \"drop\""),
         socket_wait: section.take("socket_wait", "\"spin\" or \"block\""),
+        hardware_timestamps: section.take("hardware_timestamps", "true or false"),
         force: section.take("force", "true or false"),
     };
     section.finish();

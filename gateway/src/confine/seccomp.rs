@@ -178,12 +178,24 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
             libc::SYS_ioctl,
             one_of(
                 1,
-                &[
-                    libc::SIOCETHTOOL,
-                    libc::SIOCGIFINDEX,
-                    libc::SIOCGIFNAME,
-                    libc::FIONBIO,
-                ],
+                if bounds.is_helper {
+                    // Which packets a card stamps, besides.
+                    &[
+                        libc::SIOCETHTOOL,
+                        libc::SIOCGIFINDEX,
+                        libc::SIOCGIFNAME,
+                        libc::FIONBIO,
+                        libc::SIOCGHWTSTAMP,
+                        libc::SIOCSHWTSTAMP,
+                    ]
+                } else {
+                    &[
+                        libc::SIOCETHTOOL,
+                        libc::SIOCGIFINDEX,
+                        libc::SIOCGIFNAME,
+                        libc::FIONBIO,
+                    ]
+                },
             ),
         ),
         (libc::SYS_socket, families(bounds)),

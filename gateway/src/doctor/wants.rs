@@ -128,6 +128,7 @@ fn request(interface: &Interface, lines: &[&Line]) -> InterfaceRequest {
         busy_poll: interface.busy_poll,
         rx_ring: interface.rx_ring,
         membership_interface: interface.membership_interface.clone(),
+        hardware_timestamps: interface.hardware_timestamps,
         ..InterfaceRequest::new(&interface.name, lines.iter().map(stream).collect())
     }
 }

@@ -185,6 +185,20 @@ pub fn hash_table(name: &str) -> io::Result<Vec<u32>> {
 ///
 /// `command` points to what the command in its first four bytes reads and writes.
 pub(crate) unsafe fn call(name: &str, command: *mut libc::c_char) -> io::Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { ask(libc::SIOCETHTOOL, name, command) }
+}
+
+/// An ioctl of an interface whose request points to a structure.
+///
+/// # Safety
+///
+/// `data` points to what the ioctl of the number `what` reads and writes.
+pub(super) unsafe fn ask(
+    what: libc::c_ulong,
+    name: &str,
+    data: *mut libc::c_char,
+) -> io::Result<()> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
     // SAFETY: a C struct for which all-zero bytes are a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -194,12 +208,12 @@ pub(crate) unsafe fn call(name: &str, command: *mut libc::c_char) -> io::Result<
     for (to, &from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_data = command;
-    // SAFETY: the caller vouches for `command`; the request lives through the call.
+    request.ifr_ifru.ifru_data = data;
+    // SAFETY: the caller vouches for `data`; the request lives through the call.
     let result = unsafe {
         libc::ioctl(
             socket.as_raw_fd(),
-            libc::SIOCETHTOOL as libc::Ioctl,
+            what as libc::Ioctl,
             &raw mut request,
         )
     };

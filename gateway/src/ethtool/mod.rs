@@ -5,6 +5,7 @@
 //! with `EOPNOTSUPP`: drivers implement what they like. A number that a driver does not tell is `None`, never 0.
 
 mod ioctl;
+mod stamping;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub(crate) use ioctl::call;
 pub use ioctl::{DriverInfo, driver_info, hash_table, statistics, steering_rules};
+pub(crate) use stamping::{HardwareStamping, hardware_stamping, set_hardware_stamping};
 
 use crate::netlink::{self, GENL_HEADER_BYTES, Request, attribute, attributes, number};
 

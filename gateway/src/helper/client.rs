@@ -138,6 +138,34 @@ impl Helper {
         let _ = self.ask(&request);
     }
 
+    /// Has an interface's card stamp every packet it receives.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn start_stamping(&self, interface: &str) -> Result<(), Obstacle> {
+        let interface = interface.to_owned();
+        let silent = |cause: String| {
+            Obstacle::new(
+                format!("the helper does not have the card stamp packets ({cause})"),
+                "restart the gateway, if the helper has ended",
+            )
+        };
+        match self.ask(&Request::Stamp { interface }) {
+            Ok((Answer::Done, _)) => Ok(()),
+            Ok((Answer::Obstacle { reason, remedy }, _)) => Err(Obstacle { reason, remedy }),
+            Ok((Answer::Refused(reason), _)) => Err(silent(reason)),
+            Ok((answer, _)) => Err(silent(format!("it answers {answer:?}"))),
+            Err(cause) => Err(silent(cause.to_string())),
+        }
+    }
+
+    /// Has the card stamp what it stamped before.
+    pub(crate) fn stop_stamping(&self, interface: &str) {
+        let interface = interface.to_owned();
+        // A helper that has ended has set it back.
+        let _ = self.ask(&Request::Unstamp { interface });
+    }
+
     fn account(&self, request: &Request) -> Result<Option<u32>, String> {
         match self.ask(request) {
             Ok((Answer::Account(number), _)) => Ok(number),

@@ -2,7 +2,7 @@
 //!
 //! The service is not trusted. A request is a header of 68 bytes and, to open an interface, a record of 12 bytes for each
 //! stream and source; every byte has one meaning, and whatever is not as the service writes it is refused. There is nothing
-//! in it but a name, a tier and groups: how an interface is opened stands in the configuration, which the helper reads
+//! in it but a kind, a name, a tier and groups: how an interface is opened stands in the configuration, which the helper reads
 //! itself.
 //!
 //! The helper is trusted; its answers are JSON, with descriptors beside them.
@@ -51,6 +51,10 @@ pub(super) enum Request {
     User { name: String },
     /// The number of the group of this name.
     Group { name: String },
+    /// Have this interface's card stamp every packet.
+    Stamp { interface: String },
+    /// Have it stamp what it stamped before.
+    Unstamp { interface: String },
 }
 
 /// How a stream's records begin and go on.
@@ -63,7 +67,9 @@ impl Request {
         match self {
             Self::Open { interface, .. }
             | Self::Detach { interface }
-            | Self::Forget { interface } => interface,
+            | Self::Forget { interface }
+            | Self::Stamp { interface }
+            | Self::Unstamp { interface } => interface,
             Self::User { name } | Self::Group { name } => name,
         }
     }
@@ -84,6 +90,8 @@ impl Request {
             Self::Forget { .. } => (3, 0),
             Self::User { .. } => (4, 0),
             Self::Group { .. } => (5, 0),
+            Self::Stamp { .. } => (6, 0),
+            Self::Unstamp { .. } => (7, 0),
         };
         let name = self.name().as_bytes();
         if name.is_empty() || name.len() > NAME_BYTES {
@@ -167,6 +175,8 @@ impl Request {
             3 => Ok(Self::Forget { interface: name }),
             4 => Ok(Self::User { name }),
             5 => Ok(Self::Group { name }),
+            6 => Ok(Self::Stamp { interface: name }),
+            7 => Ok(Self::Unstamp { interface: name }),
             _ => Err("its kind is unknown"),
         }
     }
@@ -250,7 +260,7 @@ pub(super) enum Answer {
         locked: bool,
         queues: Vec<AboutQueue>,
     },
-    /// It does not open at this tier; it may at a lower one.
+    /// It does not open at this tier, where it may at a lower one; or its card does not stamp packets.
     Obstacle { reason: String, remedy: String },
     /// The helper may not do it.
     Privilege { action: String, cause: String },
@@ -386,6 +396,8 @@ mod tests {
             name.prop_map(|interface| Request::Forget { interface }),
             name.prop_map(|name| Request::User { name }),
             name.prop_map(|name| Request::Group { name }),
+            name.prop_map(|interface| Request::Stamp { interface }),
+            name.prop_map(|interface| Request::Unstamp { interface }),
         ]
     }
 
@@ -403,7 +415,7 @@ mod tests {
             // Mostly with a header that is nearly right: everything else is refused at once.
             let mut bytes = bytes;
             if let Some(start) = bytes.first_chunk_mut::<4>() {
-                *start = [header[0] % 7, header[1] % 5, header[2] % 8, 0];
+                *start = [header[0] % 9, header[1] % 5, header[2] % 8, 0];
             }
             if let Ok(request) = Request::decode(&bytes) {
                 prop_assert_eq!(request.encode().unwrap(), bytes);
@@ -437,7 +449,7 @@ mod tests {
             bytes[at] = value;
             Request::decode(&bytes)
         };
-        assert!(with(0, 0).is_err() && with(0, 6).is_err(), "kinds");
+        assert!(with(0, 0).is_err() && with(0, 8).is_err(), "kinds");
         assert!(with(1, 1).is_err(), "a tier where there is none");
         assert!(with(2, 1).is_err(), "records that are not there");
         assert!(with(4, 0).is_err(), "no name");

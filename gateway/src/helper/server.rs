@@ -16,7 +16,8 @@ use crate::config::model::Input;
 use crate::config::{self, Accounts, Config, SystemAccounts};
 use crate::confine::{self, Bounds};
 use crate::ingest::{
-    AfXdpIngest, ErrorKind, Handover, IngestError, InterfaceRequest, Mode, OwnWalk, Refusal, Tier,
+    AfXdpIngest, ErrorKind, Handover, IngestError, InterfaceRequest, Mode, OwnWalk, Refusal,
+    StampingCard, Tier,
 };
 use crate::service::{self, log};
 
@@ -36,13 +37,16 @@ pub(crate) fn main(path: &Path) -> ExitCode {
         // SAFETY: ignoring a signal runs no code.
         unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) };
     }
-    // While it opens an interface it does not look whether the service is still there.
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let names = Names::default();
     let Ok(config) = config::load_with(path, &names) else {
         // The service has read it a moment ago, and says what is wrong when it reads it again.
         return ExitCode::FAILURE;
     };
+    // While it opens an interface it does not look whether the service is still there. Where it is to set a card back, it
+    // finds that out a moment later instead, and does so.
+    if !config.interfaces.iter().any(|i| i.hardware_timestamps) {
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    }
     log::start(config.gateway.log);
     confine::enter(&Bounds::of_helper(path)).tell("helper");
     let mut server = Server::new(&config, names, path);
@@ -65,6 +69,8 @@ struct Server {
     names: HashSet<Named>,
     /// Interfaces on their way down the ladder: what is attached stays for the next tier.
     walks: HashMap<String, OwnWalk>,
+    /// Cards that stamp every packet, by interface; set back when they go, with the service at the latest.
+    cards: HashMap<String, StampingCard>,
     told: Option<Instant>,
 }
 
@@ -110,6 +116,7 @@ impl Server {
             interfaces,
             names: names.into_names(),
             walks: HashMap::new(),
+            cards: HashMap::new(),
             told: None,
         }
     }
@@ -172,6 +179,11 @@ impl Server {
             Request::Group { name } => {
                 self.account(&name, Named::group, |name| SystemAccounts.group(name))
             }
+            Request::Stamp { interface } => self.stamp(&interface),
+            Request::Unstamp { interface } => {
+                self.cards.remove(&interface);
+                Answer::Done
+            }
         };
         (answer, None)
     }
@@ -223,6 +235,28 @@ impl Server {
                 (answer, Some(handover))
             }
             Err(refusal) => (refused(refusal), None),
+        }
+    }
+
+    /// Has an interface's card stamp packets where the configuration of the start says so.
+    fn stamp(&mut self, interface: &str) -> Answer {
+        let allowed = self.interfaces.get(interface);
+        if !allowed.is_some_and(|allowed| allowed.request.hardware_timestamps) {
+            return self.refuse(format!(
+                "the configuration does not have `{interface}` stamp packets"
+            ));
+        }
+        if self.cards.get(interface).is_some_and(StampingCard::is_there) {
+            return Answer::Done;
+        }
+        // Of another device, or set by somebody else since.
+        self.cards.remove(interface);
+        match StampingCard::start(interface) {
+            Ok(card) => {
+                self.cards.insert(interface.to_owned(), card);
+                Answer::Done
+            }
+            Err(obstacle) => refused(Refusal::Step(obstacle)),
         }
     }
 
@@ -480,6 +514,27 @@ mod tests {
             let refused = server.checked(interface, tier, streams).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
+    }
+
+    #[test]
+    fn only_cards_of_interfaces_that_are_configured_so_are_made_to_stamp() {
+        let stamp = |server: &mut Server, interface: &str| {
+            let interface = interface.to_owned();
+            server.answer(Request::Stamp { interface }).0
+        };
+        let (mut server, _folder) = server("hardware_timestamps = true");
+        // It may, and there is no such interface.
+        let absent = stamp(&mut server, "absent0");
+        assert!(
+            matches!(&absent, Answer::Obstacle { reason, .. } if reason.contains("absent0")),
+            "{absent:?}"
+        );
+        assert!(matches!(stamp(&mut server, "lo"), Answer::Refused(_)));
+        let (mut server, _folder) = self::server("");
+        assert!(matches!(stamp(&mut server, "absent0"), Answer::Refused(_)));
+        let interface = "absent0".to_owned();
+        let unstamped = server.answer(Request::Unstamp { interface }).0;
+        assert!(matches!(unstamped, Answer::Done));
     }
 
     #[test]

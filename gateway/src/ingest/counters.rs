@@ -30,6 +30,12 @@ pub struct IngestCounters {
     pub checksum_wrong: u64,
     /// Packets without a UDP checksum (legal in IPv4), handed out.
     pub checksum_absent: u64,
+    /// Handed out, stamped by card and kernel or by the card alone (socket tier).
+    pub stamped_by_card: u64,
+    /// Handed out, stamped by the kernel, and not by the card (socket tier).
+    pub stamped_by_kernel: u64,
+    /// Handed out, stamped by nobody (socket tier).
+    pub unstamped: u64,
     /// System calls that moved or asked for packets.
     pub kicks: u64,
     /// Requests for packets that the kernel refused: the link is administratively down.
@@ -90,6 +96,9 @@ impl Add for IngestCounters {
             checksum_dropped: self.checksum_dropped + other.checksum_dropped,
             checksum_wrong: self.checksum_wrong + other.checksum_wrong,
             checksum_absent: self.checksum_absent + other.checksum_absent,
+            stamped_by_card: self.stamped_by_card + other.stamped_by_card,
+            stamped_by_kernel: self.stamped_by_kernel + other.stamped_by_kernel,
+            unstamped: self.unstamped + other.unstamped,
             kicks: self.kicks + other.kicks,
             kicks_refused: self.kicks_refused + other.kicks_refused,
             empty_polls: self.empty_polls + other.empty_polls,

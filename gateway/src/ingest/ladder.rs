@@ -20,6 +20,7 @@ use super::program::SteeringProgram;
 use super::range;
 use super::refusal::Refusal;
 use super::socket::{SocketIngest, StreamJoins};
+use super::stamping::{self, CardGuard, Stamping};
 use super::xsk::{SetupError, SetupStep};
 use super::{
     Facts, Handover, IngestError, InterfaceRequest, Joins, Mode, Obstacle, Provider, Queues, Step,
@@ -41,6 +42,8 @@ pub struct Opened {
     pub steps: Vec<Step>,
     /// The steering program, attached as long as this lives; none in the socket tier.
     pub program: Option<SteeringProgram>,
+    /// By what packets are stamped before the gateway sees them.
+    pub stamping: Stamping,
     /// What the kernel said of interface and process before.
     pub facts: Facts,
     /// Index of the receiving interface.
@@ -48,6 +51,8 @@ pub struct Opened {
     joining: Joining,
     /// In the socket tier: what its sockets have joined.
     stream_joins: Option<StreamJoins>,
+    /// In the socket tier: what has the card stamp packets, for as long as this lives.
+    _card: Option<CardGuard>,
 }
 
 #[derive(Debug)]
@@ -148,6 +153,7 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
     };
     let mut steps = Vec::new();
     let mut refused_privilege = None;
+    let mut stamped = None;
     for Candidate {
         tier,
         ruled_out,
@@ -182,7 +188,9 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
             )),
             None if tier == Tier::Socket => {
                 walk.detach();
-                socket_tier(request, &joining)
+                let (sockets, own, card) = socket_tier(request, &joining, opener, interface_index)?;
+                stamped = Some((own, card));
+                Ok(sockets)
             }
             None => walk.open(tier),
         };
@@ -207,9 +215,13 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                     Provider::Socket(sockets) => Some(sockets.joins(&request.streams)),
                     _ => None,
                 });
+                let (stamping, card) =
+                    stamped.unwrap_or_else(|| (Stamping::of_program(request), None));
                 return Ok(Opened {
                     providers,
                     tier,
+                    stamping,
+                    _card: card,
                     steps,
                     program,
                     facts,
@@ -527,8 +539,22 @@ fn open_queue(
     }
 }
 
-fn socket_tier(request: &InterfaceRequest, joining: &Joining) -> Result<Vec<Provider>, Refusal> {
-    let provider = SocketIngest::open(request, joining.index)?;
+/// Opens the sockets; with them what stamps their packets, and what keeps the card doing so.
+fn socket_tier(
+    request: &InterfaceRequest,
+    joining: &Joining,
+    opener: &Opener,
+    interface_index: u32,
+) -> Result<(Vec<Provider>, Stamping, Option<CardGuard>), IngestError> {
+    let mut provider = SocketIngest::open(request, joining.index)?;
+    let helper = match opener {
+        Opener::Own => None,
+        Opener::Helper(helper) => Some(helper),
+    };
+    let card = stamping::start(request, helper);
+    let refused = provider.stamp(card.is_ok()).err();
+    let stamping = stamping::of_sockets(request, interface_index, &card, refused.as_ref());
+    provider.set_card(stamping.clock.clone());
     if provider.buffer_bytes() < request.socket_buffer_bytes {
         warn!(
             interface = request.name,
@@ -538,7 +564,7 @@ fn socket_tier(request: &InterfaceRequest, joining: &Joining) -> Result<Vec<Prov
             request.socket_buffer_bytes
         );
     }
-    Ok(vec![Provider::Socket(provider)])
+    Ok((vec![Provider::Socket(provider)], stamping, card.ok()))
 }
 
 /// The receive queues to open.

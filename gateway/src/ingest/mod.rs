@@ -15,6 +15,7 @@
 
 mod af_xdp;
 pub mod allow;
+mod ancillary;
 pub mod busy_poll;
 pub mod canary;
 mod counters;
@@ -44,6 +45,7 @@ mod refusal;
 mod request;
 mod ring;
 mod socket;
+mod stamping;
 mod steer;
 mod stream;
 mod tier;
@@ -70,6 +72,8 @@ pub use provider::Provider;
 pub(crate) use refusal::Refusal;
 pub use request::{InterfaceRequest, Mode, Queues, SocketWait, UdpChecksum};
 pub use socket::SocketIngest;
+pub use stamping::{Stamper, Stamping};
+pub(crate) use stamping::{StampingCard, why_not_from_card};
 pub use stream::{Lookup, Stream, StreamId, StreamTable};
 pub use tier::{Obstacle, Step, Tier};
 pub use verdicts::{VerdictCounts, VerdictReader};
@@ -79,11 +83,14 @@ pub use watch::LinkWatch;
 /// ones pay the ring's and the system call's fixed cost more often.
 pub const BATCH: usize = 64;
 
-/// When a packet was seen on its way to us, as far as known. The clocks differ: never subtract one field from another.
+/// When a packet was seen on its way to us, as far as known. Where the clocks differ one is not to be subtracted from another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stamps {
-    /// The NIC's receive time, in its own hardware clock.
+    /// When the NIC received it (socket tier, where it stamps packets), by the steady time of
+    /// [`Clock::global`](gateway_queue::clock::Clock::global); none while the NIC's clock cannot be compared with that.
     pub nic_ns: Option<u64>,
+    /// When the kernel's network stack got it (socket tier), `CLOCK_REALTIME`.
+    pub kernel_ns: Option<u64>,
     /// The XDP program's time at the driver hook, `CLOCK_MONOTONIC`.
     pub hook_ns: Option<u64>,
     /// The capture file's time of the packet, nanoseconds since 1970-01-01 UTC.

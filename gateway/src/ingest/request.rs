@@ -77,6 +77,8 @@ pub struct InterfaceRequest {
     pub udp_checksum: UdpChecksum,
     /// What the socket tier does when idle.
     pub socket_wait: SocketWait,
+    /// Have the card stamp every packet that it receives (socket tier), and set it back at the end.
+    pub hardware_timestamps: bool,
     /// Bytes of kernel receive buffer to ask for on each socket of the socket tier. The kernel caps it at
     /// `net.core.rmem_max` without privilege.
     pub socket_buffer_bytes: usize,
@@ -102,6 +104,7 @@ impl InterfaceRequest {
             huge_pages: true,
             udp_checksum: UdpChecksum::Count,
             socket_wait: SocketWait::Spin,
+            hardware_timestamps: false,
             socket_buffer_bytes: 16 << 20,
         }
     }

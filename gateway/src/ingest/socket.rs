@@ -3,6 +3,9 @@
 //! One socket a stream, bound to the group's own address and port, so that the kernel does the steering. With
 //! `IP_MULTICAST_ALL` off a socket gets only what it joined itself, on the interface it joined on: another process'
 //! memberships and other interfaces stay out. The kernel checks checksums and reassembles fragments.
+//!
+//! Beside each packet the kernel hands out when it got it, and when the card did, where that stamps packets
+//! (`SO_TIMESTAMPING`, Documentation/networking/timestamping.rst).
 
 use std::io;
 use std::mem::zeroed;
@@ -10,12 +13,14 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Weak};
 
+use super::ancillary::{Control, SocketStamps};
 use super::membership::{self, set_option};
 use super::stream::Lookup;
 use super::{
     BATCH, Datagram, Ingest, IngestCounters, IngestError, InterfaceRequest, KernelDropReader,
     SocketWait, Stamps, Stream, StreamId, StreamTable, Tier,
 };
+use crate::clock::CardClock;
 
 /// The longest payload received: a jumbo frame's. Longer ones count as `oversized`.
 const PAYLOAD_MAX: usize = 9216;
@@ -41,6 +46,8 @@ pub struct SocketIngest {
     counters: IngestCounters,
     /// Bytes of receive buffer the kernel granted each socket (the smallest of them).
     buffer_bytes: usize,
+    /// The clock of the card, where that stamps packets.
+    card: Option<Arc<CardClock>>,
 }
 
 impl SocketIngest {
@@ -75,7 +82,33 @@ impl SocketIngest {
             first: 0,
             counters: IngestCounters::default(),
             buffer_bytes,
+            card: None,
         })
+    }
+
+    /// Has the kernel stamp what the sockets receive, and hand out the card's stamps, too, if told to.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(super) fn stamp(&self, by_card: bool) -> io::Result<()> {
+        let mut flags = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
+        if by_card {
+            flags |= libc::SOF_TIMESTAMPING_RX_HARDWARE | libc::SOF_TIMESTAMPING_RAW_HARDWARE;
+        }
+        self.sockets.iter().try_for_each(|socket| {
+            set_option(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMPING,
+                &flags,
+            )
+        })
+    }
+
+    /// By which clock the card's stamps are.
+    pub(super) fn set_card(&mut self, clock: Option<Arc<CardClock>>) {
+        self.card = clock;
     }
 
     /// Bytes of receive buffer the kernel granted, the smallest of all sockets'.
@@ -160,7 +193,7 @@ impl Ingest for SocketIngest {
             };
             received += count;
             let stream = StreamId(at as u32);
-            for (source, payload) in self.batch.messages(count) {
+            for (source, payload, stamped) in self.batch.messages(count) {
                 let Some(payload) = payload else {
                     self.counters.oversized += 1;
                     continue;
@@ -171,12 +204,17 @@ impl Ingest for SocketIngest {
                 }
                 self.counters.packets += 1;
                 self.counters.bytes += payload.len() as u64;
+                match stamped {
+                    SocketStamps { card_ns: 1.., .. } => self.counters.stamped_by_card += 1,
+                    SocketStamps { kernel_ns: 1.., .. } => self.counters.stamped_by_kernel += 1,
+                    SocketStamps { .. } => self.counters.unstamped += 1,
+                }
                 handed += 1;
                 visit(Datagram {
                     stream,
                     source,
                     payload,
-                    stamps: Stamps::default(),
+                    stamps: stamps(stamped, self.card.as_deref()),
                 });
             }
         }
@@ -196,6 +234,17 @@ impl Ingest for SocketIngest {
 
     fn finished(&self) -> bool {
         false
+    }
+}
+
+/// A packet's stamps, the card's converted by its clock.
+#[inline]
+fn stamps(stamped: SocketStamps, card: Option<&CardClock>) -> Stamps {
+    let known = |ns: u64| (ns != 0).then_some(ns);
+    Stamps {
+        kernel_ns: known(stamped.kernel_ns),
+        nic_ns: known(stamped.card_ns).and_then(|ns| card?.steady(ns)),
+        ..Stamps::default()
     }
 }
 
@@ -307,6 +356,7 @@ struct Batch {
     payloads: Box<[[u8; PAYLOAD_MAX]]>,
     sources: Box<[libc::sockaddr_in]>,
     vectors: Box<[libc::iovec]>,
+    controls: Box<[Control]>,
     headers: Box<[libc::mmsghdr]>,
 }
 
@@ -329,6 +379,7 @@ impl Batch {
             payloads: vec![[0; PAYLOAD_MAX]; BATCH].into_boxed_slice(),
             sources: vec![source; BATCH].into_boxed_slice(),
             vectors: vec![vector; BATCH].into_boxed_slice(),
+            controls: vec![Control::default(); BATCH].into_boxed_slice(),
             headers: vec![header; BATCH].into_boxed_slice(),
         }
     }
@@ -346,10 +397,12 @@ impl Batch {
             header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
             header.msg_iov = &raw mut self.vectors[at];
             header.msg_iovlen = 1;
+            header.msg_control = (&raw mut self.controls[at]).cast();
+            header.msg_controllen = size_of::<Control>() as _;
             header.msg_flags = 0;
         }
-        // SAFETY: the first `limit` headers point at buffers, names and vectors of `self`, which is borrowed mutably
-        // through the call; lengths are those of the buffers.
+        // SAFETY: the first `limit` headers point at buffers, names, vectors and controls of `self`, which is borrowed
+        // mutably through the call; lengths are those of the buffers.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -362,15 +415,19 @@ impl Batch {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Source and payload of the first `count` datagrams; no payload where it did not fit.
-    fn messages(&self, count: usize) -> impl Iterator<Item = ([u8; 4], Option<&[u8]>)> {
+    /// Source, payload and stamps of the first `count` datagrams; no payload where it did not fit.
+    fn messages(
+        &self,
+        count: usize,
+    ) -> impl Iterator<Item = ([u8; 4], Option<&[u8]>, SocketStamps)> {
         (0..count.min(BATCH)).map(|at| {
             let source = u32::from_be(self.sources[at].sin_addr.s_addr).to_be_bytes();
             let whole = self.headers[at].msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let payload = self.payloads[at]
                 .get(..self.headers[at].msg_len as usize)
                 .filter(|_| whole);
-            (source, payload)
+            let written = self.headers[at].msg_hdr.msg_controllen as usize;
+            (source, payload, self.controls[at].stamps(written))
         })
     }
 }

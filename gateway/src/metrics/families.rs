@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::host::Host;
 use super::page::Page;
 use super::table;
+use crate::ingest::Stamper;
 use crate::service::LinkState;
 use crate::service::status::{InterfaceStatus, Status};
 use crate::worker::board::BURSTS;
@@ -200,10 +201,19 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             &[
                 name,
                 ("stage", stage.stage.name()),
-                ("reason", stage.reason),
+                ("reason", &stage.reason),
             ],
             f64::from(u8::from(stage.reason.is_empty())),
         );
+    }
+    if let Some(stamping) = &interface.stamping {
+        for by in Stamper::ALL.map(Stamper::name) {
+            page.gauge(
+                &table::inputs::STAMPING,
+                &[name, ("by", by)],
+                f64::from(u8::from(by == stamping.by)),
+            );
+        }
     }
     for input in &interface.queues {
         let labels = [name, ("queue", input.queue.as_str())];
@@ -240,6 +250,13 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
             &input.bursts.polls,
             input.bursts.packets as f64,
         );
+        for stamped in &input.stamped {
+            page.counter(
+                &table::inputs::RX_STAMPED_TOTAL,
+                &[labels[0], labels[1], ("by", &stamped.reason)],
+                stamped.count,
+            );
+        }
         for refused in &input.refused {
             page.counter(
                 &table::inputs::RX_REFUSED_TOTAL,
@@ -384,12 +401,13 @@ mod tests {
     use crate::clock::{ClockStatus, OtherClock};
     use crate::metrics::histogram;
     use crate::metrics::latency::{
-        ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, Stage, StageSeries,
+        Availability, ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, Stage,
+        StageBounds, StageSeries,
     };
     use crate::metrics::threads::ThreadSwitches;
     use crate::service::status::{
         BookStatus, ChannelStatus, Count, InputStatus, LineStatus, QueueStatus, ReaderStatus,
-        RecoveryStatus, ServerStatus,
+        RecoveryStatus, ServerStatus, StampingStatus,
     };
 
     fn reader_series(reader: &str) -> ReaderSeries {
@@ -417,7 +435,16 @@ mod tests {
                 queues: vec![InputStatus {
                     queue: "0".into(),
                     packets: 7,
+                    stamped: vec![Count::new("software", 12)],
                     ..InputStatus::default()
+                }],
+                stamping: Some(StampingStatus {
+                    by: "software".into(),
+                    ..StampingStatus::default()
+                }),
+                stages: vec![Availability {
+                    stage: Stage::NicToKernel,
+                    reason: "no card".into(),
                 }],
                 ..InterfaceStatus::default()
             }],
@@ -492,9 +519,16 @@ mod tests {
                     window_ns: Some(200),
                 }),
             }],
-            kernel_error_bound: ErrorBound {
-                whole_ns: 2_000,
-                window_ns: None,
+            stage_bounds: StageBounds {
+                xdp: ErrorBound {
+                    whole_ns: 2_000,
+                    window_ns: None,
+                },
+                card: Some(ErrorBound {
+                    whole_ns: 7_000,
+                    window_ns: Some(3_000),
+                }),
+                ..StageBounds::default()
             },
             switches: vec![ThreadSwitches {
                 thread: "a worker of a long name".into(),
@@ -530,6 +564,11 @@ mod tests {
             "gateway_clock_disruptions_total{source=\"counter\"} 0\n",
             "gateway_stage_error_bound_seconds{stage=\"ring_pub\",window=\"start\"} 0\n",
             "gateway_stage_error_bound_seconds{stage=\"xdp_ring\",window=\"start\"} 0.000002\n",
+            "gateway_stage_error_bound_seconds{stage=\"nic_kernel\",window=\"10s\"} 0.000003\n",
+            "gateway_stamping{interface=\"eth1\",by=\"hardware\"} 0\n",
+            "gateway_stamping{interface=\"eth1\",by=\"software\"} 1\n",
+            "gateway_rx_stamped_total{interface=\"eth1\",queue=\"0\",by=\"software\"} 12\n",
+            "gateway_stage_available{interface=\"eth1\",stage=\"nic_kernel\",reason=\"no card\"} 0\n",
             "gateway_publish_to_read_seconds_count{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",channel=\"itch\"} 2\n",
             "gateway_publish_to_read_max_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",channel=\"itch\",window=\"10s\"} 0.000005\n",
             "gateway_tick_to_strategy_error_bound_seconds{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",window=\"10s\"} 0.0000002\n",

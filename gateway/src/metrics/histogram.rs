@@ -40,6 +40,15 @@ impl Histogram {
         }
     }
 
+    /// Whether anything was counted.
+    #[must_use]
+    pub fn has_counted(&self) -> bool {
+        // Nothing longer than nothing is in the first bucket.
+        let none_ns = self.buckets.first();
+        self.max.load(Ordering::Relaxed) > 0
+            || none_ns.is_some_and(|bucket| bucket.load(Ordering::Relaxed) > 0)
+    }
+
     /// Copies what is counted now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

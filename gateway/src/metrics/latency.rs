@@ -19,6 +19,10 @@ pub const OTHER: &str = "other";
 pub enum Stage {
     /// From the card's stamp to the XDP program's.
     NicToXdp,
+    /// From the card's stamp to the kernel's, in the socket tier.
+    NicToKernel,
+    /// From the kernel's stamp until the worker takes the packet off its socket.
+    KernelToRing,
     /// From the XDP program's stamp until the worker takes the packet off its ring.
     XdpToRing,
     /// From there until the packet's last record is published.
@@ -33,6 +37,8 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::NicToXdp => "nic_xdp",
+            Self::NicToKernel => "nic_kernel",
+            Self::KernelToRing => "kernel_ring",
             Self::XdpToRing => "xdp_ring",
             Self::RingToPublish => "ring_pub",
             Self::PublishToRead => "pub_app",
@@ -146,12 +152,23 @@ pub struct Measured<K> {
 }
 
 /// Whether a stage is measured on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Availability {
     /// The stage.
     pub stage: Stage,
     /// Why it is not; empty where it is.
-    pub reason: &'static str,
+    pub reason: String,
+}
+
+/// How wrong the stages may be whose two ends are stamped by two clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageBounds {
+    /// From the XDP program's stamp on.
+    pub xdp: ErrorBound,
+    /// From the kernel's stamp in the socket tier on.
+    pub kernel: ErrorBound,
+    /// From a card's stamp on, of the card whose clock is the furthest off; `None` before one was compared.
+    pub card: Option<ErrorBound>,
 }
 
 /// Adds up what has the same series, in the order of the first of each.

@@ -148,6 +148,7 @@ pub(crate) fn interface_request(
         rx_ring: interface.rx_ring,
         udp_checksum: interface.udp_checksum,
         socket_wait: interface.socket_wait,
+        hardware_timestamps: interface.hardware_timestamps,
         ..InterfaceRequest::new(&interface.name, streams)
     }
 }

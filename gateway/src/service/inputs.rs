@@ -1,16 +1,17 @@
 //! Interfaces and captures as the control plane knows them.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_wire::shared::Verdict;
 
 use super::ports::LinkState;
 use super::state::Seat;
+use crate::clock::CardClock;
 use crate::ingest::busy_poll::{BusyPollWish, BusyPolling};
 use crate::ingest::netdev::{self, KernelVersion, Napi};
 use crate::ingest::{
-    Facts, KernelDropReader, KernelDrops, Opened, Provider, Step, Tier, VerdictCounts,
+    Facts, KernelDropReader, KernelDrops, Opened, Provider, Stamping, Step, Tier, VerdictCounts,
     VerdictReader,
 };
 
@@ -148,6 +149,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Way {
     pub(crate) tier: Tier,
     pub(crate) steps: Vec<Step>,
+    /// By what packets are stamped; `None` of a capture.
+    pub(crate) stamping: Option<Stamping>,
     /// What the kernel said before it was opened.
     pub(crate) facts: Facts,
     verdicts: Option<VerdictReader>,
@@ -197,6 +200,7 @@ impl InterfaceState {
             way: Mutex::new(Way {
                 tier,
                 steps: Vec::new(),
+                stamping: None,
                 facts: Facts::default(),
                 verdicts: None,
                 verdicts_before: None,
@@ -223,6 +227,7 @@ impl InterfaceState {
         let mut way = locked(&self.way);
         way.tier = opened.tier;
         way.steps.clone_from(&opened.steps);
+        way.stamping = Some(opened.stamping.clone());
         way.facts.clone_from(&opened.facts);
         way.verdicts = opened.program.as_ref().map(|p| p.verdict_reader());
         way.waiting_for = None;
@@ -252,6 +257,11 @@ impl InterfaceState {
     /// How it is open, or was last.
     pub(crate) fn way(&self) -> Way {
         locked(&self.way).clone()
+    }
+
+    /// The clock of its card, where that stamps packets.
+    pub(crate) fn card_clock(&self) -> Option<Arc<CardClock>> {
+        locked(&self.way).stamping.as_ref()?.clock.clone()
     }
 
     /// How often it was opened again.

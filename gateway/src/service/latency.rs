@@ -13,12 +13,17 @@ use super::inputs::InterfaceState;
 use super::state::State;
 use crate::broker::ReaderLatencies;
 use crate::clock::ClockStatus;
-use crate::ingest::Tier;
+use crate::ingest::{Stamper, Tier, why_not_from_card};
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Availability, Bounds, ErrorBound, Measured, OTHER, PublishedSeries, ReaderSeries, ReaderWorth,
-    Stage, StageSeries, Windows, merged,
+    Availability, Bounds, Measured, OTHER, PublishedSeries, ReaderSeries, ReaderWorth, Stage,
+    StageBounds, StageSeries, Windows, merged,
 };
+
+/// Why a stage of the socket tier is not measured at another.
+const PASSED_BY: &str = "packets of the AF_XDP tiers pass the kernel's network stack by";
+/// Why a stage of the XDP program is not measured in the socket tier.
+const NO_PROGRAM: &str = "packets of the socket tier pass no XDP program";
 
 /// The windows that run.
 #[derive(Debug, Default)]
@@ -35,8 +40,13 @@ pub(crate) struct Latencies {
 struct ClockBounds {
     /// The kernel's stamps and the worker's.
     kernel: Bounds,
-    /// The gateway's clock and the system's.
+    /// The gateway's clock and the system's, but for steps of that.
     system: Bounds,
+    /// The same with the steps: stamps of the system's clock are converted before one is noticed, too.
+    stepped: Bounds,
+    /// Those of the cards that stamp packets and the gateway's, and the system's besides, from whose stamps theirs are
+    /// subtracted.
+    cards: Option<Bounds>,
     /// What each reader says of its clock, if it does, by the number of its page.
     readers: HashMap<u64, Bounds>,
 }
@@ -90,19 +100,30 @@ impl State {
         }
     }
 
-    /// How wrong the stages may be that are measured by clocks of two kinds: those with the kernel's stamps.
-    pub(super) fn kernel_error_bound(&self) -> ErrorBound {
-        self.clock_bounds().kernel.shown()
+    /// How wrong the stages may be that two clocks measure.
+    pub(super) fn stage_bounds(&self) -> StageBounds {
+        let bounds = self.clock_bounds();
+        StageBounds {
+            xdp: bounds.kernel.shown(),
+            kernel: bounds.stepped.shown(),
+            card: bounds.cards.as_ref().map(Bounds::shown),
+        }
     }
 
-    /// Takes down how good clocks are, as found now. Once a second.
-    pub(crate) fn note_clocks(&self, found: &ClockStatus) {
+    /// Takes down how good clocks are, as found now, and by how much the cards' were off at most. Once a second.
+    pub(crate) fn note_clocks(&self, found: &ClockStatus, cards_ns: Option<u64>) {
         let in_ns = |seconds: f64| (seconds * 1e9).ceil() as u64;
         let mut bounds = self.clock_bounds();
         bounds.kernel.note(in_ns(found.kernel_error_bound_s));
         // Readers leave out what they measure across a step that is noticed.
         let step_ns = STEP_NS.unsigned_abs();
-        bounds.system.note(in_ns(found.error_bound_s).min(step_ns));
+        let system_ns = in_ns(found.error_bound_s);
+        bounds.system.note(system_ns.min(step_ns));
+        bounds.stepped.note(system_ns);
+        if let Some(cards_ns) = cards_ns {
+            let cards = bounds.cards.get_or_insert_default();
+            cards.note(cards_ns.saturating_add(system_ns));
+        }
         let mut before = std::mem::take(&mut bounds.readers);
         for said in self.readers.clocks() {
             let mut bound = before.remove(&said.instance);
@@ -141,6 +162,8 @@ impl State {
         let mut bounds = self.clock_bounds();
         bounds.kernel.turn();
         bounds.system.turn();
+        bounds.stepped.turn();
+        bounds.cards.iter_mut().for_each(Bounds::turn);
         bounds.readers.values_mut().for_each(Bounds::turn);
     }
 
@@ -154,23 +177,26 @@ impl State {
                 (OTHER, OTHER)
             };
             let board = &self.workers[seat.worker].board.channels[seat.index];
-            [
-                (Stage::XdpToRing, board.xdp_to_ring.snapshot()),
-                (Stage::RingToPublish, board.ring_to_publish.snapshot()),
-            ]
-            .map(|(stage, snapshot)| {
+            let stages = [
+                (Stage::NicToKernel, &board.nic_to_kernel),
+                (Stage::KernelToRing, &board.kernel_to_ring),
+                (Stage::XdpToRing, &board.xdp_to_ring),
+                (Stage::RingToPublish, &board.ring_to_publish),
+            ];
+            // A stage that nothing stamps is absent.
+            let told = stages.into_iter().filter(|(stage, histogram)| {
+                *stage == Stage::RingToPublish || histogram.has_counted()
+            });
+            told.map(move |(stage, histogram)| {
                 let series = StageSeries {
                     stage,
                     feed: feed.to_owned(),
                     channel: channel.to_owned(),
                 };
-                (series, snapshot)
+                (series, histogram.snapshot())
             })
         });
-        // A stage that nothing stamps is absent.
-        merged(all.filter(|(series, snapshot)| {
-            series.stage == Stage::RingToPublish || snapshot.count > 0
-        }))
+        merged(all)
     }
 
     /// By series, and how many readers there are. Where packets come from a file only what was measured since publication: how
@@ -194,7 +220,9 @@ impl State {
     /// Which stages are measured on an interface, and why others are not.
     pub(super) fn availability(interface: &InterfaceState) -> Vec<Availability> {
         let way = interface.way();
-        let (nic, xdp) = match way.tier {
+        let stamping = way.stamping.as_ref();
+        let from_card = why_not_from_card(way.tier, stamping);
+        let ([nic_xdp, xdp], [nic_kernel, kernel]) = match way.tier {
             Tier::ZeroCopy | Tier::Copy | Tier::Skb => {
                 let without = way.verdicts().is_some_and(|counts| {
                     let redirected = counts.get(Verdict::Redirected);
@@ -204,18 +232,29 @@ impl State {
                     true => "the driver keeps no room for a stamp",
                     false => "",
                 };
-                ("the XDP program has no stamp of the card", xdp)
+                ([from_card.as_str(), xdp], [PASSED_BY; 2])
             }
-            Tier::Socket => ["packets of the socket tier carry no stamp"; 2].into(),
-            Tier::Capture => ["packets come from a file"; 2].into(),
+            Tier::Socket => {
+                let by_kernel = match stamping {
+                    Some(stamping) if stamping.by != Stamper::None => "",
+                    _ => from_card.as_str(),
+                };
+                ([NO_PROGRAM; 2], [from_card.as_str(), by_kernel])
+            }
+            Tier::Capture => ([from_card.as_str(); 2], [from_card.as_str(); 2]),
         };
         [
-            (Stage::NicToXdp, nic),
+            (Stage::NicToXdp, nic_xdp),
             (Stage::XdpToRing, xdp),
+            (Stage::NicToKernel, nic_kernel),
+            (Stage::KernelToRing, kernel),
             (Stage::RingToPublish, ""),
             (Stage::PublishToRead, ""),
         ]
-        .map(|(stage, reason)| Availability { stage, reason })
+        .map(|(stage, reason)| Availability {
+            stage,
+            reason: reason.to_owned(),
+        })
         .into()
     }
 }

@@ -482,7 +482,9 @@ impl Charge<'_> {
     /// Corrects the process's clock, and takes note of how good it is.
     fn tend_clock(&mut self) {
         let found = self.clocks.tend();
-        self.state.note_clocks(&found);
+        let interfaces = self.state.interfaces.iter();
+        let cards: Vec<_> = interfaces.filter_map(InterfaceState::card_clock).collect();
+        self.state.note_clocks(&found, self.clocks.compare(&cards));
         let clock = &self.state.clock;
         *clock.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }

@@ -21,7 +21,8 @@ use super::latency::Latencies;
 use super::readiness::Readiness;
 use super::status::{
     BookStatus, Count, Difference, GroupStatus, InputStatus, InterfaceStatus, LastReload,
-    QueueStatus, ReaderStatus, ReloadStatus, Status, StepStatus, VerdictStatus, WorkerStatus,
+    QueueStatus, ReaderStatus, ReloadStatus, StampingStatus, Status, StepStatus, VerdictStatus,
+    WorkerStatus,
 };
 use crate::books::BookBoard;
 use crate::broker::{Catalogue, Offer, Registry};
@@ -33,7 +34,7 @@ use crate::helper::Helper;
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
-use crate::ingest::{IngestCounters, Mode};
+use crate::ingest::{IngestCounters, Mode, Obstacle, Stamper};
 use crate::metrics::threads::Threads;
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
@@ -245,7 +246,7 @@ impl State {
             measured_readers: measured.readers,
             measured_published: measured.published,
             reader_worths: measured.worths,
-            kernel_error_bound: self.kernel_error_bound(),
+            stage_bounds: self.stage_bounds(),
             switches: self.threads.look(&threads.zip(names).collect()),
             clock: self.clock(),
         }
@@ -300,6 +301,15 @@ impl State {
                 .collect(),
             verdicts,
             nic_drops: nic_drops(&interface.name, interface.is_capture()),
+            stamping: way.stamping.map(|stamping| {
+                let obstacle = stamping.obstacle.unwrap_or_else(|| Obstacle::new("", ""));
+                StampingStatus {
+                    by: stamping.by.name().to_owned(),
+                    reason: obstacle.reason,
+                    remedy: obstacle.remedy,
+                    clock: stamping.clock.map(|clock| clock.device().to_owned()),
+                }
+            }),
             stages: Self::availability(interface),
         }
     }
@@ -341,6 +351,11 @@ impl State {
             bytes: counters.bytes,
             refused: refused(&counters),
             checksum_wrong: counters.checksum_wrong,
+            stamped: occurred(&[
+                (Stamper::Hardware.name(), counters.stamped_by_card),
+                (Stamper::Software.name(), counters.stamped_by_kernel),
+                (Stamper::None.name(), counters.unstamped),
+            ]),
             kicks: counters.kicks,
             kernel_drops,
             bursts: self.workers[input.seat.worker].board.bursts[input.seat.index]

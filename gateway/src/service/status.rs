@@ -18,7 +18,7 @@ use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Availability, ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, StageSeries,
+    Availability, Measured, PublishedSeries, ReaderSeries, ReaderWorth, StageBounds, StageSeries,
 };
 use crate::metrics::threads::ThreadSwitches;
 use crate::worker::board::{BURSTS, Rounds};
@@ -87,9 +87,9 @@ pub struct Status {
     /// What is worth what readers say of the worker's stamp.
     #[serde(skip)]
     pub reader_worths: Vec<ReaderWorth>,
-    /// How wrong a stage may be that begins with a stamp of the kernel.
+    /// How wrong stages may be that two clocks measure.
     #[serde(skip)]
-    pub kernel_error_bound: ErrorBound,
+    pub stage_bounds: StageBounds,
     /// How often the kernel took threads from their processors.
     #[serde(skip)]
     pub switches: Vec<ThreadSwitches>,
@@ -181,9 +181,25 @@ pub struct InterfaceStatus {
     /// What card and driver dropped or found damaged, since the device is there.
     #[serde(default)]
     pub nic_drops: Vec<Count>,
+    /// By what its packets are stamped; none of a capture.
+    #[serde(default)]
+    pub stamping: Option<StampingStatus>,
     /// Which stages' latency is measured here.
     #[serde(skip)]
     pub stages: Vec<Availability>,
+}
+
+/// By what an interface's packets are stamped before the gateway sees them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StampingStatus {
+    /// What stamps them first: `hardware` (the card), `software` (the kernel), `xdp` (the XDP program) or `none`.
+    pub by: String,
+    /// Why it is not the card; empty where it is.
+    pub reason: String,
+    /// What would have the card do it.
+    pub remedy: String,
+    /// The card's clock, such as `ptp0`, where the card stamps and has one.
+    pub clock: Option<String>,
 }
 
 /// A tier that is not used, and why.
@@ -237,6 +253,9 @@ pub struct InputStatus {
     pub refused: Vec<Count>,
     /// Wrong UDP checksums seen.
     pub checksum_wrong: u64,
+    /// Datagrams by what stamped them first: `hardware`, `software`, `none`; nothing but in the socket tier.
+    #[serde(default)]
+    pub stamped: Vec<Count>,
     /// System calls that asked for packets.
     pub kicks: u64,
     /// Dropped by the kernel before they came here, by reason.

@@ -53,7 +53,8 @@ mirror! {
     /// [`IngestCounters`] on show.
     InputBoard of IngestCounters {
         packets, bytes, unknown_stream, source_filtered, oversized, header_checksum_dropped, checksum_dropped,
-        checksum_wrong, checksum_absent, bad_descriptors, kicks, kicks_refused, empty_polls,
+        checksum_wrong, checksum_absent, bad_descriptors, stamped_by_card, stamped_by_kernel, unstamped, kicks,
+        kicks_refused, empty_polls,
     } arrays { rejected: Verdict::COUNT }
 }
 
@@ -245,6 +246,10 @@ pub struct ChannelBoard {
     pub ring_to_publish: Histogram,
     /// From the XDP program's stamp until the worker took the packet off its ring; nanoseconds of two clocks.
     pub xdp_to_ring: Histogram,
+    /// From the card's stamp to the kernel's (socket tier); nanoseconds of two clocks.
+    pub nic_to_kernel: Histogram,
+    /// From the kernel's stamp until the worker took the packet off its socket; nanoseconds of two clocks.
+    pub kernel_to_ring: Histogram,
     totals: TotalsBoard,
     lines: [LineBoard; SOURCES_MAX],
     frame_errors: FrameErrorBoard,

@@ -384,6 +384,13 @@ impl Worker {
                     let seen = clock.steady_from_monotonic(hook_ns);
                     board.xdp_to_ring.record(start.saturating_sub(seen));
                 }
+                if let Some(kernel_ns) = datagram.stamps.kernel_ns {
+                    let seen = clock.steady_from_wall(kernel_ns);
+                    board.kernel_to_ring.record(start.saturating_sub(seen));
+                    if let Some(nic_ns) = datagram.stamps.nic_ns {
+                        board.nic_to_kernel.record(seen.saturating_sub(nic_ns));
+                    }
+                }
             }
         });
         if let Ok(handled) = result

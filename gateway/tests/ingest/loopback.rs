@@ -1,9 +1,11 @@
 //! The socket tier where everybody may run it: on the loopback interface, without privilege.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use gateway::ingest::{Ingest, InterfaceRequest, Mode, SocketWait, Stream, StreamId, Tier, ladder};
+use gateway::ingest::{
+    Ingest, InterfaceRequest, Mode, SocketWait, Stamper, Stream, StreamId, Tier, ladder,
+};
 
 use crate::rig::{PATIENCE, sender};
 
@@ -63,6 +65,47 @@ fn every_stream_has_its_own_packets_with_more_groups_than_one_socket_may_join() 
         }
         seen.sort_unstable();
         assert_eq!(seen, (0..30).map(StreamId).collect::<Vec<_>>(), "{wait:?}");
+    }
+}
+
+/// `CLOCK_REALTIME`, in nanoseconds.
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_nanos()).unwrap()
+}
+
+#[test]
+fn the_kernel_stamps_packets_between_their_sending_and_their_reading_and_no_card_does() {
+    let streams = streams(12, 1);
+    let request = InterfaceRequest {
+        hardware_timestamps: true,
+        ..request(&streams)
+    };
+    let mut opened = ladder::open(&request).unwrap();
+    assert_eq!(opened.stamping.by, Stamper::Software);
+    let why = opened.stamping.obstacle.clone().unwrap().reason;
+    assert!(why.contains("does not stamp"), "{why}");
+    for round in 1..=3 {
+        let before_ns = now_ns();
+        send(&streams, b"stamped");
+        let mut seen = None;
+        let limit = Instant::now() + PATIENCE;
+        while seen.is_none() && Instant::now() < limit {
+            opened.providers[0]
+                .poll(&mut |datagram| seen = Some(datagram.stamps))
+                .unwrap();
+        }
+        let stamps = seen.unwrap();
+        let kernel_ns = stamps.kernel_ns.unwrap();
+        assert!((before_ns..=now_ns()).contains(&kernel_ns), "{kernel_ns}");
+        assert_eq!(stamps.nic_ns, None);
+        let counters = opened.providers[0].counters();
+        let counted = [
+            counters.stamped_by_card,
+            counters.stamped_by_kernel,
+            counters.unstamped,
+        ];
+        assert_eq!(counted, [0, round, 0]);
     }
 }
 

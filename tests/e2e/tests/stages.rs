@@ -143,3 +143,80 @@ fn every_stage_that_two_clocks_or_one_can_measure_is_told_everywhere_under_one_n
         );
     }
 }
+
+#[test]
+fn packets_of_sockets_are_measured_from_the_kernel_on_and_it_is_told_why_not_from_the_card() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let mut config = Config::new(Input::tier("socket"));
+    // veth stamps nothing: whoever asks is told so, by the helper.
+    config.interface_keys = "hardware_timestamps = true".to_owned();
+    let gateway = lab.gateway(&config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "all").unwrap();
+    lab.simulator(&config, FLOW).unwrap().finish(LIMIT).unwrap();
+    let ended = |seen: &gateway_e2e::Seen| seen.has(ControlKind::SessionEnd);
+    observer.wait_for("the end", LIMIT, ended).unwrap();
+    // A worker shows its counters a moment after the packets.
+    let (metrics, packets) = wait::until("packets on show", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let packets = metrics.sum("gateway_rx_packets_total", &[]);
+        let measured = metrics.sum(
+            "gateway_stage_latency_seconds_count",
+            &[("stage", "kernel_ring"), ("channel", "nasdaq")],
+        );
+        let bound = metrics.sum(
+            "gateway_stage_error_bound_seconds",
+            &[("stage", "kernel_ring"), ("window", "start")],
+        );
+        let whole = packets == measured && bound.is_some_and(|bound| bound > 0.0);
+        Ok(packets.filter(|_| whole).map(|packets| (metrics, packets)))
+    })
+    .unwrap();
+    assert!(packets > 1_000.0, "{packets}");
+    let status = gateway.status().unwrap();
+    assert_eq!(
+        row(&status, "kernel_ring")["latency"]["count"],
+        packets as u64
+    );
+    let stamped = |by| metrics.sum("gateway_rx_stamped_total", &[("by", by)]);
+    assert_eq!(stamped("software"), Some(packets));
+    assert_eq!(stamped("hardware"), None);
+    for (by, is_it) in [("hardware", 0.0), ("software", 1.0), ("xdp", 0.0)] {
+        assert_eq!(metrics.sum("gateway_stamping", &[("by", by)]), Some(is_it));
+    }
+    let available = |stage| metrics.sum("gateway_stage_available", &[("stage", stage)]);
+    let stages = ["kernel_ring", "nic_kernel", "xdp_ring", "nic_xdp"].map(available);
+    assert_eq!(stages, [1.0, 0.0, 0.0, 0.0].map(Some));
+    let stamping = &status["interfaces"][0]["stamping"];
+    assert_eq!(stamping["by"], "software");
+    let reason = stamping["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("the card does not stamp what it receives"),
+        "{reason}"
+    );
+    let output = gateway.command("status").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = format!("stamped by software  packets software {packets}  not by the card: {reason}");
+    assert!(said.contains(&line), "{said}");
+}
+
+#[test]
+fn an_af_xdp_tier_says_that_it_does_not_measure_from_the_card_on() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let gateway = lab.gateway(&Config::new(Input::tier("skb"))).unwrap();
+    let metrics = gateway.metrics().unwrap();
+    let stage = metrics
+        .select("gateway_stage_available", &[("stage", "nic_xdp")])
+        .next()
+        .unwrap();
+    assert_eq!(stage.value, 0.0);
+    assert!(stage.labels["reason"].contains("device-bound"));
+    assert_eq!(metrics.sum("gateway_stamping", &[("by", "xdp")]), Some(1.0));
+    let output = gateway.command("status").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let told = "stamped by xdp  not by the card: AF_XDP tiers have no stamp of the card";
+    assert!(said.contains(told), "{said}");
+}

@@ -353,6 +353,14 @@ impl Clock {
         steady.wrapping_add_signed(self.set_by_ns())
     }
 
+    /// The steady time of a wall clock's, by how that is set now: of stamps of `CLOCK_REALTIME`. Off by no more than this clock
+    /// and the wall clock are apart; by a whole step for as long as one is not noticed.
+    #[inline]
+    #[must_use]
+    pub fn steady_from_wall(&self, wall_ns: u64) -> u64 {
+        wall_ns.wrapping_add_signed(self.set_by_ns().wrapping_neg())
+    }
+
     /// The steady time at which `CLOCK_MONOTONIC` stood at `monotonic_ns`: of the kernel's own stamps. Off by no more than
     /// both clocks were apart at the last recalibration and have drifted since; that the wall clock is set changes nothing.
     #[inline]

@@ -111,6 +111,7 @@ fn interface(raw: &RawInterface, findings: &Findings) -> Interface {
             .socket_wait
             .as_ref()
             .map_or(SocketWait::Spin, |f| f.value.into()),
+        hardware_timestamps: raw.hardware_timestamps.as_ref().is_some_and(|f| f.value),
         force: raw.force.as_ref().is_some_and(|f| f.value),
     }
 }

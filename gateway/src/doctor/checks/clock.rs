@@ -135,11 +135,11 @@ fn discipline(look: &Look<'_>) -> Seen {
 pub(super) const STAMPING: Check = Check {
     number: 32,
     id: "nic-clock",
-    title: "the card stamps what it receives",
+    title: "the card stamps what it receives, and it is measured from there on",
     severity: Severity::Warn,
     side: Side::Guest,
     reads: "netlink `ethtool` TSINFO_GET (rx filters, clock)",
-    good: "filter `all`, and a clock of its own",
+    good: "filter `all`, and a clock of its own; `hardware_timestamps` only where packets come by the socket tier",
     cost: "there is no stamp of the wire to compare latencies with",
     place: Place::Interface(stamping),
 };
@@ -164,14 +164,36 @@ fn stamping(look: &Look<'_>, device: &Device) -> Seen {
             filters.join(", ")
         }
     );
+    let wanted = look.wants.request.hardware_timestamps;
+    let af_xdp = look.wants.af_xdp;
     let hardware = stamping.capabilities.contains("hardware-receive");
-    if hardware && stamping.clock.is_some() && stamping.rx_filters.contains("all") {
-        return Seen::ok(found);
+    let card = hardware && stamping.clock.is_some() && stamping.rx_filters.contains("all");
+    let found = match (wanted, af_xdp, card) {
+        (true, false, true) => format!("{found}; nic_kernel is measured"),
+        (true, true, _) => {
+            format!("{found}; nic_xdp is not measured: AF_XDP tiers have no stamp of the card")
+        }
+        (true, false, false) => format!("{found}; nic_kernel is not measured"),
+        (false, true, _) => format!("{found}; nic_xdp is not measured"),
+        (false, false, _) => {
+            format!("{found}; nic_kernel is not measured: `hardware_timestamps` is not set")
+        }
+    };
+    if !card {
+        return Seen::warn(
+            found,
+            Remedy::advice(
+                "a card that stamps every packet; for a virtual function the physical one must have a clock that the host lends (`ptp4l` there)",
+            ),
+        );
     }
-    Seen::warn(
-        found,
-        Remedy::advice(
-            "a card that stamps every packet; for a virtual function the physical one must have a clock that the host lends (`ptp4l` there)",
-        ),
-    )
+    if wanted && af_xdp {
+        return Seen::warn(
+            found,
+            Remedy::advice(
+                "`mode = \"socket\"` measures from the card on; or leave `hardware_timestamps` out",
+            ),
+        );
+    }
+    Seen::ok(found)
 }

@@ -88,7 +88,9 @@ fn receive_stamp(look: &Look<'_>, device: &Device) -> Seen {
     look.note("netlink netdev DEV_GET");
     match device.xdp {
         None => Seen::skipped("this kernel does not report it (6.3 and newer do)"),
-        Some(xdp) if xdp.nic_timestamp() => Seen::ok("programs can read it"),
+        Some(xdp) if xdp.nic_timestamp() => Seen::ok(
+            "programs that are loaded for this device can read it; the gateway's is not: nic_xdp is not measured",
+        ),
         Some(_) => Seen::warn(
             format!("{} does not offer it", named(device)),
             Remedy::advice(

@@ -33,14 +33,19 @@ pub(super) fn stages(page: &mut Page, status: &Status) {
     // Of the windows that the quantiles have; one clock is as far from itself as nothing.
     let one_clock = ErrorBound {
         whole_ns: 0,
-        window_ns: status.kernel_error_bound.window_ns.map(|_| 0),
+        window_ns: status.stage_bounds.xdp.window_ns.map(|_| 0),
     };
     for (stage, bound) in [
-        (Stage::XdpToRing, status.kernel_error_bound),
+        (Stage::KernelToRing, status.stage_bounds.kernel),
+        (Stage::XdpToRing, status.stage_bounds.xdp),
         (Stage::RingToPublish, one_clock),
         (Stage::PublishToRead, one_clock),
     ] {
         let labels = [("stage", stage.name())];
+        error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
+    }
+    if let Some(bound) = status.stage_bounds.card {
+        let labels = [("stage", Stage::NicToKernel.name())];
         error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
     }
 }

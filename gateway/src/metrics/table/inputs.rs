@@ -38,6 +38,12 @@ define! {
     BUSY_POLL: gauge("busy_poll", "0 or 1", ["interface", "queue"], Some("busy-polling-does-not-poll"),
         "1 while the worker drives the receive queue itself; 0 where interrupts do, or before it is known.");
 
+    STAMPING: gauge("stamping", "0 or 1", ["interface", "by"], Some("latency"),
+        "1 for what stamps the interface's packets first: hardware, the card; software, the kernel (socket tier); xdp, the XDP program; none. Why it is not the card is in `stage_available` and in the status.");
+
+    RX_STAMPED_TOTAL: counter("rx_stamped_total", "packets", ["interface", "queue", "by"], Some("latency"),
+        "Datagrams handed to the worker, by what stamped them first: hardware, software (the kernel, and not the card) or none. Socket tier only; absent where there was none.");
+
     RX_PACKETS_TOTAL: counter("rx_packets_total", "packets", ["interface", "queue"], None,
         "Datagrams handed to the worker.");
 

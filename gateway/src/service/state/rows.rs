@@ -15,7 +15,12 @@ pub(super) fn stage_rows(
     of_readers: &MeasuredReaders,
 ) -> Vec<StageStatus> {
     let mut rows = Vec::new();
-    for stage in [Stage::RingToPublish, Stage::XdpToRing] {
+    for stage in [
+        Stage::RingToPublish,
+        Stage::XdpToRing,
+        Stage::KernelToRing,
+        Stage::NicToKernel,
+    ] {
         let of_stage: Vec<_> = stages.iter().filter(|m| m.series.stage == stage).collect();
         // Of the whole gateway there is always something to tell, of a stage that nothing stamps never.
         if stage != Stage::RingToPublish && of_stage.is_empty() {
