@@ -501,7 +501,7 @@ impl Subscription {
             .received
             .and_then(|received| self.lateness.measure(self.clock, ticks, received));
         if let Some(late) = late {
-            self.page.record_latency(late);
+            self.page.record_received(record.channel_id, late);
         }
         let ago = self
             .subscriber

@@ -78,7 +78,7 @@ pub use mapping::{HugePages, MemoryReport};
 pub use options::PublisherOptions;
 #[cfg(not(loom))]
 pub use position::{
-    CHANNELS_TOLD_APART, PositionPage, PositionWriter, PublishedLatency, ReaderClock,
+    CHANNELS_TOLD_APART, ChannelLatency, PositionPage, PositionWriter, ReaderClock,
     ReaderLatency, ReaderPosition,
 };
 #[cfg(not(loom))]

@@ -28,8 +28,9 @@ const OVERRUNS: usize = 24;
 const ASLEEP: usize = 64;
 const AWAITED: usize = 72;
 
-/// Latencies, in pages of their own: a sum, the longest, and a count for each bucket. A gateway from before there were
-/// any gives one page only.
+/// Latencies from the publisher's stamp on, in pages of their own: a sum, the longest, and a count for each bucket. Of all
+/// channels, where the gateway has no room for each (see [`RECEIVED`]); else of records of no channel, and of those for which
+/// there is no room. A gateway from before there were any gives one page only.
 const LATENCY_SUM: usize = PAGE;
 const LATENCY_MAX: usize = PAGE + 8;
 const LATENCY_COUNTS: usize = PAGE + 64;
@@ -51,7 +52,15 @@ const PUBLISHED_COUNTS: usize = 64;
 const PUBLISHED_BYTES: usize = (PUBLISHED_COUNTS + BUCKETS * 8).next_multiple_of(PAGE);
 /// How many channels a reader tells apart.
 pub const CHANNELS_TOLD_APART: usize = 8;
-const BYTES: usize = PUBLISHED + (1 + CHANNELS_TOLD_APART) * PUBLISHED_BYTES;
+const PUBLISHED_END: usize = PUBLISHED + (1 + CHANNELS_TOLD_APART) * PUBLISHED_BYTES;
+
+/// From the publisher's stamp on, by channel, behind all that, each as those since publication are. A gateway from before
+/// there were any gives none.
+const RECEIVED: usize = PUBLISHED_END;
+/// Whose each of them is, behind those since publication.
+const RECEIVED_KEYS: usize = PUBLISHED_KEYS + (1 + CHANNELS_TOLD_APART) * 8;
+const _: () = assert!(RECEIVED_KEYS + CHANNELS_TOLD_APART * 8 <= LATENCY_BYTES);
+const BYTES: usize = RECEIVED + CHANNELS_TOLD_APART * PUBLISHED_BYTES;
 
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
@@ -90,9 +99,9 @@ pub struct ReaderClock {
     pub error_bound_ns: Option<u64>,
 }
 
-/// From publication until a reader had records of a channel, as it says: any values at all.
+/// How late a reader had records of a channel, as it says: any values at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PublishedLatency {
+pub struct ChannelLatency {
     /// The channel's id; `None` for records that name none, and for channels beyond [`CHANNELS_TOLD_APART`].
     pub channel_id: Option<u8>,
     /// What was measured.
@@ -129,14 +138,40 @@ impl PositionPage {
         }
     }
 
-    /// What the reader last wrote of its latencies.
+    /// What the reader last wrote of the time from the publisher's stamp until it had a record; only channels of which it
+    /// did. A client from before channels were told apart says all of no channel.
     #[must_use]
-    pub fn latency(&self) -> ReaderLatency {
-        let word = |offset| self.mapping.word(offset).load(Ordering::Relaxed);
-        ReaderLatency {
+    pub fn received(&self) -> Vec<ChannelLatency> {
+        let word = |offset: usize| self.mapping.word(offset).load(Ordering::Relaxed);
+        let rest = ReaderLatency {
             counts: self.counts(LATENCY_COUNTS),
             sum_ns: word(LATENCY_SUM),
             max_ns: word(LATENCY_MAX),
+        };
+        let rest = rest.counts.iter().any(|count| *count != 0).then_some(rest);
+        let rest = rest.map(|latency| ChannelLatency {
+            channel_id: None,
+            latency,
+        });
+        let section = |number: usize| {
+            let key = word(RECEIVED_KEYS + number * 8);
+            let channel_id = u8::try_from(key.checked_sub(1)?).ok()?;
+            Some(ChannelLatency {
+                channel_id: Some(channel_id),
+                latency: self.section(RECEIVED + number * PUBLISHED_BYTES),
+            })
+        };
+        let own = (0..CHANNELS_TOLD_APART).filter_map(section);
+        rest.into_iter().chain(own).collect()
+    }
+
+    /// The latencies of a channel, which begin at `at`.
+    fn section(&self, at: usize) -> ReaderLatency {
+        let word = |offset: usize| self.mapping.word(at + offset).load(Ordering::Relaxed);
+        ReaderLatency {
+            counts: self.counts(at + PUBLISHED_COUNTS),
+            sum_ns: word(PUBLISHED_SUM),
+            max_ns: word(PUBLISHED_MAX),
         }
     }
 
@@ -150,19 +185,13 @@ impl PositionPage {
 
     /// What the reader last wrote of the time from publication until it had a record; only channels of which it did.
     #[must_use]
-    pub fn published(&self) -> Vec<PublishedLatency> {
+    pub fn published(&self) -> Vec<ChannelLatency> {
         let section = |number: usize| {
-            let at = PUBLISHED + number * PUBLISHED_BYTES;
-            let word = |offset: usize| self.mapping.word(at + offset).load(Ordering::Relaxed);
             let key = self.mapping.word(PUBLISHED_KEYS + number * 8);
             let key = key.load(Ordering::Relaxed);
-            (key != 0).then(|| PublishedLatency {
+            (key != 0).then(|| ChannelLatency {
                 channel_id: u8::try_from(key - 1).ok().filter(|_| number > 0),
-                latency: ReaderLatency {
-                    counts: self.counts(at + PUBLISHED_COUNTS),
-                    sum_ns: word(PUBLISHED_SUM),
-                    max_ns: word(PUBLISHED_MAX),
-                },
+                latency: self.section(PUBLISHED + number * PUBLISHED_BYTES),
             })
         };
         (0..=CHANNELS_TOLD_APART).filter_map(section).collect()
@@ -201,8 +230,10 @@ pub struct PositionWriter {
     mapping: Mapping,
     /// Whether there is room for latencies …
     keeps_latency: bool,
-    /// … and for those from publication on.
+    /// … for those from publication on …
     keeps_published: bool,
+    /// … and for those from the publisher's stamp on by channel.
+    keeps_received: bool,
     /// Number of the last sleep.
     sleeps: AtomicU32,
 }
@@ -222,16 +253,19 @@ impl PositionWriter {
             });
         }
         let keeps_latency = bytes >= LATENCY_BYTES as u64;
-        let keeps_published = bytes >= BYTES as u64;
-        let bytes = match (keeps_latency, keeps_published) {
-            (_, true) => BYTES,
-            (true, false) => LATENCY_BYTES,
-            (false, false) => PAGE,
+        let keeps_published = bytes >= PUBLISHED_END as u64;
+        let keeps_received = bytes >= BYTES as u64;
+        let bytes = match (keeps_latency, keeps_published, keeps_received) {
+            (_, _, true) => BYTES,
+            (_, true, _) => PUBLISHED_END,
+            (true, _, _) => LATENCY_BYTES,
+            (false, false, false) => PAGE,
         };
         Ok(Self {
             mapping: Mapping::new(fd, bytes, true)?,
             keeps_latency,
             keeps_published,
+            keeps_received,
             sleeps: AtomicU32::new(0),
         })
     }
@@ -252,12 +286,38 @@ impl PositionWriter {
         announcement(&self.mapping).withdraw();
     }
 
-    /// Counts how late this reader had a record. One thread reads a queue: a load and a store each.
-    pub fn record_latency(&self, nanos: u64) {
+    /// Counts how late this reader had a record of a channel. One thread reads a queue: a load and a store each.
+    pub fn record_received(&self, channel_id: Option<u8>, nanos: u64) {
         if !self.keeps_latency {
             return;
         }
-        self.count(LATENCY_COUNTS, LATENCY_SUM, LATENCY_MAX, nanos);
+        let own = channel_id
+            .filter(|_| self.keeps_received)
+            .map(|id| u64::from(id) + 1)
+            .and_then(|key| Some((self.room(RECEIVED_KEYS, key)?, key)));
+        let Some((number, key)) = own else {
+            self.count(LATENCY_COUNTS, LATENCY_SUM, LATENCY_MAX, nanos);
+            return;
+        };
+        let at = RECEIVED + number * PUBLISHED_BYTES;
+        self.count(
+            at + PUBLISHED_COUNTS,
+            at + PUBLISHED_SUM,
+            at + PUBLISHED_MAX,
+            nanos,
+        );
+        // Statistics: no order needed.
+        self.mapping
+            .word(RECEIVED_KEYS + number * 8)
+            .store(key, Ordering::Relaxed);
+    }
+
+    /// The place among those from `keys` on that is the key's, or the first that is nobody's yet.
+    fn room(&self, keys: usize, key: u64) -> Option<usize> {
+        (0..CHANNELS_TOLD_APART).find(|number| {
+            let found = self.mapping.word(keys + number * 8).load(Ordering::Relaxed);
+            found == key || found == 0
+        })
     }
 
     /// Counts how long ago a record of a channel was published when this reader had it. One thread reads a queue.
@@ -268,13 +328,9 @@ impl PositionWriter {
         let key = channel_id.map(|id| u64::from(id) + 1);
         let at = |number: usize| PUBLISHED + number * PUBLISHED_BYTES;
         let word = |number: usize| self.mapping.word(PUBLISHED_KEYS + number * 8);
-        let own = key.and_then(|key| {
-            (1..=CHANNELS_TOLD_APART).find(|number| {
-                let found = word(*number).load(Ordering::Relaxed);
-                found == key || found == 0
-            })
-        });
-        let number = own.unwrap_or(0);
+        // Behind that of no channel.
+        let own = key.and_then(|key| self.room(PUBLISHED_KEYS + 8, key));
+        let number = own.map_or(0, |own| own + 1);
         let at = at(number);
         self.count(
             at + PUBLISHED_COUNTS,
@@ -358,10 +414,13 @@ mod tests {
     fn carries_latencies_to_the_gateway() {
         let (page, fd) = PositionPage::create().unwrap();
         let writer = PositionWriter::attach(&fd).unwrap();
+        assert_eq!(page.received(), []);
         for nanos in [100, 100, u64::MAX] {
-            writer.record_latency(nanos);
+            writer.record_received(None, nanos);
         }
-        let latency = page.latency();
+        let told = page.received();
+        assert_eq!((told.len(), told[0].channel_id), (1, None));
+        let latency = &told[0].latency;
         assert_eq!(latency.counts[100], 2);
         assert_eq!(latency.counts[BUCKETS - 1], 1);
         assert_eq!(latency.counts.iter().sum::<u64>(), 3);
@@ -370,15 +429,46 @@ mod tests {
 
     #[test]
     fn a_page_without_room_for_latencies_takes_none() {
-        for bytes in [PAGE, LATENCY_BYTES] {
+        for bytes in [PAGE, LATENCY_BYTES, PUBLISHED_END] {
             let (fd, _) = mapping::create_file("gateway-reader", bytes, false).unwrap();
             mapping::seal(&fd, SEALS).unwrap();
             let writer = PositionWriter::attach(&fd).unwrap();
-            writer.record_latency(5);
+            writer.record_received(Some(3), 5);
             writer.record_published(Some(3), 5);
             writer.write_clock(ReaderClock::default());
             writer.write(ReaderPosition::default());
         }
+    }
+
+    #[test]
+    fn carries_latencies_since_the_stamp_by_channel() {
+        let (page, fd) = PositionPage::create().unwrap();
+        let writer = PositionWriter::attach(&fd).unwrap();
+        for channel_id in 0..10 {
+            writer.record_received(Some(channel_id), 100);
+            writer.record_received(Some(channel_id), 300);
+        }
+        writer.record_received(None, 7);
+        let told = page.received();
+        let named: Vec<_> = told.iter().map(|told| told.channel_id).collect();
+        let expected: Vec<_> = std::iter::once(None).chain((0..8).map(Some)).collect();
+        assert_eq!(named, expected);
+        let (rest, own) = (&told[0].latency, &told[8].latency);
+        assert_eq!((rest.counts[7], rest.counts[100], rest.sum_ns), (1, 2, 807));
+        assert_eq!((own.counts[100], own.sum_ns, own.max_ns), (1, 400, 300));
+        assert_eq!(page.published(), []);
+    }
+
+    #[test]
+    fn a_gateway_without_room_for_channels_is_told_of_all_together() {
+        let (fd, len) = mapping::create_file("gateway-reader", PUBLISHED_END, false).unwrap();
+        mapping::seal(&fd, SEALS).unwrap();
+        let writer = PositionWriter::attach(&fd).unwrap();
+        for channel_id in [None, Some(3), Some(4)] {
+            writer.record_received(channel_id, 100);
+        }
+        let page = Mapping::new(&fd, len, false).unwrap();
+        assert_eq!(page.word(LATENCY_SUM).load(Ordering::Relaxed), 300);
     }
 
     #[test]
@@ -436,10 +526,10 @@ mod tests {
     #[test]
     fn the_words_of_latencies_and_of_the_clock_stay_where_they_are() {
         let (_page, fd) = PositionPage::create().unwrap();
-        assert_eq!(mapping::file_bytes(fd.as_fd()).unwrap(), 0x5_1000);
+        assert_eq!(mapping::file_bytes(fd.as_fd()).unwrap(), 0x9_1000);
         let writer = PositionWriter::attach(&fd).unwrap();
-        writer.record_latency(100);
-        writer.record_latency(u64::MAX - 100);
+        writer.record_received(None, 100);
+        writer.record_received(None, u64::MAX - 100);
         writer.record_published(None, 3);
         for channel_id in 40..50 {
             writer.record_published(Some(channel_id), 100);
@@ -475,5 +565,17 @@ mod tests {
         assert_eq!(room(0), [203, 100, 1, 0, 2]);
         assert_eq!(room(1), [100, 100, 0, 0, 1]);
         assert_eq!(room(8), [105, 100, 0, 1, 1]);
+        // From the publisher's stamp on: whose the rooms are, behind those, and each behind all that.
+        for channel_id in 60..70 {
+            writer.record_received(Some(channel_id), 100);
+        }
+        writer.record_received(Some(67), 5);
+        let keys: Vec<u64> = (0..8).map(|room| read(0x8888 + room * 8)).collect();
+        assert_eq!(keys, [61, 62, 63, 64, 65, 66, 67, 68]);
+        let received = |number: u64| room(9 + number);
+        assert_eq!(received(0), [100, 100, 0, 0, 1]);
+        assert_eq!(received(7), [105, 100, 0, 1, 1]);
+        // The two for which there was no room, and the one of none from before.
+        assert_eq!(read(0x1040 + 100 * 8), 3);
     }
 }

@@ -401,7 +401,7 @@ mod tests {
     use crate::clock::{ClockStatus, OtherClock};
     use crate::metrics::histogram;
     use crate::metrics::latency::{
-        Availability, ErrorBound, Measured, PublishedSeries, ReaderSeries, ReaderWorth, Stage,
+        Availability, ErrorBound, Measured, ReaderChannelSeries, ReaderSeries, ReaderWorth, Stage,
         StageBounds, StageSeries,
     };
     use crate::metrics::threads::ThreadSwitches;
@@ -498,13 +498,16 @@ mod tests {
             }],
             measured_readers: ["0", "1"]
                 .map(|reader| Measured {
-                    series: reader_series(reader),
+                    series: ReaderChannelSeries {
+                        reader: reader_series(reader),
+                        channel: "itch".into(),
+                    },
                     whole: latencies.snapshot(),
                     window: None,
                 })
                 .into(),
             measured_published: vec![Measured {
-                series: PublishedSeries {
+                series: ReaderChannelSeries {
                     reader: reader_series("1"),
                     channel: "itch".into(),
                 },
@@ -558,7 +561,7 @@ mod tests {
             "gateway_stage_latency_seconds_count{stage=\"ring_pub\",feed=\"f\",channel=\"itch\"} 2\n",
             "gateway_latency_quantile_seconds{stage=\"ring_pub\",feed=\"f\",channel=\"itch\",quantile=\"0.5\",window=\"start\"} 0.00000015\n",
             "gateway_latency_quantile_seconds{stage=\"ring_pub\",feed=\"f\",channel=\"itch\",quantile=\"0.99999\",window=\"10s\"} 0.000005\n",
-            "gateway_tick_to_strategy_seconds_count{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",clock=\"tsc\"} 2\n",
+            "gateway_tick_to_strategy_seconds_count{consumer=\"a\\\"b\\n\",uid=\"1001\",queue=\"all\",reader=\"1\",channel=\"itch\",clock=\"tsc\"} 2\n",
             "gateway_clock_offset_seconds{clock=\"phc\",device=\"ptp0\"} -0.000002\n",
             "gateway_clock_error_bound_seconds{clock=\"utc\",device=\"\"} 0.00005\n",
             "gateway_clock_disruptions_total{source=\"counter\"} 0\n",

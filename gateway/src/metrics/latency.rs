@@ -74,7 +74,7 @@ pub struct ReaderSeries {
 
 /// A reader and a channel of its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PublishedSeries {
+pub struct ReaderChannelSeries {
     /// The reader.
     pub reader: ReaderSeries,
     /// The channel; [`OTHER`] for records that name none, and for those of channels that it does not tell apart.

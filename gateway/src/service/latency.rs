@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gateway_queue::ReaderLatency;
+use gateway_queue::{ChannelLatency, ReaderLatency};
 use gateway_queue::clock::{Clock, STEP_NS, Source};
 use gateway_wire::shared::{Note, Verdict};
 use tracing::warn;
@@ -16,7 +16,7 @@ use crate::clock::ClockStatus;
 use crate::ingest::{Stamper, Tier, why_not_from_card};
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Availability, Bounds, Measured, OTHER, PublishedSeries, ReaderSeries, ReaderWorth, Stage,
+    Availability, Bounds, Measured, OTHER, ReaderChannelSeries, ReaderSeries, ReaderWorth, Stage,
     StageBounds, StageSeries, Windows, merged,
 };
 
@@ -29,8 +29,8 @@ const NO_PROGRAM: &str = "packets of the socket tier pass no XDP program";
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     stages: Windows<StageSeries>,
-    readers: Windows<ReaderSeries>,
-    published: Windows<PublishedSeries>,
+    readers: Windows<ReaderChannelSeries>,
+    published: Windows<ReaderChannelSeries>,
     bound_told: AtomicBool,
     clocks: Mutex<ClockBounds>,
 }
@@ -54,8 +54,8 @@ struct ClockBounds {
 /// What the readers say.
 #[derive(Debug, Default)]
 pub(super) struct ReaderSnapshots {
-    readers: Vec<(ReaderSeries, Snapshot)>,
-    published: Vec<(PublishedSeries, Snapshot)>,
+    readers: Vec<(ReaderChannelSeries, Snapshot)>,
+    published: Vec<(ReaderChannelSeries, Snapshot)>,
     /// What the clocks of those that say so are read from, by the number of their page: read with what they measure, so
     /// that no series begins without it.
     sources: HashMap<u64, Source>,
@@ -66,10 +66,10 @@ pub(super) struct ReaderSnapshots {
 /// Latencies of readers, and what they are worth.
 #[derive(Debug, Default)]
 pub(super) struct MeasuredReaders {
-    /// From the worker's stamp on.
-    pub(super) readers: Vec<Measured<ReaderSeries>>,
+    /// From the worker's stamp on, by channel.
+    pub(super) readers: Vec<Measured<ReaderChannelSeries>>,
     /// From publication on, by channel.
-    pub(super) published: Vec<Measured<PublishedSeries>>,
+    pub(super) published: Vec<Measured<ReaderChannelSeries>>,
     /// What the first are worth.
     pub(super) worths: Vec<ReaderWorth>,
 }
@@ -85,7 +85,7 @@ impl State {
         let said = self.reader_snapshots();
         let bounds = self.clock_bounds();
         let system = bounds.system.shown();
-        let worth = |(series, _): &(ReaderSeries, Snapshot)| {
+        let worth = |series: &ReaderSeries| {
             let bound = bounds.readers.get(&series.instance);
             ReaderWorth {
                 series: series.clone(),
@@ -93,8 +93,12 @@ impl State {
                 bound: bound.map(|bound| bound.shown().and(system)),
             }
         };
+        // A reader's channels stand one behind the other.
+        let mut readers: Vec<&ReaderSeries> =
+            said.readers.iter().map(|(series, _)| &series.reader).collect();
+        readers.dedup();
         MeasuredReaders {
-            worths: said.readers.iter().map(worth).collect(),
+            worths: readers.into_iter().map(worth).collect(),
             readers: self.latencies.readers.join(said.readers),
             published: self.latencies.published.join(said.published),
         }
@@ -288,24 +292,26 @@ fn of_readers<'a>(
             reader: reader.number.to_string(),
             instance: reader.instance,
         };
-        let published = reader.published.into_iter().map(|said| {
+        let of_channel = |said: ChannelLatency| {
             let channel = name(said.channel_id).to_owned();
             let reader = series.clone();
-            (PublishedSeries { reader, channel }, counted(said.latency))
-        });
+            (ReaderChannelSeries { reader, channel }, counted(said.latency))
+        };
         // A reader may name what channels it likes: what has no name is told together.
+        let published = reader.published.into_iter().map(of_channel);
         all.published.extend(merged(published));
+        let received = reader.received.into_iter().map(of_channel);
+        all.readers.extend(merged(received));
         let source = reader.clock.source;
         all.sources
             .extend(source.map(|source| (series.instance, source)));
-        all.readers.push((series, counted(reader.latency)));
     }
     all
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_queue::{PublishedLatency, ReaderClock};
+    use gateway_queue::ReaderClock;
 
     use super::*;
 
@@ -319,7 +325,7 @@ mod tests {
 
     #[test]
     fn channels_are_named_and_those_that_are_none_are_told_together() {
-        let published = |channel_id, count| PublishedLatency {
+        let of_channel = |channel_id, count| ChannelLatency {
             channel_id,
             latency: latency(count),
         };
@@ -329,21 +335,23 @@ mod tests {
             uid: 1000,
             queue: "all".to_owned(),
             instance: 7,
-            latency: latency(1),
+            received: vec![of_channel(Some(0), 5), of_channel(Some(7), 6)],
             published: vec![
-                published(None, 2),
-                published(Some(0), 3),
-                published(Some(200), 4),
+                of_channel(None, 2),
+                of_channel(Some(0), 3),
+                of_channel(Some(200), 4),
             ],
             clock: ReaderClock::default(),
         };
         let name = |id: Option<u8>| if id == Some(0) { "itch" } else { OTHER };
-        let told: Vec<(String, u64)> = of_readers(vec![reader], 1, name)
-            .published
-            .into_iter()
-            .map(|(series, said)| (series.channel, said.count))
-            .collect();
-        assert_eq!(told, [(OTHER.to_owned(), 18), ("itch".to_owned(), 9)]);
+        let said = of_readers(vec![reader], 1, name);
+        let told = |all: Vec<(ReaderChannelSeries, Snapshot)>| -> Vec<(String, u64)> {
+            let counts = all.into_iter();
+            counts.map(|(series, said)| (series.channel, said.count)).collect()
+        };
+        let (itch, other) = ("itch".to_owned(), OTHER.to_owned());
+        assert_eq!(told(said.published), [(other.clone(), 18), (itch.clone(), 9)]);
+        assert_eq!(told(said.readers), [(itch, 15), (other, 18)]);
     }
 
     #[test]
@@ -354,7 +362,7 @@ mod tests {
             uid: 1000,
             queue: "all".to_owned(),
             instance,
-            latency: latency(1),
+            received: Vec::new(),
             published: Vec::new(),
             clock: ReaderClock {
                 source,

@@ -18,7 +18,7 @@ use crate::ingest::Facts;
 use crate::ingest::netdev::Napi;
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Availability, Measured, PublishedSeries, ReaderSeries, ReaderWorth, StageBounds, StageSeries,
+    Availability, Measured, ReaderChannelSeries, ReaderWorth, StageBounds, StageSeries,
 };
 use crate::metrics::threads::ThreadSwitches;
 use crate::worker::board::{BURSTS, Rounds};
@@ -78,12 +78,12 @@ pub struct Status {
     /// Latency by stage and channel, as it is measured.
     #[serde(skip)]
     pub measured_stages: Vec<Measured<StageSeries>>,
-    /// How late readers have their records, as they say.
+    /// How late readers have their records, by channel, as they say.
     #[serde(skip)]
-    pub measured_readers: Vec<Measured<ReaderSeries>>,
+    pub measured_readers: Vec<Measured<ReaderChannelSeries>>,
     /// From the publication of records until readers had them, by channel, as they say.
     #[serde(skip)]
-    pub measured_published: Vec<Measured<PublishedSeries>>,
+    pub measured_published: Vec<Measured<ReaderChannelSeries>>,
     /// What is worth what readers say of the worker's stamp.
     #[serde(skip)]
     pub reader_worths: Vec<ReaderWorth>,

@@ -52,12 +52,14 @@ pub(super) fn stages(page: &mut Page, status: &Status) {
 
 pub(super) fn readers(page: &mut Page, status: &Status) {
     for measured in &status.measured_readers {
-        let labels = labels(&measured.series);
+        let series = &measured.series;
         let worth = status
             .reader_worths
             .iter()
-            .find(|worth| worth.series == measured.series);
-        let mut with_clock = labels.to_vec();
+            .find(|worth| worth.series == series.reader);
+        let mut labels = labels(&series.reader).to_vec();
+        labels.push(("channel", &series.channel));
+        let mut with_clock = labels.clone();
         with_clock.push(("clock", worth.map_or("unknown", |worth| worth.clock)));
         page.histogram(
             &table::TICK_TO_STRATEGY_SECONDS,
@@ -69,9 +71,11 @@ pub(super) fn readers(page: &mut Page, status: &Status) {
             &table::TICK_TO_STRATEGY_MAX_SECONDS,
         );
         quantiles(page, families, &labels, measured);
-        if let Some(bound) = worth.and_then(|worth| worth.bound) {
+    }
+    for worth in &status.reader_worths {
+        if let Some(bound) = worth.bound {
             let family = &table::TICK_TO_STRATEGY_ERROR_BOUND_SECONDS;
-            error_bound(page, family, &labels, bound);
+            error_bound(page, family, &labels(&worth.series), bound);
         }
     }
     for measured in &status.measured_published {

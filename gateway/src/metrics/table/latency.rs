@@ -20,13 +20,13 @@ define! {
     LATENCY_MAX_SECONDS: gauge("latency_max_seconds", "seconds", ["stage", "feed", "channel", "window"], Some("latency"),
         "The longest latency by stage: over the last whole 10 s, within 1 %, and since the start, exactly.");
 
-    TICK_TO_STRATEGY_SECONDS: histogram("tick_to_strategy_seconds", "seconds", ["consumer", "uid", "queue", "reader", "clock"], Some("a-reader-is-too-slow"),
-        "From the worker's stamp of a packet (ts_recv) until the reader had a record of it, of one record in 128 slots or one a second where few come, as the reader says; absent where packets come from a file, whose stamps are of another time, and for readers beyond metrics_detail_max. clock is what gateway and reader read, each kept to the system's clock by itself: tsc or system; mixed where they differ, unknown where the reader does not say, and for the moment in which it subscribes.");
+    TICK_TO_STRATEGY_SECONDS: histogram("tick_to_strategy_seconds", "seconds", ["consumer", "uid", "queue", "reader", "channel", "clock"], Some("a-reader-is-too-slow"),
+        "From the worker's stamp of a packet (ts_recv) until the reader had a record of it, of one record in 128 slots or one a second where few come, as the reader says. channel is other for records that name none (trades, statuses, native ones), beyond eight channels of a reader, and for clients that do not tell channels apart; absent where nothing was measured, where packets come from a file, whose stamps are of another time, and for readers beyond metrics_detail_max. clock is what gateway and reader read, each kept to the system's clock by itself: tsc or system; mixed where they differ, unknown where the reader does not say, and for the moment in which it subscribes.");
 
-    TICK_TO_STRATEGY_QUANTILE_SECONDS: gauge("tick_to_strategy_quantile_seconds", "seconds", ["consumer", "uid", "queue", "reader", "quantile", "window"], Some("a-reader-is-too-slow"),
+    TICK_TO_STRATEGY_QUANTILE_SECONDS: gauge("tick_to_strategy_quantile_seconds", "seconds", ["consumer", "uid", "queue", "reader", "channel", "quantile", "window"], Some("a-reader-is-too-slow"),
         "Quantiles of the same within 1 %: over the last whole 10 s, and since the reader subscribed or was last moved to other memory (an entitlement taken back); absent where nothing was measured.");
 
-    TICK_TO_STRATEGY_MAX_SECONDS: gauge("tick_to_strategy_max_seconds", "seconds", ["consumer", "uid", "queue", "reader", "window"], Some("a-reader-is-too-slow"),
+    TICK_TO_STRATEGY_MAX_SECONDS: gauge("tick_to_strategy_max_seconds", "seconds", ["consumer", "uid", "queue", "reader", "channel", "window"], Some("a-reader-is-too-slow"),
         "The longest of the same: over the last whole 10 s, within 1 %, and since the reader subscribed or was last moved to other memory, exactly.");
 
     TICK_TO_STRATEGY_ERROR_BOUND_SECONDS: gauge("tick_to_strategy_error_bound_seconds", "seconds", ["consumer", "uid", "queue", "reader", "window"], Some("latency"),

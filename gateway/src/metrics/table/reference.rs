@@ -50,10 +50,6 @@ const ABSENT: &[(&str, &str)] = &[
         "It is measured, by readers, and each tells its own: `publish_to_read_seconds`.",
     ),
     (
-        "tick_to_strategy_seconds by channel",
-        "A reader tells channels apart from publication on (`publish_to_read_seconds`); before that `ring_pub` does.",
-    ),
-    (
         "stage_latency_seconds of app_tx",
         "The gateway sends nothing: orders go their own way.",
     ),

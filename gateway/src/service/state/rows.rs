@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::super::latency::MeasuredReaders;
 use crate::metrics::histogram::Snapshot;
 use crate::metrics::latency::{
-    Measured, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY, merged,
+    Measured, ReaderChannelSeries, ReaderSeries, Stage, StageSeries, TICK_TO_STRATEGY, merged,
 };
 use crate::service::status::StageStatus;
 
@@ -39,12 +39,15 @@ pub(super) fn stage_rows(
         }
     }
     // Of each reader, all channels as one.
-    let published = merged(of_readers.published.iter().map(|measured| {
-        let series = &measured.series.reader;
-        (series.clone(), measured.whole.clone())
-    }));
-    let readers = &of_readers.readers;
-    let of_stages = readers.iter().map(|measured| &measured.series);
+    let of_all_channels = |measured: &[Measured<ReaderChannelSeries>]| {
+        merged(measured.iter().map(|measured| {
+            let series = &measured.series.reader;
+            (series.clone(), measured.whole.clone())
+        }))
+    };
+    let published = of_all_channels(&of_readers.published);
+    let readers = of_all_channels(&of_readers.readers);
+    let of_stages = readers.iter().map(|(series, _)| series);
     // A reader may have rows of one stage only.
     let all: HashSet<&ReaderSeries> = published
         .iter()
@@ -55,11 +58,9 @@ pub(super) fn stage_rows(
     rows.extend(published.iter().map(|(series, whole)| {
         StageStatus::new(Stage::PublishToRead.name(), &names.called(series), whole)
     }));
-    let of_reader = |measured: &Measured<ReaderSeries>| {
-        let of = names.called(&measured.series);
-        StageStatus::new(TICK_TO_STRATEGY, &of, &measured.whole)
-    };
-    rows.extend(readers.iter().map(of_reader));
+    rows.extend(readers.iter().map(|(series, whole)| {
+        StageStatus::new(TICK_TO_STRATEGY, &names.called(series), whole)
+    }));
     rows
 }
 
@@ -96,7 +97,6 @@ fn reader_name(series: &ReaderSeries) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::latency::PublishedSeries;
 
     fn reader(uid: &str, instance: u64) -> ReaderSeries {
         ReaderSeries {
@@ -108,9 +108,12 @@ mod tests {
         }
     }
 
-    fn measured<K>(series: K) -> Measured<K> {
+    fn measured(reader: ReaderSeries, channel: &str) -> Measured<ReaderChannelSeries> {
         Measured {
-            series,
+            series: ReaderChannelSeries {
+                reader,
+                channel: channel.to_owned(),
+            },
             whole: Snapshot::default(),
             window: None,
         }
@@ -123,20 +126,14 @@ mod tests {
 
     #[test]
     fn namesakes_of_two_users_are_told_apart_in_the_rows_of_every_stage() {
-        let published = |reader, channel: &str| {
-            measured(PublishedSeries {
-                reader,
-                channel: channel.to_owned(),
-            })
-        };
         let row = |stage: &str, of: &str| (stage.to_owned(), of.to_owned());
         let (alice, bob) = (reader("1000", 1), reader("1001", 2));
         // Where packets come from a file there is nothing from the worker's stamp on.
         let mut all = MeasuredReaders {
             published: vec![
-                published(alice.clone(), "itch"),
-                published(alice.clone(), "other"),
-                published(bob.clone(), "itch"),
+                measured(alice.clone(), "itch"),
+                measured(alice.clone(), "other"),
+                measured(bob.clone(), "itch"),
             ],
             ..MeasuredReaders::default()
         };
@@ -147,7 +144,11 @@ mod tests {
         assert_eq!(rows(&all), of_published);
         // One that has read no stamped record yet.
         all.published.pop();
-        all.readers = vec![measured(alice), measured(bob)];
+        all.readers = vec![
+            measured(alice.clone(), "itch"),
+            measured(alice, "other"),
+            measured(bob, "itch"),
+        ];
         let of_both = [
             row("pub_app", "strategy all uid 1000"),
             row("tick_to_strategy", "strategy all uid 1000"),
