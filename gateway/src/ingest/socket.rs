@@ -398,7 +398,7 @@ impl Batch {
             header.msg_iov = &raw mut self.vectors[at];
             header.msg_iovlen = 1;
             header.msg_control = (&raw mut self.controls[at]).cast();
-            header.msg_controllen = size_of::<Control>() as _;
+            header.msg_controllen = size_of::<Control>();
             header.msg_flags = 0;
         }
         // SAFETY: the first `limit` headers point at buffers, names, vectors and controls of `self`, which is borrowed
@@ -426,7 +426,7 @@ impl Batch {
             let payload = self.payloads[at]
                 .get(..self.headers[at].msg_len as usize)
                 .filter(|_| whole);
-            let written = self.headers[at].msg_hdr.msg_controllen as usize;
+            let written = self.headers[at].msg_hdr.msg_controllen;
             (source, payload, self.controls[at].stamps(written))
         })
     }
