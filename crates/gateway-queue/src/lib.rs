@@ -78,8 +78,8 @@ pub use mapping::{HugePages, MemoryReport};
 pub use options::PublisherOptions;
 #[cfg(not(loom))]
 pub use position::{
-    CHANNELS_TOLD_APART, ChannelLatency, PositionPage, PositionWriter, ReaderClock,
-    ReaderLatency, ReaderPosition,
+    CHANNELS_TOLD_APART, ChannelLatency, PositionPage, PositionWriter, ReaderClock, ReaderLatency,
+    ReaderPosition,
 };
 #[cfg(not(loom))]
 pub use publisher::Publisher;

@@ -83,13 +83,7 @@ impl HardwareClocks {
     pub(super) fn read(&self, clock: &Clock, tai_s: i64) -> Vec<OtherClock> {
         let read = |hardware: &HardwareClock| {
             let found = hardware.beside(clock)?;
-            Some(other(
-                hardware.kind,
-                &hardware.device,
-                found,
-                clock,
-                tai_s,
-            ))
+            Some(other(hardware.kind, &hardware.device, found, clock, tai_s))
         };
         self.0.iter().filter_map(read).collect()
     }

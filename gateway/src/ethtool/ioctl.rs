@@ -210,13 +210,7 @@ pub(super) unsafe fn ask(
     }
     request.ifr_ifru.ifru_data = data;
     // SAFETY: the caller vouches for `data`; the request lives through the call.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            what as libc::Ioctl,
-            &raw mut request,
-        )
-    };
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), what as libc::Ioctl, &raw mut request) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {

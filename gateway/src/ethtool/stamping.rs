@@ -54,7 +54,10 @@ pub(crate) fn hardware_stamping(name: &str) -> io::Result<HardwareStamping> {
 ///
 /// The kernel's: `EPERM` without that right, `ERANGE` where the card cannot stamp those packets, `EOPNOTSUPP` where it stamps
 /// none.
-pub(crate) fn set_hardware_stamping(name: &str, wanted: HardwareStamping) -> io::Result<HardwareStamping> {
+pub(crate) fn set_hardware_stamping(
+    name: &str,
+    wanted: HardwareStamping,
+) -> io::Result<HardwareStamping> {
     let mut granted = wanted;
     // SAFETY: the structure that this ioctl reads and writes; it lives through the call.
     unsafe { ask(libc::SIOCSHWTSTAMP, name, (&raw mut granted).cast())? };
@@ -72,7 +75,10 @@ mod tests {
         let code = |result: io::Result<HardwareStamping>| result.unwrap_err().raw_os_error();
         assert_eq!(code(hardware_stamping("lo")), Some(libc::EOPNOTSUPP));
         assert_eq!(code(hardware_stamping("no-such-iface")), Some(libc::ENODEV));
-        let refused = code(set_hardware_stamping("lo", HardwareStamping::default().with_all()));
+        let refused = code(set_hardware_stamping(
+            "lo",
+            HardwareStamping::default().with_all(),
+        ));
         // Who has no rights is not told more.
         assert!(matches!(refused, Some(libc::EOPNOTSUPP | libc::EPERM)));
     }

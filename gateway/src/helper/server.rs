@@ -246,7 +246,11 @@ impl Server {
                 "the configuration does not have `{interface}` stamp packets"
             ));
         }
-        if self.cards.get(interface).is_some_and(StampingCard::is_there) {
+        if self
+            .cards
+            .get(interface)
+            .is_some_and(StampingCard::is_there)
+        {
             return Answer::Done;
         }
         // Of another device, or set by somebody else since.

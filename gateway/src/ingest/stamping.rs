@@ -170,7 +170,8 @@ impl Drop for StampingCard {
     }
 }
 
-const OTHER_CARD: &str = "a card that stamps every packet (`ethtool -T` shows the receive filter `all`)";
+const OTHER_CARD: &str =
+    "a card that stamps every packet (`ethtool -T` shows the receive filter `all`)";
 
 /// Why a card whose driver says this of its stamps cannot stamp every packet; `None` where it can.
 fn cannot_stamp(name: &str, told: io::Result<TimeStamping>) -> Option<Obstacle> {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gateway_queue::{ChannelLatency, ReaderLatency};
 use gateway_queue::clock::{Clock, STEP_NS, Source};
+use gateway_queue::{ChannelLatency, ReaderLatency};
 use gateway_wire::shared::{Note, Verdict};
 use tracing::warn;
 
@@ -40,10 +40,8 @@ pub(crate) struct Latencies {
 struct ClockBounds {
     /// The kernel's stamps and the worker's.
     kernel: Bounds,
-    /// The gateway's clock and the system's, but for steps of that.
+    /// The gateway's clock and the system's.
     system: Bounds,
-    /// The same with the steps: stamps of the system's clock are converted before one is noticed, too.
-    stepped: Bounds,
     /// Those of the cards that stamp packets and the gateway's, and the system's besides, from whose stamps theirs are
     /// subtracted.
     cards: Option<Bounds>,
@@ -94,8 +92,11 @@ impl State {
             }
         };
         // A reader's channels stand one behind the other.
-        let mut readers: Vec<&ReaderSeries> =
-            said.readers.iter().map(|(series, _)| &series.reader).collect();
+        let mut readers: Vec<&ReaderSeries> = said
+            .readers
+            .iter()
+            .map(|(series, _)| &series.reader)
+            .collect();
         readers.dedup();
         MeasuredReaders {
             worths: readers.into_iter().map(worth).collect(),
@@ -109,7 +110,7 @@ impl State {
         let bounds = self.clock_bounds();
         StageBounds {
             xdp: bounds.kernel.shown(),
-            kernel: bounds.stepped.shown(),
+            kernel: bounds.system.shown(),
             card: bounds.cards.as_ref().map(Bounds::shown),
         }
     }
@@ -119,11 +120,10 @@ impl State {
         let in_ns = |seconds: f64| (seconds * 1e9).ceil() as u64;
         let mut bounds = self.clock_bounds();
         bounds.kernel.note(in_ns(found.kernel_error_bound_s));
-        // Readers leave out what they measure across a step that is noticed.
+        // Readers leave out what they measure across a step that is noticed, workers what they do across one that is not yet.
         let step_ns = STEP_NS.unsigned_abs();
-        let system_ns = in_ns(found.error_bound_s);
-        bounds.system.note(system_ns.min(step_ns));
-        bounds.stepped.note(system_ns);
+        let system_ns = in_ns(found.error_bound_s).min(step_ns);
+        bounds.system.note(system_ns);
         if let Some(cards_ns) = cards_ns {
             let cards = bounds.cards.get_or_insert_default();
             cards.note(cards_ns.saturating_add(system_ns));
@@ -166,7 +166,6 @@ impl State {
         let mut bounds = self.clock_bounds();
         bounds.kernel.turn();
         bounds.system.turn();
-        bounds.stepped.turn();
         bounds.cards.iter_mut().for_each(Bounds::turn);
         bounds.readers.values_mut().for_each(Bounds::turn);
     }
@@ -295,7 +294,10 @@ fn of_readers<'a>(
         let of_channel = |said: ChannelLatency| {
             let channel = name(said.channel_id).to_owned();
             let reader = series.clone();
-            (ReaderChannelSeries { reader, channel }, counted(said.latency))
+            (
+                ReaderChannelSeries { reader, channel },
+                counted(said.latency),
+            )
         };
         // A reader may name what channels it likes: what has no name is told together.
         let published = reader.published.into_iter().map(of_channel);
@@ -347,10 +349,15 @@ mod tests {
         let said = of_readers(vec![reader], 1, name);
         let told = |all: Vec<(ReaderChannelSeries, Snapshot)>| -> Vec<(String, u64)> {
             let counts = all.into_iter();
-            counts.map(|(series, said)| (series.channel, said.count)).collect()
+            counts
+                .map(|(series, said)| (series.channel, said.count))
+                .collect()
         };
         let (itch, other) = ("itch".to_owned(), OTHER.to_owned());
-        assert_eq!(told(said.published), [(other.clone(), 18), (itch.clone(), 9)]);
+        assert_eq!(
+            told(said.published),
+            [(other.clone(), 18), (itch.clone(), 9)]
+        );
         assert_eq!(told(said.readers), [(itch, 15), (other, 18)]);
     }
 

@@ -1,7 +1,8 @@
 //! The loop of a worker's thread: poll, arbitrate, decode, publish.
 //!
 //! Nothing here allocates, locks or logs once the loop runs, but where an input ends or fails: that is told to the
-//! control plane once. A packet costs one reading of the clock, a burst one more.
+//! control plane once. A packet costs one reading of the clock, a burst one more, and in the socket tier a look at the
+//! system's.
 //!
 //! All time-outs are in steady time, which goes on as before when somebody sets the system's clock; stamps that others
 //! read are in the wall clock's.
@@ -362,7 +363,7 @@ impl Worker {
         let input = &mut source.input;
         let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
         let boards = &self.board.channels;
-        let mut burst = None;
+        let (mut burst, mut follows) = (None, None);
         let mut stamp = 0;
         let routes = &input.routes;
         let result = input.provider.poll(&mut |datagram: Datagram<'_>| {
@@ -384,7 +385,10 @@ impl Worker {
                     let seen = clock.steady_from_monotonic(hook_ns);
                     board.xdp_to_ring.record(start.saturating_sub(seen));
                 }
-                if let Some(kernel_ns) = datagram.stamps.kernel_ns {
+                // Across a step that nobody has noticed yet they mean nothing.
+                if let Some(kernel_ns) = datagram.stamps.kernel_ns
+                    && *follows.get_or_insert_with(|| clock.follows_wall())
+                {
                     let seen = clock.steady_from_wall(kernel_ns);
                     board.kernel_to_ring.record(start.saturating_sub(seen));
                     if let Some(nic_ns) = datagram.stamps.nic_ns {

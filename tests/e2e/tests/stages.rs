@@ -202,7 +202,8 @@ fn packets_of_sockets_are_measured_from_the_kernel_on_and_it_is_told_why_not_fro
     );
     let output = gateway.command("status").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    let line = format!("stamped by software  packets software {packets}  not by the card: {reason}");
+    let line =
+        format!("stamped by software  packets software {packets}  not by the card: {reason}");
     assert!(said.contains(&line), "{said}");
 }
 

@@ -353,8 +353,18 @@ impl Clock {
         steady.wrapping_add_signed(self.set_by_ns())
     }
 
+    /// Whether this clock shows what the wall clock does, but for less than a step: whether none has been left unnoticed. A look
+    /// at the system's clock, some tens of nanoseconds.
+    #[must_use]
+    pub fn follows_wall(&self) -> bool {
+        let step_ns = STEP_NS.unsigned_abs();
+        let (before, wall, after) = (self.now(), realtime_ns(), self.now());
+        let near = before.saturating_sub(step_ns)..=after.saturating_add(step_ns);
+        self.source == Source::Manual || near.contains(&wall)
+    }
+
     /// The steady time of a wall clock's, by how that is set now: of stamps of `CLOCK_REALTIME`. Off by no more than this clock
-    /// and the wall clock are apart; by a whole step for as long as one is not noticed.
+    /// and the wall clock are apart; by a whole step for as long as one is not noticed ([`Self::follows_wall`]).
     #[inline]
     #[must_use]
     pub fn steady_from_wall(&self, wall_ns: u64) -> u64 {

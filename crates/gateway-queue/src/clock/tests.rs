@@ -19,6 +19,21 @@ fn follows_the_wall_clock() {
 }
 
 #[test]
+fn a_step_that_was_not_noticed_is_seen_and_stamps_of_the_wall_are_converted() {
+    let clock = Clock::new();
+    assert!(clock.follows_wall());
+    let steady = clock.steady_now();
+    assert_eq!(clock.steady_from_wall(clock.wall(steady)), steady);
+    // As if the wall clock had been set by as much the other way.
+    for by_ns in [5_000_000_000, -5_000_000_000] {
+        clock.set_by_ns.store(by_ns, Ordering::Relaxed);
+        assert!(!clock.follows_wall());
+        assert_eq!(clock.steady_from_wall(clock.wall(steady)), steady);
+    }
+    assert!(Clock::manual(7).follows_wall());
+}
+
+#[test]
 fn works_off_drift_without_running_backwards() {
     // The true rate is 0.5 ns a tick; the clock was calibrated 100 ppm wrong.
     let (clock, mut base) = drifting(0.5 * (1.0 + 100e-6));

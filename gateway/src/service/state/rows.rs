@@ -58,9 +58,11 @@ pub(super) fn stage_rows(
     rows.extend(published.iter().map(|(series, whole)| {
         StageStatus::new(Stage::PublishToRead.name(), &names.called(series), whole)
     }));
-    rows.extend(readers.iter().map(|(series, whole)| {
-        StageStatus::new(TICK_TO_STRATEGY, &names.called(series), whole)
-    }));
+    rows.extend(
+        readers.iter().map(|(series, whole)| {
+            StageStatus::new(TICK_TO_STRATEGY, &names.called(series), whole)
+        }),
+    );
     rows
 }
 
