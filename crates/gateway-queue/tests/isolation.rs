@@ -244,7 +244,11 @@ fn length_of(fd: &OwnedFd) -> usize {
 
 /// Whether every word of the latencies is `number`.
 fn has_latencies_of(page: &PositionPage, number: u64) -> bool {
-    let latency = page.latency();
+    let received = page.received();
+    let Some(of_none) = received.first() else {
+        return number == 0;
+    };
+    let latency = &of_none.latency;
     let counts = latency.counts.iter().all(|count| *count == number);
     counts && latency.sum_ns == number && latency.max_ns == number
 }
