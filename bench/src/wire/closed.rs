@@ -7,6 +7,7 @@ use super::arrivals::Latencies;
 use super::contender::{Seen, Way};
 use super::link::{Bench, pin};
 use super::packets::Sender;
+use super::raw::{Folder, Raw};
 use super::{RX_ENTRIES, alternating, quantile_rows};
 use crate::report::{Goal, Row, Samples};
 
@@ -49,9 +50,12 @@ const RECV: Way = Way::Recv;
 pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
     let (ways, refused) = bench.able(&WAYS, BENCH);
     let mut measured: Vec<Vec<Measured>> = ways.iter().map(|_| Vec::new()).collect();
-    for order in alternating(runs, ways.len()) {
+    let folder = Folder::emptied(BENCH)?;
+    for (run, order) in alternating(runs, ways.len()).enumerate() {
         for index in order {
-            measured[index].push(measure(ways[index], bench)?);
+            let (result, raw) = measure(ways[index], bench)?;
+            folder.keep(&ways[index].name(), run, &raw)?;
+            measured[index].push(result);
         }
     }
     let mut rows = rows(&ways, &measured);
@@ -69,7 +73,7 @@ struct Measured {
     calls: Latencies,
 }
 
-fn measure(way: Way, bench: &Bench) -> Result<Measured> {
+fn measure(way: Way, bench: &Bench) -> Result<(Measured, Raw)> {
     let seen = Seen::of(WARM_UP + PACKETS, 1, RX_ENTRIES);
     let mut sender = Sender::new(bench.exchange_socket()?, 1)?;
     std::thread::scope(|scope| {
@@ -79,6 +83,7 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
         let mut calls = Vec::with_capacity(PACKETS);
         let mut latencies = Vec::with_capacity(PACKETS);
         let mut handed = Vec::with_capacity(PACKETS);
+        let mut raw = Raw::with_capacity(PACKETS);
         let (mut lost, mut in_a_row) = (0, 0);
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         for packet in 0..WARM_UP + PACKETS {
@@ -99,8 +104,10 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
             let now = clock.steady_now();
             if packet >= WARM_UP {
                 calls.push(returned - start);
-                if let Some(arrival) = arrival {
-                    latencies.push(arrival.saturating_sub(start));
+                let latency = arrival.map(|arrival| arrival.saturating_sub(start));
+                raw.push(latency);
+                if let Some(latency) = latency {
+                    latencies.push(latency);
                     handed.push(now - start);
                 } else {
                     lost += 1;
@@ -121,11 +128,12 @@ fn measure(way: Way, bench: &Bench) -> Result<Measured> {
             }
         }
         contender.finish()?;
-        Ok(Measured {
+        let measured = Measured {
             latencies: Latencies::of(latencies, lost),
             handed: Latencies::of(handed, lost),
             calls: Latencies::of(calls, 0),
-        })
+        };
+        Ok((measured, raw))
     })
 }
 

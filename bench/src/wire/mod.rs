@@ -13,6 +13,7 @@ mod link;
 mod no_loss;
 mod open;
 mod packets;
+mod raw;
 mod receive;
 
 use anyhow::Result;

@@ -13,6 +13,7 @@ use super::arrivals::Latencies;
 use super::contender::{Seen, Way};
 use super::link::{Bench, pin};
 use super::packets::Sender;
+use super::raw::{Folder, Raw};
 use super::{RX_ENTRIES, alternating, quantile_rows};
 use crate::report::{Row, Samples};
 
@@ -70,11 +71,15 @@ pub(super) fn run(runs: usize, bench: &Bench) -> Result<Vec<Row>> {
             "ns",
         )),
     }
+    let folder = Folder::emptied(BENCH)?;
     for schedule in &schedules {
         let mut measured: Vec<Vec<Measured>> = ways.iter().map(|_| Vec::new()).collect();
-        for order in alternating(runs, ways.len()) {
+        for (run, order) in alternating(runs, ways.len()).enumerate() {
             for index in order {
-                measured[index].push(measure(ways[index], schedule, bench)?);
+                let way = ways[index];
+                let (result, raw) = measure(way, schedule, bench)?;
+                folder.keep(&format!("{}: {}", schedule.name, way.name()), run, &raw)?;
+                measured[index].push(result);
             }
         }
         rows.extend(rows_of(&ways, schedule, &measured));
@@ -89,7 +94,7 @@ struct Measured {
     late: Latencies,
 }
 
-fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<Measured> {
+fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<(Measured, Raw)> {
     let seen = Seen::of(WARM_UP + schedule.due_ns.len(), 1, RX_ENTRIES);
     let mut sender = Sender::new(bench.exchange_socket()?, 1)?;
     std::thread::scope(|scope| {
@@ -123,16 +128,21 @@ fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<Measured> {
         contender.finish()?;
         let mut lost = 0;
         let mut latencies = Vec::with_capacity(schedule.due_ns.len());
+        let mut raw = Raw::with_capacity(schedule.due_ns.len());
         for (packet, due_ns) in schedule.due_ns.iter().enumerate() {
-            match seen.arrivals.get((WARM_UP + packet) as u64) {
-                Some(arrival) => latencies.push(arrival.saturating_sub(start + due_ns)),
+            let arrival = seen.arrivals.get((WARM_UP + packet) as u64);
+            let latency = arrival.map(|arrival| arrival.saturating_sub(start + due_ns));
+            raw.push(latency);
+            match latency {
+                Some(latency) => latencies.push(latency),
                 None => lost += 1,
             }
         }
-        Ok(Measured {
+        let measured = Measured {
             latencies: Latencies::of(latencies, lost),
             late: Latencies::of(late, 0),
-        })
+        };
+        Ok((measured, raw))
     })
 }
 
