@@ -38,6 +38,7 @@ mod object;
 mod pcap;
 mod pin;
 mod plan;
+mod prefetch;
 mod program;
 mod provider;
 mod range;

@@ -8,6 +8,8 @@
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::prefetch::prefetch;
+
 /// `XDP_RING_NEED_WAKEUP` of the ring's flags.
 const NEED_WAKEUP: u32 = libxdp_sys::XDP_RING_NEED_WAKEUP;
 
@@ -148,6 +150,22 @@ impl FillRing {
             .store(self.produced, Ordering::Release);
     }
 
+    /// The frame that the kernel takes next, if it has one; of a device that takes frames before there are packets, one
+    /// of those to come.
+    #[inline]
+    pub(super) fn next_taken(&self) -> Option<u64> {
+        // Acquire as in `refill`, although nothing is written upon it.
+        let taken = self.shared.consumer().load(Ordering::Acquire);
+        // A position that is not of the last `size` cannot come from a sane kernel.
+        let offered = self.produced.wrapping_sub(taken);
+        if offered == 0 || offered > self.shared.size {
+            return None;
+        }
+        // SAFETY: we wrote this entry, and write it again only in `refill`, which has the ring to itself; the kernel
+        // only reads.
+        Some(unsafe { self.shared.entry(taken).read() })
+    }
+
     /// Whether the kernel asks to be woken to go on receiving. Relaxed: a hint, looked at again in the next poll.
     #[inline]
     pub(super) fn needs_wakeup(&self) -> bool {
@@ -196,6 +214,12 @@ impl RxRing {
             return 0;
         }
         ready.min(limit)
+    }
+
+    /// Has the processor fetch the next entry, ready or not.
+    #[inline]
+    pub(super) fn prefetch_next(&self) {
+        prefetch(self.shared.entry(self.consumed).as_ptr().cast());
     }
 
     /// Takes the next packet, if one is ready by the last [`RxRing::ready`]. Its entry is the kernel's again with the
@@ -315,6 +339,18 @@ mod tests {
         frames.extend([4, 5, 6]);
         frames.sort_unstable();
         assert_eq!(frames, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn fill_tells_which_frame_comes_next_and_none_where_there_is_none() {
+        let fake = Fake::new(0);
+        let mut ring = fill_ring(&fake);
+        assert_eq!(ring.next_taken(), None);
+        ring.refill(&mut vec![30, 20, 10]);
+        for (taken, expected) in [(0, Some(30)), (2, Some(10)), (3, None), (4, None)] {
+            fake.positions[1].store(taken, Ordering::Relaxed);
+            assert_eq!(ring.next_taken(), expected, "{taken} taken");
+        }
     }
 
     #[test]
