@@ -45,7 +45,7 @@ impl<M: Memory, const P: usize> Writer<M, P> {
     /// is no instruction for it.
     #[inline(always)]
     pub fn prefetch_next(&self) {
-        let slot = self.memory.slot(self.next).as_ptr();
+        let slot = self.memory.slot(self.next()).as_ptr();
         #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
         // SAFETY: a prefetch changes nothing that a program can see; every 64-bit processor knows it, or passes over it.
         unsafe {
