@@ -1,8 +1,7 @@
 //! What the hot path of our queue is in machine code: read from the program that was measured.
 //!
 //! The two functions are followed into everything that they call. What a publisher loads has to come from its own
-//! structure, its caller's record or its stack, or be a word that it stores itself: it has no pointer to anything that a
-//! reader could write. What ends in a
+//! structure, its caller's record or its stack: it has no pointer to anything that a reader could write. What ends in a
 //! panic, and the system's clock, which stands in where a processor has no usable counter, are not followed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,10 +134,7 @@ fn count(functions: &Functions, root: &str) -> Counts {
             counts.instructions += 1;
             counts.system_calls += usize::from(is_system_call(mnemonic));
             counts.locked += usize::from(is_locked(mnemonic, operands));
-            counts.foreign_loads += usize::from(
-                is_foreign_load(mnemonic, operands, &own)
-                    && !stores_what_it_loads(operands, &instructions[index + 1..]),
-            );
+            counts.foreign_loads += usize::from(is_foreign_load(mnemonic, operands, &own));
             follow_own(mnemonic, operands, &mut own);
             if mnemonic.starts_with("call") || mnemonic.starts_with('j') {
                 match target(operands) {
@@ -205,30 +201,6 @@ fn is_foreign_load(mnemonic: &str, operands: &str, own: &[String]) -> bool {
     !stores && base != "%rip" && !own.iter().any(|register| register == base)
 }
 
-/// Whether what was loaded is stored in the instructions that follow, before its address is another: a word of the
-/// function's own, such as the position that it publishes.
-fn stores_what_it_loads(loaded: &str, following: &[String]) -> bool {
-    let Some((word, to)) = loaded.split_once(',') else {
-        return false;
-    };
-    let base = word.trim_matches(['(', ')']);
-    // Through a bare pointer, to a register that is not this pointer.
-    if !base.starts_with('%') || to.contains('(') || base == to {
-        return false;
-    }
-    for instruction in following {
-        let (mnemonic, operands) = instruction.split_once(' ').unwrap_or((instruction, ""));
-        let destination = operands.rsplit_once(',').map_or(operands, |(_, to)| to);
-        if mnemonic.starts_with("mov") && operands.ends_with(&format!(",{word}")) {
-            return true;
-        }
-        if destination == base {
-            return false;
-        }
-    }
-    false
-}
-
 /// Copies of the function's own pointers are its own, too; what else is written to a register is not.
 fn follow_own(mnemonic: &str, operands: &str, own: &mut Vec<String>) {
     if let Some((from, to)) = operands.rsplit_once(',') {
@@ -282,28 +254,6 @@ mod tests {
             ..Counts::default()
         };
         assert_eq!(counts(publish), expected);
-    }
-
-    #[test]
-    fn a_word_that_is_stored_again_is_its_own() {
-        let position = "mov    0x8(%rdi),%rax
-            mov    (%rax),%rcx
-            lea    0x1(%rcx),%rdx
-            mov    %rdx,(%rax)";
-        assert_eq!(counts(position).foreign_loads, 0);
-        let another = "mov    0x8(%rdi),%rax
-            mov    (%rax),%rcx
-            mov    0x10(%rdi),%rax
-            mov    %rcx,(%rax)";
-        assert_eq!(counts(another).foreign_loads, 1);
-        let never = "mov    0x8(%rdi),%rax
-            mov    (%rax),%rcx
-            mov    %rcx,0x8(%rax)";
-        assert_eq!(counts(never).foreign_loads, 1);
-        let chased = "mov    0x8(%rdi),%rax
-            mov    (%rax),%rax
-            mov    %rcx,(%rax)";
-        assert_eq!(counts(chased).foreign_loads, 1);
     }
 
     #[test]

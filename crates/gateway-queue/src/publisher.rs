@@ -28,9 +28,7 @@ impl Publisher {
         let (ring, handle) = create::create(options)?;
         let geometry = handle.header().geometry();
         let publisher = Self {
-            // SAFETY: the queue was just made, its file is sealed against later writable mappings, and this is the only
-            // writer over the one there is.
-            writer: unsafe { Writer::new(ring, geometry) },
+            writer: Writer::new(ring, geometry),
             record_words_max: geometry.record_words_max,
         };
         Ok((publisher, handle))
@@ -102,7 +100,7 @@ impl Publisher {
     /// Position of the next record: how many slots were published.
     #[inline(always)]
     #[must_use]
-    pub fn head(&self) -> u64 {
+    pub const fn head(&self) -> u64 {
         self.writer.next()
     }
 

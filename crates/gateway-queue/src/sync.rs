@@ -112,24 +112,6 @@ pub(crate) const fn ordered(_site: Site, order: Ordering) -> Ordering {
     order
 }
 
-/// The word as the one thread that stores it left it. Not an atomic load, or the compiler would load what it has in a
-/// register from the store before; and loom would take it for what that store depends on, and no longer try what other
-/// threads load in between.
-///
-/// # Safety
-/// No other thread stores the word meanwhile.
-#[inline(always)]
-pub(crate) unsafe fn own(word: &AtomicU64) -> u64 {
-    // SAFETY: aligned and alive, being behind a reference; loads of others do no harm, and the caller rules their stores out.
-    #[cfg(not(loom))]
-    return unsafe { *word.as_ptr() };
-    // SAFETY: as above; loom complains of such a store.
-    #[cfg(loom)]
-    unsafe {
-        word.unsync_load()
-    }
-}
-
 /// The fence at `site`.
 #[cfg(not(loom))]
 #[inline(always)]

@@ -1,14 +1,13 @@
 //! The publishing side of the protocol.
 
 use super::{CONTINUATION, Geometry, Memory, STAMP_SLOTS};
-use crate::sync::{Ordering, Site, fence_at, ordered, own};
+use crate::sync::{Ordering, Site, fence_at, ordered};
 
-/// Writes records into a ring. There is one per ring. It loads nothing that anybody else could have stored: the one word of
-/// the ring that it reads back is head, which is its position. To keep that a second time would be a store more for each
-/// record, and stores are what publishing takes its time for.
+/// Writes records into a ring. There is one per ring: it keeps its position to itself and loads nothing shared.
 #[derive(Debug)]
 pub struct Writer<M, const P: usize> {
     memory: M,
+    next: u64,
     reserved: u64,
     block: u64,
     /// The record over the slot of this position is stamped.
@@ -19,14 +18,12 @@ pub struct Writer<M, const P: usize> {
 
 impl<M: Memory, const P: usize> Writer<M, P> {
     /// A writer at position 0 of zeroed memory.
-    ///
-    /// # Safety
-    /// As long as it lives, nobody but this writer stores to [`Memory::head`], which is the same word each time.
-    pub unsafe fn new(memory: M, geometry: Geometry) -> Self {
+    pub fn new(memory: M, geometry: Geometry) -> Self {
         debug_assert!(geometry.slots.is_power_of_two() && geometry.block >= 1);
         debug_assert!(geometry.record_words_max.div_ceil(P) as u64 <= geometry.block);
         Self {
             memory,
+            next: 0,
             reserved: 0,
             block: geometry.block,
             stamped: 0,
@@ -36,9 +33,8 @@ impl<M: Memory, const P: usize> Writer<M, P> {
 
     /// Position of the next record.
     #[inline(always)]
-    pub fn next(&self) -> u64 {
-        // SAFETY: nobody else stores the word, as the caller of `new` guaranteed, and `self` is not shared while it does.
-        unsafe { own(self.memory.head()) }
+    pub const fn next(&self) -> u64 {
+        self.next
     }
 
     /// Has the processor fetch the next record's slot for writing, from the cores that look at it. Does nothing where there
@@ -94,7 +90,7 @@ impl<M: Memory, const P: usize> Writer<M, P> {
                 "longer records take several slots: publish_slots"
             )
         };
-        let n = self.next();
+        let n = self.next;
         if n >= self.attended {
             self.attend(n + 1);
         }
@@ -109,13 +105,14 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         let release = ordered(Site::SequenceThenHead, Ordering::Release);
         head.store(n + 1, release);
+        self.next = n + 1;
     }
 
     /// Publishes a record over as many slots as it needs, last slot first.
     ///
     /// The caller guarantees `1 ..= block * P` words.
     pub fn publish_slots(&mut self, words: &[u64]) {
-        let n = self.next();
+        let n = self.next;
         let slots = words.len().div_ceil(P) as u64;
         debug_assert!(slots >= 1 && slots <= self.block);
         if n + slots > self.attended {
@@ -141,12 +138,13 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         // Partner: the Acquire fence after a load of head where a reader joins or resumes.
         let release = ordered(Site::SequencesThenHead, Ordering::Release);
         self.memory.head().store(n + slots, release);
+        self.next = n + slots;
     }
 
     /// Declares the next record the first from which state can be rebuilt.
     pub fn mark_resync(&mut self) {
         // A reader bounds it by head and reservation: no order needed.
-        self.memory.resync().store(self.next(), Ordering::Relaxed);
+        self.memory.resync().store(self.next, Ordering::Relaxed);
     }
 
     /// Says where state can be rebuilt if `before` is the writer of the epoch before this one, which goes on where that
@@ -154,7 +152,7 @@ impl<M: Memory, const P: usize> Writer<M, P> {
     pub fn carry_resync(&mut self, before: &Self) {
         // Only that writer stores the word: no order needed to read it back.
         let mark = before.memory.resync().load(Ordering::Relaxed);
-        let carried = mark.wrapping_sub(before.next());
+        let carried = mark.wrapping_sub(before.next);
         self.memory.resync().store(carried, Ordering::Relaxed);
     }
 }

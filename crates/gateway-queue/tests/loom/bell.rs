@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use gateway_queue::RECORD_WORDS_MAX;
-use gateway_queue::ring::{Announcement, Look, OnLapped, Reader, Sleeper, Step, ring};
+use gateway_queue::ring::{Announcement, Look, OnLapped, Reader, Sleeper, Step, Writer, ring};
 use gateway_queue::sync::{AtomicU32, AtomicU64, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use crate::models::explore;
-use crate::ring::{Ring, geometry, publish, writer};
+use crate::ring::{Ring, geometry, publish};
 
 /// A word to sleep on, as the kernel has it: it compares and queues up under a lock that a waker takes, too.
 struct Futex {
@@ -67,7 +67,7 @@ fn sleeper(announce: Announce) {
     explore(move || {
         let shape = geometry(4, 1, 1);
         let memory = Ring::<1>::new(shape);
-        let mut writer = writer::<1>(&memory, shape);
+        let mut writer = Writer::<_, 1>::new(memory.clone(), shape);
         publish(&mut writer, 1);
         let mut reader = Reader::<_, 1>::new(memory.clone(), shape, 1, OnLapped::Oldest);
         let page = Arc::new(Page {

@@ -3,14 +3,14 @@
 use gateway_queue::RECORD_WORDS_MAX;
 use gateway_queue::anchors::{Anchor, Anchors};
 use gateway_queue::ring::{
-    Closed, Ending, Geometry, Memory, OnLapped, Reader, State, Step, end, ended, load_page,
+    Closed, Ending, Geometry, Memory, OnLapped, Reader, State, Step, Writer, end, ended, load_page,
     store_page,
 };
 use gateway_queue::sync::{AtomicU64, Ordering};
 use loom::thread;
 use std::sync::Arc;
 
-use crate::ring::{Ring, Script, geometry, publish, read, writer};
+use crate::ring::{Ring, Script, geometry, publish, read};
 
 /// Explores `body` with at most two preemptions, which find every fault that three find in the negative controls. More
 /// (`LOOM_MAX_PREEMPTIONS=3`) multiply the time and are for longer runs than a test may take.
@@ -31,7 +31,7 @@ fn writer_and_reader<const P: usize>(
 ) {
     explore(move || {
         let ring = Ring::<P>::new(shape);
-        let mut writer = writer::<P>(&ring, shape);
+        let mut writer = Writer::<_, P>::new(ring.clone(), shape);
         for &words in &script.0[..before] {
             publish(&mut writer, words);
         }
@@ -103,7 +103,7 @@ pub(crate) fn a_reader_resumes_where_state_can_be_rebuilt() {
     explore(|| {
         let (shape, script) = (geometry(4, 1, 1), Script(&[1; 6]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = writer::<1>(&ring, shape);
+        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         for _ in 0..3 {
             publish(&mut writer, 1);
         }
@@ -123,7 +123,7 @@ pub(crate) fn a_reader_resumes_where_state_can_be_rebuilt() {
 fn nothing_is_missing_below_head(script: Script, shape: Geometry) {
     explore(move || {
         let ring = Ring::<1>::new(shape);
-        let mut writer = writer::<1>(&ring, shape);
+        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);
@@ -160,7 +160,7 @@ pub(crate) fn a_reader_that_joins_at_head_or_at_the_oldest_sees_what_follows_who
         explore(move || {
             let (shape, script) = (geometry(2, 1, 1), Script(&[1; 3]));
             let ring = Ring::<1>::new(shape);
-            let mut writer = writer::<1>(&ring, shape);
+            let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
             let publishing = thread::spawn(move || {
                 for &words in script.0 {
                     publish(&mut writer, words);
@@ -185,7 +185,7 @@ pub(crate) fn an_overtaken_reader_resumes_at_the_latest_it_saw() {
     explore(|| {
         let (shape, script) = (geometry(2, 1, 1), Script(&[1; 3]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = writer::<1>(&ring, shape);
+        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);
@@ -211,7 +211,7 @@ fn the_end(ending: Ending, closed: Closed) {
     explore(move || {
         let (shape, script) = (geometry(4, 2, 2), Script(&[1, 2]));
         let ring = Ring::<1>::new(shape);
-        let mut writer = writer::<1>(&ring, shape);
+        let mut writer = Writer::<_, 1>::new(ring.clone(), shape);
         let publishing = thread::spawn(move || {
             for &words in script.0 {
                 publish(&mut writer, words);

@@ -62,12 +62,6 @@ pub(crate) const fn geometry(slots: u64, block: u64, record_words_max: usize) ->
     }
 }
 
-/// The one writer of `ring`.
-pub(crate) fn writer<const P: usize>(ring: &Ring<P>, geometry: Geometry) -> Writer<Ring<P>, P> {
-    // SAFETY: no model makes a second one of a ring, and a broken writer of the negative controls is its ring's only one.
-    unsafe { Writer::new(ring.clone(), geometry) }
-}
-
 /// A record at `position` that can be told from every other, and from a mixture of two.
 pub(crate) fn record(position: u64, words: usize) -> Vec<u64> {
     let mut record = vec![(position + 1) << 8; words];
