@@ -736,7 +736,8 @@ typedef struct gateway_control {
     uint8_t rtype;
     // DBN's number of the venue and its dataset.
     uint16_t publisher_id;
-    // Always 0: a control record concerns the channel.
+    // 0: it concerns the channel. Another number: this instrument alone, where a feed recovers instrument by instrument
+    // (MDP 3.0).
     uint32_t instrument_id;
     // The venue's time where it is known, else that of `ts_recv`; nanoseconds since the Unix epoch.
     uint64_t ts_event;

@@ -29,7 +29,8 @@ pub struct ChannelConfig {
     /// Lines that carry the channel, 1..=[`LINES_MAX`]; packets of others are counted and ignored.
     pub lines: usize,
     /// Of these, the last ones that carry nothing but what somebody asked the venue for again: PITCH's gap response lines.
-    /// What is missing is taken from them; otherwise the channel does not follow them, nor wait for them.
+    /// What is missing is taken from them; otherwise the channel does not follow them, nor wait for them. Where the decoder
+    /// [takes refreshes](Decoder::TAKES_REFRESHES), they are the lines of these.
     pub answer_lines: usize,
     /// See [`ArbiterConfig::hold_timeout_ns`].
     pub hold_timeout_ns: Nanos,
@@ -200,6 +201,7 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
                 self.arbiter.counters_mut().other_units += 1;
                 None
             }
+            Ok(frame) if D::TAKES_REFRESHES => self.refresh_from(line, received, &frame, sink),
             Ok(frame) => {
                 let (arbiter, mut out) = self.split(sink);
                 arbiter.on_answer_line(line, received, &frame, &mut out);
@@ -207,6 +209,43 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             }
             Err(error) => Some(self.refuse(error)),
         }
+    }
+
+    /// Hands the messages of a line of refreshes to the decoder. Those of another session than the stream's, and those that
+    /// come before any of it, are of no use, and counted.
+    fn refresh_from<S: RecordSink>(
+        &mut self,
+        line: LineId,
+        received: Nanos,
+        frame: &Frame<'_>,
+        sink: &mut S,
+    ) -> Option<Defect> {
+        let of_session = self.arbiter.session() == Some(frame.session);
+        let counters = self.arbiter.counters_mut();
+        let of_line = counters.lines.get_mut(line.index())?;
+        if !of_session {
+            of_line.stale += 1;
+            return None;
+        }
+        let context = MessageContext {
+            sequence: frame.first,
+            ts_recv: self.stamp.time(received),
+        };
+        let (decoder, mut begins) = (&mut self.decoder, true);
+        let walked = T::walk(frame, 0, |_, message| {
+            let begins = std::mem::take(&mut begins);
+            decoder.refresh((line.index(), begins), &context, message, sink);
+        });
+        if let Some(offset) = walked.cut_at {
+            of_line.truncated += 1;
+            return Some(Defect::Truncated {
+                offset,
+                missing: frame.count,
+                announced: frame.count,
+            });
+        }
+        of_line.messages += 1;
+        None
     }
 
     /// Lets go what waited longer than it may. The worker calls it between bursts; it costs two comparisons when

@@ -14,6 +14,10 @@ pub trait Decoder {
     /// [`ControlKind::Reset`](crate::record::ControlKind::Reset), behind which instruments stay.
     const RESTARTS_ARE_DAYS: bool = false;
 
+    /// Whether lines beside those of the stream bring the state of instruments over and over, which the decoder takes by
+    /// [`refresh`](Self::refresh) and not the arbiter.
+    const TAKES_REFRESHES: bool = false;
+
     /// Decodes one application message (without its transport's length prefix) and publishes its records.
     ///
     /// A message that cannot be decoded publishes nothing and is counted, see [`DecoderCounters`].
@@ -31,6 +35,18 @@ pub trait Decoder {
     /// A part of a snapshot begins, or it is over. Until then what comes describes what there is already: records that can
     /// say so are flagged [`F_SNAPSHOT`](dbn::flags::SNAPSHOT).
     fn snapshot(&mut self, part: SnapshotPart);
+
+    /// Takes a message of a line of refreshes: of which line, and whether it is the first one of its packet, whose number
+    /// on that line is the context's.
+    fn refresh<S: RecordSink>(
+        &mut self,
+        line: (usize, bool),
+        context: &MessageContext,
+        message: &[u8],
+        sink: &mut S,
+    ) {
+        let _ = (line, context, message, sink);
+    }
 
     /// Whether [`prefetch`](Self::prefetch) is worth a walk over a packet of several messages before they are decoded.
     #[inline(always)]
@@ -110,6 +126,8 @@ pub struct DecoderCounters {
     pub events_overflowed: u64,
     /// What the index of resting orders met; all zero without one.
     pub orders: OrderCounters,
+    /// What recovery instrument by instrument met; all zero without it.
+    pub refresh: RefreshCounters,
 }
 
 impl DecoderCounters {
@@ -127,6 +145,7 @@ impl DecoderCounters {
             symbols_refused: 0,
             events_overflowed: 0,
             orders: OrderCounters::new(),
+            refresh: RefreshCounters::new(),
         }
     }
 
@@ -140,6 +159,60 @@ impl DecoderCounters {
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.by_type.iter().sum()
+    }
+}
+
+/// What became of instruments whose books were not whole, since the decoder was made. Levels and orders of an instrument are
+/// books of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefreshCounters {
+    /// Instruments whose levels are not whole now.
+    pub stale_levels: u64,
+    /// Instruments whose orders are not whole now.
+    pub stale_orders: u64,
+    /// Records of each output that were withheld because their book was not whole.
+    pub withheld: u64,
+    /// Records of each output that were left out because a snapshot contained them already.
+    pub contained: u64,
+    /// Books made whole by a snapshot.
+    pub snapshots: u64,
+    /// Messages that were kept and told behind those snapshots.
+    pub replayed: u64,
+    /// Instruments that the stream itself proved to have lost nothing, or emptied.
+    pub refreshed: u64,
+    /// Instruments whose changes go on although no snapshot came that could be used.
+    pub given_up: u64,
+    /// Snapshots that were of no use because the first packet behind the loss had not come yet.
+    pub early: u64,
+    /// Snapshots from before the loss, or from before what is kept of the stream.
+    pub too_old: u64,
+    /// Snapshots further ahead of the stream than a venue is.
+    pub too_far_ahead: u64,
+    /// Snapshot loops that came whole.
+    pub loops: u64,
+    /// How often there was no room for what is kept of the stream, and it was let go.
+    pub overflows: u64,
+}
+
+impl RefreshCounters {
+    /// All zero.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            stale_levels: 0,
+            stale_orders: 0,
+            withheld: 0,
+            contained: 0,
+            snapshots: 0,
+            replayed: 0,
+            refreshed: 0,
+            given_up: 0,
+            early: 0,
+            too_old: 0,
+            too_far_ahead: 0,
+            loops: 0,
+            overflows: 0,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use arguments::{Arguments, Command, Feed, Generate, Publish, Replay, ServerArguments};
@@ -29,12 +30,13 @@ use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
-use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
+use gateway_sim::flow::{FlowOptions, Mdp3Flow, OrderFlow, PitchFlow};
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
 use gateway_sim::recovery::gap_request::{GapLines, GapRequestOptions};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
+use gateway_sim::recovery::market_recovery::MarketRecoveryOptions;
 use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
 use gateway_sim::recovery::spin::SpinOptions;
 use gateway_sim::recovery::{Servers, Switch};
@@ -130,17 +132,26 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
     }
     let mut flow = OrderFlow::new(options);
     let start = (SESSION_DEFAULT, 1);
-    if generate.feed == Feed::CboePitchEquities {
+    if generate.feed != Feed::NasdaqItch50 {
         let servers = &generate.publish.servers;
         let of_others = !(servers.rerequest.is_empty() && servers.glimpse.is_empty());
         if of_others || generate.output.is_some() {
             usage(
-                "--feed cboe-pitch-equities has other servers, and no file of its messages: leave out --rerequest, --glimpse and --output",
+                "only --feed nasdaq-itch50 has these servers, and a file of its messages: leave out --rerequest, --glimpse and --output",
             );
         }
-        let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
-        let publish = &generate.publish;
-        return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
+    }
+    let publish = &generate.publish;
+    match generate.feed {
+        Feed::CboePitchEquities => {
+            let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
+            return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
+        }
+        Feed::CmeMdp3 => {
+            let (mut flow, framing) = (Mdp3Flow::new(flow), Framing::Mdp3);
+            return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
+        }
+        Feed::NasdaqItch50 => {}
     }
     match &generate.output {
         Some(path) => write_itch_file(&mut flow, path, json, stop),
@@ -348,6 +359,9 @@ fn serve(
         spin,
         glimpse,
         history_messages,
+        market_recovery,
+        market_recovery_interval_us,
+        market_recovery_loss,
         ..
     } = &arguments.servers;
     if !arguments.servers.are_any() {
@@ -409,6 +423,22 @@ fn serve(
         };
         let name = format!("G{}", number + 1);
         servers.add_glimpse(&name, *address, options, &Switch::default())?;
+    }
+    if !market_recovery.is_empty() {
+        if framing != Framing::Mdp3 {
+            usage("--market-recovery is MDP 3.0's: add --feed cme-mdp3");
+        }
+        let line = |to| -> Result<Box<dyn Transmit + Send>, SimError> {
+            Ok(Box::new(UdpLine::new(to, egress)?))
+        };
+        let lines: Result<Vec<_>, _> = market_recovery.iter().copied().map(line).collect();
+        let options = MarketRecoveryOptions {
+            interval: Duration::from_micros(*market_recovery_interval_us),
+            packet_bytes_max: (arguments.mtu as usize).saturating_sub(IP_UDP_BYTES),
+            loss: *market_recovery_loss,
+            seed,
+        };
+        servers.add_market_recovery(options, lines?, &Switch::default())?;
     }
     if !json {
         for (name, kind, port) in servers.listening() {

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use gateway_feed::mdp3::{self, Mdp3};
 use gateway_feed::moldudp64::encode::BuildError;
 use gateway_feed::moldudp64::{self, MoldUdp64, Session};
 use gateway_feed::pitch::{self, PitchUnit};
 use gateway_feed::transport::{Frame, Transport};
 
+use crate::flow::{MDP3_VERSION, MIDNIGHT_NS};
 use crate::source::SourceMessage;
 
 /// Bytes of IPv4 and UDP header in front of a packet.
@@ -22,14 +24,32 @@ pub enum Framing {
     MoldUdp64,
     /// Cboe's sequenced unit header: the unit's number in each packet; an end is a message like any other.
     PitchUnit(u8),
+    /// CME's binary packet header: packets are numbered instead of messages, heartbeats too; there is no end.
+    Mdp3,
 }
 
 impl Framing {
+    /// Whether packets are numbered, and not messages.
+    #[must_use]
+    pub const fn numbers_packets(self) -> bool {
+        matches!(self, Self::Mdp3)
+    }
+
+    /// The byte that names a message's type.
+    pub(crate) fn type_of(self, message: &[u8]) -> Option<u8> {
+        let at = match self {
+            Self::Mdp3 => 2,
+            Self::MoldUdp64 | Self::PitchUnit(_) => 0,
+        };
+        message.get(at).copied()
+    }
+
     /// Bytes of a packet's header, and in front of each message.
     const fn overhead(self) -> usize {
         match self {
             Self::MoldUdp64 => moldudp64::HEADER_BYTES + moldudp64::LENGTH_BYTES,
             Self::PitchUnit(_) => pitch::transport::HEADER_BYTES + 1,
+            Self::Mdp3 => mdp3::transport::HEADER_BYTES + mdp3::transport::SIZE_BYTES,
         }
     }
 
@@ -42,6 +62,7 @@ impl Framing {
         match self {
             Self::MoldUdp64 => walk::<MoldUdp64>(payload, visit),
             Self::PitchUnit(_) => walk::<PitchUnit>(payload, visit),
+            Self::Mdp3 => walk::<Mdp3>(payload, visit),
         }
     }
 }
@@ -78,7 +99,7 @@ impl Default for PackOptions {
 }
 
 impl PackOptions {
-    /// A packet without messages that tells the next number.
+    /// A packet without messages that tells the next number; of MDP 3.0 one that has it.
     #[must_use]
     pub fn heartbeat(&self, next_sequence: u64) -> Rc<[u8]> {
         match self.framing {
@@ -90,6 +111,10 @@ impl PackOptions {
                 let mut builder = pitch::PacketBuilder::new(unit, short(next_sequence), 0);
                 builder.finish(|payload| Rc::from(payload))
             }
+            Framing::Mdp3 => mdp3_heartbeat(
+                &mut mdp3::PacketBuilder::new(short(next_sequence), 64),
+                MIDNIGHT_NS,
+            ),
         }
     }
 
@@ -101,9 +126,22 @@ impl PackOptions {
                 let builder = moldudp64::PacketBuilder::new(self.session, next_sequence, 0);
                 Some(Rc::from(builder.end_of_session().as_slice()))
             }
-            Framing::PitchUnit(_) => None,
+            Framing::PitchUnit(_) | Framing::Mdp3 => None,
         }
     }
+}
+
+/// "AdminHeartbeat" in a packet of its own.
+fn mdp3_heartbeat(builder: &mut mdp3::PacketBuilder, sending_time: u64) -> Rc<[u8]> {
+    let header = mdp3::sbe::Header {
+        block_length: 0,
+        template_id: mdp3::schema::HEARTBEAT,
+        schema_id: mdp3::schema::SCHEMA_ID,
+        version: MDP3_VERSION,
+    };
+    // It fits any packet that has room for a message.
+    let _ = builder.push(&header.bytes());
+    builder.finish(sending_time, |payload| Rc::from(payload))
 }
 
 /// A sequence number of 32 bits.
@@ -118,6 +156,11 @@ enum Builder {
     Pitch {
         builder: pitch::PacketBuilder,
         unit: u8,
+        limit: usize,
+        messages: u16,
+    },
+    Mdp3 {
+        builder: mdp3::PacketBuilder,
         limit: usize,
         messages: u16,
     },
@@ -136,13 +179,18 @@ impl Builder {
                 limit,
                 messages: 0,
             },
+            Framing::Mdp3 => Self::Mdp3 {
+                builder: mdp3::PacketBuilder::new(short(next_sequence), limit),
+                limit,
+                messages: 0,
+            },
         }
     }
 
     fn count(&self) -> u16 {
         match self {
             Self::Mold(builder) => builder.count(),
-            Self::Pitch { messages, .. } => *messages,
+            Self::Pitch { messages, .. } | Self::Mdp3 { messages, .. } => *messages,
         }
     }
 
@@ -150,6 +198,7 @@ impl Builder {
         match self {
             Self::Mold(builder) => builder.next_sequence(),
             Self::Pitch { builder, .. } => builder.next_sequence().into(),
+            Self::Mdp3 { builder, .. } => builder.next_sequence().into(),
         }
     }
 
@@ -163,6 +212,9 @@ impl Builder {
                 limit,
                 ..
             } => *builder = pitch::PacketBuilder::new(*unit, short(next_sequence), *limit),
+            Self::Mdp3 { builder, limit, .. } => {
+                *builder = mdp3::PacketBuilder::new(short(next_sequence), *limit);
+            }
         }
     }
 
@@ -176,10 +228,17 @@ impl Builder {
                 *messages += 1;
                 Ok(())
             }
+            Self::Mdp3 {
+                builder, messages, ..
+            } => {
+                builder.push(message)?;
+                *messages += 1;
+                Ok(())
+            }
         }
     }
 
-    fn finish(&mut self) -> Rc<[u8]> {
+    fn finish(&mut self, time_ns: u64) -> Rc<[u8]> {
         match self {
             Self::Mold(builder) => builder.finish(|payload| Rc::from(payload)),
             Self::Pitch {
@@ -187,6 +246,12 @@ impl Builder {
             } => {
                 *messages = 0;
                 builder.finish(|payload| Rc::from(payload))
+            }
+            Self::Mdp3 {
+                builder, messages, ..
+            } => {
+                *messages = 0;
+                builder.finish(MIDNIGHT_NS + time_ns, |payload| Rc::from(payload))
             }
         }
     }
@@ -199,7 +264,7 @@ pub struct DataPacket {
     pub payload: Rc<[u8]>,
     /// Sequence number of its first message.
     pub first: u64,
-    /// Messages in it, at least 1.
+    /// Messages in it, at least 1; where packets are numbered: 1.
     pub messages: u64,
     /// When its last message came, by the source's clock.
     pub time_ns: u64,
@@ -278,18 +343,42 @@ impl Packetiser {
 
     /// Completes the packet under construction; `None` if it is empty.
     pub fn finish(&mut self) -> Option<DataPacket> {
-        let messages = u64::from(self.builder.count());
+        let mut messages = u64::from(self.builder.count());
         if messages == 0 {
             return None;
         }
-        let first = self.next_sequence().wrapping_sub(messages);
-        let payload = self.builder.finish();
+        let first = if self.options.framing.numbers_packets() {
+            messages = 1;
+            self.next_sequence()
+        } else {
+            self.next_sequence().wrapping_sub(messages)
+        };
+        let payload = self.builder.finish(self.last_time_ns);
         Some(DataPacket {
             payload,
             first,
             messages,
             time_ns: self.last_time_ns,
         })
+    }
+
+    /// A heartbeat that has a number of its own; `None` where heartbeats have none, and while a packet is under
+    /// construction.
+    pub fn numbered_heartbeat(&mut self) -> Option<DataPacket> {
+        let time_ns = self.last_time_ns;
+        match &mut self.builder {
+            Builder::Mdp3 {
+                builder,
+                messages: 0,
+                ..
+            } => Some(DataPacket {
+                first: builder.next_sequence().into(),
+                payload: mdp3_heartbeat(builder, MIDNIGHT_NS + time_ns),
+                messages: 1,
+                time_ns,
+            }),
+            _ => None,
+        }
     }
 
     /// The sequence number that the next message gets.

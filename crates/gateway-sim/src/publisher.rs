@@ -317,12 +317,17 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
         let mut ledger = self.venue.as_ref().map(|venue| venue.lock());
         let session = &mut self.session;
         let mut sequence = packet.first;
-        session.pack.framing.messages(&packet.payload, |message| {
+        let framing = session.pack.framing;
+        framing.messages(&packet.payload, |message| {
             if count {
-                session.types.add(message);
+                session.types.add(framing, message);
             }
-            if let Some(ledger) = &mut ledger {
-                ledger.add(sequence, message);
+            match &mut ledger {
+                Some(ledger) if framing.numbers_packets() => {
+                    return ledger.add_of_packet(sequence, message);
+                }
+                Some(ledger) => ledger.add(sequence, message),
+                None => {}
             }
             sequence = sequence.wrapping_add(1);
         });

@@ -24,7 +24,7 @@ pub struct Report {
     pub first_sequence: u64,
     /// Sequence number of the last message; `first_sequence - 1` where there was none.
     pub last_sequence: u64,
-    /// Messages published.
+    /// Messages published. Of MDP 3.0, here and in all that follows: numbers, which packets have, heartbeats too.
     pub messages: u64,
     /// Data packets published.
     pub packets: u64,
@@ -33,7 +33,7 @@ pub struct Report {
     pub heartbeats: u64,
     /// End-of-session packets offered to each line, repeated likewise.
     pub end_of_session: u64,
-    /// Messages by the letter of their type.
+    /// Messages by the letter of their type; of MDP 3.0 by their template.
     pub by_type: BTreeMap<String, u64>,
     /// Each line, by its name.
     pub lines: BTreeMap<String, LineReport>,
@@ -79,13 +79,13 @@ impl Default for TypeCounts {
 }
 
 impl TypeCounts {
-    pub(crate) fn add(&mut self, message: &[u8]) {
-        if let Some(kind) = message.first() {
-            self.0[usize::from(*kind)] += 1;
+    pub(crate) fn add(&mut self, framing: Framing, message: &[u8]) {
+        if let Some(kind) = framing.type_of(message) {
+            self.0[usize::from(kind)] += 1;
         }
     }
 
-    /// By the letter of each type, or, where types are numbers, by its two hexadecimal digits.
+    /// By the letter of each type, or, where types are numbers, by its two hexadecimal digits, or a template's number.
     pub(crate) fn by_name(&self, framing: Framing) -> BTreeMap<String, u64> {
         let counted = (0..=u8::MAX).zip(self.0).filter(|(_, count)| *count > 0);
         counted
@@ -93,6 +93,7 @@ impl TypeCounts {
                 let name = match framing {
                     Framing::MoldUdp64 => kind.escape_ascii().to_string(),
                     Framing::PitchUnit(_) => format!("{kind:02X}"),
+                    Framing::Mdp3 => kind.to_string(),
                 };
                 (name, count)
             })

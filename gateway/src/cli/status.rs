@@ -11,7 +11,8 @@ use super::tail::unreachable;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
 use crate::service::status::{
-    CheckStatus, Count, InterfaceStatus, RecoveryStatus, StageStatus, StampingStatus, Status,
+    CheckStatus, Count, InterfaceStatus, RecoveryStatus, RefreshStatus, StageStatus, StampingStatus,
+    Status,
 };
 
 /// Options of `gateway status`.
@@ -140,6 +141,9 @@ fn page(status: &Status) -> String {
         }
         if let Some(recovery) = &channel.recovery {
             lines.extend(recovery_lines(recovery));
+        }
+        if let Some(refresh) = &channel.refresh {
+            lines.push(refresh_line(refresh));
         }
         if !channel.errors.is_empty() {
             lines.push(format!("  errors: {}", list(channel.errors.iter())));
@@ -338,6 +342,24 @@ fn recovery_lines(recovery: &RecoveryStatus) -> Vec<String> {
         lines.push(format!("  of no use: {}", list(refused.into_iter())));
     }
     lines
+}
+
+fn refresh_line(refresh: &RefreshStatus) -> String {
+    let mut line = format!(
+        "  snapshot loop  stale {} (levels) {} (orders)  by snapshots {}  by the stream {}  given up {}  withheld {}  replayed {}  loops {}",
+        refresh.stale_levels,
+        refresh.stale_orders,
+        refresh.snapshots,
+        refresh.refreshed,
+        refresh.given_up,
+        refresh.withheld,
+        refresh.replayed,
+        refresh.loops
+    );
+    if !refresh.refused.is_empty() {
+        line.push_str(&format!("  of no use: {}", list(refresh.refused.iter())));
+    }
+    line
 }
 
 fn list<'a>(counts: impl Iterator<Item = &'a Count>) -> String {

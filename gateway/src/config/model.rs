@@ -424,7 +424,7 @@ pub struct Line {
     pub sources: Vec<Ipv4Addr>,
     /// The worker's inputs it arrives on.
     pub inputs: Vec<Input>,
-    /// Whether it carries nothing but what somebody has asked for again.
+    /// Whether it does not carry the stream: it has what somebody has asked for again, or snapshots over and over.
     pub answers: bool,
 }
 

@@ -71,7 +71,7 @@ fn the_manual_mentions_every_key() {
     let findings = Findings::default();
     // Every section once, so that every key is asked for.
     let document = Document::parse(
-        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\ngap_request = [{}]\ngap_response = [{}]\nspin = [{}]\n[[queue]]\n[[book]]\n[[entitlement]]\n",
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\ngap_request = [{}]\ngap_response = [{}]\nspin = [{}]\nmarket_recovery = [{}]\n[[queue]]\n[[book]]\n[[entitlement]]\n",
         &findings,
     );
     RawConfig::read(&document, &findings);
@@ -546,13 +546,13 @@ fn books_and_queues_share_their_names_and_entitlements() {
 }
 
 #[test]
-fn a_channel_of_mdp3_has_neither_recovery_nor_books() {
+fn a_channel_of_mdp3_has_no_servers_and_no_books() {
     let mdp3 = ("feed = \"nasdaq-itch50\"", "feed = \"cme-mdp3\"");
     let config = parse(&GOOD.replace(mdp3.0, mdp3.1), Path::new("/etc/gateway")).unwrap();
     assert_eq!(config.channels[0].feed, Feed::CmeMdp3);
     assert_eq!(config.channels[0].venue, Venue::Cme);
     let recover = only(mdp3.0, &format!("{}\non_gap = \"recover\"", mdp3.1));
-    let expected = "the feed \"cme-mdp3\" has no recovery in this gateway";
+    let expected = "there are no lines of market recovery that could make up for what is missing";
     assert_eq!(recover.what, expected, "{recover}");
     let book = GOOD.replace(mdp3.0, mdp3.1) + "[[book]]\nname = \"books\"\nqueue = \"all\"\n";
     let found = problems(&book);

@@ -407,7 +407,7 @@ mod tests {
     use crate::metrics::threads::ThreadSwitches;
     use crate::service::status::{
         BookStatus, ChannelStatus, Count, InputStatus, LineStatus, QueueStatus, ReaderStatus,
-        RecoveryStatus, ServerStatus, StampingStatus,
+        RecoveryStatus, RefreshStatus, ServerStatus, StampingStatus,
     };
 
     fn reader_series(reader: &str) -> ReaderSeries {
@@ -469,6 +469,10 @@ mod tests {
                         })
                         .into(),
                     ..RecoveryStatus::default()
+                }),
+                refresh: Some(RefreshStatus {
+                    refused: vec![Count::new("early", 1)],
+                    ..RefreshStatus::default()
                 }),
                 ..ChannelStatus::default()
             }],

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gateway_feed::arbitration::{ArbiterConfig, LineId};
+use gateway_feed::arbitration::{ArbiterConfig, LineId, OnGap};
 use gateway_feed::channel::{Channel, ChannelConfig};
 use gateway_feed::class::Classes;
 use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
-use gateway_feed::mdp3::{self, Mdp3Config, Mdp3Decoder};
+use gateway_feed::mdp3::{self, Mdp3Config, Mdp3Recoverer, Mdp3RecoveryConfig};
 use gateway_feed::order_index::OrderIndex;
 use gateway_feed::pitch::{self, Market, PitchConfig, PitchDecoder};
 use gateway_feed::sink::Output;
@@ -383,6 +383,9 @@ fn iex<const PROTOCOL: u16>(
     )))
 }
 
+/// So many messages a packet there is room for where the stream is kept.
+const MDP3_MESSAGES_PER_PACKET: usize = 4;
+
 fn cme_mdp3(
     channel: &model::Channel,
     channel_id: u8,
@@ -394,12 +397,22 @@ fn cme_mdp3(
         symbols,
         ..Mdp3Config::default()
     };
-    let decoder = Mdp3Decoder::new(&config).map_err(|error| ServiceError::Channel {
+    let recovers = channel.on_gap == OnGap::Recover;
+    let recovery = recovers.then(|| Mdp3RecoveryConfig {
+        messages_max: channel.recover_packets_max * MDP3_MESSAGES_PER_PACKET,
+        bytes_max: ArbiterConfig::hold_bytes_for(channel.recover_packets_max),
+    });
+    let decoder = Mdp3Recoverer::new(&config, recovery).map_err(|error| ServiceError::Channel {
         channel: channel.name.clone(),
         reason: error.to_string(),
     })?;
+    // The stream is not held: each instrument waits for its own snapshot.
+    let channel_config = ChannelConfig {
+        on_gap: OnGap::Continue,
+        ..channel_config(channel, channel_id)
+    };
     Ok(FeedChannel::CmeMdp3(Box::new(Channel::new(
-        channel_config(channel, channel_id),
+        channel_config,
         decoder,
     ))))
 }

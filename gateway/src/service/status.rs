@@ -6,7 +6,7 @@ mod web;
 
 use serde::{Deserialize, Serialize};
 
-pub use recovery::{RecoveryStatus, ServerStatus};
+pub use recovery::{RecoveryStatus, RefreshStatus, ServerStatus};
 pub use stages::StageStatus;
 pub use web::WebStatus;
 
@@ -411,6 +411,9 @@ pub struct ChannelStatus {
     pub lines: Vec<LineStatus>,
     /// What is had from elsewhere than the lines; none where no server is configured.
     pub recovery: Option<RecoveryStatus>,
+    /// What is had of the snapshot loop; none where the channel has none.
+    #[serde(default)]
+    pub refresh: Option<RefreshStatus>,
 }
 
 /// A channel's index of resting orders.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use gateway_feed::arbitration::{
     ChannelCounters, FrameErrorCounters, LineCounters, RecoveryCounters, SOURCES_MAX,
 };
-use gateway_feed::decoder::{DecoderCounters, OrderCounters};
+use gateway_feed::decoder::{DecoderCounters, OrderCounters, RefreshCounters};
 
 use gateway_wire::shared::Verdict;
 
@@ -93,6 +93,14 @@ mirror! {
     }
 }
 
+mirror! {
+    /// [`RefreshCounters`] on show.
+    RefreshBoard of RefreshCounters {
+        stale_levels, stale_orders, withheld, contained, snapshots, replayed, refreshed, given_up, early, too_old,
+        too_far_ahead, loops, overflows,
+    }
+}
+
 /// [`DecoderCounters`] on show.
 #[derive(Debug)]
 pub struct DecoderBoard {
@@ -110,6 +118,7 @@ pub struct DecoderBoard {
     orders_overflowed: AtomicU64,
     orders_duplicate: AtomicU64,
     orders_inconsistent: AtomicU64,
+    refresh: RefreshBoard,
 }
 
 impl Default for DecoderBoard {
@@ -129,6 +138,7 @@ impl Default for DecoderBoard {
             orders_overflowed: AtomicU64::new(0),
             orders_duplicate: AtomicU64::new(0),
             orders_inconsistent: AtomicU64::new(0),
+            refresh: RefreshBoard::default(),
         }
     }
 }
@@ -158,6 +168,7 @@ impl DecoderBoard {
         ] {
             word.store(count, Ordering::Relaxed);
         }
+        self.refresh.show(&counters.refresh);
     }
 
     /// The counters as last shown.
@@ -182,6 +193,7 @@ impl DecoderBoard {
             duplicate: self.orders_duplicate.load(Ordering::Relaxed),
             inconsistent: self.orders_inconsistent.load(Ordering::Relaxed),
         };
+        counters.refresh = self.refresh.read();
         counters
     }
 }

@@ -9,7 +9,7 @@ use gateway_feed::decoder::Decoder;
 use gateway_feed::iex::{self, IexDecoder, IexTp};
 use gateway_feed::itch50::ItchDecoder;
 pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
-use gateway_feed::mdp3::{Mdp3, Mdp3Decoder};
+use gateway_feed::mdp3::{Mdp3, Mdp3Recoverer};
 use gateway_feed::moldudp64::MoldUdp64;
 use gateway_feed::pitch::{PitchDecoder, PitchUnit};
 use gateway_feed::recovery::{Demand, Supply, SupplyError};
@@ -48,7 +48,7 @@ feeds! {
     /// IEX DEEP+.
     IexDeepPlus(IexDecoder, IexTp<{ iex::DEEP_PLUS }>),
     /// CME MDP 3.0.
-    CmeMdp3(Mdp3Decoder, Mdp3),
+    CmeMdp3(Mdp3Recoverer, Mdp3),
     /// A unit of Cboe PITCH, of whichever market.
     CboePitch(PitchDecoder, PitchUnit),
 }

@@ -55,7 +55,8 @@ pub struct gateway_control {
     pub rtype: u8,
     /// DBN's number of the venue and its dataset.
     pub publisher_id: u16,
-    /// Always 0: a control record concerns the channel.
+    /// 0: it concerns the channel. Another number: this instrument alone, where a feed recovers instrument by instrument
+    /// (MDP 3.0).
     pub instrument_id: u32,
     /// The venue's time where it is known, else that of `ts_recv`; nanoseconds since the Unix epoch.
     pub ts_event: u64,

@@ -45,7 +45,7 @@ pub(super) const LAST_QUOTE: u8 = 1 << 2;
 pub(super) const LAST_IMPLIED: u8 = 1 << 4;
 /// Instruments of one event that are remembered to be told its end. One beyond is told it by a later record of its own, or
 /// not at all, and counted.
-const OPEN_MAX: usize = 1_024;
+pub(super) const OPEN_MAX: usize = 1_024;
 
 /// How a channel's messages become records.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub struct Mdp3Decoder {
     pub(super) directory: Directory,
     pub(super) counters: DecoderCounters,
     /// Instruments whose event goes on.
-    open: Vec<Place>,
+    pub(super) open: Vec<Place>,
     /// Which part of an instrument's orders would go on with those before.
     pub(super) order_parts_next: Option<OrderParts>,
     presets: Vec<(i32, Text<20>)>,

@@ -2,7 +2,8 @@
 //!
 //! `transport` is the packet, `sbe` the encoding, `schema` describes the templates, `encode` writes them, `directory` numbers
 //! the instruments, `decoder` makes records, with `levels`, `book`, `trades`, `statistics` and `reference` for what each is
-//! of. Names are those of CME's client systems wiki ("CME MDP 3.0 Market Data"); `docs/feeds/cme-mdp3.md` tabulates what becomes of each
+//! of, and `recovery` withholds what follows a loss until a snapshot makes up for it. Names are those of CME's client systems
+//! wiki ("CME MDP 3.0 Market Data"); `docs/feeds/cme-mdp3.md` tabulates what becomes of each
 //! message. All integers are little-endian, times are nanoseconds since the Unix epoch.
 
 mod book;
@@ -13,6 +14,7 @@ pub mod encode;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod levels;
+mod recovery;
 mod reference;
 pub mod sbe;
 pub mod schema;
@@ -23,4 +25,5 @@ pub mod transport;
 pub use classes::classes;
 pub use decoder::{Mdp3Config, Mdp3ConfigError, Mdp3Decoder, SYMBOL_LIMITS};
 pub use encode::MessageBuilder;
+pub use recovery::{Mdp3Recoverer, Mdp3RecoveryConfig};
 pub use transport::{Mdp3, PacketBuilder};

@@ -5,6 +5,7 @@ mod fixtures;
 mod limits;
 mod properties;
 mod real_data;
+mod recovery;
 mod schema;
 mod versions;
 

@@ -14,10 +14,12 @@ mod book;
 mod choice;
 mod events;
 mod listing;
+mod mdp3;
 mod pitch;
 mod session;
 
 pub use listing::SYMBOLS_MAX;
+pub use mdp3::{MIDNIGHT_NS, Mdp3Flow, VERSION as MDP3_VERSION};
 pub use pitch::PitchFlow;
 
 use book::Book;

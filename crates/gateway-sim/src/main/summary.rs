@@ -132,6 +132,10 @@ impl Display for ServersSummary<'_> {
             write!(f, "Glimpse {:<7}", server.name)?;
             counts(f, &server.counts)?;
         }
+        if let Some(loops) = &self.0.market_recovery {
+            write!(f, "market recovery")?;
+            counts(f, loops)?;
+        }
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Packets without messages: heartbeats, and the end of a session.
 
-use super::outlet::{Kind, Outlet, Packet};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::outlet::{Data, Kind, Outlet, Packet};
 use super::{Publisher, SessionPlan};
 use crate::SimError;
 use crate::clock::Clock;
@@ -14,6 +17,10 @@ const REPETITIONS_MAX: u64 = 1_000;
 impl<C: Clock + ?Sized> Publisher<'_, C> {
     /// Puts a heartbeat behind everything offered so far, if there are heartbeats.
     pub(super) fn heartbeat(&mut self) {
+        if self.session.pack.framing.numbers_packets() {
+            self.numbered_heartbeat();
+            return;
+        }
         if let Some(heartbeat) = self.next_heartbeat() {
             self.broadcast(&heartbeat);
             self.session.report.heartbeats += 1;
@@ -22,6 +29,9 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
 
     /// Makes sure that each line tells of the next sequence number, before anything else that is offered to it.
     pub(super) fn announce(&mut self) {
+        if self.session.pack.framing.numbers_packets() {
+            return self.announce_numbered();
+        }
         if let Some(heartbeat) = self.next_heartbeat() {
             self.session.report.heartbeats += self.broadcast_until_through(&heartbeat, 1);
         }
@@ -35,6 +45,57 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
             session: self.ended.len(),
             kind: Kind::Heartbeat,
         })
+    }
+
+    /// Puts a heartbeat with a number of its own behind everything offered so far, which each line may lose like any other
+    /// packet. Which lines let it through; `None` where there are no heartbeats, or packets are made already that are not
+    /// offered yet.
+    fn numbered_heartbeat(&mut self) -> Option<Vec<bool>> {
+        let interval_ns = self.session.heartbeat_ns?;
+        let now_ns = self.clock.now_ns();
+        self.session.heartbeat_due_ns = now_ns.saturating_add(interval_ns);
+        if self.session.packetiser.next_sequence() != self.session.next_sequence {
+            return None;
+        }
+        let heartbeat = self.session.packetiser.numbered_heartbeat()?;
+        self.write_down(&heartbeat, true);
+        let packet = Packet {
+            payload: heartbeat.payload,
+            session: self.ended.len(),
+            kind: Kind::Data(Data {
+                first: heartbeat.first,
+                messages: 1,
+                carried: Rc::new(Cell::new(false)),
+            }),
+        };
+        let lines = self.lines.iter_mut();
+        let through: Vec<bool> = lines.map(|line| line.offer(now_ns, &packet)).collect();
+        let session = &mut self.session;
+        if !through.contains(&true) {
+            session.report.lost_on_both.add(heartbeat.first, 1);
+        }
+        session.report.packets += 1;
+        session.report.messages += 1;
+        session.report.heartbeats += 1;
+        session.next_sequence = heartbeat.first.wrapping_add(1);
+        Some(through)
+    }
+
+    /// Sends numbered heartbeats until each line but the dead ones has let one through.
+    fn announce_numbered(&mut self) {
+        let mut through: Vec<bool> = self.lines.iter().map(Outlet::is_dead).collect();
+        for _ in 0..REPETITIONS_MAX {
+            let Some(now) = self.numbered_heartbeat() else {
+                break;
+            };
+            for (through, now) in through.iter_mut().zip(now) {
+                *through |= now;
+            }
+            if !through.contains(&false) {
+                break;
+            }
+        }
+        self.release_all();
     }
 
     fn broadcast(&mut self, packet: &Packet) {

@@ -178,6 +178,24 @@ pub struct RecoveryReport {
     /// Glimpse servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub glimpse: Vec<ServerReport<GlimpseCounts>>,
+    /// MDP 3.0's snapshot loop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub market_recovery: Option<MarketRecoveryCounts>,
+}
+
+/// What was sent of MDP 3.0's snapshot loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MarketRecoveryCounts {
+    /// Loops that were sent whole.
+    pub loops: u64,
+    /// Packets, each on every line.
+    pub packets: u64,
+    /// Packets that a line was not given on purpose.
+    pub dropped: u64,
+    /// Packets that the system refused.
+    pub unsent: u64,
+    /// Snapshots that do not fit a packet.
+    pub too_long: u64,
 }
 
 impl RerequestCounts {

@@ -1,5 +1,5 @@
 //! What a venue offers to those who have lost something: re-request servers, gap request proxies, Glimpse and spin
-//! servers, beside the lines.
+//! servers, and MDP 3.0's snapshot loop, beside the lines.
 //!
 //! [`rerequest`], [`gap_request`], [`glimpse`] and [`spin`] say what is answered, without sockets or a clock, and do wrong what they are told to do
 //! wrong; [`Servers`] runs them on threads of their own. All read the [`Venue`] that the publisher writes.
@@ -9,6 +9,7 @@
 pub mod counts;
 pub mod gap_request;
 pub mod glimpse;
+pub mod market_recovery;
 pub mod rerequest;
 pub mod spin;
 mod tcp;
@@ -21,14 +22,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use counts::{
-    GapRequestCounts, GlimpseCounts, RecoveryReport, RerequestCounts, ServerReport, SpinCounts,
+    GapRequestCounts, GlimpseCounts, MarketRecoveryCounts, RecoveryReport, RerequestCounts,
+    ServerReport, SpinCounts,
 };
 use gap_request::{GapLines, GapRequestOptions, GapRequestServer};
 use glimpse::{GlimpseOptions, GlimpseServer};
+use market_recovery::MarketRecoveryOptions;
 use rerequest::RerequestOptions;
 use spin::{SpinOptions, SpinServer};
 
 use crate::SimError;
+use crate::transmit::Transmit;
 use crate::venue::Venue;
 
 /// How long a thread may take to notice something that it does not wait for.
@@ -63,6 +67,7 @@ pub struct Servers {
     gap_request: Vec<Running<GapRequestCounts>>,
     spin: Vec<Running<SpinCounts>>,
     glimpse: Vec<Running<GlimpseCounts>>,
+    market_recovery: Option<JoinHandle<MarketRecoveryCounts>>,
 }
 
 #[derive(Debug)]
@@ -104,6 +109,7 @@ impl Servers {
             gap_request: Vec::new(),
             spin: Vec::new(),
             glimpse: Vec::new(),
+            market_recovery: None,
         }
     }
 
@@ -208,6 +214,23 @@ impl Servers {
         Ok(address)
     }
 
+    /// Starts the market recovery feed on `lines`.
+    ///
+    /// # Errors
+    /// [`SimError::Server`].
+    pub fn add_market_recovery(
+        &mut self,
+        options: MarketRecoveryOptions,
+        lines: Vec<Box<dyn Transmit + Send>>,
+        switch: &Switch,
+    ) -> Result<(), SimError> {
+        let surroundings = self.surroundings(switch);
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let started = market_recovery::start(options, lines, surroundings);
+        self.market_recovery = Some(started.map_err(failed("M1", "market recovery", nowhere))?);
+        Ok(())
+    }
+
     /// Name, kind and port of each server.
     pub fn listening(&self) -> impl Iterator<Item = (&str, &'static str, u16)> {
         let rerequest = self.rerequest.iter();
@@ -244,6 +267,7 @@ impl Servers {
                 .into_iter()
                 .map(Running::join)
                 .collect(),
+            market_recovery: self.market_recovery.take().map(joined),
         }
     }
 
@@ -265,16 +289,19 @@ impl Drop for Servers {
 
 impl<C> Running<C> {
     fn join(self) -> ServerReport<C> {
-        let counts = self
-            .thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         ServerReport {
             name: self.name,
             address: self.address,
-            counts,
+            counts: joined(self.thread),
         }
     }
+}
+
+/// What a thread has counted.
+fn joined<C>(thread: JoinHandle<C>) -> C {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn failed(

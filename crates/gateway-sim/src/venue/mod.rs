@@ -6,6 +6,7 @@
 //! tenth of a second.
 
 mod history;
+mod mdp3;
 mod pitch;
 mod state;
 
@@ -14,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gateway_feed::moldudp64::Session;
 
 pub use history::{History, Kept};
+pub use mdp3::{Instrument, Mdp3State, PublishedLevel, PublishedOrder};
 pub use pitch::PitchState;
 pub use state::{Snapshot, State};
 
@@ -34,6 +36,8 @@ pub struct Ledger {
     pub state: State,
     /// The same, where they are PITCH's.
     pub pitch: PitchState,
+    /// The same, where they are MDP 3.0's.
+    pub mdp3: Mdp3State,
 }
 
 impl Venue {
@@ -46,6 +50,7 @@ impl Venue {
             history: History::new(history_messages_max),
             state: State::default(),
             pitch: PitchState::default(),
+            mdp3: Mdp3State::default(),
         }))
     }
 
@@ -64,6 +69,13 @@ impl Ledger {
         self.history.restart(first_sequence);
         self.state = State::default();
         self.pitch = PitchState::default();
+        self.mdp3 = Mdp3State::default();
+    }
+
+    /// Writes a message of a packet of MDP 3.0 down, whose messages share its number. They cannot be had again.
+    pub fn add_of_packet(&mut self, sequence: u64, message: &[u8]) {
+        self.mdp3.apply(sequence, message);
+        self.next_sequence = sequence.wrapping_add(1);
     }
 
     /// Writes a message down. Numbers left out since the one before are of messages that nobody has.

@@ -23,6 +23,7 @@ pub(crate) struct RawRecovery {
     pub(crate) gap_request: Vec<RawSession>,
     pub(crate) gap_response: Vec<RawLine>,
     pub(crate) spin: Vec<RawSession>,
+    pub(crate) market_recovery: Vec<RawLine>,
     pub(crate) glimpse: Vec<RawGlimpse>,
     pub(crate) source: Option<Field<String>>,
     pub(crate) interface: Option<Field<String>>,
@@ -65,6 +66,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     let gap_request = section.tables("gap_request");
     let gap_response = section.tables("gap_response");
     let spin = section.tables("spin");
+    let market_recovery = section.tables("market_recovery");
     let raw = RawRecovery {
         place: section.place.clone(),
         rerequest: section.take(
@@ -75,6 +77,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
         gap_request: gap_request.into_iter().map(read_session).collect(),
         gap_response: gap_response.into_iter().map(super::read_line).collect(),
         spin: spin.into_iter().map(read_session).collect(),
+        market_recovery: market_recovery.into_iter().map(super::read_line).collect(),
         glimpse: glimpse.into_iter().map(read_glimpse).collect(),
         source: section.take("source", "an IP address of this host, in quotes"),
         interface: section.take("interface", "a network interface, in quotes"),
@@ -96,6 +99,44 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     };
     section.finish();
     raw
+}
+
+impl RawRecovery {
+    /// Where servers are named, and how they are asked.
+    pub(crate) fn servers_and_requests(&self) -> Vec<&Place> {
+        let numbers = [
+            &self.requests_per_second,
+            &self.requests_burst,
+            &self.requests_outstanding_max,
+            &self.request_messages_max,
+            &self.answer_timeout_ms,
+            &self.attempts_max,
+            &self.hole_messages_max,
+            &self.backoff_min_ms,
+            &self.backoff_max_ms,
+            &self.snapshot_timeout_ms,
+            &self.snapshot_attempts_max,
+            &self.snapshot_backoff_min_ms,
+            &self.snapshot_backoff_max_ms,
+            &self.snapshot_mib_max,
+        ];
+        let numbers = numbers.into_iter().flatten().map(|field| &field.place);
+        let sessions = self.gap_request.iter().chain(&self.spin);
+        let mut places: Vec<&Place> = sessions.map(|raw| &raw.server.place).collect();
+        places.extend(self.glimpse.iter().map(|raw| &raw.place));
+        places.extend(self.gap_response.iter().map(|raw| &raw.place));
+        places.extend(self.rerequest.as_ref().map(|field| &field.place));
+        places.extend(self.ask.as_ref().map(|field| &field.place));
+        let texts = [&self.source, &self.interface];
+        places.extend(texts.into_iter().flatten().map(|field| &field.place));
+        places.extend(numbers);
+        places
+    }
+
+    /// Lines of the channel that do not carry its stream.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &RawLine> {
+        self.gap_response.iter().chain(&self.market_recovery)
+    }
 }
 
 fn read_session(mut section: Section<'_, '_>) -> RawSession {

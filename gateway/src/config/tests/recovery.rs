@@ -304,3 +304,52 @@ fn two_channels_do_not_share_a_session_with_a_proxy() {
         assert!(parse(&both(&second), Path::new("/")).is_ok(), "{other:?}");
     }
 }
+
+const MARKET_RECOVERY: &str = r#"
+on_gap = "recover"
+[channel.recovery]
+market_recovery = [{ group = "239.9.9.1", port = 30001 }, { name = "MB", group = "239.9.9.2", port = 30001 }]
+"#;
+
+/// A configuration whose channel is one of MDP 3.0.
+fn mdp3(text: &str) -> String {
+    with(text).replace("feed = \"nasdaq-itch50\"", "feed = \"cme-mdp3\"")
+}
+
+#[test]
+fn the_snapshot_loop_of_mdp3_comes_on_lines_of_the_channel() {
+    let config = parse(&mdp3(MARKET_RECOVERY), Path::new("/")).unwrap();
+    let channel = &config.channels[0];
+    assert_eq!(channel.on_gap, OnGap::Recover);
+    // Nobody is asked for anything.
+    assert_eq!(channel.recovery, None);
+    let lines: Vec<_> = channel
+        .lines
+        .iter()
+        .filter(|line| line.answers)
+        .map(|line| line.name.as_str())
+        .collect();
+    assert_eq!(lines, ["recovery-A", "MB"]);
+}
+
+#[test]
+fn servers_are_none_of_mdp3_and_the_snapshot_loop_is_of_no_other_feed() {
+    let found = |text: &str| parse(text, Path::new("/")).unwrap_err();
+    let with_server = MARKET_RECOVERY.to_owned() + "rerequest = [\"10.1.1.1:26410\"]\n";
+    let problems = found(&mdp3(&with_server));
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(
+        problems[0].what,
+        "the feed \"cme-mdp3\" has no servers to ask"
+    );
+    let with_number = MARKET_RECOVERY.to_owned() + "attempts_max = 3\n";
+    assert_eq!(found(&mdp3(&with_number)).len(), 1);
+    let empty = "on_gap = \"recover\"\n[channel.recovery]\n";
+    assert_eq!(found(&mdp3(empty))[0].what, "it names no line");
+    let of_itch = MARKET_RECOVERY.to_owned() + "rerequest = [\"10.1.1.1:26410\"]\n";
+    let problems = found(&with(&of_itch));
+    assert_eq!(
+        problems[0].what,
+        "the feed \"nasdaq-itch50\" has no such servers"
+    );
+}

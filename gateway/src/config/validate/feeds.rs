@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::document::{Field, Findings, nearest};
 use super::super::model::{Channel, Feed, Input, Line, Venue, Worker};
-use super::super::raw::{RawChannel, RawConfig, RawLine};
+use super::super::raw::{RawChannel, RawConfig, RawLine, RawRecovery};
 use super::{Names, number, recovery, text};
 use gateway_feed::itch50::OrderIndexConfig;
 use gateway_feed::order_index::ORDERS_MAX;
@@ -130,32 +130,36 @@ fn lines(
     seen: &mut Seen,
     findings: &Findings,
 ) -> Vec<Line> {
-    let gap_response = channel.recovery.iter().flat_map(|raw| &raw.gap_response);
-    let of_answers = gap_response
-        .enumerate()
-        .map(|(index, line)| (line, index, true));
+    let beside = |take: fn(&RawRecovery) -> &Vec<RawLine>| {
+        let lines = channel.recovery.iter().flat_map(take);
+        lines.enumerate().map(|(index, line)| (line, index))
+    };
+    let of_answers =
+        beside(|raw| &raw.gap_response).map(|(line, index)| (line, index, Some("gap")));
+    let of_refreshes =
+        beside(|raw| &raw.market_recovery).map(|(line, index)| (line, index, Some("recovery")));
     let of_stream = channel.lines.iter().enumerate();
     let all: Vec<_> = of_stream
-        .map(|(index, line)| (line, index, false))
+        .map(|(index, line)| (line, index, None))
         .chain(of_answers)
+        .chain(of_refreshes)
         .collect();
     if channel.lines.is_empty() || all.len() > LINES_MAX {
         let mut place = channel.place.clone();
         place.key.push_str(".lines");
         findings.add(
             &place,
-            format!("a channel has 1 to {LINES_MAX} lines, gap response lines included, this one {}", all.len()),
+            format!("a channel has 1 to {LINES_MAX} lines, those of gap responses and of market recovery included, this one {}", all.len()),
             "add lines = [{ name = \"A\", group = \"239.1.1.1\", port = 5001 }], one for each group that carries it",
         );
     }
     let mut names: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
-    for (line, index, answers) in all {
+    for (line, index, beside) in all {
         let letter = char::from(b'A' + u8::try_from(index.min(25)).unwrap_or(25));
-        let default = if answers {
-            format!("gap-{letter}")
-        } else {
-            letter.to_string()
+        let default = match beside {
+            Some(kind) => format!("{kind}-{letter}"),
+            None => letter.to_string(),
         };
         if let Some(field) = &line.name {
             super::check_name(field, findings);
@@ -194,7 +198,7 @@ fn lines(
             port: port.unwrap_or_default(),
             sources: sources(line, findings),
             inputs: line_inputs,
-            answers,
+            answers: beside.is_some(),
         });
     }
     lines
@@ -248,7 +252,7 @@ pub(super) fn every_input_is_used(
             || channel
                 .lines
                 .iter()
-                .chain(channel.recovery.iter().flat_map(|raw| &raw.gap_response))
+                .chain(channel.recovery.iter().flat_map(RawRecovery::lines))
                 .any(|line| unknown(inputs, &line.input))
     });
     if astray {

@@ -30,6 +30,10 @@ pub(super) fn recovery(
     reach: &[Input],
     findings: &Findings,
 ) -> Option<Recovery> {
+    if feed == Feed::CmeMdp3 {
+        market_recovery(channel, findings);
+        return None;
+    }
     let on_gap = channel.on_gap.as_ref();
     let recovers = on_gap.is_some_and(|field| OnGap::from(field.value) == OnGap::Recover);
     let Some(raw) = &channel.recovery else {
@@ -94,6 +98,42 @@ pub(super) fn recovery(
     Some(recovery)
 }
 
+/// MDP 3.0 has no servers: what is lost comes by itself, on the lines of the snapshot loop.
+fn market_recovery(channel: &RawChannel, findings: &Findings) {
+    let on_gap = channel.on_gap.as_ref();
+    let recovers = on_gap.filter(|field| OnGap::from(field.value) == OnGap::Recover);
+    let example = "market_recovery = [{ group = \"224.0.31.43\", port = 14310 }], as CME's configuration file lists them";
+    let Some(raw) = &channel.recovery else {
+        if let Some(field) = recovers {
+            findings.add(
+                &field.place,
+                "there are no lines of market recovery that could make up for what is missing",
+                format!("add [channel.recovery] with {example}; or write \"continue\""),
+            );
+        }
+        return;
+    };
+    if let Some(place) = raw.servers_and_requests().first() {
+        findings.add(
+            place,
+            format!(
+                "the feed \"{}\" has no servers to ask",
+                Feed::CmeMdp3.name()
+            ),
+            "MDP 3.0 has market_recovery, and nothing else in this section",
+        );
+    }
+    if raw.market_recovery.is_empty() {
+        findings.add(&raw.place, "it names no line", format!("add {example}"));
+    } else if recovers.is_none() {
+        findings.warn(
+            &raw.market_recovery[0].place,
+            "with on_gap = \"continue\" snapshots are not used, and these lines are received for nothing",
+            "set on_gap = \"recover\", or remove them",
+        );
+    }
+}
+
 fn has_none(feed: Feed) -> String {
     format!(
         "the feed \"{}\" has no recovery in this gateway",
@@ -114,8 +154,9 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
         raw.gap_response.first().map(|raw| &raw.place),
         raw.spin.first().map(|raw| &raw.server.place),
     ];
+    let of_cme = raw.market_recovery.first().map(|raw| &raw.place);
     let others = if is_pitch { &of_mold[..] } else { &of_pitch };
-    for place in others.iter().copied().flatten() {
+    for place in others.iter().copied().flatten().chain(of_cme) {
         findings.add(
             place,
             format!("the feed \"{}\" has no such servers", feed.name()),

@@ -5,7 +5,7 @@ use gateway_feed::arbitration::ChannelState;
 use super::super::page::{Labels, Page};
 use super::super::table;
 use crate::recovery::ServerKind;
-use crate::service::status::{ChannelStatus, LineStatus, RecoveryStatus};
+use crate::service::status::{ChannelStatus, LineStatus, RecoveryStatus, RefreshStatus};
 
 pub(super) fn channel(page: &mut Page, channel: &ChannelStatus) {
     channel_totals(page, channel);
@@ -18,6 +18,53 @@ pub(super) fn channel(page: &mut Page, channel: &ChannelStatus) {
             ("channel", channel.name.as_str()),
         ];
         recovery(page, &labels, status);
+    }
+    if let Some(status) = &channel.refresh {
+        refresh(page, channel, status);
+    }
+}
+
+fn refresh(page: &mut Page, channel: &ChannelStatus, status: &RefreshStatus) {
+    let labels = [
+        ("feed", channel.feed.as_str()),
+        ("channel", channel.name.as_str()),
+    ];
+    for (book, stale) in [
+        ("levels", status.stale_levels),
+        ("orders", status.stale_orders),
+    ] {
+        page.gauge(
+            &table::recovery::REFRESH_STALE_INSTRUMENTS,
+            &[labels[0], labels[1], ("book", book)],
+            stale as f64,
+        );
+    }
+    for (outcome, count) in [
+        ("snapshot", status.snapshots),
+        ("stream", status.refreshed),
+        ("given_up", status.given_up),
+    ] {
+        page.counter(
+            &table::recovery::REFRESH_BOOKS_TOTAL,
+            &[labels[0], labels[1], ("by", outcome)],
+            count,
+        );
+    }
+    for (family, value) in [
+        (&table::recovery::REFRESH_WITHHELD_TOTAL, status.withheld),
+        (&table::recovery::REFRESH_CONTAINED_TOTAL, status.contained),
+        (&table::recovery::REFRESH_REPLAYED_TOTAL, status.replayed),
+        (&table::recovery::REFRESH_LOOPS_TOTAL, status.loops),
+        (&table::recovery::REFRESH_OVERFLOWS_TOTAL, status.overflows),
+    ] {
+        page.counter(family, &labels, value);
+    }
+    for refused in &status.refused {
+        page.counter(
+            &table::recovery::REFRESH_REFUSED_TOTAL,
+            &[labels[0], labels[1], ("reason", &refused.reason)],
+            refused.count,
+        );
     }
 }
 

@@ -112,4 +112,28 @@ define! {
 
     RECOVERY_SERVER_FAILURES_TOTAL: counter("recovery_server_failures_total", "failures", ["feed", "channel", "kind", "server"], Some("recovery-does-not-end"),
         "Requests that could not be sent or were refused, sessions that ended and errors that the network told, or attempts that failed.");
+
+    REFRESH_STALE_INSTRUMENTS: gauge("refresh_stale_instruments", "instruments", ["feed", "channel", "book"], Some("recovery-does-not-end"),
+        "Instruments whose levels, or orders, wait for a snapshot of the loop.");
+
+    REFRESH_BOOKS_TOTAL: counter("refresh_books_total", "books", ["feed", "channel", "by"], Some("recovery-does-not-end"),
+        "Books whose changes go on again: by a snapshot, because the stream proved that nothing of the instrument was lost, or given up.");
+
+    REFRESH_WITHHELD_TOTAL: counter("refresh_withheld_total", "records", ["feed", "channel"], None,
+        "Records of each output that were withheld because their book was not whole.");
+
+    REFRESH_CONTAINED_TOTAL: counter("refresh_contained_total", "records", ["feed", "channel"], None,
+        "Records of each output that were left out because a snapshot ahead of the stream contained them.");
+
+    REFRESH_REPLAYED_TOTAL: counter("refresh_replayed_total", "messages", ["feed", "channel"], None,
+        "Messages that were kept and told behind snapshots.");
+
+    REFRESH_LOOPS_TOTAL: counter("refresh_loops_total", "loops", ["feed", "channel"], None,
+        "Snapshot loops of which each packet came, on any line.");
+
+    REFRESH_OVERFLOWS_TOTAL: counter("refresh_overflows_total", "overflows", ["feed", "channel"], Some("recovery-does-not-end"),
+        "Times that there was no room for what is kept of the stream: snapshots from before are of no use.");
+
+    REFRESH_REFUSED_TOTAL: counter("refresh_refused_total", "snapshots", ["feed", "channel", "reason"], None,
+        "Snapshots that were wanted and of no use, by reason.");
 }

@@ -2,15 +2,15 @@
 
 use std::sync::PoisonError;
 
-use gateway_feed::arbitration::{ChannelCounters, ChannelState, LineCounters, RECOVERY};
-use gateway_feed::decoder::OrderCounters;
+use gateway_feed::arbitration::{ChannelCounters, ChannelState, LineCounters, OnGap, RECOVERY};
+use gateway_feed::decoder::{OrderCounters, RefreshCounters};
 use gateway_queue::clock::Clock;
 
 use super::{State, occurred};
-use crate::config::model::{Channel, Input, Line, Queue, Records};
+use crate::config::model::{Channel, Feed, Input, Line, Queue, Records};
 use crate::recovery::{DeskCounters, ServerCounters};
 use crate::service::status::{
-    ChannelStatus, Count, LineStatus, OrdersStatus, RecoveryStatus, ServerStatus,
+    ChannelStatus, Count, LineStatus, OrdersStatus, RecoveryStatus, RefreshStatus, ServerStatus,
 };
 
 impl State {
@@ -95,6 +95,7 @@ impl State {
             recovery: self.recoveries[index]
                 .as_ref()
                 .map(|desk| recovery(config, &counters, &desk.counters())),
+            refresh: refreshes(config).then(|| refresh(&decoder.refresh)),
         }
     }
 }
@@ -130,6 +131,32 @@ fn line(config: &Line, line: &LineCounters, wins: u64, set_by_ns: i64) -> LineSt
         skew_max_ns: line.skew_max_ns,
         gaps: line.gaps,
         gap_messages: line.gap_messages,
+    }
+}
+
+/// Whether a channel recovers instrument by instrument.
+fn refreshes(config: &Channel) -> bool {
+    config.feed == Feed::CmeMdp3 && config.on_gap == OnGap::Recover
+}
+
+/// What is had of a snapshot loop.
+fn refresh(counters: &RefreshCounters) -> RefreshStatus {
+    RefreshStatus {
+        stale_levels: counters.stale_levels,
+        stale_orders: counters.stale_orders,
+        withheld: counters.withheld,
+        contained: counters.contained,
+        snapshots: counters.snapshots,
+        replayed: counters.replayed,
+        refreshed: counters.refreshed,
+        given_up: counters.given_up,
+        refused: occurred(&[
+            ("early", counters.early),
+            ("too_old", counters.too_old),
+            ("too_far_ahead", counters.too_far_ahead),
+        ]),
+        loops: counters.loops,
+        overflows: counters.overflows,
     }
 }
 

@@ -96,3 +96,30 @@ pub struct ServerStatus {
     /// The last of these; empty before the first.
     pub last_failure: String,
 }
+
+/// Recovery of a channel instrument by instrument, from a snapshot loop.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RefreshStatus {
+    /// Instruments whose levels are not whole.
+    pub stale_levels: u64,
+    /// Instruments whose orders are not whole.
+    pub stale_orders: u64,
+    /// Records of each output that were withheld because their book was not whole.
+    pub withheld: u64,
+    /// Records of each output that were left out because a snapshot contained them already.
+    pub contained: u64,
+    /// Books made whole by a snapshot.
+    pub snapshots: u64,
+    /// Messages that were kept and told behind those snapshots.
+    pub replayed: u64,
+    /// Instruments that the stream itself proved to have lost nothing, or emptied.
+    pub refreshed: u64,
+    /// Instruments whose changes go on although no snapshot came that could be used.
+    pub given_up: u64,
+    /// Snapshots of no use, by reason; only reasons that occurred.
+    pub refused: Vec<Count>,
+    /// Snapshot loops that came whole.
+    pub loops: u64,
+    /// How often there was no room for what is kept of the stream.
+    pub overflows: u64,
+}

@@ -1,0 +1,297 @@
+//! What is known of each instrument: whether its books are whole, and as of which packet.
+
+use super::kept::{Chain, Kept};
+
+/// An instrument, by its number in the channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    /// The packet that a snapshot of its levels is as of: nothing up to it counts. Whole where it reaches what was lost.
+    levels_as_of: u32,
+    /// The same of its orders.
+    orders_as_of: u32,
+    /// "RptSeq" of the last entry before anything of it can be missing; 0: there was none.
+    rpt_seq: u32,
+    /// The same of the last entry at all.
+    rpt_seq_seen: u32,
+    /// Whether an update of it was withheld since it was last whole, and readers were told so.
+    pub(super) withheld: bool,
+    /// Its messages that are kept.
+    pub(super) chain: Chain,
+}
+
+/// Which of an instrument's books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Levels,
+    Orders,
+}
+
+/// What an update proves about its instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    Nothing,
+    /// None of its reports was lost: its levels are what they were.
+    Unbroken,
+    /// It has had no report before: there is nothing that could be missing.
+    First,
+    /// Its books are empty.
+    Empty,
+}
+
+/// Why a snapshot is of use or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    Take,
+    /// The instrument is whole.
+    NotWanted,
+    /// From before the loss, or from before what is kept.
+    TooOld,
+    /// Further ahead of the stream than a venue is.
+    TooFarAhead,
+}
+
+/// How far a snapshot may be ahead of the stream, in packets.
+const AHEAD_MAX: u32 = 65_536;
+
+/// All instruments of a channel.
+#[derive(Debug)]
+pub(super) struct Instruments {
+    /// By number; 0 is none's.
+    states: Box<[State]>,
+    /// Numbers in use, from 1.
+    used: u32,
+    /// The last packet that was lost; 0: none was, or all that it might have harmed is whole again.
+    lost_through: u32,
+    /// The last packet of the stream.
+    newest: u32,
+    /// The latest packet that a snapshot is as of.
+    ahead: u32,
+    /// Instruments whose levels, and whose orders, are not whole.
+    pub(super) stale_levels: u32,
+    pub(super) stale_orders: u32,
+}
+
+impl State {
+    const fn as_of(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Levels => self.levels_as_of,
+            Kind::Orders => self.orders_as_of,
+        }
+    }
+}
+
+impl Instruments {
+    /// Room for instruments with numbers up to `instruments_max`.
+    pub(super) fn new(instruments_max: u16) -> Self {
+        Self {
+            states: vec![State::default(); usize::from(instruments_max.max(1)) + 1]
+                .into_boxed_slice(),
+            used: 0,
+            lost_through: 0,
+            newest: 0,
+            ahead: 0,
+            stale_levels: 0,
+            stale_orders: 0,
+        }
+    }
+
+    pub(super) const fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    /// Whether every update of a message of this packet counts.
+    pub(super) const fn is_settled(&self, packet: u32) -> bool {
+        self.stale_levels == 0 && self.stale_orders == 0 && packet > self.ahead
+    }
+
+    /// Whether anything was lost that may still harm somebody.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        self.lost_through > 0
+    }
+
+    /// How many instruments are not whole, at least.
+    pub(super) fn stale(&self) -> u32 {
+        self.stale_levels.max(self.stale_orders)
+    }
+
+    /// The stream is at this packet.
+    pub(super) const fn at(&mut self, packet: u32) {
+        self.newest = packet;
+    }
+
+    /// Instruments up to this number are in use: those that are new are as little whole as all others.
+    pub(super) fn grow(&mut self, used: u32) {
+        while self.used < used {
+            self.used += 1;
+            if let Some(state) = self.states.get_mut(self.used as usize) {
+                *state = State::default();
+            }
+            self.stale_levels += u32::from(self.lost_through > 0);
+            self.stale_orders += u32::from(self.lost_through > 0);
+        }
+    }
+
+    /// Packets up to this one are lost: no instrument is whole but those of which a snapshot reached further already.
+    pub(super) fn lose(&mut self, through: u32) {
+        self.lost_through = through;
+        let used = self.states.iter().take(self.used as usize + 1).skip(1);
+        let (levels, orders) = used.fold((0, 0), |(levels, orders), state| {
+            let stale = |as_of| u32::from(as_of < through);
+            (
+                levels + stale(state.levels_as_of),
+                orders + stale(state.orders_as_of),
+            )
+        });
+        (self.stale_levels, self.stale_orders) = (levels, orders);
+    }
+
+    /// Every book is empty, and every instrument's reports are counted anew. `renumbered`: packets are, too.
+    pub(super) fn restart(&mut self, renumbered: bool) {
+        for state in self.states.iter_mut().take(self.used as usize + 1) {
+            let (levels_as_of, orders_as_of) = if renumbered {
+                (0, 0)
+            } else {
+                (state.levels_as_of, state.orders_as_of)
+            };
+            *state = State {
+                levels_as_of,
+                orders_as_of,
+                ..State::default()
+            };
+        }
+        if renumbered {
+            (self.ahead, self.newest) = (0, 0);
+        }
+        self.settle();
+    }
+
+    /// Forgets all instruments.
+    pub(super) fn forget(&mut self) {
+        self.restart(true);
+        self.used = 0;
+    }
+
+    /// What was lost harms nobody any longer.
+    pub(super) const fn settle(&mut self) {
+        self.lost_through = 0;
+        (self.stale_levels, self.stale_orders) = (0, 0);
+    }
+
+    pub(super) fn state(&self, number: u32) -> State {
+        self.states
+            .get(number as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn state_mut(&mut self, number: u32) -> Option<&mut State> {
+        self.states.get_mut(number as usize)
+    }
+
+    pub(super) const fn used(&self) -> u32 {
+        self.used
+    }
+
+    pub(super) fn is_whole(&self, number: u32, kind: Kind) -> bool {
+        self.state(number).as_of(kind) >= self.lost_through
+    }
+
+    /// Whether an update of this book in a message of `packet` is a snapshot's already.
+    pub(super) fn is_contained(&self, number: u32, kind: Kind, packet: u32) -> bool {
+        packet <= self.state(number).as_of(kind)
+    }
+
+    /// Takes note of an entry about an instrument, and what it proves.
+    pub(super) fn note(&mut self, number: u32, rpt_seq: u32, empties: bool) -> Proof {
+        let lost_through = self.lost_through;
+        let (newest, Some(state)) = (self.newest, self.states.get_mut(number as usize)) else {
+            return Proof::Nothing;
+        };
+        if newest <= state.levels_as_of {
+            // A snapshot has it already.
+            return Proof::Nothing;
+        }
+        let whole = state.levels_as_of >= lost_through;
+        let before = state.rpt_seq;
+        if rpt_seq != 0 {
+            state.rpt_seq_seen = rpt_seq;
+            if whole {
+                state.rpt_seq = rpt_seq;
+            }
+        }
+        if whole && state.orders_as_of >= lost_through {
+            Proof::Nothing
+        } else if empties {
+            Proof::Empty
+        } else if whole || state.withheld || rpt_seq == 0 {
+            Proof::Nothing
+        } else if rpt_seq == 1 && before == 0 {
+            Proof::First
+        } else if before != 0 && rpt_seq == before.wrapping_add(1) {
+            Proof::Unbroken
+        } else {
+            Proof::Nothing
+        }
+    }
+
+    /// Whether a snapshot as of `packet` makes a book whole, with what is kept of the stream behind it. `rpt_seq` is the
+    /// snapshot's, where it has one.
+    pub(super) fn judge(
+        &self,
+        number: u32,
+        kind: Kind,
+        packet: u32,
+        rpt_seq: Option<u32>,
+        kept: &Kept,
+    ) -> Judgement {
+        let state = self.state(number);
+        let up_to_date = rpt_seq.is_some_and(|rpt_seq| rpt_seq >= state.rpt_seq_seen);
+        if self.is_whole(number, kind) {
+            Judgement::NotWanted
+        } else if packet < self.lost_through
+            || (packet.saturating_add(1) < kept.complete_from() && !up_to_date)
+        {
+            Judgement::TooOld
+        } else if packet > self.newest.saturating_add(AHEAD_MAX) {
+            Judgement::TooFarAhead
+        } else {
+            Judgement::Take
+        }
+    }
+
+    /// A book is whole as of `packet`; `rpt_seq` is that of the instrument's last report then, where it is known.
+    /// Whether the whole instrument is.
+    pub(super) fn make_whole(
+        &mut self,
+        number: u32,
+        kind: Kind,
+        packet: u32,
+        rpt_seq: Option<u32>,
+    ) -> bool {
+        let lost_through = self.lost_through;
+        let Some(state) = self.states.get_mut(number as usize) else {
+            return false;
+        };
+        let (as_of, stale) = match kind {
+            Kind::Levels => (&mut state.levels_as_of, &mut self.stale_levels),
+            Kind::Orders => (&mut state.orders_as_of, &mut self.stale_orders),
+        };
+        if *as_of < lost_through {
+            *stale = stale.saturating_sub(1);
+        }
+        *as_of = packet.max(lost_through);
+        self.ahead = self.ahead.max(packet);
+        if let (Kind::Levels, Some(rpt_seq)) = (kind, rpt_seq) {
+            state.rpt_seq = rpt_seq.max(state.rpt_seq_seen);
+        }
+        let whole = state.levels_as_of >= lost_through && state.orders_as_of >= lost_through;
+        state.withheld &= !whole;
+        whole
+    }
+
+    /// The same for what needs no snapshot.
+    pub(super) fn prove(&mut self, number: u32, kind: Kind) -> bool {
+        let (through, seen) = (self.lost_through, self.state(number).rpt_seq_seen);
+        !self.is_whole(number, kind) && self.make_whole(number, kind, through, Some(seen))
+    }
+}
