@@ -2,6 +2,7 @@
 //! publishes a record that is not one.
 
 use super::decoder::{Mdp3Config, Mdp3Decoder, NATIVE_BYTES_MAX};
+use super::recovery::{Mdp3Recoverer, Mdp3RecoveryConfig};
 use super::sbe::Header;
 use super::schema::{SCHEMA_ID, TEMPLATES, VERSION};
 use super::transport::{Mdp3, PacketBuilder};
@@ -14,6 +15,7 @@ use crate::transport::Transport;
 /// The most records of one message: 255 levels, each of which may cancel ten, or 255 trades' and 255 orders', and one for each
 /// instrument that there is room for.
 const RECORDS_MAX: usize = 4_000;
+const INSTRUMENTS_MAX: u16 = 3;
 
 /// Takes `input` as a packet, and, where it is none, as a row of messages, each behind one byte of length (where it is longer
 /// than what follows, the rest is one message), and checks what must hold of any message.
@@ -23,16 +25,24 @@ const RECORDS_MAX: usize = 4_000;
 pub fn exercise(input: &[u8]) {
     let config = Mdp3Config {
         // Few, so that there is soon no room.
-        instruments_max: 3,
+        instruments_max: INSTRUMENTS_MAX,
         ..Mdp3Config::default()
     };
-    let Ok(mut decoder) = Mdp3Decoder::new(&config) else {
+    let recovery = Mdp3RecoveryConfig {
+        messages_max: 4,
+        bytes_max: 2_000,
+    };
+    let (Ok(mut decoder), Ok(mut recoverer)) = (
+        Mdp3Decoder::new(&config),
+        Mdp3Recoverer::new(&config, Some(recovery)),
+    ) else {
         unreachable!("the default configuration is valid")
     };
     let mut sequence = 0;
     let mut take = |message: &[u8]| {
         sequence += 1;
         exercise_message(&mut decoder, sequence, message);
+        exercise_recovery(&mut recoverer, sequence, message);
     };
     let Ok(frame) = Mdp3::frame(input) else {
         return;
@@ -149,7 +159,45 @@ fn exercise_message(decoder: &mut Mdp3Decoder, sequence: u64, message: &[u8]) {
     }
 }
 
-fn handled(decoder: &Mdp3Decoder) -> u64 {
+/// The message as one of the stream of a channel that recovers, and as one of its snapshot loop.
+fn exercise_recovery(decoder: &mut Mdp3Recoverer, sequence: u64, message: &[u8]) {
+    let wants = Outputs::NONE.with(Output::Full);
+    let mut sink = Collector::new(wants);
+    let context = |sequence| MessageContext {
+        sequence,
+        ts_recv: 1_514_900_000_000_000_000,
+    };
+    if sequence.is_multiple_of(3) {
+        let kind = if sequence.is_multiple_of(4) {
+            Discontinuity::Restarted
+        } else {
+            Discontinuity::Lost
+        };
+        decoder.discontinuity(kind, &context(sequence), &mut sink);
+    }
+    let before = handled(decoder);
+    decoder.message(&context(sequence), message, &mut sink);
+    assert_eq!(handled(decoder), before + 1, "each message is counted once");
+    let line = (sequence as usize % 3, sequence.is_multiple_of(2));
+    decoder.refresh(line, &context(sequence % 4), message, &mut sink);
+    assert!(
+        handled(decoder) <= before + 2,
+        "and what is told again not at all"
+    );
+    let refresh = decoder.counters().refresh;
+    let stale = refresh.stale_levels.max(refresh.stale_orders);
+    assert!(stale <= INSTRUMENTS_MAX.into(), "{stale} instruments");
+    for record in sink.records(Output::Full) {
+        let [_, rtype, ..] = record[0].to_le_bytes();
+        let number = record[0] >> 32;
+        assert!(
+            number <= INSTRUMENTS_MAX.into() || rtype == RTYPE_NATIVE,
+            "only numbered instruments"
+        );
+    }
+}
+
+fn handled(decoder: &impl Decoder) -> u64 {
     let counters = decoder.counters();
     counters.messages() + counters.unknown_types + counters.length_errors()
 }
