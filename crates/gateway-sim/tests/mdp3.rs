@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashMap};
+use std::process::Command;
 
+use gateway_capture::CaptureReader;
+use gateway_feed::arbitration::LineId;
+use gateway_feed::channel::{Channel, ChannelConfig};
+use gateway_feed::decoder::Decoder;
+use gateway_feed::itch50::harness::Collector;
 use gateway_feed::itch50::messages::Message;
-use gateway_feed::mdp3::Mdp3;
 use gateway_feed::mdp3::sbe::Header;
 use gateway_feed::mdp3::schema::{OrderSnapshot, Snapshot};
+use gateway_feed::mdp3::{Mdp3, Mdp3Config, Mdp3Decoder};
+use gateway_feed::sink::Outputs;
 use gateway_feed::transport::Transport;
 use gateway_sim::flow::{FlowOptions, Mdp3Flow, OrderFlow};
 use gateway_sim::packetiser::{Framing, PackOptions, Packetiser};
@@ -214,4 +221,57 @@ fn a_loop_tells_each_instrument_whole() {
     let resting: usize = state.instruments().values().map(|i| i.orders.len()).sum();
     assert_eq!((levels, orders, next), (3, resting, None));
     assert!(resting > 100, "{resting}");
+}
+
+#[test]
+fn what_both_lines_lose_is_what_the_report_says_and_all_else_decodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("channel.pcap");
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway-sim"))
+        .args(["generate", "--feed", "cme-mdp3", "--messages", "5000"])
+        .args(["--symbols", "10", "--loss-a", "0.1", "--loss-b", "0.2"])
+        .args(["--line-a", "239.1.1.1:5001", "--line-b", "239.1.1.2:5001"])
+        .arg("--output-pcap")
+        .arg(&file)
+        .arg("--json")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let decoder = Mdp3Decoder::new(&Mdp3Config::default()).unwrap();
+    let mut channel: Channel<Mdp3Decoder, Mdp3> = Channel::new(ChannelConfig::default(), decoder);
+    let mut sink = Collector::new(Outputs::NONE);
+    let (mut reader, mut latest) = (CaptureReader::open(&file).unwrap(), 0);
+    while let Some(captured) = reader.next().unwrap() {
+        latest = captured.timestamp_ns;
+        let udp = gateway_wire::parse(captured.frame).unwrap();
+        let line = LineId(udp.destination[3] - 1);
+        let payload = udp.payload(captured.frame).unwrap();
+        assert_eq!(channel.on_packet(line, latest, payload, &mut sink), None);
+    }
+    channel.finish(latest, &mut sink);
+    let counters = channel.counters();
+    let lost = report["lost_on_both"]["messages"].as_u64().unwrap();
+    assert!(lost > 5, "{lost}");
+    assert_eq!(counters.gap_messages, lost);
+    assert_eq!(
+        counters.messages + lost,
+        report["messages"].as_u64().unwrap()
+    );
+    assert_eq!(
+        counters.next_sequence,
+        report["last_sequence"].as_u64().unwrap() + 1
+    );
+    // Of the templates that are written nothing is left undecoded.
+    let decoded = channel.decoder().counters();
+    assert_eq!(decoded.unknown_types + decoded.length_errors(), 0);
+    for template in [12, 30, 46, 47, 48, 54] {
+        let told = report["by_type"][template.to_string()].as_u64().unwrap();
+        let seen = decoded.by_type[template];
+        assert!(
+            0 < seen && seen <= told,
+            "template {template}: {seen} of {told}"
+        );
+    }
 }

@@ -72,6 +72,7 @@ struct Seen {
     books: BTreeMap<u32, Book>,
     controls: Vec<ControlRecord>,
     trades: u64,
+    /// Changes of a book that is in doubt, outside of snapshots.
     suspect: u64,
 }
 
@@ -80,7 +81,9 @@ impl Seen {
         let action = record.action as u8;
         let is_book = b"AMCR".contains(&action);
         self.trades += u64::from(action == b'T');
-        let suspect = record.flags.raw() & flags::MAYBE_BAD_BOOK != 0;
+        // Orders of a snapshot are in doubt up to its last part.
+        let doubt = flags::MAYBE_BAD_BOOK | flags::SNAPSHOT;
+        let suspect = record.flags.raw() & doubt == flags::MAYBE_BAD_BOOK;
         self.suspect += u64::from(suspect && is_book);
         if !is_book {
             return;

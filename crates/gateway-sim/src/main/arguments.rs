@@ -514,6 +514,7 @@ mod tests {
             "gateway-sim generate --output f --rerequest 127.0.0.1:1",
             "gateway-sim generate --line-a 239.1.1.1:5001 --gap-request 127.0.0.1:1",
             "gateway-sim generate --line-a 239.1.1.1:5001 --gap-response 239.1.1.3:5001",
+            "gateway-sim generate --line-a 239.1.1.1:5001 --market-recovery-loss 0.5",
             "gateway-sim replay f --raw --interface veth1 --glimpse 127.0.0.1:1",
             "gateway-sim scenario",
             "gateway-sim scenario x --list",

@@ -13,6 +13,9 @@ pub(super) struct State {
     rpt_seq: u32,
     /// The same of the last entry at all.
     rpt_seq_seen: u32,
+    /// Whether its levels, and its orders, were given up and not told since: they go on from where they were, right or not.
+    doubted_levels: bool,
+    doubted_orders: bool,
     /// Whether an update of it was withheld since it was last whole, and readers were told so.
     pub(super) withheld: bool,
     /// Its messages that are kept.
@@ -76,6 +79,13 @@ impl State {
         match kind {
             Kind::Levels => self.levels_as_of,
             Kind::Orders => self.orders_as_of,
+        }
+    }
+
+    const fn doubted(&mut self, kind: Kind) -> &mut bool {
+        match kind {
+            Kind::Levels => &mut self.doubted_levels,
+            Kind::Orders => &mut self.doubted_orders,
         }
     }
 }
@@ -244,9 +254,14 @@ impl Instruments {
         rpt_seq: Option<u32>,
         kept: &Kept,
     ) -> Judgement {
-        let state = self.state(number);
-        let up_to_date = rpt_seq.is_some_and(|rpt_seq| rpt_seq >= state.rpt_seq_seen);
-        if self.is_whole(number, kind) {
+        let mut state = self.state(number);
+        let up_to_date = match rpt_seq {
+            Some(rpt_seq) => rpt_seq >= state.rpt_seq_seen,
+            None => packet >= self.newest,
+        };
+        // What was given up is not kept any longer: a snapshot must have all of it.
+        let is_mended = *state.doubted(kind) && up_to_date;
+        if self.is_whole(number, kind) && !is_mended {
             Judgement::NotWanted
         } else if packet < self.lost_through
             || (packet.saturating_add(1) < kept.complete_from() && !up_to_date)
@@ -260,17 +275,16 @@ impl Instruments {
     }
 
     /// A book is whole as of `packet`; `rpt_seq` is that of the instrument's last report then, where it is known.
-    /// Whether the whole instrument is.
     pub(super) fn make_whole(
         &mut self,
         number: u32,
         kind: Kind,
         packet: u32,
         rpt_seq: Option<u32>,
-    ) -> bool {
+    ) {
         let lost_through = self.lost_through;
         let Some(state) = self.states.get_mut(number as usize) else {
-            return false;
+            return;
         };
         let (as_of, stale) = match kind {
             Kind::Levels => (&mut state.levels_as_of, &mut self.stale_levels),
@@ -279,19 +293,37 @@ impl Instruments {
         if *as_of < lost_through {
             *stale = stale.saturating_sub(1);
         }
-        *as_of = packet.max(lost_through);
+        *as_of = packet.max(lost_through).max(*as_of);
+        *state.doubted(kind) = false;
         self.ahead = self.ahead.max(packet);
         if let (Kind::Levels, Some(rpt_seq)) = (kind, rpt_seq) {
             state.rpt_seq = rpt_seq.max(state.rpt_seq_seen);
         }
         let whole = state.levels_as_of >= lost_through && state.orders_as_of >= lost_through;
         state.withheld &= !whole;
-        whole
     }
 
-    /// The same for what needs no snapshot.
-    pub(super) fn prove(&mut self, number: u32, kind: Kind) -> bool {
+    /// A book is empty, or new.
+    pub(super) fn begin(&mut self, number: u32, kind: Kind) {
         let (through, seen) = (self.lost_through, self.state(number).rpt_seq_seen);
-        !self.is_whole(number, kind) && self.make_whole(number, kind, through, Some(seen))
+        self.make_whole(number, kind, through, Some(seen));
+    }
+
+    /// A book has lost nothing; whether it is right, as it was before.
+    pub(super) fn go_on(&mut self, number: u32, kind: Kind) -> bool {
+        let doubted = *self.state(number).doubted(kind);
+        self.begin(number, kind);
+        if let Some(state) = self.states.get_mut(number as usize) {
+            *state.doubted(kind) = doubted;
+        }
+        !doubted
+    }
+
+    /// A book goes on, right or not.
+    pub(super) fn give_up(&mut self, number: u32, kind: Kind) {
+        self.begin(number, kind);
+        if let Some(state) = self.states.get_mut(number as usize) {
+            *state.doubted(kind) = true;
+        }
     }
 }

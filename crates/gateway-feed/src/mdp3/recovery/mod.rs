@@ -9,7 +9,7 @@
 //!   nothing of it was lost (levels only: orders alone are not counted), where its first report comes, or where its books
 //!   are emptied,
 //! - not at all, where two whole loops brought no snapshot that could be used: then its changes go on, flagged as after a
-//!   gap, which is told.
+//!   gap, which is told, until a snapshot comes that has all of them.
 //!
 //! Levels and orders are told by snapshots of their own, and are whole apart from each other. A start in the middle of the
 //! week is a loss of all before. Nothing is asked for and nothing waited for: whoever reads other instruments is not held
@@ -279,11 +279,14 @@ impl Recovery {
             }
             inner.counters.refresh.refreshed += 1;
             let withheld = self.instruments.state(number).withheld;
-            self.instruments.prove(number, Kind::Levels);
             if proof == Proof::Unbroken {
-                return inner.directory.cleanse(place, Books::Levels);
+                if self.instruments.go_on(number, Kind::Levels) {
+                    inner.directory.cleanse(place, Books::Levels);
+                }
+                return;
             }
-            self.instruments.prove(number, Kind::Orders);
+            self.instruments.begin(number, Kind::Levels);
+            self.instruments.begin(number, Kind::Orders);
             inner.directory.cleanse(place, Books::Both);
             if withheld {
                 let place = (context.sequence, 0, context.ts_recv);
@@ -493,7 +496,7 @@ impl Recovery {
                 (Kind::Orders, verdict.orders),
             ] {
                 if is_over && !self.instruments.is_whole(number, kind) {
-                    self.instruments.prove(number, kind);
+                    self.instruments.give_up(number, kind);
                     given_up = true;
                 }
             }
