@@ -100,6 +100,8 @@ struct Reader {
     snapshots: u32,
     recovering: u32,
     given_up: u32,
+    /// Changes in doubt, outside of snapshots.
+    suspect: u32,
 }
 
 impl Reader {
@@ -164,7 +166,9 @@ impl Reader {
                 book.trusted[kind] = false;
             }
         } else {
-            book.trusted[kind] |= flags & dbn::flags::MAYBE_BAD_BOOK == 0;
+            let suspect = flags & dbn::flags::MAYBE_BAD_BOOK != 0;
+            self.suspect += u32::from(suspect);
+            book.trusted[kind] |= !suspect;
         }
         assert!(
             record.sequence >= book.last[kind],
@@ -423,8 +427,12 @@ fn play(world: &World) -> Outcome {
             );
         }
     }
+    let counters = channel.decoder().counters().refresh;
+    if counters.given_up == 0 {
+        assert_eq!(reader.suspect, 0, "{counters:?}");
+    }
     Outcome {
-        counters: channel.decoder().counters().refresh,
+        counters,
         reader,
         lost,
         wrong,

@@ -309,14 +309,18 @@ impl Instruments {
         self.make_whole(number, kind, through, Some(seen));
     }
 
-    /// A book has lost nothing; whether it is right, as it was before.
-    pub(super) fn go_on(&mut self, number: u32, kind: Kind) -> bool {
+    /// A book has lost nothing: it is as right as it was before.
+    pub(super) fn go_on(&mut self, number: u32, kind: Kind) {
         let doubted = *self.state(number).doubted(kind);
         self.begin(number, kind);
         if let Some(state) = self.states.get_mut(number as usize) {
             *state.doubted(kind) = doubted;
         }
-        !doubted
+    }
+
+    /// Whether a book is whole, and was not given up.
+    pub(super) fn is_right(&self, number: u32, kind: Kind) -> bool {
+        self.is_whole(number, kind) && !*self.state(number).doubted(kind)
     }
 
     /// A book goes on, right or not.

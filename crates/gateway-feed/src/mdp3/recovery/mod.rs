@@ -274,24 +274,29 @@ impl Recovery {
             let proof = self
                 .instruments
                 .note(number, update.rpt_seq, update.empties);
-            if proof == Proof::Nothing {
-                return;
-            }
-            inner.counters.refresh.refreshed += 1;
             let withheld = self.instruments.state(number).withheld;
-            if proof == Proof::Unbroken {
-                if self.instruments.go_on(number, Kind::Levels) {
-                    inner.directory.cleanse(place, Books::Levels);
+            match proof {
+                Proof::Nothing => {}
+                Proof::Unbroken => self.instruments.go_on(number, Kind::Levels),
+                Proof::First | Proof::Empty => {
+                    self.instruments.begin(number, Kind::Levels);
+                    self.instruments.begin(number, Kind::Orders);
+                    if withheld {
+                        let place = (context.sequence, 0, context.ts_recv);
+                        self.announcer
+                            .tell(ControlKind::Recovered, instrument, place, sink);
+                    }
                 }
-                return;
             }
-            self.instruments.begin(number, Kind::Levels);
-            self.instruments.begin(number, Kind::Orders);
-            inner.directory.cleanse(place, Books::Both);
-            if withheld {
-                let place = (context.sequence, 0, context.ts_recv);
-                self.announcer
-                    .tell(ControlKind::Recovered, instrument, place, sink);
+            inner.counters.refresh.refreshed += u64::from(proof != Proof::Nothing);
+            if inner.directory.in_doubt() {
+                // Also those that a snapshot from behind the loss had made whole before it.
+                for (kind, books) in [(Kind::Levels, Books::Levels), (Kind::Orders, Books::Orders)]
+                {
+                    if self.instruments.is_right(number, kind) {
+                        inner.directory.cleanse(place, books);
+                    }
+                }
             }
         });
         if !(settled && self.instruments.is_settled(context.sequence as u32)) {
