@@ -37,7 +37,7 @@ impl RecordSink for Tally {
     fn instrument(&mut self, _: InstrumentId, _: &[u8]) {}
 }
 
-/// Packets of the stream, and behind each tenth one those of a whole snapshot loop.
+/// Packets of the stream, and behind each tenth one those of a whole snapshot loop, whose image is five packets old.
 fn day() -> Vec<(u8, Vec<u8>)> {
     let mut flow = Mdp3Flow::new(OrderFlow::new(FlowOptions {
         symbols: 5,
@@ -49,7 +49,7 @@ fn day() -> Vec<(u8, Vec<u8>)> {
         messages_max: 4,
         ..PackOptions::default()
     });
-    let (mut day, mut state) = (Vec::new(), Mdp3State::default());
+    let (mut day, mut state, mut image) = (Vec::new(), Mdp3State::default(), Vec::new());
     while let Some(message) = flow.next().unwrap() {
         let Some(packet) = packetiser.push(&message).unwrap() else {
             continue;
@@ -58,8 +58,11 @@ fn day() -> Vec<(u8, Vec<u8>)> {
             state.apply(packet.first, message)
         });
         day.push((0, packet.payload.to_vec()));
+        if packet.first % 10 == 5 {
+            image = state.snapshots();
+        }
         if packet.first % 10 == 0 {
-            for (number, message) in (1..).zip(state.snapshots()) {
+            for (number, message) in (1..).zip(image.drain(..)) {
                 let mut builder = PacketBuilder::new(number, 1_472);
                 builder.push(&message).unwrap();
                 day.push((1, builder.finish(MIDNIGHT_NS, <[u8]>::to_vec)));
