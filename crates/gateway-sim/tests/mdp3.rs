@@ -229,7 +229,8 @@ fn what_both_lines_lose_is_what_the_report_says_and_all_else_decodes() {
     let file = folder.path().join("channel.pcap");
     let output = Command::new(env!("CARGO_BIN_EXE_gateway-sim"))
         .args(["generate", "--feed", "cme-mdp3", "--messages", "5000"])
-        .args(["--symbols", "10", "--loss-a", "0.1", "--loss-b", "0.2"])
+        .args(["--symbols", "10", "--loss-a", "0.2", "--loss-b", "0.3"])
+        .args(["--messages-per-packet", "4"])
         .args(["--line-a", "239.1.1.1:5001", "--line-b", "239.1.1.2:5001"])
         .arg("--output-pcap")
         .arg(&file)

@@ -306,8 +306,6 @@ fn two_channels_do_not_share_a_session_with_a_proxy() {
 }
 
 const MARKET_RECOVERY: &str = r#"
-on_gap = "recover"
-[channel.recovery]
 market_recovery = [{ group = "239.9.9.1", port = 30001 }, { name = "MB", group = "239.9.9.2", port = 30001 }]
 "#;
 
@@ -344,12 +342,22 @@ fn servers_are_none_of_mdp3_and_the_snapshot_loop_is_of_no_other_feed() {
     );
     let with_number = MARKET_RECOVERY.to_owned() + "attempts_max = 3\n";
     assert_eq!(found(&mdp3(&with_number)).len(), 1);
-    let empty = "on_gap = \"recover\"\n[channel.recovery]\n";
-    assert_eq!(found(&mdp3(empty))[0].what, "it names no line");
+    assert_eq!(found(&mdp3(""))[0].what, "it names no line");
     let of_itch = MARKET_RECOVERY.to_owned() + "rerequest = [\"10.1.1.1:26410\"]\n";
     let problems = found(&with(&of_itch));
     assert_eq!(
         problems[0].what,
         "the feed \"nasdaq-itch50\" has no such servers"
     );
+}
+
+#[test]
+fn the_manuals_market_recovery_parses() {
+    let manual = include_str!("../../../../config/gateway.toml");
+    let mut lines = manual.lines();
+    let line = lines.find_map(|line| line.strip_prefix("#market_recovery"));
+    let text = format!("market_recovery{}\n", line.unwrap());
+    let config = parse(&mdp3(&text), Path::new("/etc/gateway")).unwrap();
+    let lines = &config.channels[0].lines;
+    assert_eq!(lines.iter().filter(|line| line.answers).count(), 1);
 }
