@@ -11,8 +11,8 @@ use super::tail::unreachable;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
 use crate::service::status::{
-    CheckStatus, Count, InterfaceStatus, RecoveryStatus, RefreshStatus, StageStatus, StampingStatus,
-    Status,
+    CheckStatus, Count, InterfaceStatus, RecoveryStatus, RefreshStatus, StageStatus,
+    StampingStatus, Status,
 };
 
 /// Options of `gateway status`.
