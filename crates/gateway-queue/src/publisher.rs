@@ -34,12 +34,6 @@ impl Publisher {
         Ok((publisher, handle))
     }
 
-    /// Has the processor fetch the next record's place for writing: a reader that waits for it has taken it.
-    #[inline(always)]
-    pub fn prefetch_next(&self) {
-        self.writer.prefetch_next();
-    }
-
     /// Publishes a record of up to seven words. The first word starts with the record's header, whose first byte
     /// counts 32-bit words. About 2 ns while no reader polls the line.
     #[inline(always)]

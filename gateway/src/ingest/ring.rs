@@ -161,8 +161,8 @@ impl FillRing {
         if offered == 0 || offered > self.shared.size {
             return None;
         }
-        // SAFETY: we wrote this entry, and write it again only in `refill`, which has the ring to itself; the kernel
-        // only reads.
+        // SAFETY: this entry was written before the ring's position went past it, by us or by whom we resumed from, and is
+        // written again only in `refill`, which has the ring to itself; the kernel only reads.
         Some(unsafe { self.shared.entry(taken).read() })
     }
 
@@ -343,12 +343,17 @@ mod tests {
 
     #[test]
     fn fill_tells_which_frame_comes_next_and_none_where_there_is_none() {
-        let fake = Fake::new(0);
+        // Across the wrap of the positions, in a ring that another process began.
+        let start = u32::MAX - 1;
+        let fake = Fake::new(start);
         let mut ring = fill_ring(&fake);
+        ring.produced = start;
+        ring.limit = start.wrapping_add(SIZE);
         assert_eq!(ring.next_taken(), None);
         ring.refill(&mut vec![30, 20, 10]);
         for (taken, expected) in [(0, Some(30)), (2, Some(10)), (3, None), (4, None)] {
-            fake.positions[1].store(taken, Ordering::Relaxed);
+            let position = start.wrapping_add(taken);
+            fake.positions[1].store(position, Ordering::Relaxed);
             assert_eq!(ring.next_taken(), expected, "{taken} taken");
         }
     }

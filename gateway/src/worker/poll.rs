@@ -34,10 +34,6 @@ const HEARTBEAT_NS: Nanos = 10_000_000;
 /// How long [`Wait::Sleep`] sleeps.
 const SLEEP: Duration = Duration::from_micros(50);
 
-/// Of so many queues the place of the next record is fetched when a burst begins: while its first packet is decoded, the
-/// reader that waits for it gives it up. With more queues it is not known which of them the packet goes into.
-const PREFETCHED_OUTLETS: usize = 4;
-
 /// Which line of which of the worker's channels a stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
@@ -372,9 +368,6 @@ impl Worker {
         let routes = &input.routes;
         let result = input.provider.poll(&mut |datagram: Datagram<'_>| {
             let start = *burst.get_or_insert_with(|| {
-                for outlet in outlets.iter().take(PREFETCHED_OUTLETS) {
-                    outlet.writer.prefetch_next();
-                }
                 stamp = clock.steady_now();
                 stamp
             });

@@ -37,20 +37,6 @@ impl<M: Memory, const P: usize> Writer<M, P> {
         self.next
     }
 
-    /// Has the processor fetch the next record's slot for writing, from the cores that look at it. Does nothing where there
-    /// is no instruction for it.
-    #[inline(always)]
-    pub fn prefetch_next(&self) {
-        let slot = self.memory.slot(self.next()).as_ptr();
-        #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
-        // SAFETY: a prefetch changes nothing that a program can see; every 64-bit processor knows it, or passes over it.
-        unsafe {
-            std::arch::asm!("prefetchw [{}]", in(reg) slot, options(nostack, preserves_flags, readonly));
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
-        let _ = slot;
-    }
-
     /// The ring's memory.
     pub const fn memory(&self) -> &M {
         &self.memory
