@@ -217,7 +217,7 @@ impl Decode {
             Format::Json => return Ok((Purpose::Json(JsonLines::new(self.target(false)?)), None)),
             Format::Csv => {
                 let export = Export::csv(self.target(false)?, schema).map_err(output_failure)?;
-                return Ok((Purpose::Export(export), None));
+                return Ok((Purpose::Export(Box::new(export)), None));
             }
             Format::Dbn => Compression::None,
             Format::DbnZst => Compression::Zstd,
@@ -238,7 +238,7 @@ impl Decode {
             renumbered: header.numbering.moved(),
         };
         let export = Export::dbn(target, &header, compression).map_err(output_failure)?;
-        Ok((Purpose::Export(export), Some(symbols)))
+        Ok((Purpose::Export(Box::new(export)), Some(symbols)))
     }
 
     fn outputs(&self) -> Outputs {

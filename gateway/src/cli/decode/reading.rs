@@ -95,7 +95,7 @@ pub(super) enum Purpose {
     /// Records as lines of JSON.
     Json(JsonLines),
     /// Records in a file of another format.
-    Export(Export),
+    Export(Box<Export>),
 }
 
 /// The reading whose summary is told.
