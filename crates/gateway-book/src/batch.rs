@@ -130,9 +130,14 @@ impl Books {
             if let Some(entry) = entries.get(at + LEVELS_AHEAD) {
                 self.prefetch_levels(&entry.words, slots[at + LEVELS_AHEAD]);
             }
+            self.begin_record(entry.sequence);
             let length = entry.length as usize;
-            let words = &entry.words[..length.min(WORDS)];
-            let outcome = self.apply_part(words, length, slots[at], entry.sequence);
+            let outcome = if length == WORDS && self.is_order_record(&entry.words) {
+                self.order_record(&entry.words, slots[at], entry.sequence)
+            } else {
+                let kept = &entry.words[..length.min(WORDS)];
+                self.other_record(kept, length, entry.sequence)
+            };
             each(self, outcome.applied());
         }
         batch.length = 0;

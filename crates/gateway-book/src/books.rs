@@ -86,32 +86,25 @@ impl Books {
     /// Any words may come.
     #[inline]
     pub fn apply(&mut self, record: &[u64], sequence: u64) -> Applied {
-        self.apply_part(record, record.len(), NO_SLOT, sequence)
-            .applied()
+        self.begin_record(sequence);
+        let outcome = match record.try_into() {
+            Ok(words) if self.is_order_record(words) => self.order_record(words, NO_SLOT, sequence),
+            _ => self.other_record(record, record.len(), sequence),
+        };
+        outcome.applied()
     }
 
-    /// The same for a record of `length` words, of which those behind the seventh may be left out; `slot` is its
-    /// instrument's, if that was looked up already.
+    /// A record comes.
     #[inline(always)]
-    pub(crate) fn apply_part(
-        &mut self,
-        record: &[u64],
-        length: usize,
-        slot: u32,
-        sequence: u64,
-    ) -> Outcome {
+    pub(crate) const fn begin_record(&mut self, sequence: u64) {
         self.counters.records += 1;
         self.sequence = sequence;
-        match <&[u64; WORDS]>::try_from(record) {
-            Ok(words)
-                if words[0] as u32 == self.mbo_head
-                    && self.mbo_head != NO_HEAD
-                    && length == WORDS =>
-            {
-                self.order_record(Mbo(words), slot, sequence)
-            }
-            _ => self.other_record(record, length, sequence),
-        }
+    }
+
+    /// Whether the record of these words is about an order of the publisher.
+    #[inline(always)]
+    pub(crate) const fn is_order_record(&self, words: &[u64; WORDS]) -> bool {
+        words[0] as u32 == self.mbo_head && self.mbo_head != NO_HEAD
     }
 
     /// Records between the last one and that of position `sequence` were lost: the reader was lapped. No book is valid
@@ -151,7 +144,7 @@ impl Books {
             return NO_SLOT;
         }
         self.orders.prefetch(mbo.order_id());
-        let slot = self.instruments.find(mbo.instrument()).unwrap_or(NO_SLOT);
+        let slot = self.instruments.find_or_none(mbo.instrument());
         self.instruments.prefetch(slot);
         slot
     }
@@ -162,10 +155,9 @@ impl Books {
         if slot == NO_SLOT {
             return;
         }
-        let mbo = Mbo(words);
-        self.orders.prefetch_next(mbo.order_id());
+        let side = Mbo(words).side_or_bid();
         self.levels
-            .prefetch(&self.instruments.get(slot).sides[mbo.side_or_bid() as usize]);
+            .prefetch(&self.instruments.get(slot).sides[side as usize]);
     }
 
     /// The book of an instrument, if any record about it came.
@@ -231,8 +223,15 @@ impl Books {
         self.instruments.bytes() + self.levels.bytes() + self.orders.bytes()
     }
 
+    /// Applies a record that is about an order; `slot` is its instrument's, if that was looked up already.
     #[inline(always)]
-    fn order_record(&mut self, mbo: Mbo<'_>, slot: u32, sequence: u64) -> Outcome {
+    pub(crate) fn order_record(
+        &mut self,
+        words: &[u64; WORDS],
+        slot: u32,
+        sequence: u64,
+    ) -> Outcome {
+        let mbo = Mbo(words);
         let id = mbo.instrument();
         let slot = if slot == NO_SLOT {
             self.find_or_admit(mbo)
@@ -339,7 +338,7 @@ impl Books {
         }
         match (rtype, <&[u64; WORDS]>::try_from(record)) {
             (dbn::rtype::MBO, Ok(words)) if head as u32 == self.mbo_head && length == WORDS => {
-                self.order_record(Mbo(words), NO_SLOT, sequence)
+                self.order_record(words, NO_SLOT, sequence)
             }
             (dbn::rtype::STATUS, _) => self.status_record(record, length).into(),
             (dbn::rtype::INSTRUMENT_DEF, _) => self.definition_record(head, length).into(),

@@ -131,6 +131,8 @@ impl Outcome {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn subject_of_many(self) -> Subject {
         match self.what >> KIND_SHIFT & KIND {
             kind if kind == Kind::Channel as u64 => Subject::Channel(self.whom as u8),

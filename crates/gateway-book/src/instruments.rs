@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::books::NO_SLOT;
 use crate::levels::Side;
 use crate::memory::{Pages, Zeroed};
 use crate::side::BookSide;
@@ -252,14 +253,20 @@ impl Instruments {
         (id ^ (id >> 16).wrapping_mul(SPREAD)) as usize & (self.entries.len() - 1)
     }
 
-    #[inline(always)]
     pub(crate) fn find(&self, id: u32) -> Option<u32> {
+        let slot = self.find_or_none(id);
+        (slot != NO_SLOT).then_some(slot)
+    }
+
+    /// The instrument's slot, or [`NO_SLOT`].
+    #[inline(always)]
+    pub(crate) fn find_or_none(&self, id: u32) -> u32 {
         let home = self.home(id);
         let entry = self.entries[home];
         if entry.id == id && entry.slot != 0 {
-            return Some(entry.slot - 1);
+            return entry.slot - 1;
         }
-        self.find_far(home, id)
+        self.find_far(home, id).unwrap_or(NO_SLOT)
     }
 
     #[cold]

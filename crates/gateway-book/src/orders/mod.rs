@@ -82,16 +82,6 @@ impl Orders {
         self.buckets.prefetch(self.home(reference), 0);
     }
 
-    /// Asks for what an operation on `reference` may look at second; looks at what [`prefetch`](Self::prefetch) fetched.
-    #[inline(always)]
-    pub(crate) fn prefetch_next(&self, reference: u64) {
-        let home = self.home(reference);
-        let bucket = &self.buckets[home];
-        // Computed rather than branched on: how full a bucket is is chance.
-        let goes_on = (bucket.passed != 0) | bucket.vacant().is_none();
-        self.buckets.prefetch(home ^ usize::from(goes_on), 0);
-    }
-
     /// Where the order of that reference lies.
     #[inline(always)]
     pub(crate) fn find(&self, reference: u64) -> Option<Position> {
