@@ -22,6 +22,12 @@ const KIND: u64 = 0b11;
 /// Where the other instrument's slot is.
 const ALSO_SHIFT: u32 = 32;
 
+/// `bit` where something is so, without a branch.
+#[inline(always)]
+const fn bit(is: bool, bit: u64) -> u64 {
+    is as u64 * bit
+}
+
 /// What an order record did to its book: [`Applied::change`], `trade`, `validity` and `also`.
 #[derive(Clone, Copy)]
 pub(crate) struct Effect(u64);
@@ -47,7 +53,7 @@ impl Effect {
 
     #[inline(always)]
     pub(crate) const fn trade(trade: bool) -> Self {
-        Self(Self::NOTHING.0 | (trade as u64 * TRADE))
+        Self(Self::NOTHING.0 | bit(trade, TRADE))
     }
 
     /// Another instrument lost an order.
@@ -58,7 +64,7 @@ impl Effect {
     /// That, and perhaps the validity changed.
     #[inline(always)]
     pub(crate) const fn and_validity(self, validity: bool) -> Self {
-        Self(self.0 | (validity as u64 * VALIDITY))
+        Self(self.0 | bit(validity, VALIDITY))
     }
 
     /// That, and the book changed at least so near to the best price.
@@ -79,7 +85,7 @@ impl Effect {
         let kind = Kind::Instrument as u64;
         Outcome {
             whom: u64::from(slot) << 32 | u64::from(id),
-            what: self.0 | (u64::from(complete) * COMPLETE) | kind << KIND_SHIFT,
+            what: self.0 | bit(complete, COMPLETE) | kind << KIND_SHIFT,
         }
     }
 }
@@ -156,10 +162,10 @@ impl From<Applied> for Outcome {
         Self {
             whom,
             what: applied.change as u64
-                | (u64::from(applied.trade) * TRADE)
-                | (u64::from(applied.validity) * VALIDITY)
-                | (u64::from(applied.complete) * COMPLETE)
-                | (u64::from(applied.status) * STATUS)
+                | bit(applied.trade, TRADE)
+                | bit(applied.validity, VALIDITY)
+                | bit(applied.complete, COMPLETE)
+                | bit(applied.status, STATUS)
                 | (kind as u64) << KIND_SHIFT
                 | also << ALSO_SHIFT,
         }
