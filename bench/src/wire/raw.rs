@@ -2,6 +2,7 @@
 //! by quantiles.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -67,7 +68,11 @@ impl Folder {
     /// They cannot be written.
     pub(super) fn keep(&self, case: &str, run: usize, raw: &Raw) -> Result<()> {
         let path = self.0.join(format!("{}.{run}.u32", file_name(case)));
-        fs::write(&path, raw.bytes()).with_context(|| format!("cannot write {}", path.display()))
+        // Two cases of one name would be one of them.
+        let mut file = fs::File::create_new(&path)
+            .with_context(|| format!("cannot create {}", path.display()))?;
+        file.write_all(&raw.bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 

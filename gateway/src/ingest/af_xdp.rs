@@ -23,6 +23,10 @@ const XDP_PKT_CONTD: u32 = 1;
 /// that the device has gone.
 const EMPTY_POLLS_A_LOOK: u64 = 1 << 16;
 
+/// The frame that is expected is asked for anew in so many empty polls: the kernel shows a packet a moment before it shows
+/// that it has taken the frame, and packets that it drops take frames, too.
+const EMPTY_POLLS_AN_EXPECTATION: u64 = 64;
+
 /// A provider over one AF_XDP socket.
 #[derive(Debug)]
 pub struct AfXdpIngest {
@@ -174,7 +178,12 @@ impl AfXdpIngest {
             // The card writes frames, and took them long before.
             return;
         }
-        if self.expected.is_none() {
+        if self.expected.is_none()
+            || self
+                .counters
+                .empty_polls
+                .is_multiple_of(EMPTY_POLLS_AN_EXPECTATION)
+        {
             self.expected = fill.next_taken();
         }
         if let Some(frame) = self.expected {
