@@ -15,7 +15,7 @@ use crate::config::model::Venue;
 const LOOKED_AT_MIN: u64 = 1 << 12;
 /// The most that are looked at while they leave several protocols.
 const LOOKED_AT_MAX: u64 = 1 << 20;
-/// The most groups and ports that are told apart; further ones are not looked at.
+/// The most groups and ports that are told apart: for a further one those that fit nothing are forgotten, and counted anew.
 const FLOWS_MAX: usize = 1_024;
 /// Flows that a message lists.
 const FLOWS_LISTED_MAX: usize = 8;
@@ -38,6 +38,22 @@ pub struct Detected {
     pub fitting: u64,
     /// What they were checked for, and what decided where that is not all.
     pub why: String,
+    /// The name of the venue whose messages they are taken for.
+    pub venue: &'static str,
+    /// Whether that is a guess: the protocol has several venues, and none was named.
+    pub venue_assumed: bool,
+}
+
+impl Detected {
+    /// With the venue that was named, or the protocol's first.
+    fn of(self, protocol: Protocol, venue: Option<Venue>) -> Self {
+        let venues = protocol.venues();
+        Self {
+            venue: venue.unwrap_or(venues[0]).name(),
+            venue_assumed: venue.is_none() && venues.len() > 1,
+            ..self
+        }
+    }
 }
 
 /// Why it is not known what a file holds.
@@ -78,7 +94,7 @@ pub fn detect(path: &Path, venue: Option<Venue>) -> Result<(Protocol, Detected),
         path: name(),
         found,
     };
-    match sniff(path)? {
+    let (protocol, detected) = match sniff(path)? {
         FileKind::LengthPrefixed => of_messages(path).map_err(|error| match error {
             Problem::File(error) => error.into(),
             Problem::Undecided(found) => undecided(found),
@@ -91,7 +107,8 @@ pub fn detect(path: &Path, venue: Option<Venue>) -> Result<(Protocol, Detected),
             "neither a pcap nor a pcapng capture, nor messages behind their lengths; name what it holds with --protocol"
                 .to_owned(),
         )),
-    }
+    }?;
+    Ok((protocol, detected.of(protocol, venue)))
 }
 
 enum Problem {
@@ -125,7 +142,9 @@ fn of_messages(path: &Path) -> Result<(Protocol, Detected), Problem> {
         other_flows: 0,
         looked_at: file.packets(),
         fitting: file.fitting(),
-        why: "messages behind their lengths, each of a type and length of ITCH 5.0".to_owned(),
+        why: "messages behind their lengths, of types and lengths of ITCH 5.0".to_owned(),
+        venue: "",
+        venue_assumed: false,
     };
     Ok((Protocol::Itch50, detected))
 }
@@ -155,6 +174,10 @@ fn flows_of(path: &Path) -> Result<BTreeMap<Address, FlowEvidence>, CaptureError
             continue;
         };
         let address: Address = (udp.destination, udp.destination_port);
+        if flows.len() == FLOWS_MAX && !flows.contains_key(&address) {
+            // Room for those that may be a feed.
+            flows.retain(|_, flow| flow.fitting() > 0);
+        }
         if flows.len() < FLOWS_MAX || flows.contains_key(&address) {
             let flow: &mut FlowEvidence = flows.entry(address).or_default();
             flow.packet(payload);
@@ -182,7 +205,7 @@ fn of_flows(
             let of_venue = venue.map(|venue| (venue, published_by(several, venue)));
             match of_venue.and_then(|(venue, left)| Some((left.single()?, venue))) {
                 Some((one, venue)) => (one, Some(venue)),
-                None => return Err(not_told_apart(found, several)),
+                None => return Err(not_told_apart(found, several, venue)),
             }
         }
         Verdict::Different(_) | Verdict::Unknown => return Err(listed(found, flows)),
@@ -200,6 +223,8 @@ fn of_flows(
         looked_at: known().map(FlowEvidence::packets).sum(),
         fitting: known().map(FlowEvidence::fitting).sum(),
         why,
+        venue: "",
+        venue_assumed: false,
     };
     Ok((protocol, detected))
 }
@@ -210,7 +235,16 @@ fn published_by(candidates: Candidates, venue: Venue) -> Candidates {
         .collect()
 }
 
-fn not_told_apart(found: Verdict, several: Candidates) -> String {
+fn not_told_apart(found: Verdict, several: Candidates, venue: Option<Venue>) -> String {
+    let of_venue = venue.map_or(Candidates::NONE, |venue| published_by(several, venue));
+    if let (Some(venue), false) = (venue, of_venue.is_empty()) {
+        return format!(
+            "the packets fit {}, all of the venue {}, and no message among them is one's alone: name the protocol with \
+             --protocol",
+            names(of_venue),
+            venue.name()
+        );
+    }
     let names = names(several);
     match found {
         Verdict::Heartbeats(_) => format!(
@@ -231,10 +265,12 @@ fn listed(found: Verdict, flows: &BTreeMap<Address, FlowEvidence>) -> String {
             "packets of different protocols, of which one is read at a time: name it with --protocol, or split the file"
                 .to_owned()
         }
-        _ if flows.is_empty() => "no UDP packets over IPv4".to_owned(),
+        _ if flows.is_empty() => "no UDP packets over IPv4, or all cut by the capture".to_owned(),
         _ => "packets of no protocol that is known, or cut: name it with --protocol if it is one".to_owned(),
     };
-    for ((group, port), flow) in flows.iter().take(FLOWS_LISTED_MAX) {
+    let mut shown: Vec<_> = flows.iter().collect();
+    shown.sort_by_key(|(_, flow)| !flow.is_known());
+    for ((group, port), flow) in shown.into_iter().take(FLOWS_LISTED_MAX) {
         let [a, b, c, d] = group;
         let fits = match names(flow.fits()) {
             names if names.is_empty() => "nothing".to_owned(),

@@ -32,6 +32,9 @@ pub use summary::{FileError, Orders, Summary, Symbols};
 /// The most gaps, and the most errors, that are listed.
 pub const LIST_MAX: usize = 100_000;
 
+/// The most sessions that are told apart where streams begin anew; beyond, a stream stays in its last one.
+const SESSIONS_TOLD_MAX: usize = 1_024;
+
 /// What a file is to be read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -411,6 +414,15 @@ impl SessionNumbers {
         }
     }
 
+    /// The number of the session behind `session`: its own where there were so many that no more are told apart.
+    const fn next_of(&mut self, session: usize) -> usize {
+        if self.next < SESSIONS_TOLD_MAX {
+            self.take()
+        } else {
+            session
+        }
+    }
+
     const fn take(&mut self) -> usize {
         let number = self.next;
         self.next += 1;
@@ -458,7 +470,9 @@ impl<O: Observer> RecordSink for Sink<'_, O> {
         // A unit's new day, say: instruments are numbered anew.
         if ControlKind::from_number(record.kind) == Some(ControlKind::SessionStart) {
             if self.place.has_begun {
-                self.place.session = self.numbers.take();
+                self.place.session = self.numbers.next_of(self.place.session);
+                // What was silent before was the former session's.
+                self.place.silent_since = Some(record.ts_recv);
             }
             self.place.has_begun = true;
         }

@@ -120,6 +120,17 @@ fn what_is_found_is_said_with_its_reason_and_decoded() {
         "{said}"
     );
     assert!(said.contains("MoldUDP64 headers"), "{said}");
+    assert!(said.contains("taken for nasdaq's"), "{said}");
+    assert_eq!(
+        (&found["venue"], &found["venue_assumed"]),
+        (&"nasdaq".into(), &true.into())
+    );
+    let named = run(&mut decode(&file, &["--json", "--venue", "psx"]));
+    let found = summary(&named)["detected"].clone();
+    assert_eq!(
+        (&found["venue"], &found["venue_assumed"]),
+        (&"psx".into(), &false.into())
+    );
     assert!(
         said.contains("1 groups and ports carry something else"),
         "{said}"
@@ -158,7 +169,12 @@ fn what_markets_share_is_refused_with_their_names_and_decided_by_the_venue() {
     );
     // Another venue's feeds are not among them, or two of them are.
     assert!(refusal(&file, &["--venue", "cme"]).contains("cboe-pitch-futures"));
-    assert!(refusal(&file, &["--venue", "c1-options"]).contains("cboe-pitch-complex"));
+    let said = refusal(&file, &["--venue", "c1-options"]);
+    assert!(
+        said.contains("cboe-pitch-complex") && said.contains("cboe-pitch-options"),
+        "{said}"
+    );
+    assert!(!said.contains("cboe-pitch-equities"), "{said}");
 
     // One execution tells, for the unit beside it, too.
     let mut packets = pitch(1, None);

@@ -263,7 +263,9 @@ fn a_units_second_day_is_a_session_of_its_own_in_a_file() {
             builder.push(&message).unwrap();
             builder.finish(|payload| send(payload, 1_000));
         }
-        builder.finish(|payload| send(payload, 86_400_000_000_000 - 3_000_002_000));
+        // One in the evening, and one a day later that has the old numbers still.
+        builder.finish(|payload| send(payload, 1_000_000_000));
+        builder.finish(|payload| send(payload, 86_400_000_000_000 - 4_000_002_000));
     }
     writer.finish().unwrap();
     let dbn = folder.path().join("days.dbn");

@@ -1,4 +1,5 @@
-//! Transports as Wireshark reads them: every field of every packet, ours beside `tshark`'s.
+//! Transports as Wireshark reads them: of MoldUDP64 every field of every packet, our reading beside `tshark`'s; of
+//! SoupBinTCP what our server writes.
 //!
 //! Debian's `tshark` knows MoldUDP64 and SoupBinTCP. Its dissector of ITCH is of the versions of before 5.0, in ASCII, and
 //! it has none of PITCH, IEX-TP and MDP 3.0: those are compared with other decoders, or with the specifications' tables.

@@ -14,6 +14,8 @@ pub(super) fn detected(found: &Detected) -> String {
         looked_at,
         fitting,
         why,
+        venue,
+        venue_assumed,
     } = found;
     let what = match (flows, other_flows) {
         (0, _) => format!("of the first {looked_at} messages {fitting} fit"),
@@ -25,7 +27,11 @@ pub(super) fn detected(found: &Detected) -> String {
              ports carry something else"
         ),
     };
-    format!("protocol {protocol}: {what} ({why})")
+    let whose = match venue_assumed {
+        true => format!("; taken for {venue}'s, as no --venue says whose it is"),
+        false => String::new(),
+    };
+    format!("protocol {protocol}: {what} ({why}){whose}")
 }
 
 pub(super) fn table(summary: &Summary) -> String {

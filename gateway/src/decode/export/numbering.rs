@@ -92,15 +92,14 @@ impl Claims {
         instrument: u32,
         symbol: &str,
     ) {
-        let is_free = match self.owners.get(&instrument) {
-            Some((owner, name)) => *owner == session || name == symbol,
-            None => true,
-        };
-        let number = if is_free {
-            self.owners.insert(instrument, (session, symbol.to_owned()));
-            instrument
-        } else {
-            self.elsewhere.number(symbol, |_| false)
+        let number = match self.owners.get(&instrument) {
+            // Who had it first goes on having it.
+            Some((owner, name)) if *owner != session && name == symbol => instrument,
+            Some((owner, _)) if *owner != session => self.elsewhere.number(symbol, |_| false),
+            _ => {
+                self.owners.insert(instrument, (session, symbol.to_owned()));
+                instrument
+            }
         };
         numbering.set(session, instrument, number);
     }
@@ -184,6 +183,7 @@ mod tests {
         assert_eq!(claim(3, 1, "XYZ"), MOVED_FROM);
         assert_eq!(claim(3, 2, "DEF"), 2);
         assert_eq!(claim(1, 2, "GHI"), MOVED_FROM + 1);
-        assert_eq!(numbering.moved(), 3);
+        assert_eq!(claim(2, 1, "JKL"), MOVED_FROM + 2, "ABC is there still");
+        assert_eq!(numbering.moved(), 4);
     }
 }
