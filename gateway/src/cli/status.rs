@@ -249,7 +249,9 @@ fn stamping(stamping: &StampingStatus, interface: &InterfaceStatus) -> String {
     if !counts.is_empty() {
         line += &format!("  packets {}", counts.join(", "));
     }
-    if !stamping.reason.is_empty() {
+    if stamping.by == "hardware" && !stamping.reason.is_empty() {
+        line += &format!("  nic_kernel not measured: {}", stamping.reason);
+    } else if !stamping.reason.is_empty() {
         line += &format!("  not by the card: {}", stamping.reason);
     }
     line

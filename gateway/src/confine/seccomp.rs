@@ -194,6 +194,7 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
                         libc::SIOCGIFINDEX,
                         libc::SIOCGIFNAME,
                         libc::FIONBIO,
+                        libc::SIOCGHWTSTAMP,
                     ]
                 },
             ),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
+use tracing::warn;
 
 use super::protocol::{self, Answer, Request};
 use crate::config::Accounts;
@@ -154,7 +155,7 @@ impl Helper {
             Ok((Answer::Done, _)) => Ok(()),
             Ok((Answer::Obstacle { reason, remedy }, _)) => Err(Obstacle { reason, remedy }),
             Ok((Answer::Refused(reason), _)) => Err(silent(reason)),
-            Ok((answer, _)) => Err(silent(format!("it answers {answer:?}"))),
+            Ok(_) => Err(silent("it answers something else".to_owned())),
             Err(cause) => Err(silent(cause.to_string())),
         }
     }
@@ -162,8 +163,14 @@ impl Helper {
     /// Has the card stamp what it stamped before.
     pub(crate) fn stop_stamping(&self, interface: &str) {
         let interface = interface.to_owned();
-        // A helper that has ended has set it back.
-        let _ = self.ask(&Request::Unstamp { interface });
+        let request = Request::Unstamp { interface };
+        if let Err(cause) = self.ask(&request) {
+            warn!(
+                interface = request.name(),
+                %cause,
+                "the card's stamping could not be set back; `hwstamp_ctl` of linuxptp does it"
+            );
+        }
     }
 
     fn account(&self, request: &Request) -> Result<Option<u32>, String> {

@@ -63,7 +63,7 @@ const FIRST_SOURCE: u16 = 1;
 const FURTHER_SOURCE: u16 = 2;
 
 impl Request {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Open { interface, .. }
             | Self::Detach { interface }

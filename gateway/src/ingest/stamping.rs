@@ -72,15 +72,33 @@ impl Stamping {
             "measure it with `mode = \"socket\"`, on a second machine or for a while",
         );
         if request.hardware_timestamps {
-            tell(request, &obstacle);
+            tell(&request.name, &obstacle);
         }
         Self::without_card(Stamper::Xdp, obstacle)
     }
 }
 
-fn tell(request: &InterfaceRequest, obstacle: &Obstacle) {
+impl Stamping {
+    /// Looks whether the card of `interface`, which was made to stamp every packet, still does, and takes note and tells where
+    /// it does not: somebody else has set it, or it is another device.
+    pub(crate) fn look(&mut self, interface: &str) {
+        let stamps = ethtool::hardware_stamping(interface).is_ok_and(HardwareStamping::of_all);
+        if self.by != Stamper::Hardware || stamps {
+            return;
+        }
+        let obstacle = Obstacle::new(
+            "the card was set otherwise after the start, or is another one now",
+            "restart the gateway, once nobody else sets it (`hwstamp_ctl`, ptp4l)",
+        );
+        tell(interface, &obstacle);
+        self.by = Stamper::Software;
+        self.obstacle = Some(obstacle);
+    }
+}
+
+fn tell(interface: &str, obstacle: &Obstacle) {
     warn!(
-        interface = request.name,
+        interface,
         reason = obstacle.reason,
         remedy = obstacle.remedy,
         "the card does not stamp the packets"
@@ -260,7 +278,7 @@ pub(super) fn start(
                 interface: request.name.clone(),
             }),
     };
-    started.inspect_err(|obstacle| tell(request, obstacle))
+    started.inspect_err(|obstacle| tell(&request.name, obstacle))
 }
 
 /// What stamps the packets of the socket tier, whose sockets take the kernel's stamps or do not, for the reason given; with the
@@ -276,7 +294,7 @@ pub(super) fn of_sockets(
             format!("the kernel refuses to stamp what sockets receive ({cause})"),
             "a kernel that has SO_TIMESTAMPING",
         );
-        tell(request, &obstacle);
+        tell(&request.name, &obstacle);
         return Stamping::without_card(Stamper::None, obstacle);
     }
     match card {

@@ -259,6 +259,13 @@ impl InterfaceState {
         locked(&self.way).clone()
     }
 
+    /// Looks whether its card still stamps packets, where it was made to.
+    pub(crate) fn look_at_card(&self) {
+        if let Some(stamping) = &mut locked(&self.way).stamping {
+            stamping.look(&self.name);
+        }
+    }
+
     /// The clock of its card, where that stamps packets.
     pub(crate) fn card_clock(&self) -> Option<Arc<CardClock>> {
         locked(&self.way).stamping.as_ref()?.clock.clone()

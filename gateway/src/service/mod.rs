@@ -483,6 +483,7 @@ impl Charge<'_> {
     fn tend_clock(&mut self) {
         let found = self.clocks.tend();
         let interfaces = self.state.interfaces.iter();
+        interfaces.clone().for_each(InterfaceState::look_at_card);
         let cards: Vec<_> = interfaces.filter_map(InterfaceState::card_clock).collect();
         self.state.note_clocks(&found, self.clocks.compare(&cards));
         let clock = &self.state.clock;

@@ -34,7 +34,7 @@ use crate::helper::Helper;
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
-use crate::ingest::{IngestCounters, Mode, Obstacle, Stamper};
+use crate::ingest::{IngestCounters, Mode, Obstacle, Stamper, why_not_from_card};
 use crate::metrics::threads::Threads;
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
@@ -302,10 +302,11 @@ impl State {
             verdicts,
             nic_drops: nic_drops(&interface.name, interface.is_capture()),
             stamping: way.stamping.map(|stamping| {
+                let reason = why_not_from_card(way.tier, Some(&stamping));
                 let obstacle = stamping.obstacle.unwrap_or_else(|| Obstacle::new("", ""));
                 StampingStatus {
                     by: stamping.by.name().to_owned(),
-                    reason: obstacle.reason,
+                    reason,
                     remedy: obstacle.remedy,
                     clock: stamping.clock.map(|clock| clock.device().to_owned()),
                 }

@@ -194,7 +194,7 @@ pub struct InterfaceStatus {
 pub struct StampingStatus {
     /// What stamps them first: `hardware` (the card), `software` (the kernel), `xdp` (the XDP program) or `none`.
     pub by: String,
-    /// Why it is not the card; empty where it is.
+    /// Why nothing is measured from the card on; empty where it is.
     pub reason: String,
     /// What would have the card do it.
     pub remedy: String,

@@ -364,6 +364,8 @@ impl Worker {
         let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
         let boards = &self.board.channels;
         let (mut burst, mut follows) = (None, None);
+        // Of the socket tier: which stream's packets were taken last, and when.
+        let mut taken = None;
         let mut stamp = 0;
         let routes = &input.routes;
         let result = input.provider.poll(&mut |datagram: Datagram<'_>| {
@@ -371,6 +373,16 @@ impl Worker {
                 stamp = clock.steady_now();
                 stamp
             });
+            // Each stream has a socket, which is asked when those before it are done with.
+            let start = match (datagram.stamps.kernel_ns, taken) {
+                (None, _) => start,
+                (Some(_), Some((stream, at))) if stream == datagram.stream => at,
+                (Some(_), _) => {
+                    let at = clock.steady_now();
+                    taken = Some((datagram.stream, at));
+                    at
+                }
+            };
             // A provider hands out the streams it was given, and each has a route.
             let Some(route) = routes.get(datagram.stream.0 as usize) else {
                 return;

@@ -169,7 +169,9 @@ fn stamping(look: &Look<'_>, device: &Device) -> Seen {
     let hardware = stamping.capabilities.contains("hardware-receive");
     let card = hardware && stamping.clock.is_some() && stamping.rx_filters.contains("all");
     let found = match (wanted, af_xdp, card) {
-        (true, false, true) => format!("{found}; nic_kernel is measured"),
+        (true, false, true) => format!(
+            "{found}; nic_kernel is measured, if the gateway may read the clock (`gateway status`)"
+        ),
         (true, true, _) => {
             format!("{found}; nic_xdp is not measured: AF_XDP tiers have no stamp of the card")
         }

@@ -30,7 +30,7 @@ define! {
         "The longest of the same: over the last whole 10 s, within 1 %, and since the reader subscribed or was last moved to other memory, exactly.");
 
     TICK_TO_STRATEGY_ERROR_BOUND_SECONDS: gauge("tick_to_strategy_error_bound_seconds", "seconds", ["consumer", "uid", "queue", "reader", "window"], Some("latency"),
-        "How wrong the same may be because gateway and reader each keep a clock to the system's, at most: what both were found off, over the last whole 10 s and since the reader subscribed; absent where the reader does not say.");
+        "How wrong the same may be because gateway and reader each keep a clock to the system's, at most: what both were found off, over the last whole 10 s and since the reader subscribed; absent where the reader does not say, or has measured nothing.");
 
     PUBLISH_TO_READ_SECONDS: histogram("publish_to_read_seconds", "seconds", ["consumer", "uid", "queue", "reader", "channel"], Some("a-reader-is-too-slow"),
         "The stage pub_app: from just before a record was published until the reader had it, by the one counter that both processes read, of the record in each 1,024th slot, as the reader says. channel is other for records that name none (trades, statuses, native ones) and beyond eight channels of a reader; absent where gateway and reader do not read the same counter, and for readers beyond metrics_detail_max.");
