@@ -15,7 +15,8 @@ const UNKNOWN: u8 = b'~';
 
 /// Whether a control record has all books of its channel begin anew.
 pub(crate) fn begins_anew(record: &[u64]) -> bool {
-    let kind = ControlRecord::from_words(record).and_then(|r| ControlKind::from_number(r.kind));
+    let of_channel = ControlRecord::from_words(record).filter(|record| record.instrument_id == 0);
+    let kind = of_channel.and_then(|record| ControlKind::from_number(record.kind));
     matches!(
         kind,
         Some(ControlKind::SessionStart | ControlKind::Reset | ControlKind::SnapshotBegin)
@@ -28,6 +29,11 @@ impl Books {
             self.counters.malformed += 1;
             return Applied::NOTHING;
         };
+        if record.instrument_id != 0 {
+            // Of one instrument of a feed that has levels among its orders: none of these books is of it.
+            self.counters.ignored += 1;
+            return Applied::NOTHING;
+        }
         let channel = record.channel_id;
         let whole = if record.sequence <= FIRST_SEQUENCE {
             None

@@ -175,7 +175,8 @@ impl Directory {
                     self.lacking.remove(&channel);
                 }
             }
-            Some(ControlKind::Gap) => {
+            // One of an instrument is about its book, and no definition is missing.
+            Some(ControlKind::Gap) if control.instrument_id == 0 => {
                 self.lacking.insert(channel);
             }
             _ => {}

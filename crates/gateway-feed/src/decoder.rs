@@ -188,6 +188,12 @@ pub struct RefreshCounters {
     pub too_old: u64,
     /// Snapshots further ahead of the stream than a venue is.
     pub too_far_ahead: u64,
+    /// Messages of the loop's lines that are no snapshot that can be read, heartbeats left out.
+    pub not_snapshots: u64,
+    /// Parts of snapshots that were wanted and do not go on with those before.
+    pub out_of_order: u64,
+    /// Snapshots of instruments that there is no room for.
+    pub no_room: u64,
     /// Snapshot loops that came whole.
     pub loops: u64,
     /// How often there was no room for what is kept of the stream, and it was let go.
@@ -210,6 +216,9 @@ impl RefreshCounters {
             early: 0,
             too_old: 0,
             too_far_ahead: 0,
+            not_snapshots: 0,
+            out_of_order: 0,
+            no_room: 0,
             loops: 0,
             overflows: 0,
         }

@@ -217,6 +217,10 @@ fn text(record: &Record<'_>) -> String {
         ),
         Record::Control(control) => {
             let what = match ControlKind::from_number(control.kind) {
+                Some(kind) if control.instrument_id != 0 => format!(
+                    "{kind:?} of instrument {} at {}, {} messages",
+                    control.instrument_id, control.sequence, control.count
+                ),
                 Some(ControlKind::Gap) => format!(
                     "GAP    {}..={} ({} messages lost)",
                     control.sequence,

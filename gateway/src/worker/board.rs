@@ -97,7 +97,7 @@ mirror! {
     /// [`RefreshCounters`] on show.
     RefreshBoard of RefreshCounters {
         stale_levels, stale_orders, withheld, contained, snapshots, replayed, refreshed, given_up, early, too_old,
-        too_far_ahead, loops, overflows,
+        too_far_ahead, not_snapshots, out_of_order, no_room, loops, overflows,
     }
 }
 

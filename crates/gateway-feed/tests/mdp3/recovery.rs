@@ -102,6 +102,8 @@ struct Reader {
     given_up: u32,
     /// Changes in doubt, outside of snapshots.
     suspect: u32,
+    /// Instruments whose last record did not end its event.
+    unended: std::collections::BTreeSet<u32>,
 }
 
 impl Reader {
@@ -141,6 +143,10 @@ impl Reader {
             ControlKind::SnapshotEnd => {
                 let (of, kind) = self.snapshot.take().unwrap();
                 assert_eq!(of, number);
+                assert!(
+                    !self.unended.contains(&number),
+                    "the event of the splice goes on"
+                );
                 self.books.entry(number).or_default().trusted[kind.unwrap()] = true;
                 self.snapshots += 1;
             }
@@ -149,6 +155,11 @@ impl Reader {
     }
 
     fn order(&mut self, record: &MboMsg) {
+        if record.flags.raw() & dbn::flags::LAST == 0 {
+            self.unended.insert(record.hd.instrument_id);
+        } else {
+            self.unended.remove(&record.hd.instrument_id);
+        }
         let action = record.action as u8;
         if !b"AMCR".contains(&action) {
             return;

@@ -103,6 +103,13 @@ fn market_recovery(channel: &RawChannel, findings: &Findings) {
     let on_gap = channel.on_gap.as_ref();
     let recovers = on_gap.filter(|field| OnGap::from(field.value) == OnGap::Recover);
     let example = "market_recovery = [{ group = \"224.0.31.43\", port = 14310 }], as CME's configuration file lists them";
+    if let Some(field) = &channel.recover_timeout_ms {
+        findings.warn(
+            &field.place,
+            "it has no effect on this feed: a book waits for its snapshot until two loops were whole, however long they take",
+            "remove it, and watch gateway_refresh_stale_instruments",
+        );
+    }
     let Some(raw) = &channel.recovery else {
         if let Some(field) = recovers {
             findings.add(

@@ -7,7 +7,7 @@ use super::Announcer;
 use super::instruments::{Instruments, Kind};
 use crate::decoder::RefreshCounters;
 use crate::record::{ControlKind, ControlRecord, MboEvent};
-use crate::sink::{InstrumentId, Output, Outputs, RecordSink};
+use crate::sink::{InstrumentId, Output, Outputs, RecordSink, publish_each};
 
 /// Where an order record's action and flags lie, see [`MboEvent`].
 const CODES: usize = 4;
@@ -29,13 +29,24 @@ fn changes(words: &[u64]) -> Option<Kind> {
     Some(if levels { Kind::Levels } else { Kind::Orders })
 }
 
+fn is_last(words: &[u64]) -> bool {
+    let codes = words.get(CODES).copied().unwrap_or_default();
+    (codes >> FLAGS_SHIFT) as u8 & LAST != 0
+}
+
 /// The record without its effect, where it ends its instrument's event: action `N`.
 fn end_alone(words: &[u64]) -> Option<[u64; 7]> {
-    let mut record: [u64; 7] = words.try_into().ok()?;
-    let flags = (record[CODES] >> FLAGS_SHIFT) as u8;
-    if flags & LAST == 0 {
-        return None;
+    if is_last(words) {
+        end_behind(words)
+    } else {
+        None
     }
+}
+
+/// A record without effect that ends the event of the one given.
+fn end_behind(words: &[u64]) -> Option<[u64; 7]> {
+    let mut record: [u64; 7] = words.try_into().ok()?;
+    let flags = (record[CODES] >> FLAGS_SHIFT) as u8 | LAST;
     let channel = record[CODES] & 0xFF << 40;
     record[2] = 0;
     record[3] = UNDEF_PRICE.cast_unsigned();
@@ -73,20 +84,18 @@ impl<S: RecordSink> RecordSink for Withholding<'_, S> {
         } else {
             self.counters.withheld += 1;
             let state = self.instruments.state_mut(number);
-            if state.is_some_and(|state| !std::mem::replace(&mut state.withheld, true)) {
+            let first = state.is_some_and(|state| {
+                state.withheld_levels |= kind == Kind::Levels;
+                !std::mem::replace(&mut state.withheld, true)
+            });
+            if first {
                 let place = (packet.into(), 0, self.ts_recv);
                 self.announcer
                     .tell(ControlKind::Recovering, instrument, place, self.sink);
             }
         }
-        let other = match kind {
-            Kind::Levels => Kind::Orders,
-            Kind::Orders => Kind::Levels,
-        };
-        // What else there was of the event may have gone out.
-        if self.instruments.is_whole(number, other)
-            && let Some(end) = end_alone(words)
-        {
+        // What else there was of the event, a trade or the other book's changes, may have gone out.
+        if let Some(end) = end_alone(words) {
             self.sink.publish(output, instrument, &end);
         }
     }
@@ -105,6 +114,19 @@ pub(super) struct Only<'a, S> {
     pub(super) sink: &'a mut S,
     pub(super) instrument: InstrumentId,
     pub(super) kind: Kind,
+    /// The last record that went out, where it did not end its event.
+    pub(super) open: Option<[u64; 7]>,
+}
+
+impl<S: RecordSink> Only<'_, S> {
+    /// Ends the event of the last record, whose end came in a message about others.
+    pub(super) fn close(&mut self) {
+        let end = self.open.take().and_then(|words| end_behind(&words));
+        if let Some(end) = end {
+            let wanted = self.wants(self.instrument);
+            publish_each(wanted, self.instrument, &end, self.sink);
+        }
+    }
 }
 
 impl<S: RecordSink> RecordSink for Only<'_, S> {
@@ -121,9 +143,13 @@ impl<S: RecordSink> RecordSink for Only<'_, S> {
             return;
         }
         match changes(words) {
-            Some(kind) if kind == self.kind => self.sink.publish(output, instrument, words),
+            Some(kind) if kind == self.kind => {
+                self.open = words.try_into().ok().filter(|_| !is_last(words));
+                self.sink.publish(output, instrument, words);
+            }
             Some(_) => {
                 if let Some(end) = end_alone(words) {
+                    self.open = None;
                     self.sink.publish(output, instrument, &end);
                 }
             }

@@ -16,6 +16,8 @@ pub(super) struct State {
     /// Whether its levels, and its orders, were given up and not told since: they go on from where they were, right or not.
     doubted_levels: bool,
     doubted_orders: bool,
+    /// Whether an update of its levels was withheld since they were last whole.
+    pub(super) withheld_levels: bool,
     /// Whether an update of it was withheld since it was last whole, and readers were told so.
     pub(super) withheld: bool,
     /// Its messages that are kept.
@@ -69,6 +71,8 @@ pub(super) struct Instruments {
     newest: u32,
     /// The latest packet that a snapshot is as of.
     ahead: u32,
+    /// Whether instruments that are new may have lost something that nobody made up for.
+    newcomers_doubted: bool,
     /// Instruments whose levels, and whose orders, are not whole.
     pub(super) stale_levels: u32,
     pub(super) stale_orders: u32,
@@ -100,6 +104,7 @@ impl Instruments {
             lost_through: 0,
             newest: 0,
             ahead: 0,
+            newcomers_doubted: false,
             stale_levels: 0,
             stale_orders: 0,
         }
@@ -134,7 +139,11 @@ impl Instruments {
         while self.used < used {
             self.used += 1;
             if let Some(state) = self.states.get_mut(self.used as usize) {
-                *state = State::default();
+                *state = State {
+                    doubted_levels: self.newcomers_doubted,
+                    doubted_orders: self.newcomers_doubted,
+                    ..State::default()
+                };
             }
             self.stale_levels += u32::from(self.lost_through > 0);
             self.stale_orders += u32::from(self.lost_through > 0);
@@ -173,6 +182,7 @@ impl Instruments {
             (self.ahead, self.newest) = (0, 0);
         }
         self.settle();
+        self.newcomers_doubted = false;
     }
 
     /// Forgets all instruments.
@@ -181,9 +191,11 @@ impl Instruments {
         self.used = 0;
     }
 
-    /// What was lost harms nobody any longer.
+    /// What was lost harms no instrument that is known any longer. One that is not was in no loop: if it is not new, it is
+    /// in doubt.
     pub(super) const fn settle(&mut self) {
         self.lost_through = 0;
+        self.newcomers_doubted = true;
         (self.stale_levels, self.stale_orders) = (0, 0);
     }
 
@@ -218,8 +230,13 @@ impl Instruments {
             return Proof::Nothing;
         };
         if newest <= state.levels_as_of {
-            // A snapshot has it already.
-            return Proof::Nothing;
+            // A snapshot has it already; of the levels.
+            let harmed = state.orders_as_of < lost_through || state.doubted_orders;
+            return if empties && harmed {
+                Proof::Empty
+            } else {
+                Proof::Nothing
+            };
         }
         let whole = state.levels_as_of >= lost_through;
         let before = state.rpt_seq;
@@ -229,14 +246,17 @@ impl Instruments {
                 state.rpt_seq = rpt_seq;
             }
         }
-        if whole && state.orders_as_of >= lost_through {
+        let doubted = state.doubted_levels || state.doubted_orders;
+        if whole && state.orders_as_of >= lost_through && !doubted {
             Proof::Nothing
         } else if empties {
             Proof::Empty
-        } else if whole || state.withheld || rpt_seq == 0 {
+        } else if state.withheld_levels || rpt_seq == 0 {
             Proof::Nothing
         } else if rpt_seq == 1 && before == 0 {
             Proof::First
+        } else if whole {
+            Proof::Nothing
         } else if before != 0 && rpt_seq == before.wrapping_add(1) {
             Proof::Unbroken
         } else {
@@ -297,10 +317,11 @@ impl Instruments {
         *state.doubted(kind) = false;
         self.ahead = self.ahead.max(packet);
         if let (Kind::Levels, Some(rpt_seq)) = (kind, rpt_seq) {
-            state.rpt_seq = rpt_seq.max(state.rpt_seq_seen);
+            state.rpt_seq = rpt_seq.max(state.rpt_seq_seen).max(state.rpt_seq);
         }
         let whole = state.levels_as_of >= lost_through && state.orders_as_of >= lost_through;
         state.withheld &= !whole;
+        state.withheld_levels &= kind != Kind::Levels;
     }
 
     /// A book is empty, or new.
@@ -329,5 +350,59 @@ impl Instruments {
         if let Some(state) = self.states.get_mut(number as usize) {
             *state.doubted(kind) = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_appears_after_the_giving_up_is_in_doubt_unless_it_is_new() {
+        let mut instruments = Instruments::new(10);
+        instruments.at(50);
+        instruments.lose(49);
+        instruments.settle();
+        instruments.grow(2);
+        assert_eq!(instruments.note(1, 500, false), Proof::Nothing);
+        assert_eq!(instruments.note(2, 1, false), Proof::First);
+        for kind in [Kind::Levels, Kind::Orders] {
+            instruments.begin(2, kind);
+            assert!(instruments.is_whole(1, kind) && !instruments.is_right(1, kind));
+            assert!(instruments.is_right(2, kind));
+        }
+    }
+
+    #[test]
+    fn an_empty_book_counts_for_the_orders_where_a_snapshot_has_the_levels() {
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        instruments.at(101);
+        instruments.lose(100);
+        instruments.make_whole(1, Kind::Levels, 130, Some(9));
+        instruments.at(120);
+        assert_eq!(instruments.note(1, 7, false), Proof::Nothing);
+        assert_eq!(instruments.note(1, 8, true), Proof::Empty);
+        instruments.begin(1, Kind::Levels);
+        // The snapshot is as good as it was.
+        assert!(instruments.is_contained(1, Kind::Levels, 130));
+    }
+
+    #[test]
+    fn orders_alone_that_were_withheld_say_nothing_about_levels() {
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        instruments.at(1);
+        assert_eq!(instruments.note(1, 3, false), Proof::Nothing);
+        instruments.at(5);
+        instruments.lose(4);
+        if let Some(state) = instruments.state_mut(1) {
+            state.withheld = true;
+        }
+        assert_eq!(instruments.note(1, 4, false), Proof::Unbroken);
+        if let Some(state) = instruments.state_mut(1) {
+            state.withheld_levels = true;
+        }
+        assert_eq!(instruments.note(1, 4, false), Proof::Nothing);
     }
 }

@@ -47,6 +47,9 @@ pub(super) struct Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     lines: [Line; LINES_MAX],
+    /// Whether any line told snapshots of levels, and of orders.
+    told_levels: bool,
+    told_orders: bool,
     /// Whole loops since the start, of all lines.
     pub(super) seen: u64,
 }
@@ -55,6 +58,7 @@ impl Loops {
     /// Something was lost: what was seen before says nothing about it.
     pub(super) fn restart(&mut self) {
         self.lines = [Line::default(); LINES_MAX];
+        (self.told_levels, self.told_orders) = (false, false);
     }
 
     /// Takes note of a packet of a line, and says what is given up now.
@@ -73,9 +77,9 @@ impl Loops {
             if levels + orders > before {
                 self.seen += 1;
                 verdict = Verdict {
-                    levels: levels >= LOOPS_MAX,
-                    // Orders that no loop ever tells are given up with the levels.
-                    orders: orders >= LOOPS_MAX || (orders == 0 && levels >= LOOPS_MAX),
+                    // What no line ever tells is given up with the other kind.
+                    levels: levels >= LOOPS_MAX || (!self.told_levels && orders >= LOOPS_MAX),
+                    orders: orders >= LOOPS_MAX || (!self.told_orders && levels >= LOOPS_MAX),
                 };
             }
             line.unbroken = true;
@@ -89,6 +93,8 @@ impl Loops {
 
     /// Takes note of an instrument's snapshot in the last packet of a line, one of `total` in the loop.
     pub(super) fn snapshot(&mut self, line: usize, of_orders: bool, total: u32) {
+        self.told_levels |= !of_orders;
+        self.told_orders |= of_orders;
         if let Some(line) = self.lines.get_mut(line) {
             let told = if of_orders {
                 &mut line.orders
@@ -138,6 +144,12 @@ mod tests {
             orders: true,
         };
         assert_eq!(tell(1, &[2, 3, 1], true), orders);
+        // Orders have a line of their own, which takes longer.
+        let levels = Verdict {
+            levels: true,
+            orders: false,
+        };
+        assert_eq!(tell(2, &[2, 3, 1], false), levels);
         assert_eq!(tell(LINES_MAX, &[1, 2, 3, 1, 2, 3, 1], true), nothing);
     }
 }

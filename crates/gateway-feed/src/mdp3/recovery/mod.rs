@@ -30,7 +30,7 @@ use scan::{Touches, updates};
 use super::decoder::{Mdp3Config, Mdp3ConfigError, Mdp3Decoder, OPEN_MAX};
 use super::directory::{Books, Place};
 use super::sbe::Header;
-use super::schema::{ChannelReset, LongSnapshot, OrderSnapshot, SCHEMA_ID, Snapshot};
+use super::schema::{ChannelReset, HEARTBEAT, LongSnapshot, OrderSnapshot, SCHEMA_ID, Snapshot};
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
 use crate::sink::{InstrumentId, MessageContext, RecordSink, publish_each};
@@ -230,6 +230,7 @@ impl Recovery {
         let header = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
         if let Some((header, body)) = header {
             if header.template_id == CHANNEL_RESET && ChannelReset::parse(&header, body).is_some() {
+                self.end_all(context, sink);
                 self.instruments.restart(false);
                 self.kept.clear(packet.saturating_add(1));
             }
@@ -251,6 +252,18 @@ impl Recovery {
             inner.counters.refresh = refresh;
         }
         self.show(inner);
+    }
+
+    /// Tells readers of the instruments whose changes were withheld that their books begin anew.
+    fn end_all<S: RecordSink>(&self, context: &MessageContext, sink: &mut S) {
+        for number in 1..=self.instruments.used() {
+            if self.instruments.state(number).withheld {
+                let place = (context.sequence, 0, context.ts_recv);
+                let instrument = InstrumentId(number);
+                self.announcer
+                    .tell(ControlKind::Recovered, instrument, place, sink);
+            }
+        }
     }
 
     /// Takes note of which instruments a message is about and what that proves, and keeps it for those that wait for a
@@ -324,8 +337,9 @@ impl Recovery {
             };
             let number = inner.directory.instrument(place).0;
             let whole = |kind| self.instruments.is_whole(number, kind);
-            let wanted = (touches != Touches::Orders && !whole(Kind::Levels))
-                || (touches != Touches::Levels && !whole(Kind::Orders));
+            let of_levels = touches != Touches::Orders || update.empties;
+            let of_orders = touches != Touches::Levels || update.empties;
+            let wanted = (of_levels && !whole(Kind::Levels)) || (of_orders && !whole(Kind::Orders));
             if !wanted {
                 return;
             }
@@ -354,6 +368,8 @@ impl Recovery {
         let split = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
         let report = split.and_then(|(header, body)| Report::of(&header, body));
         let Some(report) = report else {
+            let is_heartbeat = split.is_some_and(|(header, _)| header.template_id == HEARTBEAT);
+            inner.counters.refresh.not_snapshots += u64::from(!is_heartbeat);
             return;
         };
         if report.part == 1 {
@@ -379,6 +395,7 @@ impl Recovery {
         sink: &mut S,
     ) {
         let Some(place) = inner.directory.find(report.security_id) else {
+            inner.counters.refresh.no_room += 1;
             return;
         };
         let instrument = inner.directory.instrument(place);
@@ -389,7 +406,13 @@ impl Recovery {
             parts: report.parts,
             next: report.part,
         };
+        if report.part == 0 || report.part > report.parts {
+            inner.counters.refresh.out_of_order += 1;
+            return;
+        }
         if report.part > 1 && self.parts != Some(this) {
+            let wanted = !self.instruments.is_whole(instrument.0, report.kind);
+            inner.counters.refresh.out_of_order += u64::from(wanted);
             return;
         }
         let going_on = self
@@ -459,11 +482,15 @@ impl Recovery {
             sink,
             instrument,
             kind: report.kind,
+            open: None,
         };
         let mut told = 0;
         let chain = self.instruments.state(instrument.0).chain;
         // They were counted when they came, and are not of the event that may be going on.
         let counters = inner.counters.clone();
+        inner
+            .open
+            .retain(|&place| inner.directory.set_open(place, false));
         std::mem::swap(&mut inner.open, &mut self.open);
         inner.snapshot(SnapshotPart::Replay);
         for (packet, ts_recv, message) in self.kept.of(chain) {
@@ -473,10 +500,14 @@ impl Recovery {
                 told += 1;
             }
         }
+        only.close();
         inner.snapshot(SnapshotPart::Over);
         std::mem::swap(&mut inner.open, &mut self.open);
         for place in self.open.drain(..) {
             inner.directory.set_open(place, false);
+        }
+        for &place in &inner.open {
+            inner.directory.set_open(place, true);
         }
         inner.counters = counters;
         told
@@ -516,7 +547,6 @@ impl Recovery {
             }
         }
         if self.instruments.stale() == 0 {
-            // Whatever appears from here on was not there when it was lost.
             self.instruments.settle();
         }
         self.show(inner);
