@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Looks every few milliseconds until `look` returns a value; fails after `limit` with `what` was awaited.
+/// Looks every few milliseconds until `look` returns a value; fails after `limit` with `what` was awaited. The last look is
+/// later than that: on a machine that stands still meanwhile the time may be over between two looks.
 pub fn until<T>(
     what: &str,
     limit: Duration,
@@ -13,10 +14,11 @@ pub fn until<T>(
 ) -> Result<T> {
     let deadline = Instant::now() + limit;
     loop {
+        let late = Instant::now() >= deadline;
         if let Some(value) = look()? {
             return Ok(value);
         }
-        if Instant::now() >= deadline {
+        if late {
             bail!("waited {:.1} s in vain for {what}", limit.as_secs_f64());
         }
         thread::sleep(Duration::from_millis(5));
