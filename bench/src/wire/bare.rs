@@ -6,6 +6,7 @@
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use libbpf_sys::{BPF_MAP_TYPE_XSKMAP, BPF_PROG_TYPE_XDP, BPF_XDP, bpf_insn};
@@ -16,6 +17,8 @@ use super::receive::Receive;
 
 /// Frames taken at once, as by the gateway.
 const BATCH: usize = 64;
+/// The kernel lets go of a queue only some time after the socket that had it was closed: so long at most.
+const FREE_WITHIN: Duration = Duration::from_secs(2);
 /// Ethernet, IPv4 without options, UDP.
 const HEADERS_BYTES: usize = 14 + 20 + 8;
 
@@ -39,6 +42,18 @@ impl Bare {
         rx_entries: u32,
         busy_poll: bool,
     ) -> Result<Self> {
+        let deadline = Instant::now() + FREE_WITHIN;
+        loop {
+            match Self::try_open(interface, index, rx_entries, busy_poll) {
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_open(interface: &str, index: u32, rx_entries: u32, busy_poll: bool) -> Result<Self> {
         let entries = |entries| QueueSize::new(entries).map_err(|error| anyhow!("{error}"));
         // The kernel takes an entry before it says so: a batch of places stays empty.
         let offered_entries = rx_entries * 2 - BATCH as u32;
@@ -78,6 +93,14 @@ impl Bare {
             _program: program,
         })
     }
+}
+
+/// Whether somebody else still has what was asked for.
+fn is_busy(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.raw_os_error() == Some(libc::EBUSY))
 }
 
 impl Bare {

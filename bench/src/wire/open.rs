@@ -119,6 +119,8 @@ fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<(Measured, Ra
             }
             before = Some(due_ns);
             sender.send()?;
+            // Once also where the next one is due already, or was.
+            contender.look(&seen, clock)?;
         }
         let end = clock.steady_now() + LATE_NS;
         let last = sender.packet() - 1;
