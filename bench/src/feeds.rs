@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use gateway_feed::{
     decoder::Decoder,
     iex::{IexConfig, IexDecoder},
-    mdp3::{Mdp3Config, Mdp3Decoder},
+    mdp3::{Mdp3Config, Mdp3Recoverer, Mdp3RecoveryConfig},
     sink::{MessageContext, Output},
 };
 use gateway_guard::inputs::{self, Messages};
@@ -59,8 +59,18 @@ fn tops() -> Result<IexDecoder> {
     Ok(decoder)
 }
 
-fn mdp3() -> Result<Mdp3Decoder> {
-    Ok(Mdp3Decoder::new(&Mdp3Config::default())?)
+/// As a worker decodes a channel with `on_gap = "continue"`.
+fn mdp3() -> Result<Mdp3Recoverer> {
+    Ok(Mdp3Recoverer::new(&Mdp3Config::default(), None)?)
+}
+
+/// The same with `on_gap = "recover"`.
+fn recovering() -> Result<Mdp3Recoverer> {
+    let kept = Mdp3RecoveryConfig {
+        messages_max: 1 << 16,
+        bytes_max: 1 << 24,
+    };
+    Ok(Mdp3Recoverer::new(&Mdp3Config::default(), Some(kept))?)
 }
 
 /// Decodes `messages`, of `items` each of which counts, by a decoder made before the time is taken.
@@ -92,6 +102,13 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     pitch::decode(&adds, None)?;
     plain(&mut tops()?, &quotes, quotes.len())?;
     plain(&mut mdp3()?, &books.messages, books.entries)?;
+    let mut whole = recovering()?;
+    plain(&mut whole, &books.messages, books.entries)?;
+    let refresh = whole.counters().refresh;
+    ensure!(
+        refresh.withheld == 0 && refresh.stale_levels == 0,
+        "nothing was lost, and yet {refresh:?}"
+    );
     let entries = books.entries as f64 / books.messages.len() as f64;
     let mut cases = [
         Case::new(format!("ITCH, a message, {}", itch.source), || {
@@ -107,6 +124,12 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
             &books.messages,
             books.entries,
         ),
+        decoded(
+            "MDP 3.0, the same where the channel recovers and nothing is lost".into(),
+            recovering,
+            &books.messages,
+            books.entries,
+        ),
     ];
     let samples = interleave(&mut cases, runs);
     let goals = [10.0, 10.0, 25.0].map(|nanos| Some(Goal::ValueAtMost(nanos)));
@@ -114,5 +137,6 @@ pub(crate) fn run(runs: usize) -> Result<Vec<Row>> {
     for (sample, goal) in samples[1..].iter().zip(goals) {
         rows.push(Row::new(BENCH, sample, Some(&samples[0]), goal));
     }
+    rows.push(Row::new(BENCH, &samples[4], Some(&samples[3]), None));
     Ok(rows)
 }

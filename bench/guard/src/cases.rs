@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use gateway_feed::decoder::Decoder;
 use gateway_feed::iex::{IexConfig, IexDecoder};
 use gateway_feed::itch50::{ItchConfig, ItchDecoder, OrderIndexConfig};
-use gateway_feed::mdp3::{Mdp3Config, Mdp3Decoder};
+use gateway_feed::mdp3::{Mdp3Config, Mdp3Recoverer, Mdp3RecoveryConfig};
 use gateway_feed::moldudp64::{PacketBuilder, Session};
 use gateway_feed::pitch::{Market, PitchConfig, PitchDecoder};
 use gateway_feed::sink::{MessageContext, Output};
@@ -65,7 +65,13 @@ pub const CASES: &[Case] = &[
         }))
     }),
     case("decode-iex-tops", "message", iex),
-    case("decode-mdp3-book", "message", mdp3),
+    case("decode-mdp3-book", "message", || mdp3(None)),
+    case("decode-mdp3-book-recovering", "message", || {
+        mdp3(Some(Mdp3RecoveryConfig {
+            messages_max: 1 << 16,
+            bytes_max: 1 << 24,
+        }))
+    }),
     case("pipeline-1-a-packet", "message", || pipeline(1, 1)),
     case("pipeline-30-a-packet", "message", || pipeline(30, 1)),
     case("pipeline-30-a-packet-lines-a-and-b", "message", || {
@@ -150,9 +156,9 @@ fn iex() -> Result<u64> {
     decode(decoder, Output::Plain, &Messages::default(), &messages)
 }
 
-fn mdp3() -> Result<u64> {
+fn mdp3(recovery: Option<Mdp3RecoveryConfig>) -> Result<u64> {
     let updates = inputs::book_updates(SYMBOLS, MESSAGES);
-    let decoder = Mdp3Decoder::new(&Mdp3Config::default())?;
+    let decoder = Mdp3Recoverer::new(&Mdp3Config::default(), recovery)?;
     decode(
         decoder,
         Output::Plain,

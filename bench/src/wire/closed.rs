@@ -81,10 +81,9 @@ fn measure(way: Way, bench: &Bench) -> Result<(Measured, Raw)> {
         pin(bench.sender_core)?;
         let clock = Clock::global();
         let mut calls = Vec::with_capacity(PACKETS);
-        let mut latencies = Vec::with_capacity(PACKETS);
         let mut handed = Vec::with_capacity(PACKETS);
         let mut raw = Raw::with_capacity(PACKETS);
-        let (mut lost, mut in_a_row) = (0, 0);
+        let mut in_a_row = 0;
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         for packet in 0..WARM_UP + PACKETS {
             let start = clock.steady_now();
@@ -104,14 +103,8 @@ fn measure(way: Way, bench: &Bench) -> Result<(Measured, Raw)> {
             let now = clock.steady_now();
             if packet >= WARM_UP {
                 calls.push(returned - start);
-                let latency = arrival.map(|arrival| arrival.saturating_sub(start));
-                raw.push(latency);
-                if let Some(latency) = latency {
-                    latencies.push(latency);
-                    handed.push(now - start);
-                } else {
-                    lost += 1;
-                }
+                raw.push(arrival.map(|arrival| arrival.saturating_sub(start)));
+                handed.extend(arrival.map(|_| now - start));
             }
             in_a_row = if arrival.is_some() { 0 } else { in_a_row + 1 };
             if in_a_row == LOST_IN_A_ROW_MAX || contender.has_ended() {
@@ -128,9 +121,10 @@ fn measure(way: Way, bench: &Bench) -> Result<(Measured, Raw)> {
             }
         }
         contender.finish()?;
+        let latencies = raw.latencies();
         let measured = Measured {
-            latencies: Latencies::of(latencies, lost),
-            handed: Latencies::of(handed, lost),
+            handed: Latencies::of(handed, latencies.lost),
+            latencies,
             calls: Latencies::of(calls, 0),
         };
         Ok((measured, raw))

@@ -128,20 +128,13 @@ fn measure(way: Way, schedule: &Schedule, bench: &Bench) -> Result<(Measured, Ra
             contender.look(&seen, clock)?;
         }
         contender.finish()?;
-        let mut lost = 0;
-        let mut latencies = Vec::with_capacity(schedule.due_ns.len());
         let mut raw = Raw::with_capacity(schedule.due_ns.len());
         for (packet, due_ns) in schedule.due_ns.iter().enumerate() {
             let arrival = seen.arrivals.get((WARM_UP + packet) as u64);
-            let latency = arrival.map(|arrival| arrival.saturating_sub(start + due_ns));
-            raw.push(latency);
-            match latency {
-                Some(latency) => latencies.push(latency),
-                None => lost += 1,
-            }
+            raw.push(arrival.map(|arrival| arrival.saturating_sub(start + due_ns)));
         }
         let measured = Measured {
-            latencies: Latencies::of(latencies, lost),
+            latencies: raw.latencies(),
             late: Latencies::of(late, 0),
         };
         Ok((measured, raw))

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// A packet that never came. Also the longest latency that is told apart: 4.3 s.
+use super::arrivals::Latencies;
+
+/// In a file: a packet that never came. The longest latency that is told apart is one less, 4.3 s.
 const LOST: u32 = u32::MAX;
 
-/// Latencies of one measurement in nanoseconds, in the order in which the packets were sent.
+/// Latencies of one measurement in nanoseconds, in the order in which the packets were sent; `None`: the packet never came.
 #[derive(Default)]
-pub(super) struct Raw(Vec<u32>);
+pub(super) struct Raw(Vec<Option<u64>>);
 
 impl Raw {
     /// Room for so many.
@@ -20,19 +22,28 @@ impl Raw {
         Self(Vec::with_capacity(packets))
     }
 
-    /// The next packet's; `None`: lost.
+    /// The next packet's.
     pub(super) fn push(&mut self, nanos: Option<u64>) {
-        let nanos = nanos.map_or(LOST, |nanos| {
-            u32::try_from(nanos).unwrap_or(LOST).min(LOST - 1)
-        });
         self.0.push(nanos);
+    }
+
+    /// What rows are made of.
+    pub(super) fn latencies(&self) -> Latencies {
+        let came: Vec<u64> = self.0.iter().copied().flatten().collect();
+        let lost = self.0.len() - came.len();
+        Latencies::of(came, lost as u64)
     }
 
     /// As 32-bit little-endian words.
     fn bytes(&self) -> Vec<u8> {
+        let word = |nanos: Option<u64>| {
+            nanos.map_or(LOST, |nanos| {
+                u32::try_from(nanos).unwrap_or(LOST).min(LOST - 1)
+            })
+        };
         self.0
             .iter()
-            .flat_map(|nanos| nanos.to_le_bytes())
+            .flat_map(|nanos| word(*nanos).to_le_bytes())
             .collect()
     }
 }
@@ -108,6 +119,9 @@ mod tests {
             .flat_map(u32::to_le_bytes)
             .collect();
         assert_eq!(fs::read(&path).unwrap(), expected);
+        let latencies = raw.latencies();
+        assert_eq!((latencies.packets(), latencies.lost), (3, 1));
+        assert_eq!(latencies.quantile(0.3), 1_000.0);
         Folder::emptied_at(folder.clone()).unwrap();
         assert!(!path.exists());
         fs::remove_dir_all(folder).unwrap();

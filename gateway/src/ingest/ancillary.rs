@@ -65,7 +65,7 @@ fn number(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    /// As the kernel writes it: `put_cmsg_scm_timestamping64` in net/core/scm.c.
+    /// As the kernel writes it: `put_cmsg_scm_timestamping` in net/core/scm.c.
     fn written(kernel: (i64, i64), card: (i64, i64)) -> Control {
         let mut bytes = Vec::new();
         bytes.extend(64_u64.to_ne_bytes());

@@ -76,14 +76,13 @@ impl Stamping {
         }
         Self::without_card(Stamper::Xdp, obstacle)
     }
-}
 
-impl Stamping {
     /// Looks whether the card of `interface`, which was made to stamp every packet, still does, and takes note and tells where
     /// it does not: somebody else has set it, or it is another device.
     pub(crate) fn look(&mut self, interface: &str) {
-        let stamps = ethtool::hardware_stamping(interface).is_ok_and(HardwareStamping::of_all);
-        if self.by != Stamper::Hardware || stamps {
+        if self.by != Stamper::Hardware
+            || ethtool::hardware_stamping(interface).is_ok_and(HardwareStamping::of_all)
+        {
             return;
         }
         let obstacle = Obstacle::new(
