@@ -318,7 +318,7 @@ impl Books {
         };
         let [_, rtype, p0, p1, ..] = head.to_le_bytes();
         if rtype == RTYPE_CONTROL {
-            return self.control_record(record).into();
+            return self.control_record(record, length).into();
         }
         let about_instruments = [
             dbn::rtype::MBO,

@@ -24,8 +24,10 @@ pub(crate) fn begins_anew(record: &[u64]) -> bool {
 }
 
 impl Books {
-    pub(crate) fn control_record(&mut self, record: &[u64]) -> Applied {
-        let Some(record) = ControlRecord::from_words(record) else {
+    /// `record` may be the beginning of one of `length` words.
+    pub(crate) fn control_record(&mut self, record: &[u64], length: usize) -> Applied {
+        let whole = ControlRecord::from_words(record).filter(|_| length == record.len());
+        let Some(record) = whole else {
             self.counters.malformed += 1;
             return Applied::NOTHING;
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dbn::StatusAction;
 use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC, SNAPSHOT};
-use gateway_book::record::InstrumentId;
+use gateway_book::record::{ControlKind, InstrumentId};
 use gateway_book::record::v3::MboMsg;
 use gateway_book::{Batch, BookSide, Books, Level, Subject, words};
 use proptest::prelude::*;
@@ -313,6 +313,33 @@ proptest! {
             let _ = books.apply(&words, sequence);
             prop_assert_eq!(books.counters().records, sequence + 1);
         }
+    }
+}
+
+/// A record that is longer than its kind allows is none of that kind, one by one and in a batch, which keeps its beginning
+/// only.
+#[test]
+fn a_record_with_a_word_too_many_is_malformed_in_a_batch_too() {
+    let order = words(&mbo(1, "AB", 1, 100, 1, LAST));
+    let rows = [
+        control(ControlKind::SessionStart as u16, 1, 1).to_vec(),
+        status(1, StatusAction::Trading, b'Y'),
+        definition(1),
+        order.to_vec(),
+    ];
+    for row in rows {
+        let (mut single, mut batched) = (books(), books());
+        let _ = single.apply(&order, 0);
+        let _ = batched.apply(&order, 0);
+        let mut longer = row.clone();
+        longer.push(0);
+        let mut batch = Batch::new();
+        assert!(batch.push(&longer, 1));
+        let mut given = Vec::new();
+        batched.apply_batch(&mut batch, |_, applied| given.push(applied));
+        assert_eq!(given, [single.apply(&longer, 1)], "{row:x?}");
+        assert_eq!(single.counters(), batched.counters(), "{row:x?}");
+        assert_eq!(batched.counters().malformed, 1, "{row:x?}");
     }
 }
 
