@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dbn::StatusAction;
 use dbn::flags::{LAST, MAYBE_BAD_BOOK, PUBLISHER_SPECIFIC, SNAPSHOT};
-use gateway_book::record::{ControlKind, InstrumentId};
 use gateway_book::record::v3::MboMsg;
+use gateway_book::record::{ControlKind, InstrumentId};
 use gateway_book::{Batch, BookSide, Books, Level, Subject, words};
 use proptest::prelude::*;
 
