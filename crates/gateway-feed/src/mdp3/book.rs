@@ -76,7 +76,7 @@ impl Mdp3Decoder {
         last: bool,
         sink: &mut S,
     ) {
-        self.directory.cleanse(place, Books::Both);
+        self.directory.begin(place);
         let event = self.event(incoming.context, place, Books::Both, time);
         let wanted = sink.wants(event.instrument());
         for flags in [0, MBP | if last { LAST } else { 0 }] {

@@ -238,6 +238,15 @@ impl Mdp3Decoder {
         self.clear_books(incoming.context, time, sink);
     }
 
+    /// Takes note of the first and the last of an instrument's reports in a message, where the stream brings them.
+    #[inline(always)]
+    pub(super) fn report(&mut self, place: Place, [first, last]: [u32; 2]) {
+        // What a snapshot tells again was noted when it came.
+        if self.snapshot == 0 {
+            self.directory.report(place, (first, last));
+        }
+    }
+
     /// The event of one message of an instrument, for records of these books.
     #[inline(always)]
     pub(super) fn event(

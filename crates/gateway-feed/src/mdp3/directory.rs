@@ -4,9 +4,10 @@
 //! the order in which they appear. A definition tells the symbol, which may be much later than the first update, or never
 //! where nobody listens to the instrument feed.
 //!
-//! Two tables: a small one that every entry looks into (a quarter of a cache line, at most half full), and one of what
-//! only definitions and states need. Nothing is allocated after construction; instruments beyond the room are refused.
+//! Three tables: a small one that every entry looks into (a quarter of a cache line, at most half full), one of the
+//! instruments' last reports, and one of what only definitions and states need. Nothing is allocated after construction; instruments beyond the room are refused.
 
+use super::reports::Reports;
 use super::sbe::Text;
 use crate::decoder::DecoderCounters;
 use crate::sink::{InstrumentId, RecordSink};
@@ -69,6 +70,7 @@ pub(super) struct Directory {
     shift: u32,
     /// By number.
     known: Box<[Known]>,
+    reports: Reports,
     groups: Box<[Group]>,
     groups_used: usize,
     used: u32,
@@ -80,6 +82,8 @@ pub(super) struct Directory {
     told: Vec<u32>,
     /// Whether an id was refused that nobody asked [`Directory::take_refused`] about yet.
     refused: bool,
+    /// Whether an instrument began anew that nobody asked [`Directory::take_news`] about yet.
+    news: bool,
     /// The one found last, which is most often the next one too.
     last: (u32, Place),
 }
@@ -93,6 +97,7 @@ impl Directory {
             entries: vec![Entry::default(); places].into_boxed_slice(),
             shift: 64 - places.trailing_zeros(),
             known: vec![Known::default(); room + 1].into_boxed_slice(),
+            reports: Reports::new(room),
             groups: vec![Group::default(); GROUP_PLACES].into_boxed_slice(),
             groups_used: 0,
             used: 0,
@@ -100,6 +105,7 @@ impl Directory {
             anew_at: 0,
             told: Vec::with_capacity(room),
             refused: false,
+            news: false,
             last: (0, Place(0)),
         }
     }
@@ -298,6 +304,49 @@ impl Directory {
         }
     }
 
+    /// Takes note of an instrument's reports ("RptSeq") in a message, the first and the last one of them.
+    #[inline(always)]
+    pub(super) fn report(&mut self, place: Place, (first, last): (u32, u32)) {
+        let number = self.entry(place).number;
+        if first == 1 && self.reports.last(number) == 0 {
+            self.begin(place);
+        }
+        self.reports.note(number, last);
+    }
+
+    /// "RptSeq" of the instrument's last report; 0 where it has had none.
+    pub(super) fn reported(&self, place: Place) -> u32 {
+        self.reports.last(self.entry(place).number)
+    }
+
+    /// The instrument's books are empty, or nothing was ever said of them: they are right from here on.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn begin(&mut self, place: Place) {
+        self.cleanse(place, Books::Both);
+        self.news |= self.in_doubt();
+    }
+
+    /// Whether any instrument whose books were in doubt, or all of them, began anew since it was last asked.
+    #[inline(always)]
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// What is known of the books of which `is_right` says so by number is right, whatever was lost before.
+    #[cold]
+    pub(super) fn cleanse_those(&mut self, is_right: impl Fn(u32, Books) -> bool) {
+        let gaps = self.gaps;
+        for entry in self.entries.iter_mut().filter(|entry| entry.number != 0) {
+            if is_right(entry.number.into(), Books::Levels) {
+                entry.levels_clean_at = gaps;
+            }
+            if is_right(entry.number.into(), Books::Orders) {
+                entry.orders_clean_at = gaps;
+            }
+        }
+    }
+
     /// Messages about any instrument may be missing.
     pub(super) fn taint_all(&mut self) {
         self.gaps = self.gaps.wrapping_add(1);
@@ -313,6 +362,8 @@ impl Directory {
     /// there are instruments.
     pub(super) fn begin_anew(&mut self) {
         self.anew_at = self.gaps;
+        self.news = true;
+        self.reports.begin_anew();
         for place in self.told.drain(..) {
             if let Some(entry) = self.entries.get_mut(place as usize) {
                 entry.told = false;
@@ -364,6 +415,7 @@ impl Directory {
         self.entries.fill(Entry::default());
         self.groups.fill(Group::default());
         self.groups_used = 0;
+        self.reports.begin_anew();
         self.used = 0;
         self.told.clear();
         self.last = (0, Place(0));
@@ -460,6 +512,30 @@ mod tests {
         assert_eq!(clean(&directory, old), [false; 3], "each gap is a doubt");
         directory.cleanse(new, Books::Both);
         assert_eq!(clean(&directory, new), [true; 3]);
+    }
+
+    #[test]
+    fn an_instruments_first_report_is_a_new_beginning() {
+        let mut directory = Directory::new(10);
+        let places = [5, 6, 7].map(|id| directory.find(id).unwrap());
+        directory.report(places[0], (1, 3));
+        assert!(!directory.take_news(), "nothing was in doubt");
+        directory.taint_all();
+        directory.report(places[0], (1, 1));
+        directory.report(places[1], (2, 2));
+        assert!(!directory.take_news(), "neither is the first one");
+        directory.report(places[2], (1, 2));
+        assert!(directory.take_news() && !directory.take_news());
+        let clean = |directory: &Directory| {
+            places.map(|place| directory.is_clean(place, Books::Both))
+        };
+        assert_eq!(clean(&directory), [false, false, true]);
+        directory.cleanse_those(|number, books| (number, books) != (2, Books::Orders));
+        assert_eq!(clean(&directory), [true, false, true]);
+        assert_eq!(places.map(|place| directory.reported(place)), [1, 2, 2]);
+        directory.begin_anew();
+        assert!(directory.take_news());
+        assert_eq!(places.map(|place| directory.reported(place)), [0; 3]);
     }
 
     #[test]

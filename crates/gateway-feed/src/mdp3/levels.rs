@@ -32,6 +32,7 @@ pub(super) struct Level {
 pub(super) trait LevelEntry {
     fn level(&self) -> Level;
     fn security_id(&self) -> i32;
+    fn rpt_seq(&self) -> u32;
 }
 
 macro_rules! level_entry {
@@ -52,6 +53,11 @@ macro_rules! level_entry {
             #[inline(always)]
             fn security_id(&self) -> i32 {
                 $entry::security_id(self)
+            }
+
+            #[inline(always)]
+            fn rpt_seq(&self) -> u32 {
+                $entry::rpt_seq(self)
             }
         }
     };
@@ -153,12 +159,15 @@ impl Mdp3Decoder {
         complete: bool,
         sink: &mut S,
     ) -> bool {
+        let mut entries = levels.iter();
+        let first = entries.rest().into_iter().next();
+        let last = levels.last();
+        self.report(place, [first, last].map(|entry| entry.map_or(0, |entry| entry.rpt_seq())));
         let mut event = self.event(incoming.context, place, Books::Levels, time);
         let wanted = sink.wants(event.instrument());
         let mut mapped = true;
         // Whether the last record that went out was the event's last.
         let mut told = None;
-        let mut entries = levels.iter();
         while let Some(entry) = entries.next() {
             let level = entry.level();
             let last = complete && entries.rest().is_empty();
@@ -198,7 +207,10 @@ impl Mdp3Decoder {
                 && !names(entries.rest(), level.security_id)
                 && (orders.is_empty() || !orders_of(orders, levels, level.security_id));
             mapped &= match self.directory.find(level.security_id) {
-                Some(place) => self.level(incoming, time, place, &level, last, sink),
+                Some(place) => {
+                    self.report(place, [entry.rpt_seq(); 2]);
+                    self.level(incoming, time, place, &level, last, sink)
+                }
                 None => false,
             };
         }

@@ -269,6 +269,14 @@ impl<'a, B: Block<'a>> Group<'a, B> {
         B::view(entry, self.version)
     }
 
+    /// The last entry.
+    #[must_use]
+    #[inline(always)]
+    pub fn last(&self) -> Option<B> {
+        let start = self.entries.len().checked_sub(self.block_length)?;
+        B::view(self.entries.get(start..)?, self.version)
+    }
+
     /// The entries in order; [`Entries::rest`] tells what is still to come.
     #[must_use]
     #[inline(always)]

@@ -67,8 +67,8 @@ impl Statistic {
 /// A message of statistics.
 pub(super) trait Statistics {
     fn root(&self) -> (u64, u8);
-    /// The instruments of its entries.
-    fn security_ids(&self) -> impl Iterator<Item = i32>;
+    /// The instruments of its entries, and where each stands in its instrument's reports.
+    fn reports(&self) -> impl Iterator<Item = (i32, u32)>;
     /// Its statistics, with the instrument of each; `None` where DBN has none for an entry.
     fn statistics(&self, incoming: &Incoming<'_>)
     -> impl Iterator<Item = (i32, Option<Statistic>)>;
@@ -81,8 +81,8 @@ macro_rules! statistics {
                 (self.root.transact_time(), self.root.match_event_indicator())
             }
 
-            fn security_ids(&self) -> impl Iterator<Item = i32> {
-                self.entries.iter().map(|entry| entry.security_id())
+            fn reports(&self) -> impl Iterator<Item = (i32, u32)> {
+                self.entries.iter().map(|entry| (entry.security_id(), entry.rpt_seq()))
             }
 
             fn statistics(&self, $incoming: &Incoming<'_>) -> impl Iterator<Item = (i32, Option<Statistic>)> {
@@ -160,8 +160,13 @@ impl Mdp3Decoder {
         sink: &mut S,
     ) {
         let (time, indicator) = view.root();
-        let about = self.about(view.security_ids());
+        let about = self.about(view.reports().map(|(security_id, _)| security_id));
         self.native(incoming, about, sink);
+        for (security_id, rpt_seq) in view.reports() {
+            if let Some(place) = self.directory.find(security_id) {
+                self.report(place, [rpt_seq; 2]);
+            }
+        }
         let mut mapped = true;
         for (security_id, statistic) in view.statistics(incoming) {
             let place = self.directory.find(security_id);

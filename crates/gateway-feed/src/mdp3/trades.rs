@@ -21,6 +21,7 @@ pub(super) struct Trade {
     aggressor: Side,
     update_action: u8,
     trade_id: u64,
+    rpt_seq: u32,
 }
 
 /// A message of trades.
@@ -52,6 +53,7 @@ macro_rules! trade_summary {
                     },
                     update_action: $entry.update_action(),
                     trade_id: u64::from($trade_id.unwrap_or(0)),
+                    rpt_seq: $entry.rpt_seq(),
                 })
             }
 
@@ -90,6 +92,9 @@ impl Mdp3Decoder {
         let mut trades = view.trades();
         while let Some(trade) = trades.next() {
             let place = self.directory.find(trade.security_id);
+            if let Some(place) = place {
+                self.report(place, [trade.rpt_seq; 2]);
+            }
             // A trade that is corrected or cancelled has no counterpart among DBN's records.
             let (0, Some(place)) = (trade.update_action, place) else {
                 mapped = false;

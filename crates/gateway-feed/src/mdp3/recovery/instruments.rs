@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) withheld: bool,
     /// Its messages that are kept.
     pub(super) chain: Chain,
+    /// Of which calm its last reports are remembered, see [`Instruments::recall`].
+    calm: u32,
 }
 
 /// Which of an instrument's books.
@@ -71,6 +73,12 @@ pub(super) struct Instruments {
     newest: u32,
     /// The latest packet that a snapshot is as of.
     ahead: u32,
+    /// How often the stream was [calm](Self::is_calm).
+    calms: u32,
+    /// Whether it was when its last message came.
+    was_calm: bool,
+    /// Whether the last loss left a book whole, because a snapshot from behind it was there.
+    spared: bool,
     /// Whether instruments that are new may have lost something that nobody made up for.
     newcomers_doubted: bool,
     /// Instruments whose levels, and whose orders, are not whole.
@@ -104,6 +112,9 @@ impl Instruments {
             lost_through: 0,
             newest: 0,
             ahead: 0,
+            calms: 0,
+            was_calm: false,
+            spared: false,
             newcomers_doubted: false,
             stale_levels: 0,
             stale_orders: 0,
@@ -117,6 +128,49 @@ impl Instruments {
     /// Whether every update of a message of this packet counts.
     pub(super) const fn is_settled(&self, packet: u32) -> bool {
         self.stale_levels == 0 && self.stale_orders == 0 && packet > self.ahead
+    }
+
+    /// Whether nothing was lost that may still harm somebody, and no snapshot has anything of a message of this packet:
+    /// nothing need be known of it but where its instruments stand in their reports, which the directory remembers.
+    #[inline(always)]
+    pub(super) const fn is_calm(&self, packet: u32) -> bool {
+        self.lost_through == 0 && packet > self.ahead
+    }
+
+    /// A message of this packet goes by in calm.
+    #[inline(always)]
+    pub(super) const fn pass(&mut self, packet: u32) {
+        self.newest = packet;
+        self.was_calm = true;
+    }
+
+    /// What comes next is looked at: it may have use for what went by.
+    pub(super) const fn look(&mut self) {
+        if self.was_calm {
+            self.was_calm = false;
+            self.calms = self.calms.wrapping_add(1);
+        }
+    }
+
+    /// Remembers an instrument's last report, where it came in calm.
+    pub(super) fn recall(&mut self, number: u32, rpt_seq: u32) {
+        let calms = self.calms;
+        let Some(state) = self.states.get_mut(number as usize) else {
+            return;
+        };
+        if state.calm != calms {
+            state.calm = calms;
+            if rpt_seq != 0 {
+                state.rpt_seq_seen = rpt_seq;
+                // A snapshot may have been ahead of it.
+                state.rpt_seq = state.rpt_seq.max(rpt_seq);
+            }
+        }
+    }
+
+    /// Whether the last loss left a book whole: nothing but its next message would say that it is right.
+    pub(super) const fn take_spared(&mut self) -> bool {
+        std::mem::replace(&mut self.spared, false)
     }
 
     /// Whether anything was lost that may still harm somebody.
@@ -162,6 +216,7 @@ impl Instruments {
             )
         });
         (self.stale_levels, self.stale_orders) = (levels, orders);
+        self.spared |= levels < self.used || orders < self.used;
     }
 
     /// Every book is empty, and every instrument's reports are counted anew. `renumbered`: packets are, too.
@@ -182,7 +237,7 @@ impl Instruments {
             (self.ahead, self.newest) = (0, 0);
         }
         self.settle();
-        self.newcomers_doubted = false;
+        (self.newcomers_doubted, self.spared) = (false, false);
     }
 
     /// Forgets all instruments.
@@ -344,6 +399,12 @@ impl Instruments {
         self.is_whole(number, kind) && !*self.state(number).doubted(kind)
     }
 
+    /// Whether a book goes on that was given up.
+    pub(super) fn is_doubted(&self, number: u32) -> bool {
+        let state = self.state(number);
+        state.doubted_levels || state.doubted_orders
+    }
+
     /// A book goes on, right or not.
     pub(super) fn give_up(&mut self, number: u32, kind: Kind) {
         self.begin(number, kind);
@@ -371,6 +432,27 @@ mod tests {
             assert!(instruments.is_whole(1, kind) && !instruments.is_right(1, kind));
             assert!(instruments.is_right(2, kind));
         }
+    }
+
+    #[test]
+    fn reports_that_went_by_in_calm_are_recalled_once() {
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        assert!(instruments.is_calm(1));
+        instruments.pass(1);
+        instruments.look();
+        instruments.recall(1, 7);
+        instruments.at(5);
+        instruments.lose(4);
+        assert!(!instruments.is_calm(6));
+        assert_eq!(instruments.note(1, 8, false), Proof::Unbroken);
+        // What the stream itself told since is not forgotten for it.
+        instruments.go_on(1, Kind::Levels);
+        instruments.look();
+        instruments.recall(1, 7);
+        instruments.at(9);
+        instruments.lose(8);
+        assert_eq!(instruments.note(1, 9, false), Proof::Unbroken);
     }
 
     #[test]

@@ -11,6 +11,9 @@
 //! - not at all, where two whole loops brought no snapshot that could be used: then its changes go on, flagged as after a
 //!   gap, which is told, until a snapshot comes that has all of them.
 //!
+//! While nothing that was lost harms anybody, messages go by as if there was no recovery: the directory's look at each
+//! instrument's last report, which a decoder without recovery takes, too, is all that is needed when something is lost.
+//!
 //! Levels and orders are told by snapshots of their own, and are whole apart from each other. A start in the middle of the
 //! week is a loss of all before. Nothing is asked for and nothing waited for: whoever reads other instruments is not held
 //! up. Memory is taken at the start and bounded; what does not fit makes the next snapshot the one that counts.
@@ -226,6 +229,7 @@ impl Recovery {
         sink: &mut S,
     ) {
         let packet = context.sequence as u32;
+        self.instruments.look();
         self.arrive(packet, inner.directory.used());
         let header = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
         if let Some((header, body)) = header {
@@ -251,6 +255,36 @@ impl Recovery {
             inner.message(context, message, &mut sink);
             inner.counters.refresh = refresh;
         }
+        // It was looked at before.
+        inner.directory.take_news();
+        self.show(inner);
+    }
+
+    /// A message went by in calm by which books began anew that were in doubt.
+    #[cold]
+    #[inline(never)]
+    fn news(&mut self, inner: &mut Mdp3Decoder, context: &MessageContext, message: &[u8]) {
+        self.instruments.grow(inner.directory.used());
+        let split = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
+        let Some((header, body)) = split else {
+            return;
+        };
+        if header.template_id == CHANNEL_RESET && ChannelReset::parse(&header, body).is_some() {
+            self.instruments.restart(false);
+            self.kept.clear((context.sequence as u32).saturating_add(1));
+        }
+        updates(&header, body, |update| {
+            let Some(place) = inner.directory.find(update.security_id) else {
+                return;
+            };
+            let number = inner.directory.instrument(place).0;
+            let right = inner.directory.is_clean(place, Books::Both);
+            if right && self.instruments.is_doubted(number) {
+                self.instruments.begin(number, Kind::Levels);
+                self.instruments.begin(number, Kind::Orders);
+                inner.counters.refresh.refreshed += 1;
+            }
+        });
         self.show(inner);
     }
 
@@ -284,6 +318,8 @@ impl Recovery {
             let instrument = inner.directory.instrument(place);
             let number = instrument.0;
             self.instruments.grow(inner.directory.used());
+            self.instruments
+                .recall(number, inner.directory.reported(place));
             let proof = self
                 .instruments
                 .note(number, update.rpt_seq, update.empties);
@@ -400,6 +436,9 @@ impl Recovery {
         };
         let instrument = inner.directory.instrument(place);
         self.instruments.grow(inner.directory.used());
+        self.instruments.look();
+        self.instruments
+            .recall(instrument.0, inner.directory.reported(place));
         let this = Parts {
             number: instrument.0,
             as_of: report.as_of,
@@ -547,9 +586,25 @@ impl Recovery {
             }
         }
         if self.instruments.stale() == 0 {
-            self.instruments.settle();
+            self.settle(inner);
         }
         self.show(inner);
+    }
+
+    /// Nothing that was lost harms any instrument from here on: none has to be looked at again.
+    fn settle(&mut self, inner: &mut Mdp3Decoder) {
+        if self.instruments.take_spared() {
+            let instruments = &self.instruments;
+            inner.directory.cleanse_those(|number, books| {
+                let kind = if books == Books::Levels {
+                    Kind::Levels
+                } else {
+                    Kind::Orders
+                };
+                instruments.is_right(number, kind)
+            });
+        }
+        self.instruments.settle();
     }
 
     fn discontinuity(&mut self, kind: Discontinuity) {
@@ -581,9 +636,18 @@ impl Decoder for Mdp3Recoverer {
 
     #[inline(always)]
     fn message<S: RecordSink>(&mut self, context: &MessageContext, message: &[u8], sink: &mut S) {
-        match &mut self.recovery {
-            None => self.inner.message(context, message, sink),
-            Some(recovery) => recovery.message(&mut self.inner, context, message, sink),
+        if let Some(recovery) = &mut self.recovery {
+            let packet = context.sequence as u32;
+            if recovery.lost || !recovery.instruments.is_calm(packet) {
+                return recovery.message(&mut self.inner, context, message, sink);
+            }
+            recovery.instruments.pass(packet);
+        }
+        self.inner.message(context, message, sink);
+        if self.inner.directory.take_news()
+            && let Some(recovery) = &mut self.recovery
+        {
+            recovery.news(&mut self.inner, context, message);
         }
     }
 
