@@ -34,6 +34,8 @@ pub fn book_updates(instruments: u32, messages: usize) -> BookUpdates {
     let mut draws = Draws::new();
     // Levels of both sides.
     let mut depths = vec![[0_u8; 2]; instruments as usize];
+    // Each one's reports so far.
+    let mut reports = vec![0_u32; instruments as usize];
     let mut drawn = BookUpdates {
         messages: Messages::default(),
         entries: 0,
@@ -41,7 +43,14 @@ pub fn book_updates(instruments: u32, messages: usize) -> BookUpdates {
     for number in 0..messages {
         let instrument = draws.below(instruments);
         let entries: Vec<WriteBookEntry> = (0..=draws.below(4))
-            .map(|_| entry(&mut draws, instrument, &mut depths[instrument as usize]))
+            .map(|_| {
+                let rpt_seq = &mut reports[instrument as usize];
+                *rpt_seq += 1;
+                WriteBookEntry {
+                    rpt_seq: *rpt_seq,
+                    ..entry(&mut draws, instrument, &mut depths[instrument as usize])
+                }
+            })
             .collect();
         drawn.entries += entries.len();
         let root = WriteIncremental {
@@ -82,7 +91,6 @@ fn entry(draws: &mut Draws, instrument: u32, depths: &mut [u8; 2]) -> WriteBookE
         }),
         size: Some(1 + draws.below(200) as i32),
         security_id: 10_000 + instrument as i32,
-        rpt_seq: 1,
         number_of_orders: Some(1 + draws.below(30) as i32),
         price_level,
         update_action,

@@ -526,9 +526,8 @@ mod tests {
         assert!(!directory.take_news(), "neither is the first one");
         directory.report(places[2], (1, 2));
         assert!(directory.take_news() && !directory.take_news());
-        let clean = |directory: &Directory| {
-            places.map(|place| directory.is_clean(place, Books::Both))
-        };
+        let clean =
+            |directory: &Directory| places.map(|place| directory.is_clean(place, Books::Both));
         assert_eq!(clean(&directory), [false, false, true]);
         directory.cleanse_those(|number, books| (number, books) != (2, Books::Orders));
         assert_eq!(clean(&directory), [true, false, true]);

@@ -162,7 +162,10 @@ impl Mdp3Decoder {
         let mut entries = levels.iter();
         let first = entries.rest().into_iter().next();
         let last = levels.last();
-        self.report(place, [first, last].map(|entry| entry.map_or(0, |entry| entry.rpt_seq())));
+        self.report(
+            place,
+            [first, last].map(|entry| entry.map_or(0, |entry| entry.rpt_seq())),
+        );
         let mut event = self.event(incoming.context, place, Books::Levels, time);
         let wanted = sink.wants(event.instrument());
         let mut mapped = true;

@@ -48,7 +48,10 @@ mod tests {
     fn reports_are_of_their_era() {
         let mut reports = Reports::new(2);
         reports.note(2, 7);
-        assert_eq!([0, 1, 2, 3].map(|number| reports.last(number)), [0, 0, 7, 0]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|number| reports.last(number)),
+            [0, 0, 7, 0]
+        );
         reports.note(3, 9);
         reports.begin_anew();
         assert_eq!([2, 3].map(|number| reports.last(number)), [0, 0]);

@@ -502,6 +502,21 @@ fn a_start_in_the_middle_has_all_books_of_one_loop() {
 }
 
 #[test]
+fn a_loss_behind_calm_is_made_up_for_by_what_went_by_in_calm() {
+    // Three whole loops at least between two losses, so that messages go by unlooked at.
+    let outcome = play(&World {
+        loss: 1,
+        symbols: 3,
+        loop_packets: 12,
+        messages: 6_000,
+        ..World::default()
+    });
+    let counters = outcome.counters;
+    assert!(outcome.lost > 5 && counters.refreshed > 5, "{counters:?}");
+    assert_eq!((counters.stale_levels, counters.given_up), (0, 0));
+}
+
+#[test]
 fn an_instrument_that_two_loops_leave_out_is_given_up_and_told() {
     let outcome = play(&World {
         left_out: Some(2),
