@@ -33,24 +33,67 @@ const SYMBOLS: [u32; 4] = [100, 1_000, 8_000, 20_000];
 const SYMBOLS_OF_CHANNELS: u32 = 8_000;
 const CHANNELS: [u32; 3] = [1, 4, 32];
 
-/// One channel's packets.
-struct Feed {
-    orders_max: u32,
-    opening: Packets,
-    market: Packets,
+/// Packets of all channels in the order in which they come, which is a packet of each channel in turn. They lie in memory in
+/// that order, too, however many channels there are: off a ring they come like that, while each channel's by themselves
+/// would be as many streams for the processor to fetch ahead as there are channels.
+struct Turns {
+    bytes: Vec<u8>,
+    /// Of each packet its channel, and where it ends.
+    packets: Vec<(usize, usize)>,
 }
 
-impl Feed {
-    /// The day of `seed` with a `share` of everything.
-    fn new(seed: u64, symbols: u32, share: u32) -> Result<Self> {
-        let resting = RESTING / share;
-        let day = inputs::day(seed, symbols, resting, MESSAGES / share as usize);
-        let opening = Packets::pack(day.opening.iter(), PER_PACKET, 1)?;
-        let market = Packets::pack(day.market.iter(), PER_PACKET, opening.next())?;
+impl Turns {
+    fn new(channels: &[Packets]) -> Self {
+        let mut turns = Self {
+            bytes: Vec::new(),
+            packets: Vec::new(),
+        };
+        let longest = channels.iter().map(Packets::len).max().unwrap_or(0);
+        for number in 0..longest {
+            for (lane, packets) in channels.iter().enumerate() {
+                if number < packets.len() {
+                    turns.bytes.extend_from_slice(packets.get(number));
+                    turns.packets.push((lane, turns.bytes.len()));
+                }
+            }
+        }
+        turns
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.packets.iter().scan(0, |start, &(lane, end)| {
+            let packet = &self.bytes[std::mem::replace(start, end)..end];
+            Some((lane, packet))
+        })
+    }
+}
+
+/// The packets of some channels, and how many orders each of these remembers at most.
+struct Feeds {
+    orders_max: Vec<u32>,
+    opening: Turns,
+    market: Turns,
+}
+
+impl Feeds {
+    /// So many channels, each with its share of securities, resting orders and messages; the market has `per_packet` messages
+    /// a packet.
+    fn new(channels: u32, symbols: u32, per_packet: usize) -> Result<Self> {
+        let resting = RESTING / channels;
+        let (mut openings, mut markets) = (Vec::new(), Vec::new());
+        for number in 0..channels {
+            let seed = inputs::SEED + u64::from(number);
+            let messages = MESSAGES / channels as usize;
+            let day = inputs::day(seed, symbols / channels, resting, messages);
+            let opening = Packets::pack(day.opening.iter(), PER_PACKET, 1)?;
+            let market = Packets::pack(day.market.iter(), per_packet, opening.next())?;
+            openings.push(opening);
+            markets.push(market);
+        }
         Ok(Self {
-            orders_max: resting + resting / 100 + 1,
-            opening,
-            market,
+            orders_max: vec![resting + resting / 100 + 1; channels as usize],
+            opening: Turns::new(&openings),
+            market: Turns::new(&markets),
         })
     }
 }
@@ -134,46 +177,40 @@ impl Lanes {
         each.sum()
     }
 
-    /// A packet of each channel in turn, until all are taken.
-    fn drain<'a>(&mut self, packets: impl Iterator<Item = &'a Packets> + Clone) {
-        let longest = packets.clone().map(Packets::len).max().unwrap_or(0);
+    /// Takes all packets.
+    fn drain(&mut self, packets: &Turns) {
         let mut stamp = self.now();
-        for number in 0..longest {
-            for (lane, packets) in packets.clone().enumerate() {
-                if number < packets.len() {
-                    self.take(lane, packets.get(number), &mut stamp);
-                }
-            }
+        for (lane, packet) in packets.iter() {
+            self.take(lane, packet, &mut stamp);
         }
     }
 }
 
 /// The worker of these channels behind their openings.
-fn opened(feeds: &[Feed]) -> Result<Lanes> {
-    let orders_max: Vec<u32> = feeds.iter().map(|feed| feed.orders_max).collect();
-    let mut lanes = Lanes::new(&orders_max)?;
-    lanes.drain(feeds.iter().map(|feed| &feed.opening));
+fn opened(feeds: &Feeds) -> Result<Lanes> {
+    let mut lanes = Lanes::new(&feeds.orders_max)?;
+    lanes.drain(&feeds.opening);
     Ok(lanes)
 }
 
 /// Takes the market's packets of all channels; a worker behind their openings is made before the time is taken.
-fn case<'a>(name: String, feeds: &'a [Feed]) -> Case<'a> {
+fn case(name: String, feeds: &Feeds) -> Case<'_> {
     Case::prepared(name, move || {
         let lanes = opened(feeds);
         Run::timed(|| {
             lanes.map_or(0, |mut lanes| {
                 let before = lanes.messages();
-                lanes.drain(feeds.iter().map(|feed| &feed.market));
+                lanes.drain(&feeds.market);
                 lanes.messages() - before
             })
         })
     })
 }
 
-fn check(feeds: &[Feed]) -> Result<()> {
+fn check(feeds: &Feeds) -> Result<()> {
     let mut lanes = opened(feeds)?;
     let before = lanes.messages();
-    lanes.drain(feeds.iter().map(|feed| &feed.market));
+    lanes.drain(&feeds.market);
     let messages = lanes.messages() - before;
     ensure!(
         messages == MESSAGES as u64,
@@ -182,7 +219,7 @@ fn check(feeds: &[Feed]) -> Result<()> {
     Ok(())
 }
 
-fn rows(points: Vec<(String, Vec<Feed>)>, runs: usize) -> Result<Vec<Row>> {
+fn rows(points: Vec<(String, Feeds)>, runs: usize) -> Result<Vec<Row>> {
     for (_, feeds) in &points {
         check(feeds)?;
     }
@@ -199,33 +236,27 @@ fn rows(points: Vec<(String, Vec<Feed>)>, runs: usize) -> Result<Vec<Row>> {
 /// When memory or a queue cannot be had.
 pub(super) fn symbols(runs: usize) -> Result<Vec<Row>> {
     let point = |symbols: u32| {
-        let feed = Feed::new(inputs::SEED, symbols, 1)?;
-        Ok((format!("full records, {symbols} symbols"), vec![feed]))
+        let feeds = Feeds::new(1, symbols, PER_PACKET)?;
+        Ok((format!("full records, {symbols} symbols"), feeds))
     };
     rows(SYMBOLS.into_iter().map(point).collect::<Result<_>>()?, runs)
 }
 
-/// The same securities and orders in more channels.
+/// The same securities and orders in more channels, with many messages a packet and with one.
 ///
 /// # Errors
 /// When memory or a queue cannot be had.
 pub(super) fn channels(runs: usize) -> Result<Vec<Row>> {
-    let point = |channels: u32| {
-        let feed = |number| {
-            Feed::new(
-                inputs::SEED + u64::from(number),
-                SYMBOLS_OF_CHANNELS / channels,
-                channels,
-            )
+    let many = "full records, channels of one worker";
+    let one = "full records, 1 message a packet, channels of one worker";
+    let mut all = Vec::new();
+    for (name, per_packet) in [(many, PER_PACKET), (one, 1)] {
+        let point = |channels: u32| {
+            let feeds = Feeds::new(channels, SYMBOLS_OF_CHANNELS, per_packet)?;
+            Ok((format!("{name}: {channels}"), feeds))
         };
-        let feeds: Vec<Feed> = (0..channels).map(feed).collect::<Result<_>>()?;
-        Ok((
-            format!("full records, channels of one worker: {channels}"),
-            feeds,
-        ))
-    };
-    rows(
-        CHANNELS.into_iter().map(point).collect::<Result<_>>()?,
-        runs,
-    )
+        let points = CHANNELS.into_iter().map(point).collect::<Result<_>>()?;
+        all.extend(rows(points, runs)?);
+    }
+    Ok(all)
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use gateway_wire::shared::{METADATA_LEN, Metadata};
 
-use super::busy_poll::BusyPollWish;
+use super::busy_poll::{self, BusyPollWish};
+use super::drops::get_option;
 use super::frames::frame_of;
 use super::handover::{AboutQueue, HandedQueue};
+use super::netdev::KernelVersion;
 use super::steer::Steering;
 use super::xsk::{SetupError, Transfer, Xsk};
 use super::{
@@ -37,12 +39,24 @@ pub struct AfXdpIngest {
     /// A second descriptor of the socket, for those who read its statistics; never outlives `self` by more than one
     /// such reading.
     statistics: Arc<[OwnedFd]>,
-    busy_poll: bool,
+    asks: Asks,
     busy_poll_wish: BusyPollWish,
+    kernel: KernelVersion,
     steering: Steering,
     counters: IngestCounters,
     /// The frame that the kernel copies the next packet into, as far as known.
     expected: Option<u64>,
+}
+
+/// When an empty poll asks the kernel for packets, but for when the kernel wants it, and for a look at the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// Not: packets come by interrupt, because busy polling was not asked for or is in vain.
+    Never,
+    /// Always, as far as known: whether busy polling works shows with the first packet.
+    Untold,
+    /// Always: the call is what receives.
+    Always,
 }
 
 impl AfXdpIngest {
@@ -80,8 +94,10 @@ impl AfXdpIngest {
             tier,
             xsk,
             statistics: Arc::from([duplicate]),
-            busy_poll: false,
+            asks: Asks::Never,
             busy_poll_wish: BusyPollWish::Off,
+            // Of one that does not tell its version, as of an old one.
+            kernel: KernelVersion::running().unwrap_or(KernelVersion::new(0, 0)),
             steering: Steering::new(&request.streams, request.udp_checksum),
             counters: IngestCounters::default(),
             expected: None,
@@ -101,8 +117,8 @@ impl AfXdpIngest {
         } = handed;
         let xsk = Xsk::adopt(socket, memory, request.rx_ring, about.huge_pages)?;
         let mut provider = Self::of(request, about.queue, tier, xsk)?;
-        provider.busy_poll = about.busy_poll == BusyPollWish::Set;
         provider.busy_poll_wish = about.busy_poll;
+        provider.judge_busy_poll();
         Ok(provider)
     }
 
@@ -123,9 +139,26 @@ impl AfXdpIngest {
     /// Switches preferred busy polling on.
     pub(super) fn prefer_busy_poll(&mut self) -> io::Result<()> {
         self.xsk.prefer_busy_poll()?;
-        self.busy_poll = true;
         self.busy_poll_wish = BusyPollWish::Set;
+        self.judge_busy_poll();
         Ok(())
+    }
+
+    /// Looks whether the kernel truly polls when it is asked to, as status, metrics and log tell it, too.
+    #[cold]
+    fn judge_busy_poll(&mut self) {
+        if self.busy_poll_wish != BusyPollWish::Set {
+            return;
+        }
+        let fd = self.xsk.fd().as_raw_fd();
+        // A kernel that does not know the option polls nothing by an id.
+        let napi_id =
+            get_option(fd, libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID).unwrap_or_default();
+        self.asks = match napi_id {
+            0 if busy_poll::is_in_vain(self.kernel, 0, self.counters.packets) => Asks::Never,
+            0 => Asks::Untold,
+            _ => Asks::Always,
+        };
     }
 
     /// Remembers why preferred busy polling stays off although it was asked for.
@@ -145,12 +178,6 @@ impl AfXdpIngest {
         self.queue
     }
 
-    /// Whether the worker drives the receive queue itself.
-    #[must_use]
-    pub fn busy_poll(&self) -> bool {
-        self.busy_poll
-    }
-
     /// Whether huge pages hold the packet memory.
     #[must_use]
     pub fn huge_pages(&self) -> bool {
@@ -168,7 +195,7 @@ impl AfXdpIngest {
     /// position says that it is there.
     #[inline]
     fn prefetch_next(&mut self) {
-        if self.busy_poll {
+        if self.asks != Asks::Never {
             // The kernel writes it on this core.
             return;
         }
@@ -240,8 +267,12 @@ impl Ingest for AfXdpIngest {
         fill.refill(free);
         let mut ready = rx.ready(BATCH as u32);
         if ready == 0 {
+            let wanted = fill.needs_wakeup();
             let look = self.counters.empty_polls.is_multiple_of(EMPTY_POLLS_A_LOOK);
-            if self.busy_poll || look || fill.needs_wakeup() {
+            if look {
+                self.judge_busy_poll();
+            }
+            if self.asks != Asks::Never || look || wanted {
                 self.kick()?;
                 ready = self.xsk.parts().1.ready(BATCH as u32);
             }
@@ -284,6 +315,9 @@ impl Ingest for AfXdpIngest {
         }
         rx.release();
         self.expected = None;
+        if self.asks == Asks::Untold {
+            self.judge_busy_poll();
+        }
         Ok(handed)
     }
 

@@ -4,10 +4,15 @@
 //! once, packets keep coming by interrupt, and the option stays set. Linux 6.13 lost the ids (86e25f40aa1e); since then a
 //! socket gets its id when it is bound (5ef44b3cb43b, b95ed5517354), where the driver names its queues' instances
 //! (`netif_queue_set_napi`). Before, it got it with the first packet.
+//!
+//! A worker that is known to ask in vain does not ask: a system call in each empty poll would bring nothing.
 
 use serde::{Deserialize, Serialize};
 
 use super::netdev::KernelVersion;
+
+/// From this kernel on a socket has its id when it is bound, or never; before, from its first packet on.
+const ID_AT_BIND: KernelVersion = KernelVersion::new(6, 13);
 
 /// What became of the wish for busy polling.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,11 @@ pub enum BusyPolling {
     InVain(String),
 }
 
+/// Whether the kernel is known not to follow a wish that it took: the socket has no NAPI id (0), and gets none any more.
+pub(crate) fn is_in_vain(kernel: KernelVersion, napi_id: u32, packets: u64) -> bool {
+    napi_id == 0 && (kernel >= ID_AT_BIND || packets > 0)
+}
+
 impl BusyPolling {
     /// From what is known of a socket: its NAPI id (0 for none), and whether packets came.
     #[must_use]
@@ -45,13 +55,14 @@ impl BusyPolling {
             BusyPollWish::Off => Self::Off,
             BusyPollWish::Refused(reason) => Self::Refused(reason.clone()),
             BusyPollWish::Set if napi_id != 0 => Self::Polls,
-            BusyPollWish::Set if kernel >= KernelVersion::new(6, 13) => Self::InVain(format!(
-                "the driver does not name the queue's NAPI instance, without which Linux {kernel} cannot poll it"
+            BusyPollWish::Set if !is_in_vain(kernel, napi_id, packets) => Self::Unknown,
+            BusyPollWish::Set if kernel >= ID_AT_BIND => Self::InVain(format!(
+                "the driver does not name the queue's NAPI instance, without which Linux {kernel} cannot poll it; the worker \
+                 does not ask for packets"
             )),
-            BusyPollWish::Set if packets > 0 => {
-                Self::InVain("packets come without a NAPI id".to_owned())
-            }
-            BusyPollWish::Set => Self::Unknown,
+            BusyPollWish::Set => Self::InVain(
+                "packets come without a NAPI id; the worker does not ask for them".to_owned(),
+            ),
         }
     }
 

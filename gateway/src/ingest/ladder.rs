@@ -379,11 +379,7 @@ impl OwnWalk {
         let Some(index) = netdev::index(&request.name) else {
             return Err(IngestError::InterfaceMissing { name: request.name });
         };
-        let release = rustix::system::uname()
-            .release()
-            .to_string_lossy()
-            .into_owned();
-        let kernel = KernelVersion::parse(&release).unwrap_or(KernelVersion::new(0, 0));
+        let kernel = KernelVersion::running().unwrap_or(KernelVersion::new(0, 0));
         Ok(Self::new(request, index, kernel, true))
     }
 

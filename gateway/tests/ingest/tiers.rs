@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::AtomicUsize;
 
-use gateway::ingest::{Ingest, InterfaceRequest, KernelDrops, Mode, SocketWait, Stream, Tier};
+use gateway::ingest::{
+    Ingest, InterfaceRequest, KernelDrops, Mode, Provider, SocketWait, Stream, Tier,
+};
 use gateway_test_harness::network::EXCHANGE_ADDRESS;
 use gateway_wire::shared::{Note, Verdict};
 
@@ -54,6 +56,9 @@ fn every_packet_is_received_and_accounted_for(tier: Tier, busy_poll: bool) {
     assert_eq!(counters.rejected.iter().sum::<u64>(), 0);
     let drops = opened.providers[0].drop_reader().unwrap();
     assert_eq!(drops.read().unwrap(), Some(KernelDrops::default()));
+    if tier != Tier::Socket {
+        asks_only_where_that_brings_packets(&mut opened.providers[0], busy_poll);
+    }
 
     if let Some(program) = &opened.program {
         assert!(soon(|| program
@@ -90,6 +95,23 @@ fn every_packet_is_received_and_accounted_for(tier: Tier, busy_poll: bool) {
         "the reader does not keep the socket open"
     );
     assert!(soon(|| !has_program(&network)), "dropping detaches");
+}
+
+/// What is asked of the kernel once packets have come: to receive, in each empty poll, where it busy-polls this socket; else
+/// next to nothing, be busy polling off or in vain.
+fn asks_only_where_that_brings_packets(provider: &mut Provider, busy_poll: bool) {
+    const EMPTY_POLLS: u64 = 1_000;
+    let polls = busy_poll && provider.drop_reader().unwrap().napi_id() != Some(0);
+    let before = *provider.counters();
+    while provider.counters().empty_polls < before.empty_polls + EMPTY_POLLS {
+        provider.poll(&mut |_| ()).unwrap();
+    }
+    let kicks = provider.counters().kicks - before.kicks;
+    if polls {
+        assert!(kicks >= EMPTY_POLLS, "{kicks}");
+    } else {
+        assert!(kicks <= 2, "{kicks} kicks in {EMPTY_POLLS} empty polls");
+    }
 }
 
 #[test]

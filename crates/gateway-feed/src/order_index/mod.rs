@@ -9,7 +9,7 @@
 //! told. Forgetting everything is one store.
 //!
 //! Four orders have room in a line because it holds no references but tags of 32 bits, which with the bucket that an
-//! order belongs into are as good as the reference: below 2⁴⁴, or more in a larger index. A *wide* reference, above that,
+//! order belongs into are as good as the reference: below 2⁴², or more in a larger index. A *wide* reference, above that,
 //! is kept whole in a pair of places. Venues number orders from 1 each day; where all references are wide, an index has
 //! room for three quarters of `orders_max`.
 //!
@@ -34,8 +34,8 @@ use memory::Buckets;
 pub const PROBES_MAX: usize = 64;
 /// Orders for each eight buckets, on average, when `orders_max` rest: 41 % of the places, 39.4 bytes an order.
 const ORDERS_PER_EIGHT_BUCKETS: u64 = 13;
-/// The fewest buckets, 256 KiB of them: with so many, references below 2⁴⁴ are narrow.
-const BUCKETS_MIN: u64 = 1 << 12;
+/// The fewest buckets, 64 KiB of them: with so many, references below 2⁴² are narrow.
+const BUCKETS_MIN: u64 = 1 << 10;
 
 /// The most orders that an index can be made for: 2²⁸, about 10 GB.
 pub const ORDERS_MAX: u32 = 1 << 28;

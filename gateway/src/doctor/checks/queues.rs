@@ -3,7 +3,7 @@
 use super::super::check::{Check, Place, Remedy, Seen, Severity, Side};
 use super::super::device::{Answer, Refusal};
 use super::super::{Device, Look};
-use crate::ingest::{Queues, interrupts};
+use crate::ingest::{Queues, busy_poll, interrupts};
 
 /// Every queue costs each round of its worker a look.
 const QUEUES_MAX: u32 = 8;
@@ -284,12 +284,26 @@ pub(super) const DEFERRAL: Check = Check {
     title: "interrupts are deferred where the worker polls, and only there",
     severity: Severity::Warn,
     side: Side::Guest,
-    reads: "`/sys/class/net/X/{napi_defer_hard_irqs,gro_flush_timeout,threaded}`; netlink `netdev` NAPI_GET",
-    good: "both set where busy_poll is on, neither where it is off; threaded 0",
+    reads: "`/sys/class/net/X/{napi_defer_hard_irqs,gro_flush_timeout,threaded}`; netlink `netdev` QUEUE_GET and NAPI_GET",
+    good: "both set where busy_poll is on, neither where it is off; threaded 0; each queue's NAPI instance named",
     cost: "one setting without the other does nothing, or lets packets wait for the time-out; without both, interrupts go on \
-           while the worker polls",
+           while the worker polls; a queue without a named NAPI instance cannot be polled",
     place: Place::Interface(deferral),
 };
+
+/// What it means for busy polling that the driver does not name its queues' NAPI instances. Nothing before the gateway's
+/// program is attached: a driver may name them then.
+fn unnamed(look: &Look<'_>, device: &Device) -> Option<String> {
+    let (facts, queues) = (&device.facts, device.facts.rx_queues);
+    let named = facts.rx_queues_with_napi?;
+    let in_vain = busy_poll::is_in_vain(facts.kernel_version(), 0, 0);
+    (look.wants.running && in_vain && named < queues).then(|| {
+        format!(
+            "the driver names the NAPI instance of {named} of {queues} queues, and the kernel polls no other: the worker does \
+             not ask there, packets come by interrupt"
+        )
+    })
+}
 
 fn deferral(look: &Look<'_>, device: &Device) -> Seen {
     if !device.in_sysfs {
@@ -319,6 +333,12 @@ fn deferral(look: &Look<'_>, device: &Device) -> Seen {
     }
     look.note("netlink netdev NAPI_GET");
     let polled = look.wants.busy_poll && look.wants.af_xdp;
+    if polled && let Some(text) = unnamed(look, device) {
+        return Seen::warn(
+            format!("{found}; {text}"),
+            Remedy::advice(busy_poll::REMEDY),
+        );
+    }
     match (defer > 0, timeout_ns > 0) {
         (true, false) | (false, true) => {
             let wanted = if polled { set(100, 200_000) } else { set(0, 0) };

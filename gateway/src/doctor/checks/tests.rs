@@ -142,6 +142,10 @@ const CASES: &[Case] = &[
     Case("interrupt-deferral", |b| { b.wants.busy_poll = false; deferral(b, "0", "0"); }, Well, "gro_flush_timeout 0"),
     Case("interrupt-deferral", |b| b.files.put("/sys/class/net/eth1/threaded", "1"), Warn, "echo 0 > /sys/class/net/eth1/threaded"),
     Case("interrupt-deferral", |b| b.device.napis = Ok(vec![Some(Napi { id: 1, irq: None, defer_hard_irqs: Some(0), gro_flush_timeout_ns: Some(0) })]), Warn, "queue 0"),
+    Case("interrupt-deferral", |b| unnamed(b, "6.18.1", true), Warn, "0 of 1 queues"),
+    Case("interrupt-deferral", |b| unnamed(b, "6.18.1", false), Well, "gro_flush_timeout 200000"),
+    Case("interrupt-deferral", |b| unnamed(b, "6.12.9", true), Well, "gro_flush_timeout 200000"),
+    Case("interrupt-deferral", |b| { b.wants.busy_poll = false; unnamed(b, "6.18.1", true); deferral(b, "0", "0"); }, Well, "gro_flush_timeout 0"),
     Case("interrupt-deferral", |b| b.device.in_sysfs = false, Skipped, "another network namespace"),
     Case("interrupt-affinity", |_| {}, Well, "45 on 2"),
     Case("interrupt-affinity", |b| b.files.put("/proc/irq/45/smp_affinity_list", "0-3"), Warn, "echo 2 > /proc/irq/45/smp_affinity_list"),
@@ -297,6 +301,13 @@ fn deferral(bench: &mut Bench, defer: &str, timeout: &str) {
     bench
         .files
         .put("/sys/class/net/eth1/gro_flush_timeout", timeout);
+}
+
+/// A driver that names no NAPI instance, on that kernel.
+fn unnamed(bench: &mut Bench, kernel: &str, running: bool) {
+    bench.wants.running = running;
+    let facts = &mut bench.device.facts;
+    (facts.kernel, facts.rx_queues_with_napi) = (kernel.into(), Some(0));
 }
 
 fn deep(bench: &mut Bench) {
