@@ -15,11 +15,14 @@ mod scraped;
 pub mod sink;
 pub mod supply;
 pub mod symbols;
+#[cfg(test)]
+mod waking;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded};
+use gateway_feed::sink::Nanos;
 use gateway_queue::Publisher;
 
 pub use control::Retired;
@@ -128,6 +131,7 @@ pub fn start(plan: Plan) -> Result<WorkerHandle, StartError> {
     let worker = Worker {
         inputs: plan.inputs.into_iter().map(Source::new).collect(),
         lanes,
+        due: Nanos::MAX,
         outlets: plan.queues.into_iter().map(Outlet::new).collect(),
         wait: plan.wait,
         board: Arc::clone(&board),

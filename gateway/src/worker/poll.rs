@@ -96,6 +96,8 @@ impl RecordWriter for Publisher {
 pub(super) struct Worker {
     pub(super) inputs: Vec<Source>,
     pub(super) lanes: Vec<Lane>,
+    /// No channel is to be woken before: what a round compares, instead of a word of each channel.
+    pub(super) due: Nanos,
     pub(super) outlets: Vec<Outlet<Publisher>>,
     pub(super) wait: Wait,
     pub(super) board: Arc<WorkerBoard>,
@@ -308,11 +310,13 @@ impl Worker {
                 Some(Command::Supply { channel, supply }) => {
                     if let Some(lane) = self.lanes.get_mut(channel) {
                         lane.supply(supply, clock.steady_now(), &mut self.outlets);
+                        self.due = self.due.min(lane.deadline);
                     }
                 }
                 Some(Command::Refresh { channel }) => {
                     if let Some(lane) = self.lanes.get_mut(channel) {
                         lane.refresh(clock.steady_now(), &mut self.outlets);
+                        self.due = self.due.min(lane.deadline);
                     }
                 }
             }
@@ -362,6 +366,7 @@ impl Worker {
         }
         let input = &mut source.input;
         let (lanes, outlets) = (&mut self.lanes, &mut self.outlets);
+        let due = &mut self.due;
         let boards = &self.board.channels;
         let (mut burst, mut follows) = (None, None);
         // Of the socket tier: which stream's packets were taken last, and when.
@@ -388,7 +393,9 @@ impl Worker {
                 return;
             };
             let received = datagram.stamps.capture_ns.unwrap_or(stamp);
-            lanes[route.channel].on_packet(route.line, received, datagram.payload, outlets);
+            let lane = &mut lanes[route.channel];
+            lane.on_packet(route.line, received, datagram.payload, outlets);
+            *due = (*due).min(lane.deadline);
             stamp = clock.steady_now();
             // Only now, when the packet's records are out.
             if let Some(board) = boards.get(route.channel) {
@@ -439,11 +446,22 @@ impl Worker {
         }
     }
 
-    fn wake(&mut self, now: Nanos) {
+    #[inline]
+    pub(super) fn wake(&mut self, now: Nanos) {
+        if self.due <= now {
+            self.wake_those_due(now);
+        }
+    }
+
+    /// Looks at all channels. What one has waited for may have come meanwhile, so that none is due, and the next look later.
+    #[inline(never)]
+    fn wake_those_due(&mut self, now: Nanos) {
+        self.due = Nanos::MAX;
         for lane in &mut self.lanes {
             if lane.deadline <= now {
                 lane.on_time(now, &mut self.outlets);
             }
+            self.due = self.due.min(lane.deadline);
         }
     }
 

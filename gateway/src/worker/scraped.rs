@@ -52,7 +52,8 @@ const MESSAGES: u64 = 8;
 /// What the process prints at its end, in front of the number of scrapes.
 const SCRAPES: &str = "scrapes: ";
 
-fn worker(capture: &Path) -> (Worker, QueueHandle) {
+/// A worker with one channel of two lines, and a capture of the first of them.
+pub(super) fn worker(capture: &Path) -> (Worker, QueueHandle) {
     let streams = [Stream {
         group: GROUP.into(),
         port: PORT,
@@ -95,6 +96,7 @@ fn worker(capture: &Path) -> (Worker, QueueHandle) {
             },
             None,
         )],
+        due: u64::MAX,
         outlets: vec![Outlet::new(publisher)],
         wait: Wait::Spin,
         board: Arc::new(WorkerBoard::new(1, 1, 1)),
@@ -285,8 +287,8 @@ fn counted(capture: &Path, scraped: &str) -> Option<(u64, u64)> {
     Some((steps, digits.parse().unwrap()))
 }
 
-/// A packet a message.
-fn write_capture(path: &Path) {
+/// A packet a message; those numbered in `lost` are not there.
+pub(super) fn write_capture(path: &Path, lost: &[u64]) {
     let mut messages = OrderFlow::new(FlowOptions {
         messages: MESSAGES,
         symbols: 5,
@@ -296,10 +298,13 @@ fn write_capture(path: &Path) {
     let mut writer = PcapWriter::new(output, LinkType::Ethernet).unwrap();
     let mut packets = PacketBuilder::new(Session::from_name("TEST").unwrap(), 1, 1400);
     let mut time = 1_700_000_000_000_000_000;
-    for _ in 0..MESSAGES {
+    for number in 1..=MESSAGES {
         packets.push(messages.next().unwrap().bytes).unwrap();
         time += 20_000;
         packets.finish(|payload| {
+            if lost.contains(&number) {
+                return;
+            }
             let mut frame = [0; 2_048];
             let udp = UdpFrame {
                 destination: GROUP,
@@ -318,7 +323,7 @@ fn write_capture(path: &Path) {
 fn a_scrape_has_the_worker_execute_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("flow.pcap");
-    write_capture(&capture);
+    write_capture(&capture, &[]);
     let Some(alone) = counted(&capture, "no") else {
         println!("skipped: this system lets nobody trace a process of his own");
         return;
