@@ -30,9 +30,6 @@ fn a_channel_that_waits_is_woken_when_its_time_is_over_and_not_before() {
     worker.wake(due - 1);
     assert_eq!((worker.due, worker.outlets[0].records), (due, records));
     worker.wake(due);
-    assert!(
-        worker.outlets[0].records > records,
-        "what waited is let go"
-    );
+    assert!(worker.outlets[0].records > records, "what waited is let go");
     assert_eq!(worker.due, Nanos::MAX, "nothing waits any more");
 }
