@@ -12,6 +12,7 @@ use crate::mbo::Mbo;
 use crate::orders::{Insertion, Position, Resting};
 use crate::side::BookSide;
 use crate::validity::Reason;
+use crate::vectors::Portable;
 
 /// Buckets that are looked at for stale orders with each order that is added, while there are any. With four of them,
 /// all are looked at before a fifth as many orders as there may be were added.
@@ -43,9 +44,9 @@ impl Books {
         }
         let owner = Owner { slot, side, price };
         let instrument = self.instruments.get_mut(slot);
-        let Some(added) = self
-            .levels
-            .add(&mut instrument.sides[side as usize], owner, size)
+        let Some(added) =
+            self.levels
+                .add(Portable, &mut instrument.sides[side as usize], owner, size)
         else {
             return self.levels_overflow(slot, order_id);
         };
@@ -83,6 +84,7 @@ impl Books {
         let side = mbo.side_or_bid();
         let instrument = self.instruments.get_mut(slot);
         let rank = self.levels.reduce(
+            Portable,
             &mut instrument.sides[side as usize],
             side.key(mbo.price()),
             resting.level,
@@ -164,7 +166,14 @@ impl Books {
         let side = &mut self.instruments.get_mut(owner.slot).sides[owner.side as usize];
         let key = owner.side.key(owner.price);
         self.levels
-            .reduce(side, key, level, size.min(resting), size >= resting)
+            .reduce(
+                Portable,
+                side,
+                key,
+                level,
+                size.min(resting),
+                size >= resting,
+            )
             .map_or(Effect::NOTHING, Effect::at_rank)
     }
 
@@ -199,7 +208,9 @@ impl Books {
             (self.levels.enlarge(levels, key, size - resting.size), stamp)
         } else {
             let less = resting.size - size;
-            let rank = self.levels.reduce(levels, key, resting.level, less, false);
+            let rank = self
+                .levels
+                .reduce(Portable, levels, key, resting.level, less, false);
             (rank, resting.stamp)
         };
         let level = resting.level;

@@ -6,7 +6,12 @@
 
 use crate::applied::Applied;
 use crate::books::{Books, NO_SLOT};
+use crate::effect::Outcome;
 use crate::mbo::WORDS;
+use crate::orders::Home;
+#[cfg(target_arch = "x86_64")]
+use crate::vectors::Avx2;
+use crate::vectors::{Portable, Vectors};
 
 /// Records in a batch: as many messages as a packet has, and then some.
 pub const BATCH_RECORDS: usize = 64;
@@ -22,6 +27,10 @@ struct Entry {
     /// Words that the record has; those behind the seventh are not kept, as no record that matters has them.
     length: u32,
     sequence: u64,
+    /// Of an order record the instrument's slot, if it was found, and where its order lies first. Looked up when the batch
+    /// is applied.
+    slot: u32,
+    home: Home,
 }
 
 /// Up to [`BATCH_RECORDS`] records.
@@ -39,6 +48,8 @@ impl Batch {
             words: [0; WORDS],
             length: 0,
             sequence: 0,
+            slot: NO_SLOT,
+            home: Home::default(),
         };
         Self {
             entries: Box::new([nothing; BATCH_RECORDS]),
@@ -103,53 +114,76 @@ impl Books {
             unsafe { self.apply_batch_by_vectors(batch, each) };
             return;
         }
-        self.apply_entries(batch, each);
+        self.apply_entries(Portable, batch, each);
     }
 
     /// The same, compiled for processors that compare four prices at once: all that came since 2013, nearly.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn apply_batch_by_vectors(&mut self, batch: &mut Batch, each: impl FnMut(&Self, Applied)) {
-        self.apply_entries(batch, each);
+        // SAFETY: this function is for processors with AVX2 and the others only.
+        let vectors = unsafe { Avx2::new() };
+        self.apply_entries(vectors, batch, each);
     }
 
     #[inline(always)]
-    fn apply_entries(&mut self, batch: &mut Batch, mut each: impl FnMut(&Self, Applied)) {
-        let entries = &batch.entries[..batch.length];
-        let mut slots = [NO_SLOT; BATCH_RECORDS];
-        for (entry, slot) in entries.iter().zip(&mut slots).take(ORDERS_AHEAD) {
-            *slot = self.prefetch_order(&entry.words);
+    fn apply_entries<V: Vectors>(
+        &mut self,
+        vectors: V,
+        batch: &mut Batch,
+        mut each: impl FnMut(&Self, Applied),
+    ) {
+        let entries = &mut batch.entries[..batch.length];
+        batch.length = 0;
+        for entry in entries.iter_mut().take(ORDERS_AHEAD) {
+            self.look_up(entry);
         }
-        for (entry, &slot) in entries.iter().zip(&slots).take(LEVELS_AHEAD) {
-            self.prefetch_levels(&entry.words, slot);
+        for entry in entries.iter().take(LEVELS_AHEAD) {
+            self.prefetch_levels(&entry.words, entry.slot);
         }
-        for (at, entry) in entries.iter().enumerate() {
-            if let Some(entry) = entries.get(at + ORDERS_AHEAD) {
-                slots[at + ORDERS_AHEAD] = self.prefetch_order(&entry.words);
+        for at in 0..entries.len() {
+            if let Some(entry) = entries.get_mut(at + ORDERS_AHEAD) {
+                self.look_up(entry);
             }
             if let Some(entry) = entries.get(at + LEVELS_AHEAD) {
-                self.prefetch_levels(&entry.words, slots[at + LEVELS_AHEAD]);
+                self.prefetch_levels(&entry.words, entry.slot);
             }
+            let entry = &entries[at];
             self.begin_record(entry.sequence);
-            let length = entry.length as usize;
-            let outcome = if length == WORDS && self.is_order_record(&entry.words) {
-                self.order_record(&entry.words, slots[at], entry.sequence)
+            if let Some(usual) = self.usual_record(
+                vectors,
+                &entry.words,
+                entry.slot,
+                entry.home,
+                entry.sequence,
+            ) {
+                each(self, usual.applied(&entry.words));
             } else {
-                let kept = &entry.words[..length.min(WORDS)];
-                self.other_record(kept, length, entry.sequence)
-            };
-            each(self, outcome.applied());
+                let outcome = self.any_record(entry);
+                each(self, outcome.applied());
+            }
         }
-        batch.length = 0;
     }
-}
 
-/// Whether the processor has what [`Books::apply_batch_by_vectors`] is compiled for.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn has_vectors() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
-        && is_x86_feature_detected!("popcnt")
+    /// Finds out which book and which place in the index of orders a record is about, and asks for both.
+    #[inline(always)]
+    fn look_up(&self, entry: &mut Entry) {
+        (entry.slot, entry.home) = if entry.length as usize == WORDS {
+            self.prefetch_order(&entry.words)
+        } else {
+            (NO_SLOT, Home::default())
+        };
+    }
+
+    /// Applies a record of a batch, whatever it is.
+    #[inline(never)]
+    fn any_record(&mut self, entry: &Entry) -> Outcome {
+        let length = entry.length as usize;
+        if length == WORDS && self.is_order_record(&entry.words) {
+            self.order_record(&entry.words, entry.slot, entry.sequence)
+        } else {
+            let kept = &entry.words[..length.min(WORDS)];
+            self.other_record(kept, length, entry.sequence)
+        }
+    }
 }

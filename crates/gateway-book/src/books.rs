@@ -14,13 +14,13 @@ use crate::instruments::{Instruments, state};
 use crate::levels::Levels;
 use crate::mbo::{Mbo, WORDS};
 use crate::options::{BooksError, BooksOptions};
-use crate::orders::Orders;
+use crate::orders::{Home, Orders};
 use crate::validity::{Reason, Validity};
 
 /// No instrument.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
-/// What no order record begins with.
-const NO_HEAD: u32 = 0;
+/// What no order record's first half word is.
+const NO_HEAD: u64 = u64::MAX;
 
 /// The books of one publisher's instruments. See the [crate](crate).
 pub struct Books {
@@ -30,8 +30,8 @@ pub struct Books {
     pub(crate) channels: Channels,
     pub(crate) counters: BookCounters,
     pub(crate) options: BooksOptions,
-    /// Length, type and publisher of the order records that are applied; 0 until the publisher is known.
-    mbo_head: u32,
+    /// Length, type and publisher of the order records that are applied; [`NO_HEAD`] until the publisher is known.
+    mbo_head: u64,
     /// Orders that rest.
     pub(crate) live: u32,
     /// Orders of dead levels that are still to be swept.
@@ -71,14 +71,14 @@ impl Books {
             channels: Channels::new(),
             counters: BookCounters::default(),
             options: *options,
-            mbo_head: publisher_id.map_or(NO_HEAD, Mbo::head),
+            mbo_head: publisher_id.map_or(NO_HEAD, |publisher| Mbo::head(publisher).into()),
             live: 0,
             stale: 0,
             stamp: 0,
             sequence: 0,
             ts_recv: 0,
             #[cfg(target_arch = "x86_64")]
-            has_vectors: crate::batch::has_vectors(),
+            has_vectors: crate::vectors::has_avx2(),
         })
     }
 
@@ -104,7 +104,7 @@ impl Books {
     /// Whether the record of these words is about an order of the publisher.
     #[inline(always)]
     pub(crate) const fn is_order_record(&self, words: &[u64; WORDS]) -> bool {
-        words[0] as u32 == self.mbo_head && self.mbo_head != NO_HEAD
+        words[0] as u32 as u64 == self.mbo_head
     }
 
     /// Records between the last one and that of position `sequence` were lost: the reader was lapped. No book is valid
@@ -120,7 +120,7 @@ impl Books {
     #[inline(always)]
     pub fn prefetch(&self, record: &[u64]) {
         if let Ok(words) = record.try_into() {
-            self.prefetch_order(words);
+            let _ = self.prefetch_order(words);
         }
     }
 
@@ -130,23 +130,23 @@ impl Books {
     pub fn prefetch_next(&self, record: &[u64]) {
         if let Ok(words) = <&[u64; WORDS]>::try_from(record)
             && let Some(slot) = self.instruments.find(Mbo(words).instrument())
-            && words[0] as u32 == self.mbo_head
+            && self.is_order_record(words)
         {
             self.prefetch_levels(words, slot);
         }
     }
 
-    /// Prefetches for an order record; gives its instrument's slot, or [`NO_SLOT`].
+    /// Prefetches for an order record; gives its instrument's slot, or [`NO_SLOT`], and its order's home.
     #[inline(always)]
-    pub(crate) fn prefetch_order(&self, words: &[u64; WORDS]) -> u32 {
+    pub(crate) fn prefetch_order(&self, words: &[u64; WORDS]) -> (u32, Home) {
         let mbo = Mbo(words);
-        if words[0] as u32 != self.mbo_head {
-            return NO_SLOT;
+        if !self.is_order_record(words) {
+            return (NO_SLOT, Home::default());
         }
-        self.orders.prefetch(mbo.order_id());
+        let home = self.orders.prefetch(mbo.order_id());
         let slot = self.instruments.find_or_none(mbo.instrument());
         self.instruments.prefetch(slot);
-        slot
+        (slot, home)
     }
 
     /// Prefetches more for an order record of the instrument in that slot, if it is in one.
@@ -155,9 +155,9 @@ impl Books {
         if slot == NO_SLOT {
             return;
         }
-        let side = Mbo(words).side_or_bid();
+        let side = Mbo(words).side_bit();
         self.levels
-            .prefetch(&self.instruments.get(slot).sides[side as usize]);
+            .prefetch(&self.instruments.get(slot).sides[side]);
     }
 
     /// The book of an instrument, if any record about it came.
@@ -330,14 +330,14 @@ impl Books {
             return Outcome::NOTHING;
         }
         if self.mbo_head == NO_HEAD {
-            self.mbo_head = Mbo::head(u16::from_le_bytes([p0, p1]));
+            self.mbo_head = Mbo::head(u16::from_le_bytes([p0, p1])).into();
         }
-        if (head ^ u64::from(self.mbo_head)) & 0xFFFF_0000 != 0 {
+        if (head ^ self.mbo_head) & 0xFFFF_0000 != 0 {
             self.counters.foreign += 1;
             return Outcome::NOTHING;
         }
         match (rtype, <&[u64; WORDS]>::try_from(record)) {
-            (dbn::rtype::MBO, Ok(words)) if head as u32 == self.mbo_head && length == WORDS => {
+            (dbn::rtype::MBO, Ok(words)) if self.is_order_record(words) && length == WORDS => {
                 self.order_record(words, NO_SLOT, sequence)
             }
             (dbn::rtype::STATUS, _) => self.status_record(record, length).into(),

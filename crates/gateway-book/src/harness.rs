@@ -17,6 +17,16 @@ const ACTIONS: [Action; 8] = [
     Action::Trade,
 ];
 
+/// Has batches applied by the code for processors without AVX2 from here on.
+pub fn forgo_vectors(books: &mut Books) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        books.has_vectors = false;
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = books;
+}
+
 /// Reads `data` as a row of records, sixteen bytes each, and applies them to small books.
 ///
 /// # Panics

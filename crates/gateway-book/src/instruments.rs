@@ -263,8 +263,9 @@ impl Instruments {
     pub(crate) fn find_or_none(&self, id: u32) -> u32 {
         let home = self.home(id);
         let entry = self.entries[home];
-        if entry.id == id && entry.slot != 0 {
-            return entry.slot - 1;
+        if entry.id == id {
+            // A free entry's 0 becomes `NO_SLOT`.
+            return entry.slot.wrapping_sub(1);
         }
         self.find_far(home, id).unwrap_or(NO_SLOT)
     }
@@ -301,6 +302,12 @@ impl Instruments {
     #[inline(always)]
     pub(crate) fn get(&self, slot: u32) -> &Instrument {
         &self.all[slot as usize]
+    }
+
+    /// What is in a slot, if anything can be.
+    #[inline(always)]
+    pub(crate) fn try_get_mut(&mut self, slot: u32) -> Option<&mut Instrument> {
+        self.all.get_mut(slot as usize)
     }
 
     #[inline(always)]

@@ -75,7 +75,9 @@ mod scan;
 mod side;
 mod snapshot;
 mod trust;
+mod usual;
 mod validity;
+mod vectors;
 
 pub use applied::{Applied, Change, Subject};
 pub use batch::{BATCH_RECORDS, Batch};

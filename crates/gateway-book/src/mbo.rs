@@ -93,6 +93,19 @@ impl Mbo<'_> {
         }
     }
 
+    /// The number of the side, of a record that has one; else any.
+    #[inline(always)]
+    pub(crate) const fn side_bit(self) -> usize {
+        // The last bit of the letters A and B.
+        self.side_code() as usize & 1
+    }
+
+    /// Whether the record has a side.
+    #[inline(always)]
+    pub(crate) const fn has_side(self) -> bool {
+        self.side_code().wrapping_sub(b'A') < 2
+    }
+
     /// Side and price, where the record has both.
     #[inline(always)]
     pub(crate) fn place(self) -> Option<(BookSide, i64)> {

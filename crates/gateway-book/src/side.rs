@@ -23,6 +23,12 @@ impl BookSide {
         }
     }
 
+    /// The side of that number: 1 for the asks.
+    #[inline(always)]
+    pub(crate) const fn from_bit(bit: usize) -> Self {
+        if bit == 1 { Self::Ask } else { Self::Bid }
+    }
+
     /// A price as a number that is the lower the better the price is. The same operation gives the price of a key.
     #[inline(always)]
     pub(crate) const fn key(self, price: i64) -> i64 {

@@ -2,9 +2,10 @@
 
 use super::leaf::NONE;
 use crate::memory::Zeroed;
+use crate::vectors::{KEYS, Vectors};
 
 /// Children of an inner node.
-pub(super) const CHILDREN: usize = 13;
+pub(super) const CHILDREN: usize = KEYS + 1;
 
 /// Children by what separates them: `separators[n]` is the lowest key that is in child `n + 1` or behind it.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +59,12 @@ impl Inner {
 
     /// The place of the child that `key` is in.
     #[inline(always)]
-    pub(super) fn search(&self, key: i64) -> usize {
-        let mut not_above = 0;
-        for separator in &self.separators {
-            not_above += u64::from(*separator <= key);
+    pub(super) fn search<V: Vectors>(&self, vectors: V, key: i64) -> usize {
+        // Places without a separator hold the greatest number. Where that is the key, it is in the last child.
+        match key.checked_add(1) {
+            Some(above) => vectors.below(&self.separators, above),
+            None => self.len().saturating_sub(1),
         }
-        // Places without a separator hold the greatest number, which may be a key.
-        (not_above as usize).min(self.len().saturating_sub(1))
     }
 
     /// Puts `child`, which begins at `separator`, behind the one at `at`. The node is not full.

@@ -1,9 +1,10 @@
 //! Twelve neighbouring levels of one side of one book.
 
 use crate::memory::Zeroed;
+use crate::vectors::{KEYS, Vectors};
 
 /// Levels in a leaf.
-pub(super) const LEVELS: usize = 12;
+pub(super) const LEVELS: usize = KEYS;
 /// No leaf.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -106,15 +107,10 @@ impl Leaf {
         (self.length as usize).min(LEVELS)
     }
 
-    /// How many keys are lower: the rank that `key` has, or would have. All are compared and counted, which takes fewer
-    /// cycles than a branch that is mispredicted.
+    /// How many keys are lower: the rank that `key` has, or would have.
     #[inline(always)]
-    pub(super) fn search(&self, key: i64) -> usize {
-        let mut lower = 0;
-        for at in &self.keys {
-            lower += u64::from(*at < key);
-        }
-        lower as usize
+    pub(super) fn search<V: Vectors>(&self, vectors: V, key: i64) -> usize {
+        vectors.below(&self.keys, key)
     }
 
     /// The place of a rank. A place for every number, so that nothing need be checked.
@@ -126,7 +122,7 @@ impl Leaf {
     /// Whether `key` has rank `rank`.
     #[inline(always)]
     pub(super) fn has(&self, rank: usize, key: i64) -> bool {
-        (rank < self.len()) & (self.keys[self.place(rank)] == key)
+        (rank < self.length as usize) && self.keys[self.place(rank)] == key
     }
 
     #[inline(always)]

@@ -24,6 +24,8 @@ use inner::Inner;
 use leaf::{Holding, LEVELS, Leaf, NONE};
 use pool::Pool;
 
+use crate::vectors::{Portable, Vectors};
+
 /// Inner nodes above each other, at most.
 const HEIGHT_MAX: usize = 24;
 
@@ -56,7 +58,7 @@ pub(crate) struct Seen {
 struct Spot {
     leaf: u32,
     at: usize,
-    /// Levels in better leaves, up to [`TOP`].
+    /// Levels in better leaves, up to [`TOP`] and a leaf's.
     better: usize,
 }
 
@@ -83,10 +85,25 @@ impl Side {
 }
 
 impl Spot {
-    /// How many levels are better, up to [`TOP`].
+    /// How many levels are better, or some number from [`TOP`] on.
     #[inline(always)]
     fn rank(self) -> usize {
-        (self.better + self.at).min(TOP)
+        self.better + self.at
+    }
+
+    /// In one number, which a function can give in a register.
+    #[inline(always)]
+    const fn packed(self) -> u64 {
+        self.leaf as u64 | (self.at as u64) << 32 | (self.better as u64) << 40
+    }
+
+    #[inline(always)]
+    const fn unpacked(packed: u64) -> Self {
+        Self {
+            leaf: packed as u32,
+            at: (packed >> 32) as u8 as usize,
+            better: (packed >> 40) as usize,
+        }
     }
 }
 
@@ -122,12 +139,18 @@ impl Levels {
 
     /// Adds an order of that size; gives the level's number and rank. `None` where there is no place for the level.
     #[inline(always)]
-    pub(crate) fn add(&mut self, side: &mut Side, owner: Owner, size: u32) -> Option<Added> {
-        if side.root == NONE {
-            self.plant(side)?;
-        }
+    pub(crate) fn add<V: Vectors>(
+        &mut self,
+        vectors: V,
+        side: &mut Side,
+        owner: Owner,
+        size: u32,
+    ) -> Option<Added> {
         let key = owner.side.key(owner.price);
-        let spot = self.find(side, key);
+        let spot = match self.find(vectors, side, key) {
+            Some(spot) => spot,
+            None => self.plant(side)?,
+        };
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
         if leaf.has(spot.at, key) {
             let holding = leaf.holding_mut(spot.at);
@@ -170,18 +193,16 @@ impl Levels {
     /// Takes `size` off the level, and one order if `order`; gives its rank. `None` if there is no level of this key
     /// and number.
     #[inline(always)]
-    pub(crate) fn reduce(
+    pub(crate) fn reduce<V: Vectors>(
         &mut self,
+        vectors: V,
         side: &mut Side,
         key: i64,
         number: u32,
         size: u32,
         order: bool,
     ) -> Option<usize> {
-        if side.root == NONE {
-            return None;
-        }
-        let spot = self.find(side, key);
+        let spot = self.find(vectors, side, key)?;
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
         if !leaf.has(spot.at, key) {
             return None;
@@ -190,7 +211,8 @@ impl Levels {
         if holding.level != number {
             return None;
         }
-        holding.size = holding.size.saturating_sub(size.into());
+        debug_assert!(holding.size >= u64::from(size));
+        holding.size = holding.size.wrapping_sub(size.into());
         holding.orders -= u32::from(order);
         let left = holding.orders;
         let rank = spot.rank();
@@ -202,10 +224,7 @@ impl Levels {
 
     /// Adds `size` to the level without an order; gives its rank.
     pub(crate) fn enlarge(&mut self, side: &Side, key: i64, size: u32) -> Option<usize> {
-        if side.root == NONE {
-            return None;
-        }
-        let spot = self.find(side, key);
+        let spot = self.find(Portable, side, key)?;
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
         leaf.has(spot.at, key).then_some(())?;
         leaf.holding_mut(spot.at).size += u64::from(size);
@@ -266,33 +285,36 @@ impl Levels {
         })
     }
 
-    /// Where the level of that key is or belongs. The side has a root.
+    /// Where the level of that key is or belongs. `None` before the first level of a side.
     #[inline(always)]
-    fn find(&self, side: &Side, key: i64) -> Spot {
-        let first = &self.leaves.nodes[side.first as usize];
-        if key <= first.bound {
-            return Spot {
-                leaf: side.first,
-                at: first.search(key),
-                better: 0,
-            };
+    fn find<V: Vectors>(&self, vectors: V, side: &Side, key: i64) -> Option<Spot> {
+        let first = self.leaves.nodes.get(side.first as usize)?;
+        if key > first.bound {
+            return Some(Spot::unpacked(vectors.apart(|| {
+                let leaf = self.leaf_of(vectors, side, key);
+                self.spot_in(vectors, side, leaf, key).packed()
+            })));
         }
-        self.spot_in(side, self.leaf_of(side, key), key)
+        Some(Spot {
+            leaf: side.first,
+            at: first.search(vectors, key),
+            better: 0,
+        })
     }
 
     /// The leaf that `key` belongs into.
     #[inline(always)]
-    fn leaf_of(&self, side: &Side, key: i64) -> u32 {
+    fn leaf_of<V: Vectors>(&self, vectors: V, side: &Side, key: i64) -> u32 {
         let mut at = side.root;
         for _ in 0..side.height {
             let node = &self.inners.nodes[at as usize];
-            at = node.child(node.search(key));
+            at = node.child(node.search(vectors, key));
         }
         at
     }
 
     #[inline(always)]
-    fn spot_in(&self, side: &Side, leaf: u32, key: i64) -> Spot {
+    fn spot_in<V: Vectors>(&self, vectors: V, side: &Side, leaf: u32, key: i64) -> Spot {
         let mut better = 0;
         let mut at = side.first;
         // No leaf is empty here, so this ends within `TOP` of them.
@@ -303,7 +325,7 @@ impl Levels {
         }
         Spot {
             leaf,
-            at: self.leaves.nodes[leaf as usize].search(key),
+            at: self.leaves.nodes[leaf as usize].search(vectors, key),
             better,
         }
     }
@@ -337,7 +359,7 @@ impl Added {
         self.0 as u32
     }
 
-    /// How many levels are better, up to [`TOP`].
+    /// How many levels are better, or some number from [`TOP`] on.
     #[inline(always)]
     pub(crate) const fn rank(self) -> usize {
         (self.0 >> 32) as u8 as usize

@@ -29,7 +29,7 @@ impl Twin {
             side: self.of,
             price,
         };
-        let Some(added) = self.levels.add(&mut self.side, owner, size) else {
+        let Some(added) = self.levels.add(Portable, &mut self.side, owner, size) else {
             return false;
         };
         assert_eq!(self.levels.numbers.owner(added.number()), Some(owner));
@@ -38,7 +38,10 @@ impl Twin {
         let (sum, orders) = self.map.entry(key).or_default();
         *sum += u64::from(size);
         *orders += 1;
-        assert_eq!(added.rank(), self.map.range(..key).count().min(TOP));
+        assert_eq!(
+            added.rank().min(TOP),
+            self.map.range(..key).count().min(TOP)
+        );
         true
     }
 
@@ -51,8 +54,10 @@ impl Twin {
             .unwrap()
             .number;
         let rank = self.map.range(..key).count().min(TOP);
-        let given = self.levels.reduce(&mut self.side, key, number, size, true);
-        assert_eq!(given, Some(rank));
+        let given = self
+            .levels
+            .reduce(Portable, &mut self.side, key, number, size, true);
+        assert_eq!(given.map(|rank| rank.min(TOP)), Some(rank));
         let (sum, orders) = self.map.get_mut(&key).unwrap();
         *sum -= u64::from(size);
         *orders -= 1;
@@ -73,18 +78,21 @@ impl Twin {
         let mut at = self.side.first;
         while let Some(leaf) = self.levels.leaves.nodes.get(at as usize) {
             // Each leaf knows where it ends: what is above belongs into the next.
-            assert_eq!(self.levels.leaf_of(&self.side, leaf.bound), at);
+            assert_eq!(self.levels.leaf_of(Portable, &self.side, leaf.bound), at);
             if leaf.next != NONE {
-                assert_eq!(self.levels.leaf_of(&self.side, leaf.bound + 1), leaf.next);
+                assert_eq!(
+                    self.levels.leaf_of(Portable, &self.side, leaf.bound + 1),
+                    leaf.next
+                );
             } else {
                 assert_eq!(leaf.bound, i64::MAX);
             }
             at = leaf.next;
         }
         for (key, _) in theirs {
-            let spot = self.levels.find(&self.side, key);
+            let spot = self.levels.find(Portable, &self.side, key).unwrap();
             assert!(self.levels.leaves.nodes[spot.leaf as usize].has(spot.at, key));
-            assert_eq!(spot.leaf, self.levels.leaf_of(&self.side, key));
+            assert_eq!(spot.leaf, self.levels.leaf_of(Portable, &self.side, key));
         }
     }
 }
@@ -203,7 +211,7 @@ fn a_side_without_leaves_or_inner_nodes_left_is_as_it_was() {
     };
     let mut added = 0;
     for price in 0..100 {
-        added += u32::from(levels.add(&mut side, owner(price), 1).is_some());
+        added += u32::from(levels.add(Portable, &mut side, owner(price), 1).is_some());
     }
     assert_eq!(side.len(), added);
     assert_eq!(levels.levels(&side).count() as u32, added);

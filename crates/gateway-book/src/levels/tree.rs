@@ -3,6 +3,7 @@
 use super::inner::Inner;
 use super::leaf::{Leaf, NONE};
 use super::{HEIGHT_MAX, Levels, Side, Spot};
+use crate::vectors::Portable;
 
 /// An inner node on the way down, and the place of the child that was taken.
 type Step = (u32, usize);
@@ -15,7 +16,7 @@ impl Levels {
         let mut at = side.root;
         for step in &mut way[..height] {
             let node = &self.inners.nodes[at as usize];
-            *step = (at, node.search(key));
+            *step = (at, node.search(Portable, key));
             at = node.child(step.1);
         }
         (way, height)
@@ -23,14 +24,18 @@ impl Levels {
 
     /// Gives a side its first leaf.
     #[cold]
-    pub(super) fn plant(&mut self, side: &mut Side) -> Option<()> {
+    pub(super) fn plant(&mut self, side: &mut Side) -> Option<Spot> {
         let leaf = self.leaves.take(Leaf::EMPTY)?;
         *side = Side {
             root: leaf,
             first: leaf,
             ..Side::EMPTY
         };
-        Some(())
+        Some(Spot {
+            leaf,
+            at: 0,
+            better: 0,
+        })
     }
 
     /// Makes two leaves of one that is full; gives the place that `key` belongs to. `None`, and all as it was, where
@@ -57,7 +62,7 @@ impl Levels {
         self.leaves.nodes[new as usize] = upper;
         self.insert_child(side, &way[..height], separator, new);
         let leaf = if key < separator { full } else { new };
-        Some(self.spot_in(side, leaf, key))
+        Some(self.spot_in(Portable, side, leaf, key))
     }
 
     /// Puts a child behind the one that the way leads to. There are nodes enough.

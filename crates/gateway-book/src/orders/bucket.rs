@@ -1,6 +1,7 @@
 //! One cache line of orders.
 
 use crate::memory::Zeroed;
+use crate::vectors::Vectors;
 
 /// Orders in a bucket.
 pub(super) const PLACES: usize = 3;
@@ -50,16 +51,20 @@ impl Bucket {
         }
     }
 
-    /// The place of `reference`. All places are compared, and the answers counted rather than branched on: where an
-    /// order lies in its bucket is chance.
+    /// The line's first four words: the references, and one that says nothing.
     #[inline(always)]
-    pub(super) fn find(&self, reference: u64) -> Option<usize> {
-        let mut same = 0_u32;
-        for place in 0..PLACES {
-            same |= u32::from(self.references[place] == reference) << place;
-        }
-        same &= u32::from(self.taken);
-        (same != 0).then(|| same.trailing_zeros() as usize)
+    fn words(&self) -> &[u64; 4] {
+        // SAFETY: a bucket is 64 bytes of integers without padding, aligned enough, and borrowed as long as the words.
+        unsafe { &*std::ptr::from_ref(self).cast() }
+    }
+
+    /// The place of `reference`. All places are compared: where an order lies in its bucket is chance.
+    #[inline(always)]
+    pub(super) fn find<V: Vectors>(&self, vectors: V, reference: u64) -> Option<usize> {
+        let same = vectors.same(self.words(), reference) & u32::from(self.taken);
+        // The bit behind the last place, which is never reached, bounds the answer.
+        let place = (same | 1 << PLACES).trailing_zeros() as usize;
+        (place < PLACES).then_some(place)
     }
 
     /// A place without an order.

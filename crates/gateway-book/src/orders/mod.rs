@@ -17,6 +17,7 @@ use bucket::Bucket;
 pub(crate) use bucket::Resting;
 
 use crate::memory::Pages;
+use crate::vectors::{Portable, Vectors};
 
 /// The most buckets that an operation looks at: those that share all but the low bits of their number.
 const PROBES_MAX: usize = 64;
@@ -30,6 +31,22 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// and its place. One number, because one that is put together in memory is loaded again before it is there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position(u64);
+
+/// The first bucket that an order may lie in: see [`Orders::prefetch`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Home(u32);
+
+/// A place of an order's home, to be taken.
+pub(crate) struct Vacancy<'a> {
+    bucket: &'a mut Bucket,
+    place: usize,
+}
+
+/// An order that lies at home.
+pub(crate) struct AtHome<'a> {
+    bucket: &'a mut Bucket,
+    place: usize,
+}
 
 /// What became of an order that was to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +93,47 @@ impl Orders {
         ((u128::from(spread) * self.buckets.len() as u128) >> 64) as usize
     }
 
-    /// Asks for what an operation on `reference` will look at first.
+    /// Asks for what an operation on `reference` will look at first, and says where that is.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, reference: u64) {
-        self.buckets.prefetch(self.home(reference), 0);
+    pub(crate) fn prefetch(&self, reference: u64) -> Home {
+        let home = self.home(reference);
+        self.buckets.prefetch(home, 0);
+        Home(home as u32)
+    }
+
+    /// A place at home for an order that is nowhere yet. `None` where there is none, or the order may be elsewhere.
+    #[inline(always)]
+    pub(crate) fn vacancy<V: Vectors>(
+        &mut self,
+        vectors: V,
+        home: Home,
+        reference: u64,
+    ) -> Option<Vacancy<'_>> {
+        let bucket = self.buckets.get_mut(home.0 as usize)?;
+        bucket.renew(self.generation);
+        let place = bucket.vacant()?;
+        if reference > self.newest {
+            self.newest = reference;
+        } else if bucket.passed != 0 || bucket.find(vectors, reference).is_some() {
+            return None;
+        }
+        Some(Vacancy { bucket, place })
+    }
+
+    /// The order of that reference, if it lies at home.
+    #[inline(always)]
+    pub(crate) fn at_home<V: Vectors>(
+        &mut self,
+        vectors: V,
+        home: Home,
+        reference: u64,
+    ) -> Option<AtHome<'_>> {
+        let bucket = self.buckets.get_mut(home.0 as usize)?;
+        if bucket.generation != self.generation {
+            return None;
+        }
+        let place = bucket.find(vectors, reference)?;
+        Some(AtHome { bucket, place })
     }
 
     /// Where the order of that reference lies.
@@ -88,7 +142,7 @@ impl Orders {
         let home = self.home(reference);
         let bucket = &self.buckets[home];
         let current = bucket.generation == self.generation;
-        match bucket.find(reference) {
+        match bucket.find(Portable, reference) {
             Some(place) if current => Some(Position::new(home, 0, place)),
             _ if current && bucket.passed != 0 => self.find_far(home, reference),
             _ => None,
@@ -102,7 +156,7 @@ impl Orders {
             if bucket.generation != self.generation {
                 return None;
             }
-            if let Some(place) = bucket.find(reference) {
+            if let Some(place) = bucket.find(Portable, reference) {
                 return Some(Position::new(home, probe, place));
             }
             if bucket.passed == 0 {
@@ -139,7 +193,7 @@ impl Orders {
         let is_new = reference > self.newest;
         self.newest = self.newest.max(reference);
         if let Some(place) = first.vacant()
-            && (is_new || (first.passed == 0 && first.find(reference).is_none()))
+            && (is_new || (first.passed == 0 && first.find(Portable, reference).is_none()))
         {
             first.put(place, reference, order);
             return Insertion::New;
@@ -161,7 +215,7 @@ impl Orders {
         for probe in 0..PROBES_MAX {
             let bucket = &mut self.buckets[home ^ probe];
             bucket.renew(self.generation);
-            if searching && let Some(place) = bucket.find(reference) {
+            if searching && let Some(place) = bucket.find(Portable, reference) {
                 let before = bucket.order(place);
                 bucket.set(place, order);
                 return Insertion::Replaced(before);
@@ -241,6 +295,37 @@ impl Orders {
                     .places()
                     .map(|place| (bucket.reference(place), bucket.order(place)))
             })
+    }
+}
+
+impl Vacancy<'_> {
+    /// The order rests there.
+    #[inline(always)]
+    pub(crate) fn put(self, reference: u64, order: Resting) {
+        self.bucket.put(self.place, reference, order);
+    }
+}
+
+impl AtHome<'_> {
+    #[inline(always)]
+    pub(crate) fn size(&self) -> u32 {
+        self.bucket.order(self.place).size
+    }
+
+    #[inline(always)]
+    pub(crate) fn level(&self) -> u32 {
+        self.bucket.order(self.place).level
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_size(&mut self, size: u32) {
+        self.bucket.set_size(self.place, size);
+    }
+
+    /// The order is gone. None went on to get here.
+    #[inline(always)]
+    pub(crate) fn remove(self) {
+        self.bucket.vacate(self.place);
     }
 }
 

@@ -265,10 +265,11 @@ proptest! {
 
     #[test]
     fn a_batch_is_what_its_records_are(row in row()) {
-        let (mut single, mut batched) = (books(), books());
-        let mut batch = Batch::new();
+        let (mut single, mut batched, mut plain) = (books(), books(), books());
+        gateway_book::harness::forgo_vectors(&mut plain);
+        let (mut batch, mut plain_batch) = (Batch::new(), Batch::new());
         let mut expected = Vec::new();
-        let mut given = Vec::new();
+        let (mut given, mut given_plainly) = (Vec::new(), Vec::new());
         for (sequence, happening) in (0..).zip(&row) {
             let record = match happening {
                 Happening::Order(record) => words(record).to_vec(),
@@ -285,13 +286,19 @@ proptest! {
             expected.push(single.apply(&record, sequence));
             if !batch.push(&record, sequence) {
                 batched.apply_batch(&mut batch, |_, applied| given.push(applied));
+                plain.apply_batch(&mut plain_batch, |_, applied| given_plainly.push(applied));
                 prop_assert!(batch.push(&record, sequence));
             }
+            prop_assert!(plain_batch.push(&record, sequence));
         }
         batched.apply_batch(&mut batch, |_, applied| given.push(applied));
-        prop_assert_eq!(expected, given);
-        prop_assert_eq!(single.counters(), batched.counters());
-        prop_assert_eq!(seen(&single), seen(&batched));
+        plain.apply_batch(&mut plain_batch, |_, applied| given_plainly.push(applied));
+        prop_assert_eq!(&expected, &given);
+        prop_assert_eq!(&expected, &given_plainly);
+        for batched in [&batched, &plain] {
+            prop_assert_eq!(single.counters(), batched.counters());
+            prop_assert_eq!(seen(&single), seen(batched));
+        }
     }
 
     /// What the fuzz target looks for, on rows that are drawn rather than found.
