@@ -1,21 +1,37 @@
 //! From a frame to its verdict.
 
 use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_REDIRECT};
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_ktime_get_ns, bpf_xdp_adjust_meta};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use gateway_wire::shared::{
-    Action, METADATA_LEN, Metadata, Note, SOURCE_FILTERED, STAMP_DRIVER_HOOK, SourceKey, StreamKey,
-    Verdict,
+    Action, CARD_STAMP_CALL, CardMetadata, Metadata, Note, SOURCE_FILTERED, STAMP_DRIVER_HOOK,
+    SourceKey, StreamKey, Verdict,
 };
 
 use crate::maps::{SOCKETS, SOURCES, STREAMS, VERDICTS};
 use crate::packet::Frame;
 
+/// `ENODATA` and `EOPNOTSUPP` (`asm-generic/errno.h`): the card has no stamp of this frame, the driver lends none at all.
+const ENODATA: i32 = 61;
+const EOPNOTSUPP: i32 = 95;
+
 /// The program's entry: `gateway_wire::shared::PROGRAM`.
 #[xdp]
 pub(crate) fn gateway_steer(ctx: XdpContext) -> u32 {
-    let verdict = steer(&ctx);
+    decide::<false>(&ctx)
+}
+
+/// The entry of the program that asks for the card's stamp besides: `gateway_wire::shared::PROGRAM_OF_CARD`.
+#[xdp]
+pub(crate) fn gateway_card(ctx: XdpContext) -> u32 {
+    decide::<true>(&ctx)
+}
+
+#[inline(always)]
+fn decide<const CARD: bool>(ctx: &XdpContext) -> u32 {
+    let verdict = steer::<CARD>(ctx);
     count(verdict.index());
     match verdict.action() {
         Action::Redirect => XDP_REDIRECT,
@@ -24,7 +40,7 @@ pub(crate) fn gateway_steer(ctx: XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn steer(ctx: &XdpContext) -> Verdict {
+fn steer<const CARD: bool>(ctx: &XdpContext) -> Verdict {
     let packet = match gateway_wire::parse(&Frame(ctx)) {
         Ok(packet) => packet,
         Err(reject) => return reject.into(),
@@ -52,29 +68,61 @@ fn steer(ctx: &XdpContext) -> Verdict {
         1 => count(Note::OneVlan.index()),
         _ => count(Note::TwoVlans.index()),
     }
-    if !stamp(ctx) {
+    let stamped = if CARD {
+        // First: some drivers (igc) keep the card's stamp where the metadata goes.
+        let card_ns = card_stamp(ctx);
+        put(ctx, CardMetadata::new(card_ns, now()))
+    } else {
+        put(ctx, Metadata::new(STAMP_DRIVER_HOOK, now()))
+    };
+    if !stamped {
         count(Note::NoMetadata.index());
     }
     Verdict::Redirected
 }
 
-/// Puts the time in front of the packet; says no where the driver keeps no room for metadata.
 #[inline(always)]
-fn stamp(ctx: &XdpContext) -> bool {
+fn now() -> u64 {
     // SAFETY: the helper only reads the clock.
-    let now = unsafe { bpf_ktime_get_ns() };
+    unsafe { bpf_ktime_get_ns() }
+}
+
+/// Puts metadata in front of the packet; says no where the driver keeps no room for it.
+#[inline(always)]
+fn put<M>(ctx: &XdpContext, metadata: M) -> bool {
     // SAFETY: `ctx.ctx` is the context that the kernel gave to this program.
-    if unsafe { bpf_xdp_adjust_meta(ctx.ctx, -(METADATA_LEN as i32)) } != 0 {
+    if unsafe { bpf_xdp_adjust_meta(ctx.ctx, -(size_of::<M>() as i32)) } != 0 {
         return false;
     }
     let at = ctx.metadata();
-    if at + METADATA_LEN > ctx.metadata_end() {
+    if at + size_of::<M>() > ctx.metadata_end() {
         return false;
     }
-    // SAFETY: `at..at + METADATA_LEN` lies between `data_meta` and `data`, which the verifier proves once more; the
+    // SAFETY: the bytes from `at` on lie between `data_meta` and `data`, which the verifier proves once more; the
     // kernel keeps `data_meta` aligned to four bytes only, hence the unaligned write.
-    unsafe { (at as *mut Metadata).write_unaligned(Metadata::new(STAMP_DRIVER_HOOK, now)) };
+    unsafe { (at as *mut M).write_unaligned(metadata) };
     true
+}
+
+/// Asks the driver for the card's stamp, in nanoseconds of the card's clock, and counts what it says; 0 where it has none.
+#[inline(always)]
+fn card_stamp(ctx: &XdpContext) -> u64 {
+    type Call = unsafe extern "C" fn(*mut xdp_md, *mut u64) -> i32;
+    // SAFETY: a helper's number is what a program calls it by. Whoever loads the program replaces this one by that of
+    // `bpf_xdp_metadata_rx_timestamp(const struct xdp_md *, u64 *)`; without that the verifier refuses the program.
+    let call = unsafe { core::mem::transmute::<usize, Call>(CARD_STAMP_CALL as usize) };
+    let mut card_ns = 0;
+    // SAFETY: the context is the kernel's, and the stamp has room.
+    let result = unsafe { call(ctx.ctx, &raw mut card_ns) };
+    let note = match -result {
+        // Drivers that stamp some frames only leave the others at 0, some of them without an error (veth).
+        0 if card_ns != 0 => Note::CardStamped,
+        0 | ENODATA => Note::CardUnstamped,
+        EOPNOTSUPP => Note::CardUnsupported,
+        _ => Note::CardFailed,
+    };
+    count(note.index());
+    if result == 0 { card_ns } else { 0 }
 }
 
 #[inline(always)]

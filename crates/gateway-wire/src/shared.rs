@@ -8,6 +8,12 @@ use crate::packet::Reject;
 
 /// Name of the XDP program.
 pub const PROGRAM: &str = "gateway_steer";
+/// Name of the XDP program that reads the card's stamp besides. It can be loaded for one device only, with its
+/// [`CARD_STAMP_CALL`] replaced.
+pub const PROGRAM_OF_CARD: &str = "gateway_card";
+/// The number of a helper that no kernel has. [`PROGRAM_OF_CARD`] calls it where it wants the kernel's function
+/// `bpf_xdp_metadata_rx_timestamp`, whose number is each kernel's own: whoever loads the program puts it there.
+pub const CARD_STAMP_CALL: u32 = 0x6761_7465;
 /// Hash map from [`StreamKey`] to [`StreamValue`].
 pub const MAP_STREAMS: &str = "STREAMS";
 /// Hash map from [`SourceKey`] to one byte; holds who may send to a [`SOURCE_FILTERED`] stream.
@@ -217,6 +223,14 @@ pub enum Note {
     TwoVlans,
     /// There was no room for metadata in front of it, or the driver refused: it came without a stamp.
     NoMetadata,
+    /// The driver was asked for the card's stamp, and gave one.
+    CardStamped,
+    /// The driver was asked for the card's stamp, and had none of this frame (`ENODATA`, or a stamp of 0).
+    CardUnstamped,
+    /// The driver was asked for the card's stamp, and lends none to programs (`EOPNOTSUPP`).
+    CardUnsupported,
+    /// The driver was asked for the card's stamp, and answered with another error.
+    CardFailed,
 }
 
 impl Note {
@@ -224,7 +238,23 @@ impl Note {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::OneVlan, Self::TwoVlans, Self::NoMetadata];
+    pub const ALL: [Self; 7] = [
+        Self::OneVlan,
+        Self::TwoVlans,
+        Self::NoMetadata,
+        Self::CardStamped,
+        Self::CardUnstamped,
+        Self::CardUnsupported,
+        Self::CardFailed,
+    ];
+
+    /// What the card's stamp came to, of each frame that [`PROGRAM_OF_CARD`] redirected.
+    pub const OF_CARD: [Self; 4] = [
+        Self::CardStamped,
+        Self::CardUnstamped,
+        Self::CardUnsupported,
+        Self::CardFailed,
+    ];
 
     /// Name for metrics and status.
     #[must_use]
@@ -233,6 +263,10 @@ impl Note {
             Self::OneVlan => "one_vlan",
             Self::TwoVlans => "two_vlans",
             Self::NoMetadata => "no_metadata",
+            Self::CardStamped => "card_stamped",
+            Self::CardUnstamped => "card_unstamped",
+            Self::CardUnsupported => "card_unsupported",
+            Self::CardFailed => "card_failed",
         }
     }
 
@@ -250,31 +284,31 @@ pub const METADATA_LEN: usize = 16;
 pub const MAGIC: u64 = 0x6761_7465_7761_0000;
 /// The bits of [`Metadata::magic_flags`] that hold [`MAGIC`].
 pub const MAGIC_MASK: u64 = 0xffff_ffff_ffff_0000;
-/// Flag: the stamp is the network card's, in the card's clock.
-pub const STAMP_NIC: u64 = 1;
+/// Flag: the 8 bytes in front of [`Metadata`] hold the network card's stamp ([`CardMetadata`]).
+pub const STAMP_CARD: u64 = 1;
 /// Flag: the stamp was taken in the driver's XDP hook, in nanoseconds of `CLOCK_MONOTONIC`.
 pub const STAMP_DRIVER_HOOK: u64 = 2;
 
-/// The 16 bytes that the program puts in front of a packet where the driver lets it.
+/// The 16 bytes that the program puts directly in front of a packet where the driver lets it.
 ///
-/// With neither flag set there is metadata but no stamp.
+/// Without a flag there is metadata but no stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Metadata {
     /// [`MAGIC`] and flags.
     pub magic_flags: u64,
-    /// When the packet arrived, in nanoseconds of the clock that the flags name.
-    pub timestamp_ns: u64,
+    /// When the packet was in the driver's hook, if the flags say so, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub hook_ns: u64,
 }
 
 impl Metadata {
-    /// Metadata with a stamp of the clock that `flag` names: [`STAMP_NIC`] or [`STAMP_DRIVER_HOOK`].
+    /// Metadata with these flags, [`STAMP_CARD`] and [`STAMP_DRIVER_HOOK`], and the stamp of the driver's hook.
     #[must_use]
     #[inline(always)]
-    pub const fn new(flag: u64, timestamp_ns: u64) -> Self {
+    pub const fn new(flags: u64, hook_ns: u64) -> Self {
         Self {
-            magic_flags: MAGIC | (flag & !MAGIC_MASK),
-            timestamp_ns,
+            magic_flags: MAGIC | (flags & !MAGIC_MASK),
+            hook_ns,
         }
     }
 
@@ -289,19 +323,15 @@ impl Metadata {
         }
         Some(Self {
             magic_flags,
-            timestamp_ns: u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+            hook_ns: u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
         })
     }
 
-    /// The network card's stamp, in nanoseconds of the card's clock.
+    /// Whether the card's stamp stands in front of it.
     #[must_use]
     #[inline(always)]
-    pub const fn nic_ns(&self) -> Option<u64> {
-        if self.magic_flags & STAMP_NIC != 0 {
-            Some(self.timestamp_ns)
-        } else {
-            None
-        }
+    pub const fn has_card_stamp(&self) -> bool {
+        self.magic_flags & STAMP_CARD != 0
     }
 
     /// The XDP hook's stamp, in nanoseconds of `CLOCK_MONOTONIC`.
@@ -309,10 +339,48 @@ impl Metadata {
     #[inline(always)]
     pub const fn hook_ns(&self) -> Option<u64> {
         if self.magic_flags & STAMP_DRIVER_HOOK != 0 {
-            Some(self.timestamp_ns)
+            Some(self.hook_ns)
         } else {
             None
         }
+    }
+}
+
+/// Length of [`CardMetadata`] in bytes.
+pub const CARD_METADATA_LEN: usize = 24;
+
+/// What [`PROGRAM_OF_CARD`] puts in front of a packet: the card's stamp, and then what the other program puts there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct CardMetadata {
+    /// When the card received the packet, in nanoseconds of the card's clock; 0 without [`STAMP_CARD`].
+    pub card_ns: u64,
+    /// What stands directly in front of the packet.
+    pub metadata: Metadata,
+}
+
+impl CardMetadata {
+    /// Metadata with the stamp of the driver's hook, and with the card's unless that is 0, which is none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(card_ns: u64, hook_ns: u64) -> Self {
+        let flags = if card_ns == 0 {
+            STAMP_DRIVER_HOOK
+        } else {
+            STAMP_DRIVER_HOOK | STAMP_CARD
+        };
+        Self {
+            card_ns,
+            metadata: Metadata::new(flags, hook_ns),
+        }
+    }
+
+    /// The card's stamp in the 24 bytes before a packet whose [`Metadata`] says that it is there.
+    #[must_use]
+    #[inline(always)]
+    pub const fn card_ns(bytes: &[u8; CARD_METADATA_LEN]) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = *bytes;
+        u64::from_ne_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
@@ -321,6 +389,7 @@ const _: () = {
     assert!(size_of::<StreamValue>() == 8);
     assert!(size_of::<SourceKey>() == 8);
     assert!(size_of::<Metadata>() == METADATA_LEN);
+    assert!(size_of::<CardMetadata>() == CARD_METADATA_LEN);
 };
 
 #[cfg(test)]
@@ -348,10 +417,29 @@ mod tests {
         let metadata = Metadata::new(STAMP_DRIVER_HOOK, 42);
         let mut bytes = [0; METADATA_LEN];
         bytes[..8].copy_from_slice(&metadata.magic_flags.to_ne_bytes());
-        bytes[8..].copy_from_slice(&metadata.timestamp_ns.to_ne_bytes());
+        bytes[8..].copy_from_slice(&metadata.hook_ns.to_ne_bytes());
         assert_eq!(Metadata::decode(&bytes), Some(metadata));
-        assert_eq!((metadata.hook_ns(), metadata.nic_ns()), (Some(42), None));
-        assert_eq!(Metadata::new(STAMP_NIC, 7).nic_ns(), Some(7));
+        assert_eq!(metadata.hook_ns(), Some(42));
+        assert!(!metadata.has_card_stamp());
+        assert_eq!(Metadata::new(0, 42).hook_ns(), None);
         assert_eq!(Metadata::decode(&[0; METADATA_LEN]), None);
+    }
+
+    #[test]
+    fn the_card_s_stamp_stands_in_front_of_what_every_program_writes() {
+        let both = CardMetadata::new(7, 42);
+        let mut bytes = [0; CARD_METADATA_LEN];
+        bytes[..8].copy_from_slice(&both.card_ns.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&both.metadata.magic_flags.to_ne_bytes());
+        bytes[16..].copy_from_slice(&both.metadata.hook_ns.to_ne_bytes());
+        let metadata = Metadata::decode(bytes.last_chunk().unwrap()).unwrap();
+        assert!(metadata.has_card_stamp());
+        assert_eq!(
+            (metadata.hook_ns(), CardMetadata::card_ns(&bytes)),
+            (Some(42), 7)
+        );
+        let without = CardMetadata::new(0, 42).metadata;
+        assert!(!without.has_card_stamp());
+        assert_eq!(without.hook_ns(), Some(42));
     }
 }

@@ -10,6 +10,7 @@ use super::output::{print, print_line};
 use super::tail::unreachable;
 use crate::confine::Mechanism;
 use crate::doctor::Verdict;
+use crate::ingest::Tier;
 use crate::service::status::{
     CheckStatus, Count, InterfaceStatus, RecoveryStatus, RefreshStatus, StageStatus,
     StampingStatus, Status,
@@ -249,8 +250,21 @@ fn stamping(stamping: &StampingStatus, interface: &InterfaceStatus) -> String {
     if !counts.is_empty() {
         line += &format!("  packets {}", counts.join(", "));
     }
+    let asked: Vec<String> = stamping
+        .of_card
+        .iter()
+        .map(|of_card| format!("{} {}", of_card.reason, of_card.count))
+        .collect();
+    if !asked.is_empty() {
+        line += &format!("  asked the driver: {}", asked.join(", "));
+    }
     if stamping.by == "hardware" && !stamping.reason.is_empty() {
-        line += &format!("  nic_kernel not measured: {}", stamping.reason);
+        let stage = if interface.tier == Tier::Socket.name() {
+            "nic_kernel"
+        } else {
+            "nic_xdp"
+        };
+        line += &format!("  {stage} not measured: {}", stamping.reason);
     } else if !stamping.reason.is_empty() {
         line += &format!("  not by the card: {}", stamping.reason);
     }

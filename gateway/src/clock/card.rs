@@ -44,7 +44,7 @@ impl CardClock {
     /// Takes down that it stood at `card_ns` when the gateway's steady time was `steady_ns`, give or take `width_ns`. By how
     /// much what was converted since the last time was wrong at most: by what the clocks have moved against each other, and by
     /// the reading.
-    pub(super) fn compare(&self, card_ns: u64, steady_ns: u64, width_ns: u64) -> u64 {
+    pub(crate) fn compare(&self, card_ns: u64, steady_ns: u64, width_ns: u64) -> u64 {
         // One that is ahead by nothing is taken for one that is ahead by a nanosecond.
         let ahead_ns = card_ns.wrapping_sub(steady_ns).max(1);
         let before_ns = self.ahead_ns.swap(ahead_ns, Ordering::Relaxed);

@@ -109,7 +109,8 @@ impl Helper {
                 pinned,
                 locked,
                 queues,
-            } => handover(pinned, locked, queues, descriptors)
+                no_card_stamps,
+            } => handover(pinned, locked, queues, no_card_stamps, descriptors)
                 .ok_or_else(|| silent(io::ErrorKind::InvalidData.into())),
             Answer::Obstacle { reason, remedy } => Err(Refusal::Step(Obstacle { reason, remedy })),
             Answer::Privilege { action, cause } => {
@@ -205,6 +206,7 @@ fn handover(
     pinned: bool,
     locked: bool,
     queues: Vec<crate::ingest::AboutQueue>,
+    no_card_stamps: Option<Obstacle>,
     descriptors: Vec<OwnedFd>,
 ) -> Option<Handover> {
     let mut descriptors = descriptors.into_iter();
@@ -217,6 +219,7 @@ fn handover(
         } else {
             None
         },
+        no_card_stamps,
     };
     let mut all = Vec::new();
     for about in queues {

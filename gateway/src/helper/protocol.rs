@@ -19,7 +19,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::{AboutQueue, ErrorKind, Stream, Tier};
+use crate::ingest::{AboutQueue, ErrorKind, Obstacle, Stream, Tier};
 
 /// Bytes of a name: of an interface, a user or a group.
 const NAME_BYTES: usize = 64;
@@ -259,6 +259,8 @@ pub(super) enum Answer {
         pinned: bool,
         locked: bool,
         queues: Vec<AboutQueue>,
+        /// Why its program does not read the card's stamps; `None` where it does.
+        no_card_stamps: Option<Obstacle>,
     },
     /// It does not open at this tier, where it may at a lower one; or its card does not stamp packets.
     Obstacle { reason: String, remedy: String },

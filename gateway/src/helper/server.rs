@@ -231,6 +231,7 @@ impl Server {
                         .iter()
                         .map(|queue| queue.about.clone())
                         .collect(),
+                    no_card_stamps: handover.program.no_card_stamps.clone(),
                 };
                 (answer, Some(handover))
             }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use gateway_wire::shared::{METADATA_LEN, Metadata};
+use gateway_wire::shared::{CARD_METADATA_LEN, CardMetadata, METADATA_LEN, Metadata};
 
 use super::busy_poll::{self, BusyPollWish};
 use super::drops::get_option;
@@ -17,6 +17,7 @@ use super::{
     BATCH, Datagram, Ingest, IngestCounters, IngestError, InterfaceRequest, KernelDropReader,
     Stamps, Tier,
 };
+use crate::clock::CardClock;
 
 /// Option of a descriptor: the packet goes on in the next one (linux/if_xdp.h). Never set, since we do not ask for it.
 const XDP_PKT_CONTD: u32 = 1;
@@ -46,6 +47,8 @@ pub struct AfXdpIngest {
     counters: IngestCounters,
     /// The frame that the kernel copies the next packet into, as far as known.
     expected: Option<u64>,
+    /// The clock of the card whose stamps the program reads; `None` where it reads none, or nobody knows the clock.
+    card: Option<Arc<CardClock>>,
 }
 
 /// When an empty poll asks the kernel for packets, but for when the kernel wants it, and for a look at the device.
@@ -101,7 +104,13 @@ impl AfXdpIngest {
             steering: Steering::new(&request.streams, request.udp_checksum),
             counters: IngestCounters::default(),
             expected: None,
+            card: None,
         })
+    }
+
+    /// Has the card's stamps converted by this clock; without one they are left out.
+    pub(super) fn set_card(&mut self, card: Option<Arc<CardClock>>) {
+        self.card = card;
     }
 
     /// Goes on with the socket of one that another process has opened for this request.
@@ -295,7 +304,7 @@ impl Ingest for AfXdpIngest {
                 continue;
             };
             free.push(frame_of(descriptor.addr as usize) as u64);
-            let stamps = take_stamps(before);
+            let stamps = take_stamps(before, self.card.as_deref());
             if descriptor.options & XDP_PKT_CONTD != 0 {
                 self.counters.oversized += 1;
                 continue;
@@ -338,16 +347,24 @@ impl Ingest for AfXdpIngest {
 /// Reads the metadata that the XDP program left directly before the packet, and takes it away: the descriptor does not
 /// say whether there is any, so what stayed behind would pass for the next packet's in the same frame.
 #[inline]
-fn take_stamps(before: &mut [u8]) -> Stamps {
-    let Some(bytes) = before.last_chunk_mut::<METADATA_LEN>() else {
+fn take_stamps(before: &mut [u8], card: Option<&CardClock>) -> Stamps {
+    let metadata = before
+        .last_chunk::<METADATA_LEN>()
+        .and_then(Metadata::decode);
+    let Some(metadata) = metadata else {
         return Stamps::default();
     };
-    let Some(metadata) = Metadata::decode(bytes) else {
-        return Stamps::default();
+    let nic_ns = match (card, before.last_chunk::<CARD_METADATA_LEN>()) {
+        (Some(card), Some(bytes)) if metadata.has_card_stamp() => {
+            card.steady(CardMetadata::card_ns(bytes))
+        }
+        _ => None,
     };
-    *bytes = [0; METADATA_LEN];
+    if let Some(bytes) = before.last_chunk_mut::<METADATA_LEN>() {
+        *bytes = [0; METADATA_LEN];
+    }
     Stamps {
-        // One of the card would be by a clock that nobody has compared; the program has none.
+        nic_ns,
         hook_ns: metadata.hook_ns(),
         ..Stamps::default()
     }
@@ -358,24 +375,83 @@ mod tests {
     use super::*;
     use gateway_wire::shared::STAMP_DRIVER_HOOK;
 
+    /// What lies before a packet with this metadata.
+    fn before(metadata: CardMetadata) -> [u8; 256] {
+        let mut before = [0xff_u8; 256];
+        before[232..240].copy_from_slice(&metadata.card_ns.to_ne_bytes());
+        before[240..248].copy_from_slice(&metadata.metadata.magic_flags.to_ne_bytes());
+        before[248..].copy_from_slice(&metadata.metadata.hook_ns.to_ne_bytes());
+        before
+    }
+
+    fn stamps(nic_ns: Option<u64>, hook_ns: Option<u64>) -> Stamps {
+        Stamps {
+            nic_ns,
+            hook_ns,
+            ..Stamps::default()
+        }
+    }
+
     #[test]
     fn stamps_are_read_once() {
-        let metadata = Metadata::new(STAMP_DRIVER_HOOK, 42);
-        let mut before = [0xff_u8; 256];
-        before[240..248].copy_from_slice(&metadata.magic_flags.to_ne_bytes());
-        before[248..].copy_from_slice(&metadata.timestamp_ns.to_ne_bytes());
+        let mut before = before(CardMetadata::new(0, 42));
+        assert_eq!(take_stamps(&mut before, None), stamps(None, Some(42)));
         assert_eq!(
-            take_stamps(&mut before),
-            Stamps {
-                hook_ns: Some(42),
-                ..Stamps::default()
-            }
-        );
-        assert_eq!(
-            take_stamps(&mut before),
+            take_stamps(&mut before, None),
             Stamps::default(),
             "a stale stamp is not the next packet's"
         );
-        assert_eq!(take_stamps(&mut [0; 3]), Stamps::default());
+        assert_eq!(take_stamps(&mut [0; 3], None), Stamps::default());
+    }
+
+    #[test]
+    fn the_card_s_stamp_is_told_by_the_gateway_s_time_or_not_at_all() {
+        let card = CardClock::new("ptp0".to_owned());
+        let stamped = CardMetadata::new(37_000_000_500, 42);
+        let taken = |metadata, card: Option<&CardClock>| take_stamps(&mut before(metadata), card);
+        assert_eq!(taken(stamped, None), stamps(None, Some(42)), "whose clock?");
+        assert_eq!(
+            taken(stamped, Some(&card)),
+            stamps(None, Some(42)),
+            "a clock that nobody has compared yet"
+        );
+        card.compare(37_000_000_000, 1_000, 80);
+        assert_eq!(taken(stamped, Some(&card)), stamps(Some(1_500), Some(42)));
+        assert_eq!(
+            taken(CardMetadata::new(0, 42), Some(&card)),
+            stamps(None, Some(42)),
+            "the driver had none"
+        );
+        let mut read = before(stamped);
+        take_stamps(&mut read, Some(&card));
+        assert_eq!(take_stamps(&mut read, Some(&card)), Stamps::default());
+    }
+
+    #[test]
+    fn no_bytes_before_a_packet_are_read_beyond_their_beginning() {
+        let card = CardClock::new("ptp0".to_owned());
+        card.compare(37_000_000_000, 1_000, 80);
+        // Metadata that promises a stamp of the card, and no room for one; any stamp, and unknown flags.
+        let whole = before(CardMetadata {
+            card_ns: u64::MAX,
+            metadata: Metadata::new(u64::MAX, u64::MAX),
+        });
+        for length in 0..=CARD_METADATA_LEN {
+            let mut short = whole[256 - length..].to_vec();
+            let hook_ns = (length >= METADATA_LEN).then_some(u64::MAX);
+            let nic_ns = (length >= CARD_METADATA_LEN)
+                .then(|| u64::MAX.wrapping_sub(37_000_000_000 - 1_000));
+            assert_eq!(
+                take_stamps(&mut short, Some(&card)),
+                stamps(nic_ns, hook_ns),
+                "{length}"
+            );
+        }
+        let hook_only = CardMetadata {
+            card_ns: 5,
+            metadata: Metadata::new(STAMP_DRIVER_HOOK, 42),
+        };
+        let taken = take_stamps(&mut before(hook_only), Some(&card));
+        assert_eq!(taken, stamps(None, Some(42)), "no stamp without its flag");
     }
 }

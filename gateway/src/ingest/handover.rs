@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
+use super::Obstacle;
 use super::busy_poll::BusyPollWish;
 
 /// An attached program.
@@ -18,6 +19,8 @@ pub(crate) struct HandedProgram {
     pub(crate) pinned: bool,
     /// The lock of the link's place.
     pub(crate) lock: Option<OwnedFd>,
+    /// Why it does not read the card's stamps; `None` where it does.
+    pub(crate) no_card_stamps: Option<Obstacle>,
 }
 
 /// What is known of a receive queue's socket.

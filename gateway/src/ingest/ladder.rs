@@ -51,7 +51,7 @@ pub struct Opened {
     joining: Joining,
     /// In the socket tier: what its sockets have joined.
     stream_joins: Option<StreamJoins>,
-    /// In the socket tier: what has the card stamp packets, for as long as this lives.
+    /// What has the card stamp packets, for as long as this lives.
     _card: Option<CardGuard>,
 }
 
@@ -154,6 +154,11 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
     let mut steps = Vec::new();
     let mut refused_privilege = None;
     let mut stamped = None;
+    let mut card = None;
+    let helper = match opener {
+        Opener::Own => None,
+        Opener::Helper(helper) => Some(helper),
+    };
     for Candidate {
         tier,
         ruled_out,
@@ -188,14 +193,24 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
             )),
             None if tier == Tier::Socket => {
                 walk.detach();
-                let (sockets, own, card) = socket_tier(request, &joining, opener, interface_index)?;
+                // Before the sockets join.
+                let card = card
+                    .take()
+                    .unwrap_or_else(|| stamping::start(request, helper));
+                let (sockets, own, card) = socket_tier(request, &joining, card, interface_index)?;
                 stamped = Some((own, card));
                 Ok(sockets)
             }
-            None => walk.open(tier),
+            None => {
+                // Before the sockets are bound.
+                if request.hardware_timestamps && tier != Tier::Skb {
+                    card.get_or_insert_with(|| stamping::start(request, helper));
+                }
+                walk.open(tier)
+            }
         };
         let obstacle = match outcome {
-            Ok(providers) => {
+            Ok(mut providers) => {
                 // Only now: a start that fails leaves nothing that was not there.
                 let program = walk.keep()?;
                 let huge_pages =
@@ -215,8 +230,13 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                     Provider::Socket(sockets) => Some(sockets.joins(&request.streams)),
                     _ => None,
                 });
-                let (stamping, card) =
-                    stamped.unwrap_or_else(|| (Stamping::of_program(request), None));
+                let (stamping, card) = stamped.unwrap_or_else(|| {
+                    let refused = program.as_ref().and_then(SteeringProgram::no_card_stamps);
+                    stamping::of_program(request, interface_index, refused, card.take())
+                });
+                for provider in &mut providers {
+                    provider.set_card(stamping.clock.clone());
+                }
                 return Ok(Opened {
                     providers,
                     tier,
@@ -482,6 +502,10 @@ impl OwnWalk {
                 active_queues,
             )?),
         };
+        // Not for skb mode alone, where it would not run.
+        if self.request.hardware_timestamps && mode == AttachMode::Native {
+            program.load_for_card(self.interface_index);
+        }
         program.find_pinned(self.request.pin_link)?;
         program.detach();
         self.attached = None;
@@ -539,18 +563,12 @@ fn open_queue(
 fn socket_tier(
     request: &InterfaceRequest,
     joining: &Joining,
-    opener: &Opener,
+    card: Result<CardGuard, Obstacle>,
     interface_index: u32,
 ) -> Result<(Vec<Provider>, Stamping, Option<CardGuard>), IngestError> {
-    let mut provider = SocketIngest::open(request, joining.index)?;
-    let helper = match opener {
-        Opener::Own => None,
-        Opener::Helper(helper) => Some(helper),
-    };
-    let card = stamping::start(request, helper);
+    let provider = SocketIngest::open(request, joining.index)?;
     let refused = provider.stamp(card.is_ok()).err();
     let stamping = stamping::of_sockets(request, interface_index, &card, refused.as_ref());
-    provider.set_card(stamping.clock.clone());
     if provider.buffer_bytes() < request.socket_buffer_bytes {
         warn!(
             interface = request.name,

@@ -18,6 +18,7 @@ pub mod allow;
 mod ancillary;
 pub mod busy_poll;
 pub mod canary;
+mod card_program;
 mod counters;
 pub mod detach;
 mod drops;

@@ -20,12 +20,13 @@ use gateway_wire::shared::{
 };
 use tracing::warn;
 
+use super::card_program;
 use super::handover::HandedProgram;
 use super::link::{self, AttachMode, Attachment};
 use super::object::xdp_object;
 use super::pin::{Pin, PinError};
 use super::verdicts::{VerdictCounts, VerdictReader};
-use super::{IngestError, Stream};
+use super::{IngestError, Obstacle, Stream};
 
 /// The steering program of one interface.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub struct SteeringProgram {
     counters: OwnedFd,
     /// Program and maps; nothing where another process has loaded them.
     bpf: Option<Ebpf>,
+    /// The same program for one device, with the card's stamps.
+    of_card: Option<OwnedFd>,
+    /// Why the attached one does not read the card's stamps; `None` where it does.
+    no_card_stamps: Option<Obstacle>,
 }
 
 impl SteeringProgram {
@@ -81,6 +86,8 @@ impl SteeringProgram {
             verdicts: VerdictReader::new(counters),
             counters: descriptor,
             bpf: Some(bpf),
+            of_card: None,
+            no_card_stamps: Some(Obstacle::not_asked_for_stamps()),
         };
         program.fill(streams)?;
         program
@@ -88,6 +95,33 @@ impl SteeringProgram {
             .load()
             .map_err(|error| fail("load the XDP program", &error))?;
         Ok(program)
+    }
+
+    /// Loads it once more, for the device with this index only, so that it reads the card's stamps wherever it is attached to that
+    /// device's driver. Where that fails [`no_card_stamps`](Self::no_card_stamps) says why, and the ordinary one is attached.
+    pub fn load_for_card(&mut self, interface_index: u32) {
+        match self.card_program(interface_index) {
+            Ok(program) => self.of_card = Some(program),
+            Err(obstacle) => self.no_card_stamps = Some(obstacle),
+        }
+    }
+
+    fn card_program(&self, interface_index: u32) -> Result<OwnedFd, Obstacle> {
+        let maps = self.bpf.iter().flat_map(Ebpf::maps);
+        let mut maps: Vec<(&str, BorrowedFd<'_>)> = maps
+            .filter_map(|(name, map)| match map {
+                Map::HashMap(data) | Map::XskMap(data) => Some((name, data.fd().as_fd())),
+                _ => None,
+            })
+            .collect();
+        maps.push((MAP_VERDICTS, self.counters.as_fd()));
+        card_program::load(&maps, interface_index)
+    }
+
+    /// Why the attached program does not read the card's stamps; `None` where it does.
+    #[must_use]
+    pub const fn no_card_stamps(&self) -> Option<&Obstacle> {
+        self.no_card_stamps.as_ref()
     }
 
     /// What another process needs to hold it attached and to read its counters. Its maps take no sockets any more.
@@ -108,6 +142,7 @@ impl SteeringProgram {
             link,
             pinned,
             lock: self.pin.take().and_then(Pin::hand_over),
+            no_card_stamps: self.no_card_stamps,
         })
     }
 
@@ -121,6 +156,7 @@ impl SteeringProgram {
             link,
             pinned,
             lock,
+            no_card_stamps,
         } = handed;
         let map = counters.try_clone().map_err(|error| fail(&error))?;
         let map = MapData::from_fd(map).map_err(|error| fail(&error))?;
@@ -132,6 +168,8 @@ impl SteeringProgram {
             verdicts: VerdictReader::new(map),
             counters,
             bpf: None,
+            of_card: None,
+            no_card_stamps,
         })
     }
 
@@ -199,7 +237,8 @@ impl SteeringProgram {
             .map_err(|error| failure(&interface, "take the socket from the XDP program", &error))
     }
 
-    /// Attaches the program to the interface with this index, in exactly this mode, by a BPF link.
+    /// Attaches the program to the interface with this index, in exactly this mode, by a BPF link: the one that reads the card's
+    /// stamps where it was loaded and the kernel takes it here, else the ordinary one.
     ///
     /// # Errors
     ///
@@ -207,17 +246,46 @@ impl SteeringProgram {
     /// [`IngestError::TierUnavailable`] with the reason if driver or kernel refuse this mode;
     /// [`IngestError::Privilege`], [`IngestError::InterfaceMissing`].
     pub fn attach(&mut self, interface_index: u32, mode: AttachMode) -> Result<(), IngestError> {
-        let program = self.program()?;
+        if let Some(of_card) = &self.of_card {
+            let refused = match mode {
+                AttachMode::Skb => Obstacle::new(
+                    "no program that is bound to a device runs in skb mode, behind its driver",
+                    "a tier above skb, or `mode = \"socket\"`",
+                ),
+                AttachMode::Native => match self.link_of(of_card.as_fd(), interface_index, mode) {
+                    Ok(link) => {
+                        self.link = Some(link);
+                        self.no_card_stamps = None;
+                        return Ok(());
+                    }
+                    Err(IngestError::TierUnavailable { reason, remedy, .. }) => Obstacle::new(
+                        format!("the program that reads them cannot be attached: {reason}"),
+                        remedy,
+                    ),
+                    Err(other) => return Err(other),
+                },
+            };
+            self.no_card_stamps = Some(refused);
+        }
+        self.link = Some(self.link_of(self.program()?, interface_index, mode)?);
+        Ok(())
+    }
+
+    /// Attaches `program`, by the link that is pinned for it where there is one.
+    fn link_of(
+        &self,
+        program: BorrowedFd<'_>,
+        interface_index: u32,
+        mode: AttachMode,
+    ) -> Result<Attachment, IngestError> {
         let adopted = match &self.pin {
             Some(pin) => link::adopt(program, &self.interface, interface_index, mode, pin)?,
             None => None,
         };
-        let link = match adopted {
-            Some(link) => link,
-            None => link::attach(program, &self.interface, interface_index, mode)?,
-        };
-        self.link = Some(link);
-        Ok(())
+        match adopted {
+            Some(link) => Ok(link),
+            None => link::attach(program, &self.interface, interface_index, mode),
+        }
     }
 
     /// Detaches the program, pinned or not; its counters stay.

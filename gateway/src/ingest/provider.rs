@@ -1,11 +1,14 @@
 //! One type for all providers, dispatched by `match`: the worker's loop is compiled for each visitor once, without
 //! virtual calls a packet.
 
+use std::sync::Arc;
+
 use super::af_xdp::AfXdpIngest;
 use super::busy_poll::BusyPollWish;
 use super::pcap::PcapIngest;
 use super::socket::SocketIngest;
 use super::{Datagram, Ingest, IngestCounters, IngestError, Tier};
+use crate::clock::CardClock;
 
 /// Any provider.
 #[derive(Debug)]
@@ -92,6 +95,15 @@ impl Provider {
         match self {
             Provider::AfXdp(provider) => provider.busy_poll_wish().clone(),
             Provider::Socket(_) | Provider::Pcap(_) | Provider::Unplugged(_) => BusyPollWish::Off,
+        }
+    }
+
+    /// Has the card's stamps converted by this clock; without one they are left out.
+    pub(super) fn set_card(&mut self, card: Option<Arc<CardClock>>) {
+        match self {
+            Provider::AfXdp(provider) => provider.set_card(card),
+            Provider::Socket(provider) => provider.set_card(card),
+            Provider::Pcap(_) | Provider::Unplugged(_) => {}
         }
     }
 

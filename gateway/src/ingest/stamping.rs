@@ -1,16 +1,16 @@
 //! By what packets are stamped before the gateway sees them, and why not by the card.
 //!
-//! The card's stamps are to be had in the socket tier only, where the kernel hands them out beside each packet
-//! (`SO_TIMESTAMPING`). In the AF_XDP tiers they are lent to the XDP program by the kernel's function
-//! `bpf_xdp_metadata_rx_timestamp`, which only a program may call that was loaded for one device (`BPF_F_XDP_DEV_BOUND_ONLY`,
-//! Linux 6.3 and newer); the loader that the gateway has (aya 0.14) does not load any so.
+//! In the socket tier the kernel hands the card's stamps out beside each packet (`SO_TIMESTAMPING`). In the AF_XDP tiers that run
+//! in the driver they are lent to the XDP program ([`super::card_program`]), which puts them in front of the packet; in skb mode
+//! there are none. In both the card has to be made to stamp first.
 
 use std::io;
 use std::sync::Arc;
 
+use gateway_wire::shared::Note;
 use tracing::warn;
 
-use super::{InterfaceRequest, Obstacle, Tier, netdev};
+use super::{InterfaceRequest, Obstacle, Tier, VerdictCounts, netdev};
 use crate::clock::CardClock;
 use crate::ethtool::{self, HardwareStamping, TimeStamping};
 use crate::helper::Helper;
@@ -49,6 +49,8 @@ impl Stamper {
 pub struct Stamping {
     /// What stamps them first.
     pub by: Stamper,
+    /// What does so where the card does not.
+    without_card: Stamper,
     /// Why it is not the card; `None` where it is.
     pub obstacle: Option<Obstacle>,
     /// The card's clock; `None` where the card does not stamp, or has none.
@@ -59,22 +61,23 @@ impl Stamping {
     fn without_card(by: Stamper, obstacle: Obstacle) -> Self {
         Self {
             by,
+            without_card: by,
             obstacle: Some(obstacle),
             clock: None,
         }
     }
 
-    /// At a tier of AF_XDP.
-    pub(super) fn of_program(request: &InterfaceRequest) -> Self {
-        let obstacle = Obstacle::new(
-            "AF_XDP tiers have no stamp of the card: the kernel lends it to device-bound XDP programs only, and the gateway's \
-             is none",
-            "measure it with `mode = \"socket\"`, on a second machine or for a while",
-        );
-        if request.hardware_timestamps {
-            tell(&request.name, &obstacle);
+    /// By the card of the interface with this index, which was made to stamp every packet.
+    fn by_card(interface_index: u32, without_card: Stamper) -> Self {
+        let clock = ethtool::time_stamping(interface_index)
+            .ok()
+            .and_then(|told| told.clock);
+        Self {
+            by: Stamper::Hardware,
+            without_card,
+            obstacle: None,
+            clock: clock.map(|number| Arc::new(CardClock::new(format!("ptp{number}")))),
         }
-        Self::without_card(Stamper::Xdp, obstacle)
     }
 
     /// Looks whether the card of `interface`, which was made to stamp every packet, still does, and takes note and tells where
@@ -90,7 +93,7 @@ impl Stamping {
             "restart the gateway, once nobody else sets it (`hwstamp_ctl`, ptp4l)",
         );
         tell(interface, &obstacle);
-        self.by = Stamper::Software;
+        self.by = self.without_card;
         self.obstacle = Some(obstacle);
     }
 }
@@ -254,7 +257,8 @@ impl Drop for CardGuard {
     }
 }
 
-/// Has the card stamp packets for the socket tier, by this process or by the helper, if the request wants it.
+/// Has the card stamp packets, by this process or by the helper, if the request wants it. To be done before packets come: those
+/// until then have no stamp, and a driver may make its queues anew.
 ///
 /// # Errors
 /// Why it does not stamp them.
@@ -263,10 +267,7 @@ pub(super) fn start(
     helper: Option<&Arc<Helper>>,
 ) -> Result<CardGuard, Obstacle> {
     if !request.hardware_timestamps {
-        return Err(Obstacle::new(
-            "`hardware_timestamps` is not set",
-            "set `hardware_timestamps = true` for the interface, where the card stamps every packet (`ethtool -T`)",
-        ));
+        return Err(Obstacle::not_asked_for_stamps());
     }
     let started = match helper {
         None => StampingCard::start(&request.name).map(CardGuard::Own),
@@ -298,22 +299,44 @@ pub(super) fn of_sockets(
     }
     match card {
         Err(obstacle) => Stamping::without_card(Stamper::Software, obstacle.clone()),
-        Ok(_) => {
-            let clock = ethtool::time_stamping(interface_index)
-                .ok()
-                .and_then(|told| told.clock);
-            Stamping {
-                by: Stamper::Hardware,
-                obstacle: None,
-                clock: clock.map(|number| Arc::new(CardClock::new(format!("ptp{number}")))),
-            }
-        }
+        Ok(_) => Stamping::by_card(interface_index, Stamper::Software),
     }
 }
 
-/// What metrics say of a stage that begins at the card, where packets come by this tier and are stamped so; empty where it is
-/// measured.
-pub(crate) fn why_not_from_card(tier: Tier, stamping: Option<&Stamping>) -> String {
+/// What stamps the packets of a tier of AF_XDP, whose program reads the card's stamps or does not, for the reason given; with what
+/// keeps the card stamping, where its stamps are read.
+pub(super) fn of_program(
+    request: &InterfaceRequest,
+    interface_index: u32,
+    program: Option<&Obstacle>,
+    card: Option<Result<CardGuard, Obstacle>>,
+) -> (Stamping, Option<CardGuard>) {
+    let obstacle = match (program, card) {
+        (None, Some(Ok(card))) => {
+            let stamping = Stamping::by_card(interface_index, Stamper::Xdp);
+            return (stamping, Some(card));
+        }
+        // It was told of when the card was tried.
+        (None, Some(Err(obstacle))) => obstacle,
+        (None, None) => Obstacle::not_asked_for_stamps(),
+        // A card that stamps for nobody is set back.
+        (Some(obstacle), _) => {
+            if request.hardware_timestamps {
+                tell(&request.name, obstacle);
+            }
+            obstacle.clone()
+        }
+    };
+    (Stamping::without_card(Stamper::Xdp, obstacle), None)
+}
+
+/// What metrics say of a stage that begins at the card, where packets come by this tier and are stamped so, and the XDP program
+/// has counted this; empty where it is measured.
+pub(crate) fn why_not_from_card(
+    tier: Tier,
+    stamping: Option<&Stamping>,
+    program: Option<&VerdictCounts>,
+) -> String {
     let Some(stamping) = stamping else {
         return match tier {
             Tier::Capture => "packets come from a file".to_owned(),
@@ -322,6 +345,7 @@ pub(crate) fn why_not_from_card(tier: Tier, stamping: Option<&Stamping>) -> Stri
     };
     match (&stamping.obstacle, &stamping.clock) {
         (Some(obstacle), _) => obstacle.reason.clone(),
+        (None, _) if let Some(why) = program.and_then(why_no_stamps) => why,
         (None, None) => "the card's clock is none that the kernel has as /dev/ptpN".to_owned(),
         (None, Some(clock)) if !clock.is_known() => format!(
             "the card's clock /dev/{} cannot be read: the gateway's user may not, or it came after the start",
@@ -329,6 +353,18 @@ pub(crate) fn why_not_from_card(tier: Tier, stamping: Option<&Stamping>) -> Stri
         ),
         (None, Some(_)) => String::new(),
     }
+}
+
+/// What the driver says to a program that asks for the card's stamps, where it never gave one.
+fn why_no_stamps(counts: &VerdictCounts) -> Option<String> {
+    let [stamped, unstamped, unsupported, failed] = Note::OF_CARD.map(|note| counts.note(note));
+    let why = match (stamped, unstamped, unsupported, failed) {
+        (1.., ..) | (0, 0, 0, 0) => return None,
+        (_, _, 1.., _) => "the driver lends no stamps to XDP programs",
+        (_, 1.., ..) => "the driver has had no stamp of any packet",
+        _ => "the driver fails to look up the card's stamps",
+    };
+    Some(format!("{why} (`gateway_xdp_card_stamps_total`)"))
 }
 
 #[cfg(test)]
@@ -385,10 +421,62 @@ mod tests {
     }
 
     #[test]
+    fn a_program_s_packets_are_stamped_by_the_card_where_it_stamps_and_the_program_reads_it() {
+        let mut request = InterfaceRequest::new("lo", Vec::new());
+        request.hardware_timestamps = true;
+        let of = |program: Option<&Obstacle>, card| {
+            let (stamping, guard) = of_program(&request, 1, program, card);
+            let why = why_not_from_card(Tier::Copy, Some(&stamping), None);
+            (stamping.by, why, guard.is_some())
+        };
+        let card = || {
+            Some(Ok(CardGuard::Own(StampingCard {
+                name: "lo".to_owned(),
+                index: 1,
+                before: None,
+                now: HardwareStamping::default(),
+            })))
+        };
+        let no = |why| Obstacle::new(why, "");
+        let no_clock = "the card's clock is none that the kernel has as /dev/ptpN".to_owned();
+        assert_eq!(of(None, card()), (Stamper::Hardware, no_clock, true));
+        let refused = no("refused");
+        let stamped = (Stamper::Xdp, "refused".to_owned(), false);
+        assert_eq!(of(Some(&refused), card()), stamped);
+        assert_eq!(of(Some(&refused), None), stamped);
+        assert_eq!(of(None, Some(Err(no("refused")))), stamped);
+    }
+
+    #[test]
+    fn a_driver_that_gives_no_stamps_is_told_by_what_it_says() {
+        let (stamping, _guard) = of_program(
+            &InterfaceRequest::new("lo", Vec::new()),
+            1,
+            None,
+            Some(Ok(CardGuard::Own(StampingCard {
+                name: "lo".to_owned(),
+                index: 1,
+                before: None,
+                now: HardwareStamping::default(),
+            }))),
+        );
+        let why =
+            |counts: VerdictCounts| why_not_from_card(Tier::Copy, Some(&stamping), Some(&counts));
+        let of = |note| VerdictCounts::of_note(note, 7);
+        assert!(why(of(Note::CardUnstamped)).contains("no stamp of any packet"));
+        assert!(why(of(Note::CardUnsupported)).contains("lends no stamps"));
+        assert!(why(of(Note::CardFailed)).contains("fails"));
+        let some = of(Note::CardStamped) + of(Note::CardUnstamped);
+        assert!(why(some).contains("/dev/ptpN"), "nothing but its clock");
+        assert!(why(VerdictCounts::default()).contains("/dev/ptpN"));
+    }
+
+    #[test]
     fn a_stage_from_the_card_is_measured_once_its_clock_was_compared() {
-        let why = |tier, stamping: Option<&Stamping>| why_not_from_card(tier, stamping);
+        let why = |tier, stamping: Option<&Stamping>| why_not_from_card(tier, stamping, None);
         let mut stamping = Stamping {
             by: Stamper::Hardware,
+            without_card: Stamper::Software,
             obstacle: None,
             clock: None,
         };
@@ -398,9 +486,8 @@ mod tests {
         assert!(why(Tier::Socket, Some(&stamping)).contains("/dev/ptp3"));
         assert!(why(Tier::Capture, None).contains("file"));
         assert!(why(Tier::Socket, None).contains("not opened"));
-        let program = Stamping::of_program(&InterfaceRequest::new("eth1", Vec::new()));
-        assert_eq!(program.by, Stamper::Xdp);
-        assert!(why(Tier::Copy, Some(&program)).contains("device-bound"));
+        clock.compare(1, 2, 0);
+        assert_eq!(why(Tier::Socket, Some(&stamping)), "");
         let request = InterfaceRequest::new("lo", Vec::new());
         let card = start(&request, None);
         let sockets = of_sockets(&request, 1, &card, None);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// How packets reach the gateway. Ordered by speed: `Socket < Skb < Copy < ZeroCopy`; `Capture` stands apart, below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
@@ -57,8 +59,8 @@ impl FromStr for Tier {
     }
 }
 
-/// What keeps a tier from being used, and what would take it away.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What keeps a tier from being used, or the card from stamping, and what would take it away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// What it is, in the kernel's words where the kernel refused.
     pub reason: String,
@@ -73,6 +75,14 @@ impl Obstacle {
             reason: reason.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// Nobody asked for the card's stamps.
+    pub(crate) fn not_asked_for_stamps() -> Self {
+        Self::new(
+            "`hardware_timestamps` is not set",
+            "set `hardware_timestamps = true` for the interface, where the card stamps every packet (`ethtool -T`)",
+        )
     }
 }
 

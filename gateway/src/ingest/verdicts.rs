@@ -24,6 +24,14 @@ impl VerdictCounts {
         self.0[note.index() as usize]
     }
 
+    /// None but of this note.
+    #[cfg(test)]
+    pub(super) fn of_note(note: Note, count: u64) -> Self {
+        let mut counts = Self::default();
+        counts.0[note.index() as usize] = count;
+        counts
+    }
+
     /// All frames that the program saw: each has exactly one verdict.
     #[must_use]
     pub fn frames(&self) -> u64 {

@@ -214,6 +214,13 @@ fn inputs(page: &mut Page, interface: &InterfaceStatus) {
                 f64::from(u8::from(by == stamping.by)),
             );
         }
+        for of_card in &stamping.of_card {
+            page.counter(
+                &table::inputs::XDP_CARD_STAMPS_TOTAL,
+                &[name, ("result", &of_card.reason)],
+                of_card.count,
+            );
+        }
     }
     for input in &interface.queues {
         let labels = [name, ("queue", input.queue.as_str())];
@@ -440,6 +447,7 @@ mod tests {
                 }],
                 stamping: Some(StampingStatus {
                     by: "software".into(),
+                    of_card: vec![Count::new("unstamped", 5)],
                     ..StampingStatus::default()
                 }),
                 stages: vec![Availability {
@@ -531,9 +539,13 @@ mod tests {
                     whole_ns: 2_000,
                     window_ns: None,
                 },
-                card: Some(ErrorBound {
+                card_to_kernel: Some(ErrorBound {
                     whole_ns: 7_000,
                     window_ns: Some(3_000),
+                }),
+                card_to_xdp: Some(ErrorBound {
+                    whole_ns: 6_000,
+                    window_ns: None,
                 }),
                 ..StageBounds::default()
             },
@@ -572,6 +584,8 @@ mod tests {
             "gateway_stage_error_bound_seconds{stage=\"ring_pub\",window=\"start\"} 0\n",
             "gateway_stage_error_bound_seconds{stage=\"xdp_ring\",window=\"start\"} 0.000002\n",
             "gateway_stage_error_bound_seconds{stage=\"nic_kernel\",window=\"10s\"} 0.000003\n",
+            "gateway_stage_error_bound_seconds{stage=\"nic_xdp\",window=\"start\"} 0.000006\n",
+            "gateway_xdp_card_stamps_total{interface=\"eth1\",result=\"unstamped\"} 5\n",
             "gateway_stamping{interface=\"eth1\",by=\"hardware\"} 0\n",
             "gateway_stamping{interface=\"eth1\",by=\"software\"} 1\n",
             "gateway_rx_stamped_total{interface=\"eth1\",queue=\"0\",by=\"software\"} 12\n",

@@ -167,8 +167,10 @@ pub struct StageBounds {
     pub xdp: ErrorBound,
     /// From the kernel's stamp in the socket tier on.
     pub kernel: ErrorBound,
-    /// From a card's stamp on, of the card whose clock is the furthest off; `None` before one was compared.
-    pub card: Option<ErrorBound>,
+    /// From a card's stamp to the kernel's, of the card whose clock is the furthest off; `None` before one was compared.
+    pub card_to_kernel: Option<ErrorBound>,
+    /// From a card's stamp to the XDP program's, likewise.
+    pub card_to_xdp: Option<ErrorBound>,
 }
 
 /// Adds up what has the same series, in the order of the first of each.

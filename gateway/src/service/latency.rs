@@ -43,8 +43,10 @@ struct ClockBounds {
     /// The gateway's clock and the system's.
     system: Bounds,
     /// Those of the cards that stamp packets and the gateway's, and the system's besides, from whose stamps theirs are
-    /// subtracted.
-    cards: Option<Bounds>,
+    /// subtracted in the socket tier.
+    cards_to_system: Option<Bounds>,
+    /// The same with the kernel's stamps, from which theirs are subtracted at the tiers of AF_XDP.
+    cards_to_kernel: Option<Bounds>,
     /// What each reader says of its clock, if it does, by the number of its page.
     readers: HashMap<u64, Bounds>,
 }
@@ -111,7 +113,8 @@ impl State {
         StageBounds {
             xdp: bounds.kernel.shown(),
             kernel: bounds.system.shown(),
-            card: bounds.cards.as_ref().map(Bounds::shown),
+            card_to_kernel: bounds.cards_to_system.as_ref().map(Bounds::shown),
+            card_to_xdp: bounds.cards_to_kernel.as_ref().map(Bounds::shown),
         }
     }
 
@@ -119,14 +122,17 @@ impl State {
     pub(crate) fn note_clocks(&self, found: &ClockStatus, cards_ns: Option<u64>) {
         let in_ns = |seconds: f64| (seconds * 1e9).ceil() as u64;
         let mut bounds = self.clock_bounds();
-        bounds.kernel.note(in_ns(found.kernel_error_bound_s));
+        let kernel_ns = in_ns(found.kernel_error_bound_s);
+        bounds.kernel.note(kernel_ns);
         // Readers leave out what they measure across a step that is noticed, workers what they do across one that is not yet.
         let step_ns = STEP_NS.unsigned_abs();
         let system_ns = in_ns(found.error_bound_s).min(step_ns);
         bounds.system.note(system_ns);
         if let Some(cards_ns) = cards_ns {
-            let cards = bounds.cards.get_or_insert_default();
+            let cards = bounds.cards_to_system.get_or_insert_default();
             cards.note(cards_ns.saturating_add(system_ns));
+            let cards = bounds.cards_to_kernel.get_or_insert_default();
+            cards.note(cards_ns.saturating_add(kernel_ns));
         }
         let mut before = std::mem::take(&mut bounds.readers);
         for said in self.readers.clocks() {
@@ -166,7 +172,8 @@ impl State {
         let mut bounds = self.clock_bounds();
         bounds.kernel.turn();
         bounds.system.turn();
-        bounds.cards.iter_mut().for_each(Bounds::turn);
+        bounds.cards_to_system.iter_mut().for_each(Bounds::turn);
+        bounds.cards_to_kernel.iter_mut().for_each(Bounds::turn);
         bounds.readers.values_mut().for_each(Bounds::turn);
     }
 
@@ -181,6 +188,7 @@ impl State {
             };
             let board = &self.workers[seat.worker].board.channels[seat.index];
             let stages = [
+                (Stage::NicToXdp, &board.nic_to_xdp),
                 (Stage::NicToKernel, &board.nic_to_kernel),
                 (Stage::KernelToRing, &board.kernel_to_ring),
                 (Stage::XdpToRing, &board.xdp_to_ring),
@@ -224,10 +232,11 @@ impl State {
     pub(super) fn availability(interface: &InterfaceState) -> Vec<Availability> {
         let way = interface.way();
         let stamping = way.stamping.as_ref();
-        let from_card = why_not_from_card(way.tier, stamping);
+        let counts = way.verdicts();
+        let from_card = why_not_from_card(way.tier, stamping, counts.as_ref());
         let ([nic_xdp, xdp], [nic_kernel, kernel]) = match way.tier {
             Tier::ZeroCopy | Tier::Copy | Tier::Skb => {
-                let without = way.verdicts().is_some_and(|counts| {
+                let without = counts.is_some_and(|counts| {
                     let redirected = counts.get(Verdict::Redirected);
                     redirected > 0 && counts.note(Note::NoMetadata) >= redirected
                 });

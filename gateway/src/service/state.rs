@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use gateway_queue::HugePages;
 use gateway_queue::clock::Clock;
-use gateway_wire::shared::Verdict;
+use gateway_wire::shared::{Note, Verdict};
 
 use super::checkup::Checks;
 use super::http::Desk as WebDesk;
@@ -34,7 +34,7 @@ use crate::helper::Helper;
 use crate::ingest::filter_table::filter_table;
 use crate::ingest::interrupts;
 use crate::ingest::netdev::KernelVersion;
-use crate::ingest::{IngestCounters, Mode, Obstacle, Stamper, why_not_from_card};
+use crate::ingest::{IngestCounters, Mode, Obstacle, Stamper, VerdictCounts, why_not_from_card};
 use crate::metrics::threads::Threads;
 use crate::recovery::Desk;
 use crate::worker::board::WorkerBoard;
@@ -255,7 +255,8 @@ impl State {
     fn interface(&self, interface: &InterfaceState) -> InterfaceStatus {
         let way = interface.way();
         let kernel = way.facts.kernel_version();
-        let verdicts = way.verdicts().map_or_else(Vec::new, |counts| {
+        let counts = way.verdicts();
+        let verdicts = counts.map_or_else(Vec::new, |counts| {
             Verdict::ALL
                 .into_iter()
                 .map(|verdict| VerdictStatus {
@@ -302,13 +303,14 @@ impl State {
             verdicts,
             nic_drops: nic_drops(&interface.name, interface.is_capture()),
             stamping: way.stamping.map(|stamping| {
-                let reason = why_not_from_card(way.tier, Some(&stamping));
+                let reason = why_not_from_card(way.tier, Some(&stamping), counts.as_ref());
                 let obstacle = stamping.obstacle.unwrap_or_else(|| Obstacle::new("", ""));
                 StampingStatus {
                     by: stamping.by.name().to_owned(),
                     reason,
                     remedy: obstacle.remedy,
                     clock: stamping.clock.map(|clock| clock.device().to_owned()),
+                    of_card: counts.as_ref().map_or_else(Vec::new, card_stamps),
                 }
             }),
             stages: Self::availability(interface),
@@ -515,6 +517,16 @@ impl State {
             heartbeat_age_s: table.and_then(|table| age(now_ns, table.heartbeat_ns())),
         }
     }
+}
+
+/// What became of asking for the card's stamp, where the XDP program did.
+fn card_stamps(counts: &VerdictCounts) -> Vec<Count> {
+    let all = Note::OF_CARD.map(|note| {
+        let name = note.name();
+        let result = name.strip_prefix("card_").unwrap_or(name);
+        Count::new(result, counts.note(note))
+    });
+    all.into_iter().filter(|of| of.count > 0).collect()
 }
 
 /// What the card and its driver dropped or found damaged, as the kernel has it under the same names for every driver.

@@ -200,6 +200,10 @@ pub struct StampingStatus {
     pub remedy: String,
     /// The card's clock, such as `ptp0`, where the card stamps and has one.
     pub clock: Option<String>,
+    /// Packets for which the XDP program asked the driver for the card's stamp, by what it said: `stamped`, `unstamped` (it has none
+    /// of this one), `unsupported` (it lends none to programs), `failed`. Nothing where none was asked for.
+    #[serde(default)]
+    pub of_card: Vec<Count>,
 }
 
 /// A tier that is not used, and why.

@@ -258,6 +258,8 @@ pub struct ChannelBoard {
     pub ring_to_publish: Histogram,
     /// From the XDP program's stamp until the worker took the packet off its ring; nanoseconds of two clocks.
     pub xdp_to_ring: Histogram,
+    /// From the card's stamp to the XDP program's; nanoseconds of two clocks.
+    pub nic_to_xdp: Histogram,
     /// From the card's stamp to the kernel's (socket tier); nanoseconds of two clocks.
     pub nic_to_kernel: Histogram,
     /// From the kernel's stamp until the worker took the packet off its socket; nanoseconds of two clocks.

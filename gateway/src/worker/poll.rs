@@ -403,6 +403,9 @@ impl Worker {
                 if let Some(hook_ns) = datagram.stamps.hook_ns {
                     let seen = clock.steady_from_monotonic(hook_ns);
                     board.xdp_to_ring.record(start.saturating_sub(seen));
+                    if let Some(nic_ns) = datagram.stamps.nic_ns {
+                        board.nic_to_xdp.record(seen.saturating_sub(nic_ns));
+                    }
                 }
                 // Across a step that nobody has noticed yet they mean nothing.
                 if let Some(kernel_ns) = datagram.stamps.kernel_ns

@@ -6,6 +6,7 @@
 
 mod allocations;
 mod captures;
+mod card_stamps;
 mod faults;
 mod frames;
 mod ladder;

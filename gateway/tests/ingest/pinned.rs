@@ -10,7 +10,7 @@ use gateway_test_harness::network::GATEWAY_INTERFACE;
 use crate::rig::*;
 
 /// A link with a BPF file system that only this thread sees.
-fn network_with_bpf() -> Option<Network> {
+pub(crate) fn network_with_bpf() -> Option<Network> {
     let network = network()?;
     // SAFETY: a flag; the calling thread alone moves.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {

@@ -2,6 +2,7 @@
 
 use super::super::check::{Check, Place, Remedy, Seen, Severity, Side};
 use super::super::{Device, Look};
+use crate::ingest::netdev::XdpFeatures;
 
 /// Regulation allows trading on machines as much (MiFID II, RTS 25).
 const ERROR_MAX_US: i64 = 100;
@@ -139,7 +140,7 @@ pub(super) const STAMPING: Check = Check {
     severity: Severity::Warn,
     side: Side::Guest,
     reads: "netlink `ethtool` TSINFO_GET (rx filters, clock)",
-    good: "filter `all`, and a clock of its own; `hardware_timestamps` only where packets come by the socket tier",
+    good: "filter `all`, and a clock of its own; at AF_XDP tiers a driver that lends its stamps to XDP programs, too",
     cost: "there is no stamp of the wire to compare latencies with",
     place: Place::Interface(stamping),
 };
@@ -168,17 +169,19 @@ fn stamping(look: &Look<'_>, device: &Device) -> Seen {
     let af_xdp = look.wants.af_xdp;
     let hardware = stamping.capabilities.contains("hardware-receive");
     let card = hardware && stamping.clock.is_some() && stamping.rx_filters.contains("all");
-    let found = match (wanted, af_xdp, card) {
-        (true, false, true) => format!(
-            "{found}; nic_kernel is measured, if the gateway may read the clock (`gateway status`)"
+    // What is not known is tried.
+    let lent = !af_xdp || device.xdp.is_none_or(XdpFeatures::nic_timestamp);
+    let stage = if af_xdp { "nic_xdp" } else { "nic_kernel" };
+    let found = match (wanted, card, lent) {
+        (true, true, true) => format!(
+            "{found}; {stage} is measured, if the gateway may read the clock (`gateway status`)"
         ),
-        (true, true, _) => {
-            format!("{found}; nic_xdp is not measured: AF_XDP tiers have no stamp of the card")
+        (true, true, false) => {
+            format!("{found}; {stage} is not measured: the driver lends no stamps to XDP programs")
         }
-        (true, false, false) => format!("{found}; nic_kernel is not measured"),
-        (false, true, _) => format!("{found}; nic_xdp is not measured"),
-        (false, false, _) => {
-            format!("{found}; nic_kernel is not measured: `hardware_timestamps` is not set")
+        (true, false, _) => format!("{found}; {stage} is not measured"),
+        (false, ..) => {
+            format!("{found}; {stage} is not measured: `hardware_timestamps` is not set")
         }
     };
     if !card {
@@ -189,7 +192,7 @@ fn stamping(look: &Look<'_>, device: &Device) -> Seen {
             ),
         );
     }
-    if wanted && af_xdp {
+    if wanted && !lent {
         return Seen::warn(
             found,
             Remedy::advice(

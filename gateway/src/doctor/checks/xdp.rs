@@ -89,7 +89,7 @@ fn receive_stamp(look: &Look<'_>, device: &Device) -> Seen {
     match device.xdp {
         None => Seen::skipped("this kernel does not report it (6.3 and newer do)"),
         Some(xdp) if xdp.nic_timestamp() => Seen::ok(
-            "programs that are loaded for this device can read it; the gateway's is not: nic_xdp is not measured",
+            "programs that are loaded for this device can read it: with `hardware_timestamps` the gateway's is (`gateway status`)",
         ),
         Some(_) => Seen::warn(
             format!("{} does not offer it", named(device)),

@@ -44,9 +44,14 @@ pub(super) fn stages(page: &mut Page, status: &Status) {
         let labels = [("stage", stage.name())];
         error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
     }
-    if let Some(bound) = status.stage_bounds.card {
-        let labels = [("stage", Stage::NicToKernel.name())];
-        error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
+    for (stage, bound) in [
+        (Stage::NicToKernel, status.stage_bounds.card_to_kernel),
+        (Stage::NicToXdp, status.stage_bounds.card_to_xdp),
+    ] {
+        if let Some(bound) = bound {
+            let labels = [("stage", stage.name())];
+            error_bound(page, &table::STAGE_ERROR_BOUND_SECONDS, &labels, bound);
+        }
     }
 }
 

@@ -41,6 +41,9 @@ define! {
     STAMPING: gauge("stamping", "0 or 1", ["interface", "by"], Some("latency"),
         "1 for what stamps the interface's packets first: hardware, the card; software, the kernel (socket tier); xdp, the XDP program; none. Why it is not the card is in `stage_available` and in the status.");
 
+    XDP_CARD_STAMPS_TOTAL: counter("xdp_card_stamps_total", "frames", ["interface", "result"], Some("latency"),
+        "Frames for which the XDP program asked the driver for the card's stamp, as it does where `hardware_timestamps` is set, by what the driver said: stamped, unstamped (none of this frame), unsupported (it lends none to programs) or failed. Tiers copy and zero-copy only; absent where there was none.");
+
     RX_STAMPED_TOTAL: counter("rx_stamped_total", "packets", ["interface", "queue", "by"], Some("latency"),
         "Datagrams handed to the worker, by what stamped them first: hardware, software (the kernel, and not the card) or none. Socket tier only; absent where there was none.");
 

@@ -6,13 +6,13 @@ define! {
     since "0.1.0";
 
     STAGE_LATENCY_SECONDS: histogram("stage_latency_seconds", "seconds", ["stage", "feed", "channel"], Some("latency"),
-        "Latency by stage. xdp_ring: from the XDP program's stamp until the worker took the packet off its ring, across two clocks (stage_error_bound_seconds); in the socket tier instead of it kernel_ring, from the stamp of the kernel's network stack until the worker took the packet off its socket, across two clocks (left out until a step of the system's clock is noticed), and nic_kernel, from the card's stamp to that of the kernel, across the card's clock and the system's; ring_pub: from taking a packet's burst off the ring until the worker was done with the packet, of one clock. Every packet of a channel counts, also copies of the other line, heartbeats, and those ahead of their turn; for how long such a one is then held is not in it.");
+        "Latency by stage. nic_xdp: from the card's stamp to that of the XDP program, where `hardware_timestamps` is set and the driver lends it, across two clocks (stage_error_bound_seconds); xdp_ring: from the XDP program's stamp until the worker took the packet off its ring, across two clocks (stage_error_bound_seconds); in the socket tier instead of it kernel_ring, from the stamp of the kernel's network stack until the worker took the packet off its socket, across two clocks (left out until a step of the system's clock is noticed), and nic_kernel, from the card's stamp to that of the kernel, across the card's clock and the system's; ring_pub: from taking a packet's burst off the ring until the worker was done with the packet, of one clock. Every packet of a channel counts, also copies of the other line, heartbeats, and those ahead of their turn; for how long such a one is then held is not in it.");
 
     STAGE_AVAILABLE: gauge("stage_available", "0 or 1", ["interface", "stage", "reason"], Some("latency"),
         "Whether a stage is measured on an interface, and why not: nic_xdp, xdp_ring, nic_kernel, kernel_ring, ring_pub, pub_app.");
 
     STAGE_ERROR_BOUND_SECONDS: gauge("stage_error_bound_seconds", "seconds", ["stage", "window"], Some("latency"),
-        "How wrong a stage's latencies may be because two clocks measure them, at most: over the last whole 10 s, and since the start; 0 where one clock does. Of nic_kernel it is by how much the card's clock and the system's were found off, once a second; absent before a card's clock was compared.");
+        "How wrong a stage's latencies may be because two clocks measure them, at most: over the last whole 10 s, and since the start; 0 where one clock does. Of nic_kernel and nic_xdp it is by how much the card's clock and the system's were found off, once a second; absent before a card's clock was compared.");
 
     LATENCY_QUANTILE_SECONDS: gauge("latency_quantile_seconds", "seconds", ["stage", "feed", "channel", "quantile", "window"], Some("latency"),
         "Latency quantiles within 1 %, by stage: over the last whole 10 s, and since the start; absent where nothing was measured.");

@@ -42,10 +42,6 @@ const ABSENT: &[(&str, &str)] = &[
         "A process that comes again would be another series; `gateway status` names processes.",
     ),
     (
-        "stage_latency_seconds of nic_xdp",
-        "The kernel lends the card's stamp (`bpf_xdp_metadata_rx_timestamp`, Linux 6.3) only to programs that are loaded for one device (`BPF_F_XDP_DEV_BOUND_ONLY`), which aya 0.14 cannot load; `stage_available` says so, [pitfalls.md](pitfalls.md) what it would take. The socket tier has it: `nic_kernel`.",
-    ),
-    (
         "stage_latency_seconds of pub_app",
         "It is measured, by readers, and each tells its own: `publish_to_read_seconds`.",
     ),
