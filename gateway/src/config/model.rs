@@ -138,7 +138,7 @@ pub struct Interface {
     pub udp_checksum: UdpChecksum,
     /// How the socket tier waits.
     pub socket_wait: SocketWait,
-    /// Whether the card is to stamp every packet (socket tier).
+    /// Whether the card is to stamp every packet, and the XDP program to read its stamps.
     pub hardware_timestamps: bool,
     /// Whether the drivers and kernels known to lose packets are tried all the same.
     pub force: bool,

@@ -88,7 +88,7 @@ pub const BATCH: usize = 64;
 /// When a packet was seen on its way to us, as far as known. Where the clocks differ one is not to be subtracted from another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stamps {
-    /// When the NIC received it (socket tier, where it stamps packets), by the steady time of
+    /// When the NIC received it, where it stamps packets, by the steady time of
     /// [`Clock::global`](gateway_queue::clock::Clock::global); none while the NIC's clock cannot be compared with that.
     pub nic_ns: Option<u64>,
     /// When the kernel's network stack got it (socket tier), `CLOCK_REALTIME`.

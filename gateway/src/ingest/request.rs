@@ -77,7 +77,8 @@ pub struct InterfaceRequest {
     pub udp_checksum: UdpChecksum,
     /// What the socket tier does when idle.
     pub socket_wait: SocketWait,
-    /// Have the card stamp every packet that it receives (socket tier), and set it back at the end.
+    /// Have the card stamp every packet that it receives, and set it back at the end; at AF_XDP tiers above skb have the XDP
+    /// program read its stamps.
     pub hardware_timestamps: bool,
     /// Bytes of kernel receive buffer to ask for on each socket of the socket tier. The kernel caps it at
     /// `net.core.rmem_max` without privilege.

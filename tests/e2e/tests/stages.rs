@@ -217,21 +217,65 @@ fn packets_of_sockets_are_measured_from_the_kernel_on_and_it_is_told_why_not_fro
 }
 
 #[test]
-fn an_af_xdp_tier_says_that_it_does_not_measure_from_the_card_on() {
+fn an_af_xdp_tier_says_why_it_does_not_measure_from_the_card_on() {
     let Some(lab) = Lab::open().unwrap() else {
         return;
     };
-    let gateway = lab.gateway(&Config::new(Input::tier("skb"))).unwrap();
-    let metrics = gateway.metrics().unwrap();
+    for (tier, keys, why) in [
+        ("skb", "", "`hardware_timestamps` is not set"),
+        ("skb", "hardware_timestamps = true", "skb mode"),
+    ] {
+        let mut config = Config::new(Input::tier(tier));
+        config.interface_keys = keys.to_owned();
+        let gateway = lab.gateway(&config).unwrap();
+        let metrics = gateway.metrics().unwrap();
+        assert_not_measured(&metrics, why);
+        let output = gateway.command("status").output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let stamped = said
+            .lines()
+            .find(|line| line.contains("stamped by xdp  not by the card: "));
+        assert!(stamped.is_some_and(|line| line.contains(why)), "{said}");
+    }
+}
+
+fn assert_not_measured(metrics: &Metrics, why: &str) {
     let stage = metrics
         .select("gateway_stage_available", &[("stage", "nic_xdp")])
         .next()
         .unwrap();
     assert_eq!(stage.value, 0.0);
-    assert!(stage.labels["reason"].contains("device-bound"));
+    assert!(stage.labels["reason"].contains(why), "{:?}", stage.labels);
     assert_eq!(metrics.sum("gateway_stamping", &[("by", "xdp")]), Some(1.0));
+}
+
+#[test]
+fn a_confined_service_has_the_helper_load_the_program_that_asks_for_the_card_s_stamps() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let mut config = Config::new(Input::tier("copy"));
+    config.interface_keys = "hardware_timestamps = true".to_owned();
+    let gateway = lab.gateway(&config).unwrap();
+    let observer = Observer::start(&gateway.socket(), "all").unwrap();
+    lab.simulator(&config, FLOW).unwrap().finish(LIMIT).unwrap();
+    let ended = |seen: &gateway_e2e::Seen| seen.has(ControlKind::SessionEnd);
+    observer.wait_for("the end", LIMIT, ended).unwrap();
+    // veth lends its stamps to programs, and has none: the program asks of every packet, and says so.
+    let metrics = wait::until("packets on show", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let packets = metrics.sum("gateway_rx_packets_total", &[]);
+        let asked = metrics.sum("gateway_xdp_card_stamps_total", &[("result", "unstamped")]);
+        let all = packets.is_some_and(|packets| packets > 1_000.0) && asked == packets;
+        Ok(all.then_some(metrics))
+    })
+    .unwrap();
+    for result in ["stamped", "unsupported", "failed"] {
+        let counted = metrics.sum("gateway_xdp_card_stamps_total", &[("result", result)]);
+        assert_eq!(counted, None, "{result}");
+    }
+    assert_not_measured(&metrics, "the card does not stamp what it receives");
     let output = gateway.command("status").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    let told = "stamped by xdp  not by the card: AF_XDP tiers have no stamp of the card";
-    assert!(said.contains(told), "{said}");
+    assert!(said.contains("  asked the driver: unstamped "), "{said}");
 }

@@ -1,6 +1,6 @@
 //! One packet through the program in the kernel.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use gateway::ingest::{ErrorKind, SteeringProgram, VerdictCounts};
 use gateway_wire::shared::{COUNTERS, METADATA_LEN, Metadata, Note, Verdict};
@@ -66,6 +66,14 @@ pub fn load() -> Option<SteeringProgram> {
 #[must_use]
 pub fn run(program: &SteeringProgram, frame: &[u8], front: usize) -> Outcome {
     let before = program.verdicts().unwrap();
+    let mut outcome = run_program(program.program().unwrap(), frame, front);
+    outcome.counted = difference(&before, &program.verdicts().unwrap());
+    outcome
+}
+
+/// The same for any program, whose counters are its own affair.
+#[must_use]
+pub fn run_program(program: BorrowedFd<'_>, frame: &[u8], front: usize) -> Outcome {
     let input = [vec![0; front], frame.to_vec()].concat();
     let mut output = vec![0; input.len() + 256];
     let context = XdpMd {
@@ -87,8 +95,7 @@ pub fn run(program: &SteeringProgram, frame: &[u8], front: usize) -> Outcome {
     options.ctx_size_out = size_of::<XdpMd>() as u32;
     options.repeat = 1;
     // SAFETY: the buffers that `options` names live through the call and have the sizes that it states.
-    let result =
-        unsafe { bpf_prog_test_run_opts(program.program().unwrap().as_raw_fd(), &raw mut options) };
+    let result = unsafe { bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
     assert_eq!(
         result,
         0,
@@ -97,12 +104,11 @@ pub fn run(program: &SteeringProgram, frame: &[u8], front: usize) -> Outcome {
     );
     output.truncate(options.data_size_out as usize);
     let packet = output.split_off(context_out.data as usize);
-    let counted = difference(&before, &program.verdicts().unwrap());
     Outcome {
         action: options.retval,
         front: output,
         packet,
-        counted,
+        counted: Vec::new(),
     }
 }
 

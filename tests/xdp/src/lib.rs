@@ -5,6 +5,7 @@
 //! parser that the service uses, anywhere.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+pub mod card;
 pub mod fixtures;
 pub mod kernel;
 pub mod namespace;
