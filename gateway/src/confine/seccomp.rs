@@ -159,11 +159,21 @@ fn conditional(bounds: &Bounds) -> Vec<(libc::c_long, Vec<Vec<Condition>>)> {
             libc::SYS_prctl,
             one_of(
                 0,
-                &[
-                    libc::PR_SET_NAME as u64,
-                    libc::PR_SET_TIMERSLACK as u64,
-                    libc::PR_SET_VMA as u64,
-                ],
+                if bounds.is_helper {
+                    // Whether it ends with the service, besides.
+                    &[
+                        libc::PR_SET_NAME as u64,
+                        libc::PR_SET_TIMERSLACK as u64,
+                        libc::PR_SET_VMA as u64,
+                        libc::PR_SET_PDEATHSIG as u64,
+                    ]
+                } else {
+                    &[
+                        libc::PR_SET_NAME as u64,
+                        libc::PR_SET_TIMERSLACK as u64,
+                        libc::PR_SET_VMA as u64,
+                    ]
+                },
             ),
         ),
         // Limits are read, never set, of this process only.

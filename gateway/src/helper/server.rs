@@ -16,8 +16,8 @@ use crate::config::model::Input;
 use crate::config::{self, Accounts, Config, SystemAccounts};
 use crate::confine::{self, Bounds};
 use crate::ingest::{
-    AfXdpIngest, ErrorKind, Handover, IngestError, InterfaceRequest, Mode, OwnWalk, Refusal,
-    StampingCard, Tier,
+    AfXdpIngest, ErrorKind, Handover, IngestError, InterfaceRequest, Mode, Obstacle, OwnWalk,
+    Refusal, StampingCard, Tier,
 };
 use crate::service::{self, log};
 
@@ -42,14 +42,11 @@ pub(crate) fn main(path: &Path) -> ExitCode {
         // The service has read it a moment ago, and says what is wrong when it reads it again.
         return ExitCode::FAILURE;
     };
-    // While it opens an interface it does not look whether the service is still there. Where it is to set a card back, it
-    // finds that out a moment later instead, and does so.
-    if !config.interfaces.iter().any(|i| i.hardware_timestamps) {
-        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    }
+    // Where the kernel does not take that, it finds out for itself, a moment later.
+    let _ = outlive_service(false);
     log::start(config.gateway.log);
     confine::enter(&Bounds::of_helper(path)).tell("helper");
-    let mut server = Server::new(&config, names, path);
+    let mut server = Server::new(&config, names, path, outlive_service);
     match server.serve(io::stdin()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
@@ -57,6 +54,13 @@ pub(crate) fn main(path: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the helper outlives a service that is killed, for as long as it takes to set cards back. While it opens an interface it
+/// does not look whether the service is still there; so, but for that, the kernel ends it.
+fn outlive_service(outlives: bool) -> io::Result<()> {
+    let signal = (!outlives).then_some(Signal::KILL);
+    Ok(rustix::process::set_parent_process_death_signal(signal)?)
 }
 
 /// What may be opened, and what is being opened.
@@ -71,6 +75,8 @@ struct Server {
     walks: HashMap<String, OwnWalk>,
     /// Cards that stamp every packet, by interface; set back when they go, with the service at the latest.
     cards: HashMap<String, StampingCard>,
+    /// Has it outlive the service, or not: [`outlive_service`].
+    outlive: fn(bool) -> io::Result<()>,
     told: Option<Instant>,
 }
 
@@ -104,7 +110,12 @@ impl Allowed {
 }
 
 impl Server {
-    fn new(config: &Config, names: Names, path: &Path) -> Self {
+    fn new(
+        config: &Config,
+        names: Names,
+        path: &Path,
+        outlive: fn(bool) -> io::Result<()>,
+    ) -> Self {
         let interfaces = requests(config)
             .map(|request| {
                 let later = request.clone();
@@ -117,6 +128,7 @@ impl Server {
             names: names.into_names(),
             walks: HashMap::new(),
             cards: HashMap::new(),
+            outlive,
             told: None,
         }
     }
@@ -182,6 +194,7 @@ impl Server {
             Request::Stamp { interface } => self.stamp(&interface),
             Request::Unstamp { interface } => {
                 self.cards.remove(&interface);
+                self.outlive_if_needed();
                 Answer::Done
             }
         };
@@ -256,13 +269,31 @@ impl Server {
         }
         // Of another device, or set by somebody else since.
         self.cards.remove(interface);
-        match StampingCard::start(interface) {
+        // Before the card is set: a service that is killed this moment must not take with it who sets it back.
+        if let Err(cause) = (self.outlive)(true) {
+            return refused(Refusal::Step(Obstacle::new(
+                format!(
+                    "the helper would end with a service that is killed, and could not set the card back ({cause})"
+                ),
+                "a kernel that has prctl(PR_SET_PDEATHSIG)",
+            )));
+        }
+        let answer = match StampingCard::start(interface) {
             Ok(card) => {
                 self.cards.insert(interface.to_owned(), card);
                 Answer::Done
             }
             Err(obstacle) => refused(Refusal::Step(obstacle)),
-        }
+        };
+        self.outlive_if_needed();
+        answer
+    }
+
+    /// It ends with the service unless it has a card to set back.
+    fn outlive_if_needed(&self) {
+        let needed = self.cards.values().any(StampingCard::is_to_be_set_back);
+        // Where the kernel does not take that, it finds out for itself, a moment later.
+        let _ = (self.outlive)(needed);
     }
 
     /// The request that the configuration allows, with these streams, or why there is none.
@@ -474,7 +505,7 @@ mod tests {
         std::fs::write(&path, file("239.1.1.1", keys)).unwrap();
         let names = Names::default();
         let config = config::load_with(&path, &names).unwrap();
-        (Server::new(&config, names, &path), folder)
+        (Server::new(&config, names, &path, |_| Ok(())), folder)
     }
 
     fn stream(group: [u8; 4], port: u16) -> Stream {
@@ -540,6 +571,31 @@ mod tests {
         let interface = "absent0".to_owned();
         let unstamped = server.answer(Request::Unstamp { interface }).0;
         assert!(matches!(unstamped, Answer::Done));
+    }
+
+    #[test]
+    fn the_helper_is_ended_with_a_service_that_is_killed_but_for_a_card_to_set_back() {
+        // Of a thread that nobody waits for: the signal is one thread's own affair.
+        let seen = std::thread::spawn(|| {
+            let signal = || rustix::process::parent_process_death_signal().unwrap();
+            outlive_service(false).unwrap();
+            let ends = signal();
+            outlive_service(true).unwrap();
+            (ends, signal())
+        });
+        assert_eq!(seen.join().unwrap(), (Some(Signal::KILL), None));
+
+        let (mut server, _folder) = server("hardware_timestamps = true");
+        server.outlive = |outlives| match outlives {
+            true => Err(io::ErrorKind::Unsupported.into()),
+            false => Ok(()),
+        };
+        let interface = "absent0".to_owned();
+        let answer = server.answer(Request::Stamp { interface }).0;
+        assert!(
+            matches!(&answer, Answer::Obstacle { reason, .. } if reason.contains("set the card back")),
+            "{answer:?}"
+        );
     }
 
     #[test]

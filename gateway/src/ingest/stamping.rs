@@ -164,6 +164,11 @@ impl StampingCard {
         ))
     }
 
+    /// Whether dropping it sets the card.
+    pub(crate) const fn is_to_be_set_back(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// Whether it is that of the interface that has this name now, and is set as it was left.
     pub(crate) fn is_there(&self) -> bool {
         netdev::index(&self.name) == Some(self.index)

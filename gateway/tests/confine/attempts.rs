@@ -104,6 +104,18 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     refused("writes_its_configuration", "EACCES", |world, _| {
         fs::write(world.folder.join("own/gateway.toml"), "x")
     }),
+    as_root(or_else(
+        refused("sets_what_a_card_stamps", "EPERM", |_, _| {
+            stamping(libc::SIOCSHWTSTAMP as u64)
+        }),
+        &[NO_STAMPING],
+    )),
+    or_else(
+        refused("looks_what_a_card_stamps", NO_STAMPING, |_, _| {
+            stamping(libc::SIOCGHWTSTAMP as u64)
+        }),
+        &[NO_STAMPING],
+    ),
     refused("executes_a_program", "EPERM", |_, _| {
         // Where it works, this is the end of the test's own program.
         Err(Command::new("/bin/echo").arg("done").exec())
@@ -326,6 +338,25 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         })
     },
 ];
+
+/// What a card's stamping is asked for, or set, by (`linux/sockios.h`); of the loopback device, which has none.
+fn stamping(request: u64) -> io::Result<()> {
+    let socket = opened(libc::AF_INET as u64, libc::SOCK_DGRAM as u64, 0)?;
+    // `struct hwtstamp_config`: no flags, nothing stamped that is sent, all that is received.
+    let mut config: [i32; 3] = [0, 0, 1];
+    // SAFETY: a C struct for which all-zero bytes are a valid value.
+    let mut interface: libc::ifreq = unsafe { std::mem::zeroed() };
+    interface.ifr_name[0] = b'l' as libc::c_char;
+    interface.ifr_name[1] = b'o' as libc::c_char;
+    interface.ifr_ifru.ifru_data = config.as_mut_ptr().cast();
+    // SAFETY: both structures live through the call, and are what these two requests take.
+    made(i64::from(unsafe {
+        libc::ioctl(socket.as_raw_fd(), request as _, &raw mut interface)
+    }))
+}
+
+/// The kernel's answer to who may ask for a card's stamping where there is none.
+const NO_STAMPING: &str = "Operation not supported (os error 95)";
 
 fn made(result: i64) -> io::Result<()> {
     if result < 0 {

@@ -63,6 +63,12 @@ enum Work {
     Opening(JoinHandle<Result<Opened, IngestError>>),
 }
 
+/// Whether an interface's sockets are kept when its device goes: those of the socket tier alone, unless its card is to stamp
+/// packets, which the next one has to be told anew.
+fn outlives_its_device(request: &InterfaceRequest) -> bool {
+    request.mode == Mode::Exactly(Tier::Socket) && !request.hardware_timestamps
+}
+
 impl Port {
     pub(super) fn new(fitted: Fitted, opener: Opener) -> Self {
         let Fitted {
@@ -71,7 +77,7 @@ impl Port {
             interface,
             worker,
         } = fitted;
-        let keeps = request.mode == Mode::Exactly(Tier::Socket);
+        let keeps = outlives_its_device(&request);
         let index = opened.interface_index;
         let facts = LinkFacts::of(&request.name);
         Self {
@@ -361,5 +367,25 @@ impl Port {
             }
         }
         self.told_state = state;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_whose_card_is_to_stamp_is_opened_anew_when_it_was_swapped() {
+        let of = |mode, hardware_timestamps| {
+            outlives_its_device(&InterfaceRequest {
+                mode,
+                hardware_timestamps,
+                ..InterfaceRequest::new("eth1", Vec::new())
+            })
+        };
+        let sockets = Mode::Exactly(Tier::Socket);
+        assert!(of(sockets, false));
+        assert!(!of(sockets, true), "the next card stamps nothing by itself");
+        assert!(!of(Mode::Auto, false));
     }
 }
