@@ -432,7 +432,9 @@ mod tests {
         bytes[..8].copy_from_slice(&both.card_ns.to_ne_bytes());
         bytes[8..16].copy_from_slice(&both.metadata.magic_flags.to_ne_bytes());
         bytes[16..].copy_from_slice(&both.metadata.hook_ns.to_ne_bytes());
-        let metadata = Metadata::decode(bytes.last_chunk().unwrap()).unwrap();
+        let decoded = bytes.last_chunk().and_then(Metadata::decode);
+        assert_eq!(decoded, Some(both.metadata));
+        let metadata = both.metadata;
         assert!(metadata.has_card_stamp());
         assert_eq!(
             (metadata.hook_ns(), CardMetadata::card_ns(&bytes)),

@@ -502,9 +502,11 @@ impl OwnWalk {
                 active_queues,
             )?),
         };
-        // Not for skb mode alone, where it would not run.
-        if self.request.hardware_timestamps && mode == AttachMode::Native {
-            program.load_for_card(self.interface_index);
+        if self.request.hardware_timestamps {
+            match mode {
+                AttachMode::Native => program.load_for_card(self.interface_index),
+                AttachMode::Skb => program.forgo_card(),
+            }
         }
         program.find_pinned(self.request.pin_link)?;
         program.detach();

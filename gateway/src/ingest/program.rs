@@ -106,6 +106,11 @@ impl SteeringProgram {
         }
     }
 
+    /// Takes note that it is for skb mode, in which it reads no stamps of the card.
+    pub(super) fn forgo_card(&mut self) {
+        self.no_card_stamps = Some(none_in_skb_mode());
+    }
+
     fn card_program(&self, interface_index: u32) -> Result<OwnedFd, Obstacle> {
         let maps = self.bpf.iter().flat_map(Ebpf::maps);
         let mut maps: Vec<(&str, BorrowedFd<'_>)> = maps
@@ -248,10 +253,7 @@ impl SteeringProgram {
     pub fn attach(&mut self, interface_index: u32, mode: AttachMode) -> Result<(), IngestError> {
         if let Some(of_card) = &self.of_card {
             let refused = match mode {
-                AttachMode::Skb => Obstacle::new(
-                    "no program that is bound to a device runs in skb mode, behind its driver",
-                    "a tier above skb, or `mode = \"socket\"`",
-                ),
+                AttachMode::Skb => none_in_skb_mode(),
                 AttachMode::Native => match self.link_of(of_card.as_fd(), interface_index, mode) {
                     Ok(link) => {
                         self.link = Some(link);
@@ -395,6 +397,13 @@ impl SteeringProgram {
             .ok_or_else(|| broken_object(interface, name))?;
         M::try_from(map).map_err(|error| failure(interface, "open the XDP program's maps", &error))
     }
+}
+
+fn none_in_skb_mode() -> Obstacle {
+    Obstacle::new(
+        "no program that is bound to a device runs in skb mode, behind its driver",
+        "a tier above skb, or `mode = \"socket\"`",
+    )
 }
 
 /// A map's size: the kernel takes no empty ones.

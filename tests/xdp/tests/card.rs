@@ -16,6 +16,7 @@ fn whatever_the_driver_answers_the_packet_comes_and_the_answer_is_counted() {
             return;
         }
         let frame = bytes(ours());
+        let socket = XdpSocket::bind(index("feed1"), 0);
         for (result, stamp, counted) in [
             (0, 77, "card_stamped"),
             (0, -1, "card_stamped"),
@@ -28,7 +29,6 @@ fn whatever_the_driver_answers_the_packet_comes_and_the_answer_is_counted() {
             (1, 77, "card_failed"),
         ] {
             let answer = DriverAnswer { result, stamp };
-            let socket = XdpSocket::bind(index("feed1"), 0);
             let program = CardProgram::load(answer, &socket);
             let outcome = program.run(&frame);
             assert_eq!(outcome.action, XDP_REDIRECT, "{answer:?}");
