@@ -144,12 +144,12 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
             kernel,
             false,
         ))),
-        Opener::Helper(helper) => Walk::Asked(AskedWalk {
+        Opener::Helper(helper) => Walk::Asked(Box::new(AskedWalk {
             helper,
             request,
             asked: false,
             program: None,
-        }),
+        })),
     };
     let mut steps = Vec::new();
     let mut refused_privilege = None;
@@ -283,7 +283,7 @@ pub fn providers_max(request: &InterfaceRequest, interface_index: u32) -> usize 
 /// A walk down the tiers of AF_XDP, by whoever does it.
 enum Walk<'a> {
     Own(Box<OwnWalk>),
-    Asked(AskedWalk<'a>),
+    Asked(Box<AskedWalk<'a>>),
 }
 
 impl Walk<'_> {
