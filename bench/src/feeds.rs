@@ -69,6 +69,7 @@ fn recovering() -> Result<Mdp3Recoverer> {
     let kept = Mdp3RecoveryConfig {
         messages_max: 1 << 16,
         bytes_max: 1 << 24,
+        timeout_ns: u64::MAX,
     };
     Ok(Mdp3Recoverer::new(&Mdp3Config::default(), Some(kept))?)
 }

@@ -70,6 +70,7 @@ pub const CASES: &[Case] = &[
         mdp3(Some(Mdp3RecoveryConfig {
             messages_max: 1 << 16,
             bytes_max: 1 << 24,
+            timeout_ns: u64::MAX,
         }))
     }),
     case("pipeline-1-a-packet", "message", || pipeline(1, 1)),

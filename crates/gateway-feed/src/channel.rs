@@ -327,9 +327,15 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         self.stamp.taking.is_some()
     }
 
-    /// Looks whether lines have fallen silent, or speak again, and returns whether one does. To be called now and then,
+    /// Looks whether lines have fallen silent, or speak again, and whether the decoder has waited for anything in vain, and
+    /// returns whether anything did. To be called now and then,
     /// say once a millisecond.
     pub fn watch<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
+        let told = self.decoder.watch(now, self.stamp.time(now), sink);
+        self.watch_lines(now, sink) || told
+    }
+
+    fn watch_lines<S: RecordSink>(&mut self, now: Nanos, sink: &mut S) -> bool {
         if self.stale_after_ns == 0 {
             return false;
         }

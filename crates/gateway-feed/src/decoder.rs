@@ -5,7 +5,7 @@
 //! input, never allocates after construction, and counts each message under its type or under the reason why it
 //! could not be decoded.
 
-use crate::sink::{MessageContext, RecordSink};
+use crate::sink::{MessageContext, Nanos, RecordSink};
 
 /// Turns the messages of one channel, in order, into records.
 pub trait Decoder {
@@ -46,6 +46,13 @@ pub trait Decoder {
         sink: &mut S,
     ) {
         let _ = (line, context, message, sink);
+    }
+
+    /// Looks whether anything has been waited for in vain at `now`, which is measured by a clock that nobody sets; records are
+    /// stamped with `ts_recv`. To be called now and then, say once a millisecond; whether records went out.
+    fn watch<S: RecordSink>(&mut self, now: Nanos, ts_recv: Nanos, sink: &mut S) -> bool {
+        let _ = (now, ts_recv, sink);
+        false
     }
 
     /// Whether [`prefetch`](Self::prefetch) is worth a walk over a packet of several messages before they are decoded.
@@ -182,6 +189,8 @@ pub struct RefreshCounters {
     pub refreshed: u64,
     /// Instruments whose changes go on although no snapshot came that could be used.
     pub given_up: u64,
+    /// Books whose changes go on because the time was over in which a snapshot should have come.
+    pub timed_out: u64,
     /// Snapshots that were of no use because the first packet behind the loss had not come yet.
     pub early: u64,
     /// Snapshots from before the loss, or from before what is kept of the stream.
@@ -213,6 +222,7 @@ impl RefreshCounters {
             replayed: 0,
             refreshed: 0,
             given_up: 0,
+            timed_out: 0,
             early: 0,
             too_old: 0,
             too_far_ahead: 0,

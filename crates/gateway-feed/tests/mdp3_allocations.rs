@@ -77,6 +77,7 @@ fn recovering_takes_no_memory() {
     let recovery = Mdp3RecoveryConfig {
         messages_max: 40,
         bytes_max: 10_000,
+        timeout_ns: u64::MAX,
     };
     let decoder = Mdp3Recoverer::new(&Mdp3Config::default(), Some(recovery)).unwrap();
     let config = ChannelConfig {

@@ -362,12 +362,13 @@ fn recovery_lines(recovery: &RecoveryStatus) -> Vec<String> {
 
 fn refresh_line(refresh: &RefreshStatus) -> String {
     let mut line = format!(
-        "  snapshot loop  stale {} (levels) {} (orders)  by snapshots {}  by the stream {}  given up {}  withheld {}  replayed {}  loops {}",
+        "  snapshot loop  stale {} (levels) {} (orders)  by snapshots {}  by the stream {}  given up {}  timed out {}  withheld {}  replayed {}  loops {}",
         refresh.stale_levels,
         refresh.stale_orders,
         refresh.snapshots,
         refresh.refreshed,
         refresh.given_up,
+        refresh.timed_out,
         refresh.withheld,
         refresh.replayed,
         refresh.loops

@@ -401,6 +401,8 @@ pub struct Channel {
     pub recover_timeout: Duration,
     /// How many packets may wait behind it, and be retained until a snapshot comes.
     pub recover_packets_max: usize,
+    /// How long a book of MDP 3.0 may wait for its snapshot; then it is given up.
+    pub market_recovery_timeout: Duration,
     /// After how long a silence a line counts as stale; zero: never.
     pub stale_after: Duration,
     /// Servers that have what the lines have lost.

@@ -401,6 +401,7 @@ fn cme_mdp3(
     let recovery = recovers.then(|| Mdp3RecoveryConfig {
         messages_max: channel.recover_packets_max * MDP3_MESSAGES_PER_PACKET,
         bytes_max: ArbiterConfig::hold_bytes_for(channel.recover_packets_max),
+        timeout_ns: channel.market_recovery_timeout.as_nanos() as u64,
     });
     let decoder = Mdp3Recoverer::new(&config, recovery).map_err(|error| ServiceError::Channel {
         channel: channel.name.clone(),

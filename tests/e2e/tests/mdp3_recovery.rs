@@ -290,6 +290,39 @@ fn losses_on_both_lines_are_made_up_for_by_the_snapshot_loop() {
 }
 
 #[test]
+fn books_go_on_in_doubt_where_the_lines_of_the_loop_are_dead() {
+    let mut config = config("copy");
+    config.extra += "market_recovery_timeout_ms = 400\n";
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let mut gateway = lab.gateway(&config).unwrap();
+    let arguments = format!(
+        "generate --feed cme-mdp3 --messages 12000 --symbols {SYMBOLS} --pace rate={RATE} --messages-per-packet 4 \
+         --heartbeat-ms 100 --loss-a 0.1 --loss-b 0.1"
+    );
+    let simulator = lab.simulator(&config, &arguments).unwrap();
+    let receiver = follow(&gateway.socket());
+    let report = simulator.finish(LIMIT).unwrap();
+    assert!(report.lost_on_both.messages > 10);
+    let given_up = wait::until("no book to wait any longer", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let stale = metrics.sum("gateway_refresh_stale_instruments", &[]);
+        let by = [("by", "timed_out")];
+        let timed_out = metrics.sum("gateway_refresh_books_total", &by);
+        Ok((stale == Some(0.0)).then_some(timed_out).flatten())
+    });
+    assert!(given_up.unwrap() > 10.0);
+    let seen = wait::until("the gaps of instruments", LIMIT, || {
+        let seen = receiver.try_iter().last();
+        Ok(seen.filter(|seen| seen.count(ControlKind::Gap, false) > 5))
+    });
+    assert!(seen.unwrap().suspect > 0);
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+}
+
+#[test]
 fn a_gateway_that_is_started_in_mid_week_has_the_books_of_one_loop_and_what_followed() {
     let Some(outcome) = play("copy", 24_000, 0.0, Duration::from_millis(1_500)) else {
         return;

@@ -31,6 +31,7 @@ pub fn exercise(input: &[u8]) {
     let recovery = Mdp3RecoveryConfig {
         messages_max: 4,
         bytes_max: 2_000,
+        timeout_ns: u64::MAX,
     };
     let (Ok(mut decoder), Ok(mut recoverer)) = (
         Mdp3Decoder::new(&config),

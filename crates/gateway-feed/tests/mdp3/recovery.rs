@@ -45,6 +45,8 @@ struct World {
     kept_messages: usize,
     /// An instrument that the loop leaves out, from 0.
     left_out: Option<usize>,
+    /// How long books wait for snapshots; a packet of the stream takes 100.
+    timeout_ns: u64,
 }
 
 impl Default for World {
@@ -61,6 +63,7 @@ impl Default for World {
             ahead: 0,
             kept_messages: 10_000,
             left_out: None,
+            timeout_ns: u64::MAX,
         }
     }
 }
@@ -348,6 +351,7 @@ fn play(world: &World) -> Outcome {
         Some(Mdp3RecoveryConfig {
             messages_max: world.kept_messages,
             bytes_max: world.kept_messages * 600,
+            timeout_ns: world.timeout_ns,
         }),
     )
     .unwrap();
@@ -388,6 +392,7 @@ fn play(world: &World) -> Outcome {
             channel.on_packet(LINE, now, &packets[index], &mut sink);
             channel.on_time(now + 50, &mut sink);
         }
+        channel.watch(now + 50, &mut sink);
         reader.take(&mut sink);
         let loops = if index + 1 == packets.len() {
             4 * (world.symbols * 30 + 10)
@@ -439,7 +444,7 @@ fn play(world: &World) -> Outcome {
         }
     }
     let counters = channel.decoder().counters().refresh;
-    if counters.given_up == 0 {
+    if counters.given_up + counters.timed_out == 0 {
         assert_eq!(reader.suspect, 0, "{counters:?}");
     }
     Outcome {
@@ -528,6 +533,21 @@ fn an_instrument_that_two_loops_leave_out_is_given_up_and_told() {
 }
 
 #[test]
+fn with_dead_lines_of_the_loop_books_go_on_in_doubt_when_their_time_is_over() {
+    // The loop is heard at the end alone, and mends all of them then.
+    let outcome = play(&World {
+        loop_packets: 0,
+        timeout_ns: 5_000,
+        ..World::default()
+    });
+    let counters = outcome.counters;
+    assert!(counters.timed_out > 10, "{counters:?}");
+    assert_eq!(counters.given_up, 0, "no loop was whole");
+    assert!(outcome.reader.given_up > 5 && outcome.reader.suspect > 100);
+    assert_eq!((counters.stale_levels, counters.stale_orders), (0, 0));
+}
+
+#[test]
 fn without_room_for_the_stream_a_later_snapshot_counts() {
     let outcome = play(&World {
         kept_messages: 20,
@@ -551,6 +571,7 @@ proptest! {
         late in prop_oneof![Just(0_usize), 0_usize..200],
         (loop_packets, ahead) in (0_u32..4, 0_usize..6),
         kept_messages in prop_oneof![Just(10_000_usize), 1_usize..200],
+        timeout_ns in prop_oneof![Just(u64::MAX), 100_u64..20_000],
     ) {
         play(&World {
             seed,
@@ -564,6 +585,7 @@ proptest! {
             ahead,
             kept_messages,
             left_out: None,
+            timeout_ns,
         });
     }
 }

@@ -352,6 +352,26 @@ fn servers_are_none_of_mdp3_and_the_snapshot_loop_is_of_no_other_feed() {
 }
 
 #[test]
+fn a_book_of_mdp3_waits_five_minutes_or_as_long_as_is_written() {
+    let wait = |text: &str| {
+        let config = parse(&mdp3(text), Path::new("/")).unwrap();
+        config.channels[0].market_recovery_timeout.as_millis()
+    };
+    assert_eq!(wait(MARKET_RECOVERY), 300_000);
+    let written = MARKET_RECOVERY.to_owned() + "market_recovery_timeout_ms = 2500\n";
+    assert_eq!(wait(&written), 2_500);
+    let found = |text: &str| parse(text, Path::new("/")).unwrap_err();
+    let none = MARKET_RECOVERY.to_owned() + "market_recovery_timeout_ms = 0\n";
+    assert_eq!(found(&mdp3(&none)).len(), 1);
+    let of_itch = "rerequest = [\"10.1.1.1:26410\"]\nmarket_recovery_timeout_ms = 2500\n";
+    let problems = found(&with(of_itch));
+    assert!(
+        problems[0].what.contains("no such servers"),
+        "{problems:#?}"
+    );
+}
+
+#[test]
 fn the_manuals_market_recovery_parses() {
     let manual = include_str!("../../../../config/gateway.toml");
     let mut lines = manual.lines();

@@ -106,6 +106,16 @@ pub(super) fn channels(
                     "milliseconds",
                     findings,
                 )),
+                market_recovery_timeout: Duration::from_millis(number(
+                    channel
+                        .recovery
+                        .as_ref()
+                        .and_then(|raw| raw.market_recovery_timeout_ms.as_ref()),
+                    1..=3_600_000,
+                    300_000,
+                    "milliseconds",
+                    findings,
+                )),
                 recovery,
                 symbols_file: channel.symbols_file.as_ref().map(|f| base.join(&f.value)),
                 orders_max: number(

@@ -106,8 +106,8 @@ fn market_recovery(channel: &RawChannel, findings: &Findings) {
     if let Some(field) = &channel.recover_timeout_ms {
         findings.warn(
             &field.place,
-            "it has no effect on this feed: a book waits for its snapshot until two loops were whole, however long they take",
-            "remove it, and watch gateway_refresh_stale_instruments",
+            "it has no effect on this feed: a book waits for its snapshot until two loops were whole, or for market_recovery_timeout_ms",
+            "remove it, or write market_recovery_timeout_ms in [channel.recovery]",
         );
     }
     let Some(raw) = &channel.recovery else {
@@ -127,7 +127,7 @@ fn market_recovery(channel: &RawChannel, findings: &Findings) {
                 "the feed \"{}\" has no servers to ask",
                 Feed::CmeMdp3.name()
             ),
-            "MDP 3.0 has market_recovery, and nothing else in this section",
+            "MDP 3.0 has market_recovery and market_recovery_timeout_ms, and nothing else in this section",
         );
     }
     if raw.market_recovery.is_empty() {
@@ -161,7 +161,13 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
         raw.gap_response.first().map(|raw| &raw.place),
         raw.spin.first().map(|raw| &raw.server.place),
     ];
-    let of_cme = raw.market_recovery.first().map(|raw| &raw.place);
+    let of_cme = [
+        raw.market_recovery.first().map(|raw| &raw.place),
+        raw.market_recovery_timeout_ms
+            .as_ref()
+            .map(|field| &field.place),
+    ];
+    let of_cme = of_cme.into_iter().flatten();
     let others = if is_pitch { &of_mold[..] } else { &of_pitch };
     for place in others.iter().copied().flatten().chain(of_cme) {
         findings.add(

@@ -43,6 +43,7 @@ fn refresh(page: &mut Page, channel: &ChannelStatus, status: &RefreshStatus) {
         ("snapshot", status.snapshots),
         ("stream", status.refreshed),
         ("given_up", status.given_up),
+        ("timed_out", status.timed_out),
     ] {
         page.counter(
             &table::recovery::REFRESH_BOOKS_TOTAL,

@@ -117,7 +117,7 @@ define! {
         "Instruments whose levels, or orders, wait for a snapshot of the loop.");
 
     REFRESH_BOOKS_TOTAL: counter("refresh_books_total", "books", ["feed", "channel", "by"], Some("recovery-does-not-end"),
-        "Books whose changes go on again: by a snapshot, because the stream proved that nothing of the instrument was lost, or given up.");
+        "Books whose changes go on again: by a snapshot, because the stream proved that nothing of the instrument was lost, given up after two whole loops, or after market_recovery_timeout_ms.");
 
     REFRESH_WITHHELD_TOTAL: counter("refresh_withheld_total", "records", ["feed", "channel"], None,
         "Records of each output that were withheld because their book was not whole.");

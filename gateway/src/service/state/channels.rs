@@ -150,6 +150,7 @@ fn refresh(counters: &RefreshCounters) -> RefreshStatus {
         replayed: counters.replayed,
         refreshed: counters.refreshed,
         given_up: counters.given_up,
+        timed_out: counters.timed_out,
         refused: occurred(&[
             ("early", counters.early),
             ("too_old", counters.too_old),

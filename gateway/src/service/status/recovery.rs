@@ -116,6 +116,9 @@ pub struct RefreshStatus {
     pub refreshed: u64,
     /// Instruments whose changes go on although no snapshot came that could be used.
     pub given_up: u64,
+    /// Books whose changes go on because `market_recovery_timeout_ms` was over.
+    #[serde(default)]
+    pub timed_out: u64,
     /// Snapshots of no use, by reason; only reasons that occurred.
     pub refused: Vec<Count>,
     /// Snapshot loops that came whole.

@@ -1,6 +1,7 @@
 //! What is known of each instrument: whether its books are whole, and as of which packet.
 
 use super::kept::{Chain, Kept};
+use crate::sink::Nanos;
 
 /// An instrument, by its number in the channel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,9 @@ pub(super) struct State {
     pub(super) withheld: bool,
     /// Its messages that are kept.
     pub(super) chain: Chain,
+    /// Since when its levels, and its orders, are not whole.
+    levels_since: Nanos,
+    orders_since: Nanos,
     /// Of which calm its last reports are remembered, see [`Instruments::recall`].
     calm: u32,
 }
@@ -73,6 +77,10 @@ pub(super) struct Instruments {
     newest: u32,
     /// The latest packet that a snapshot is as of.
     ahead: u32,
+    /// What time it is.
+    now: Nanos,
+    /// None of those that are not whole has not been for longer.
+    stale_since: Nanos,
     /// How often the stream was [calm](Self::is_calm).
     calms: u32,
     /// Whether it was when its last message came.
@@ -94,6 +102,13 @@ impl State {
         }
     }
 
+    const fn since(&self, kind: Kind) -> Nanos {
+        match kind {
+            Kind::Levels => self.levels_since,
+            Kind::Orders => self.orders_since,
+        }
+    }
+
     const fn doubted(&mut self, kind: Kind) -> &mut bool {
         match kind {
             Kind::Levels => &mut self.doubted_levels,
@@ -112,6 +127,8 @@ impl Instruments {
             lost_through: 0,
             newest: 0,
             ahead: 0,
+            now: 0,
+            stale_since: 0,
             calms: 0,
             was_calm: false,
             spared: false,
@@ -168,6 +185,37 @@ impl Instruments {
         }
     }
 
+    /// It is `now`: whether a book has not been whole for `limit`, and which of them have not, is to be asked.
+    pub(super) fn is_overdue(&mut self, now: Nanos, limit: Nanos) -> bool {
+        let first = std::mem::replace(&mut self.now, now) == 0;
+        if first {
+            // What was lost before the time was known is lost now.
+            self.stale_since = now;
+            for state in self.states.iter_mut().take(self.used as usize + 1) {
+                (state.levels_since, state.orders_since) = (now, now);
+            }
+        }
+        let waits = self.stale() > 0 && self.lost_through > 0;
+        waits && now.saturating_sub(self.stale_since) >= limit
+    }
+
+    /// Whether a book is not whole, and has not been for `limit`.
+    pub(super) fn is_book_overdue(&self, number: u32, kind: Kind, limit: Nanos) -> bool {
+        let since = self.state(number).since(kind);
+        !self.is_whole(number, kind) && self.now.saturating_sub(since) >= limit
+    }
+
+    /// Those that are overdue were given up: the others go on waiting.
+    pub(super) fn wait_on(&mut self) {
+        let lost_through = self.lost_through;
+        let used = self.states.iter().take(self.used as usize + 1).skip(1);
+        let since = used.flat_map(|state| {
+            let of = |kind| (state.as_of(kind) < lost_through).then(|| state.since(kind));
+            [of(Kind::Levels), of(Kind::Orders)]
+        });
+        self.stale_since = since.flatten().min().unwrap_or(self.now);
+    }
+
     /// Whether the last loss left a book whole: nothing but its next message would say that it is right.
     pub(super) const fn take_spared(&mut self) -> bool {
         std::mem::replace(&mut self.spared, false)
@@ -196,8 +244,13 @@ impl Instruments {
                 *state = State {
                     doubted_levels: self.newcomers_doubted,
                     doubted_orders: self.newcomers_doubted,
+                    levels_since: self.now,
+                    orders_since: self.now,
                     ..State::default()
                 };
+            }
+            if self.stale() == 0 {
+                self.stale_since = self.now;
             }
             self.stale_levels += u32::from(self.lost_through > 0);
             self.stale_orders += u32::from(self.lost_through > 0);
@@ -206,9 +259,19 @@ impl Instruments {
 
     /// Packets up to this one are lost: no instrument is whole but those of which a snapshot reached further already.
     pub(super) fn lose(&mut self, through: u32) {
-        self.lost_through = through;
-        let used = self.states.iter().take(self.used as usize + 1).skip(1);
+        let before = std::mem::replace(&mut self.lost_through, through);
+        if self.stale() == 0 {
+            self.stale_since = self.now;
+        }
+        let now = self.now;
+        let used = self.states.iter_mut().take(self.used as usize + 1).skip(1);
         let (levels, orders) = used.fold((0, 0), |(levels, orders), state| {
+            if state.levels_as_of >= before {
+                state.levels_since = now;
+            }
+            if state.orders_as_of >= before {
+                state.orders_since = now;
+            }
             let stale = |as_of| u32::from(as_of < through);
             (
                 levels + stale(state.levels_as_of),
@@ -432,6 +495,37 @@ mod tests {
             assert!(instruments.is_whole(1, kind) && !instruments.is_right(1, kind));
             assert!(instruments.is_right(2, kind));
         }
+    }
+
+    #[test]
+    fn each_book_is_overdue_by_its_own_time() {
+        let (limit, kinds) = (100, [Kind::Levels, Kind::Orders]);
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        instruments.at(10);
+        instruments.lose(9);
+        assert!(
+            !instruments.is_overdue(1_000, limit),
+            "the time was not known"
+        );
+        assert!(!instruments.is_overdue(1_050, limit));
+        instruments.make_whole(1, Kind::Levels, 9, Some(4));
+        instruments.at(20);
+        instruments.lose(19);
+        assert!(!instruments.is_overdue(1_099, limit));
+        assert!(instruments.is_overdue(1_100, limit));
+        let overdue = |instruments: &Instruments| {
+            kinds.map(|kind| instruments.is_book_overdue(1, kind, limit))
+        };
+        assert_eq!(overdue(&instruments), [false, true]);
+        instruments.give_up(1, Kind::Orders);
+        instruments.wait_on();
+        assert!(!instruments.is_overdue(1_149, limit));
+        assert!(instruments.is_overdue(1_150, limit));
+        assert_eq!(overdue(&instruments), [true, false]);
+        instruments.give_up(1, Kind::Levels);
+        instruments.wait_on();
+        assert!(!instruments.is_overdue(9_000, limit), "nobody waits");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! line, from the first one to the first one of the next loop, with as many snapshots as it says that there are
 //! ("TotNumReports").
 
+use super::instruments::Kind;
 use crate::arbitration::LINES_MAX;
 
 /// So many whole loops without a snapshot of an instrument that could be used, and it is given up.
@@ -41,6 +42,16 @@ struct Line {
 pub(super) struct Verdict {
     pub(super) levels: bool,
     pub(super) orders: bool,
+}
+
+impl Verdict {
+    /// Whether books of that kind are given up.
+    pub(super) const fn of(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Levels => self.levels,
+            Kind::Orders => self.orders,
+        }
+    }
 }
 
 /// The loops of all lines.

@@ -8,8 +8,8 @@
 //! - without one ("natural refresh"), where the instrument's reports (tag 83, "RptSeq") go on without a hole, so that
 //!   nothing of it was lost (levels only: orders alone are not counted), where its first report comes, or where its books
 //!   are emptied,
-//! - not at all, where two whole loops brought no snapshot that could be used: then its changes go on, flagged as after a
-//!   gap, which is told, until a snapshot comes that has all of them.
+//! - not at all, where two whole loops brought no snapshot that could be used, or none came in time: then its changes go on,
+//!   flagged as after a gap, which is told, until a snapshot comes that has all of them.
 //!
 //! While nothing that was lost harms anybody, messages go by as if there was no recovery: the directory's look at each
 //! instrument's last report, which a decoder without recovery takes, too, is all that is needed when something is lost.
@@ -36,7 +36,7 @@ use super::sbe::Header;
 use super::schema::{ChannelReset, HEARTBEAT, LongSnapshot, OrderSnapshot, SCHEMA_ID, Snapshot};
 use crate::decoder::{Decoder, DecoderCounters, Discontinuity, SnapshotPart};
 use crate::record::{ControlKind, ControlRecord, RTYPE_CONTROL};
-use crate::sink::{InstrumentId, MessageContext, RecordSink, publish_each};
+use crate::sink::{InstrumentId, MessageContext, Nanos, RecordSink, publish_each};
 
 /// "ChannelReset".
 const CHANNEL_RESET: u16 = 4;
@@ -48,6 +48,8 @@ pub struct Mdp3RecoveryConfig {
     pub messages_max: usize,
     /// The most bytes of messages.
     pub bytes_max: usize,
+    /// How long a book may wait for its snapshot, in nanoseconds; then it is given up.
+    pub timeout_ns: Nanos,
 }
 
 /// An [`Mdp3Decoder`] whose channel recovers, where it is told to.
@@ -63,6 +65,7 @@ struct Recovery {
     kept: Kept,
     loops: Loops,
     announcer: Announcer,
+    timeout_ns: Nanos,
     /// Packets were lost, up to the one before the next.
     lost: bool,
     /// The snapshot of orders whose parts are coming.
@@ -142,6 +145,13 @@ impl Report {
     }
 }
 
+/// What was given up at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct GivenUp {
+    instruments: u64,
+    books: u64,
+}
+
 /// Tells readers of an instrument what becomes of it.
 #[derive(Clone, Copy, Debug)]
 struct Announcer {
@@ -194,6 +204,7 @@ impl Mdp3Recoverer {
                     publisher_id: config.publisher_id,
                     channel_id: config.channel_id,
                 },
+                timeout_ns: recovery.timeout_ns,
                 lost: false,
                 parts: None,
                 open: Vec::with_capacity(OPEN_MAX),
@@ -399,7 +410,11 @@ impl Recovery {
     ) {
         if begins {
             let verdict = self.loops.packet(line, number);
-            self.give_up(inner, verdict, ts_recv, sink);
+            if verdict != Verdict::default() && self.instruments.is_in_doubt() {
+                let is_over = |_: &Instruments, _, kind| verdict.of(kind);
+                let given_up = self.give_up(inner, is_over, ts_recv, sink);
+                inner.counters.refresh.given_up += given_up.instruments;
+            }
         }
         let split = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
         let report = split.and_then(|(header, body)| Report::of(&header, body));
@@ -552,33 +567,28 @@ impl Recovery {
         told
     }
 
-    /// Lets the changes go on of books that no snapshot has made whole.
+    /// Lets the changes go on of books that no snapshot has made whole, and of which `is_over` says that none will.
     fn give_up<S: RecordSink>(
         &mut self,
         inner: &mut Mdp3Decoder,
-        verdict: Verdict,
+        is_over: impl Fn(&Instruments, u32, Kind) -> bool,
         ts_recv: u64,
         sink: &mut S,
-    ) {
-        if verdict == Verdict::default() || !self.instruments.is_in_doubt() {
-            return;
-        }
+    ) -> GivenUp {
+        let mut all = GivenUp::default();
         for number in 1..=self.instruments.used() {
             let was_withheld = self.instruments.state(number).withheld;
-            let mut given_up = false;
-            for (kind, is_over) in [
-                (Kind::Levels, verdict.levels),
-                (Kind::Orders, verdict.orders),
-            ] {
-                if is_over && !self.instruments.is_whole(number, kind) {
+            let mut books = 0;
+            for kind in [Kind::Levels, Kind::Orders] {
+                let waits = !self.instruments.is_whole(number, kind);
+                if waits && is_over(&self.instruments, number, kind) {
                     self.instruments.give_up(number, kind);
-                    given_up = true;
+                    books += 1;
                 }
             }
-            if given_up {
-                inner.counters.refresh.given_up += 1;
-            }
-            if given_up && was_withheld {
+            all.instruments += u64::from(books > 0);
+            all.books += books;
+            if books > 0 && was_withheld {
                 let next = u64::from(self.instruments.newest()) + 1;
                 let place = (next, 0, ts_recv);
                 self.announcer
@@ -589,6 +599,28 @@ impl Recovery {
             self.settle(inner);
         }
         self.show(inner);
+        all
+    }
+
+    /// Gives up the books that have waited for too long at `now`; whether there were any.
+    fn watch<S: RecordSink>(
+        &mut self,
+        inner: &mut Mdp3Decoder,
+        now: Nanos,
+        ts_recv: u64,
+        sink: &mut S,
+    ) -> bool {
+        let limit = self.timeout_ns;
+        if !self.instruments.is_overdue(now, limit) {
+            return false;
+        }
+        let is_over = |instruments: &Instruments, number, kind| {
+            instruments.is_book_overdue(number, kind, limit)
+        };
+        let given_up = self.give_up(inner, is_over, ts_recv, sink);
+        self.instruments.wait_on();
+        inner.counters.refresh.timed_out += given_up.books;
+        given_up.books > 0
     }
 
     /// Nothing that was lost harms any instrument from here on: none has to be looked at again.
@@ -662,6 +694,11 @@ impl Decoder for Mdp3Recoverer {
             let place = (line, context.sequence as u32, begins);
             recovery.refresh(&mut self.inner, place, context.ts_recv, message, sink);
         }
+    }
+
+    fn watch<S: RecordSink>(&mut self, now: Nanos, ts_recv: Nanos, sink: &mut S) -> bool {
+        let recovery = self.recovery.as_mut();
+        recovery.is_some_and(|recovery| recovery.watch(&mut self.inner, now, ts_recv, sink))
     }
 
     fn discontinuity<S: RecordSink>(
