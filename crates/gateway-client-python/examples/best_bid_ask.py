@@ -28,7 +28,11 @@ class Strategy:
         elif isinstance(event, gateway.InstrumentDefMsg):
             self.symbols[event.instrument_id] = event.raw_symbol.rstrip()
         elif isinstance(event, gateway.ControlMsg):
-            if event.kind == gateway.ControlKind.GAP:
+            if event.kind == gateway.ControlKind.GAP and event.instrument_id:
+                # What was lost is one instrument's alone: nothing is missing of the others.
+                print(f"gap of {self.symbols.get(event.instrument_id, '?')}: its book begins anew")
+                self.books.clear(event.instrument_id)
+            elif event.kind == gateway.ControlKind.GAP:
                 print(f"gap of {event.count} messages: the books begin anew")
                 self.books = Books()
             elif event.kind in (gateway.ControlKind.SESSION_START, gateway.ControlKind.RESET):

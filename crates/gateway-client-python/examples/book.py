@@ -94,7 +94,12 @@ class Books:
             # A fill follows the trade it belongs to, and the cancel that follows both is what changes the order.
             self._cancel(record)
         elif record.action == "R":
-            self._clear(record.instrument_id)
+            self.clear(record.instrument_id)
+
+    def clear(self, instrument: int) -> None:
+        """No order of the instrument rests any more, or none that is known."""
+        self._orders = {key: order for key, order in self._orders.items() if order.instrument != instrument}
+        self._books.pop(instrument, None)
 
     def best(self, instrument: int) -> tuple[Optional[Level], Optional[Level]]:
         """The best bid and ask of an instrument."""
@@ -129,8 +134,3 @@ class Books:
             self._taken = (record.sequence, order)
         book = self._books[order.instrument]
         (book.bids if order.is_bid else book.asks).take(order.price, taken)
-
-    def _clear(self, instrument: int) -> None:
-        """No order of the instrument rests any more."""
-        self._orders = {key: order for key, order in self._orders.items() if order.instrument != instrument}
-        self._books.pop(instrument, None)

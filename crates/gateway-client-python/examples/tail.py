@@ -56,7 +56,8 @@ def line(event: gateway.Event) -> str:
             f"quantity {event.quantity}"
         )
     if isinstance(event, gateway.ControlMsg):
-        return f"control {kind(event.kind)} sequence {event.sequence} count {event.count}"
+        of = f" of {event.instrument_id}" if event.instrument_id else ""
+        return f"control {kind(event.kind)}{of} sequence {event.sequence} count {event.count}"
     if isinstance(event, gateway.NativeMsg):
         return f"native {event.instrument_id} {event.message.hex()}"
     if isinstance(event, gateway.Lost):

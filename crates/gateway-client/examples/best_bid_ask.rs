@@ -83,6 +83,13 @@ impl Strategy {
                     .insert(definition.hd.instrument_id, symbol.to_owned());
             }
             Record::Control(control) => match ControlKind::from_number(control.kind) {
+                // What was lost may be one instrument's alone: nothing is missing of the others then.
+                Some(ControlKind::Gap) if control.instrument_id != 0 => {
+                    let symbol = self.symbols.get(&control.instrument_id);
+                    let symbol = symbol.map_or("?", String::as_str);
+                    writeln!(out, "gap of {symbol}: its book begins anew")?;
+                    self.books.clear(control.instrument_id);
+                }
                 Some(ControlKind::Gap) => {
                     writeln!(
                         out,

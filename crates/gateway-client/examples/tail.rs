@@ -117,7 +117,13 @@ fn print_record(record: &Record<'_>, out: &mut impl Write) -> io::Result<()> {
                 None => "?",
             };
             let (sequence, count) = (control.sequence, control.count);
-            writeln!(out, "control {kind} sequence {sequence} count {count}")
+            match control.instrument_id {
+                0 => writeln!(out, "control {kind} sequence {sequence} count {count}"),
+                number => writeln!(
+                    out,
+                    "control {kind} of {number} sequence {sequence} count {count}"
+                ),
+            }
         }
         Record::Native { header, bytes } => {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

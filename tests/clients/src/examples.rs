@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use gateway_client::Clock;
 use gateway_client::dbn::v3;
+use gateway_client::{ControlKind, ControlRecord};
+use gateway_record::RTYPE_CONTROL;
 use gateway_test_harness::Running;
 use gateway_test_harness::config::Queue;
 
@@ -49,6 +51,7 @@ pub fn compare(start: Start<'_>) -> Result<()> {
         );
     }
     tail_prints_every_type(start)?;
+    a_gap_of_one_instrument_is_its_own(start)?;
     latency_counts_every_record(start)
 }
 
@@ -97,6 +100,78 @@ pub fn tail_prints_every_type(start: Start<'_>) -> Result<()> {
         "imbalance 13 B reference 100.0000 paired 500 imbalance 20",
     ];
     ensure!(lines == expected, "{output}");
+    Ok(())
+}
+
+/// Publishes orders of two instruments, a gap of one of them and then of the channel, and sees that `best_bid_ask` forgets
+/// one book and then both, and that `tail` tells them apart.
+///
+/// # Errors
+/// Where they do not.
+pub fn a_gap_of_one_instrument_is_its_own(start: Start<'_>) -> Result<()> {
+    let gap = |instrument_id, count| ControlRecord {
+        length: (size_of::<ControlRecord>() / 4) as u8,
+        rtype: RTYPE_CONTROL,
+        publisher_id: 2,
+        instrument_id,
+        ts_event: 1,
+        kind: ControlKind::Gap as u16,
+        channel_id: 0,
+        reserved: [0; 5],
+        sequence: 90,
+        count,
+        ts_recv: 1,
+        session: *b"SESSION ",
+    };
+    let bid = |instrument_id, order_id, price: i64| {
+        let mut bid = order(order_id, 1);
+        bid.hd.instrument_id = instrument_id;
+        bid.price = price * 1_000_000_000;
+        bid
+    };
+    let mut stage = Stage::open()?;
+    for (instrument_id, order_id) in [(7, 1), (8, 2)] {
+        stage.publish(&bid(instrument_id, order_id, 12));
+    }
+    stage.publish_words(&gap(7, 0).words());
+    for (instrument_id, order_id) in [(7, 3), (8, 4)] {
+        stage.publish(&bid(instrument_id, order_id, 11));
+    }
+    stage.publish_words(&gap(0, 5).words());
+    stage.publish(&bid(8, 5, 10));
+    let names = ["tail", "best_bid_ask"];
+    let mut running = Vec::new();
+    for name in names {
+        running.push(spawn(start, name, stage.socket(), &["all", "oldest"])?);
+        stage.await_drained(name)?;
+    }
+    stage.close();
+    let mut outputs = Vec::new();
+    for program in &mut running {
+        let status = program.wait(LIMIT)?;
+        ensure!(status.success(), "{status}\n{}", program.output());
+        outputs.push(program.stdout());
+    }
+    let of_gaps: Vec<&str> = outputs[0]
+        .lines()
+        .filter(|line| line.starts_with("control"))
+        .collect();
+    let expected = [
+        "control gap of 7 sequence 90 count 0",
+        "control gap sequence 90 count 5",
+    ];
+    ensure!(of_gaps == expected, "{}", outputs[0]);
+    let best: Vec<&str> = outputs[1].lines().take(6).collect();
+    // The better order of 8 still rests behind the gap of 7: nothing has changed there.
+    let expected = [
+        "? bid 100 @ 12.0000 ask -",
+        "? bid 100 @ 12.0000 ask -",
+        "gap of ?: its book begins anew",
+        "? bid 100 @ 11.0000 ask -",
+        "gap of 5 messages: the books begin anew",
+        "? bid 100 @ 10.0000 ask -",
+    ];
+    ensure!(best == expected, "{}", outputs[1]);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use gateway_test_clients::compilers::{Compiler, Linking};
 use gateway_test_clients::examples::{
-    compare, latency_counts_every_record, outputs_of, program, tail_prints_every_type,
+    a_gap_of_one_instrument_is_its_own, compare, latency_counts_every_record, outputs_of, program, tail_prints_every_type,
 };
 use gateway_test_clients::flow::Flow;
 use gateway_test_clients::sanitizer::Sanitizer;
@@ -61,6 +61,11 @@ fn tail_prints_every_record() {
 #[test]
 fn tail_prints_every_type_of_record() {
     tail_prints_every_type(&rust).unwrap();
+}
+
+#[test]
+fn a_gap_of_one_instrument_is_no_gap_of_the_channel() {
+    a_gap_of_one_instrument_is_its_own(&rust).unwrap();
 }
 
 #[test]

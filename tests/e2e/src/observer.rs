@@ -88,7 +88,7 @@ impl Seen {
                 }
             }
             Record::Control(control) => {
-                if control.kind == ControlKind::Gap as u16 {
+                if control.kind == ControlKind::Gap as u16 && control.instrument_id == 0 {
                     self.gaps
                         .push((control.sequence, control.sequence + control.count - 1));
                 }

@@ -33,6 +33,11 @@ static bool same(const level *now, bool had, const level *before) {
     return now->price == before->price && now->size == before->size;
 }
 
+static const char *symbol_of(const strategy *strategy, uint32_t number) {
+    const bool known = number < BOOK_INSTRUMENTS && strategy->instruments[number].symbol[0] != 0;
+    return known ? strategy->instruments[number].symbol : "?";
+}
+
 static void show(strategy *strategy, uint32_t number) {
     if (number >= BOOK_INSTRUMENTS) {
         return;
@@ -56,7 +61,7 @@ static void show(strategy *strategy, uint32_t number) {
         }
     }
     instrument->printed = true;
-    printf("%s bid ", instrument->symbol[0] == 0 ? "?" : instrument->symbol);
+    printf("%s bid ", symbol_of(strategy, number));
     print_level(best[BOOK_BIDS]);
     printf(" ask ");
     print_level(best[BOOK_ASKS]);
@@ -74,6 +79,20 @@ static void define(strategy *strategy, const gateway_definition *definition) {
     }
 }
 
+static void control(strategy *strategy, const gateway_control *control) {
+    const uint32_t number = control->instrument_id;
+    if (control->kind == GATEWAY_CONTROL_GAP && number != 0) {
+        /* What was lost is one instrument's alone: nothing is missing of the others. */
+        printf("gap of %s: its book begins anew\n", symbol_of(strategy, number));
+        books_clear(strategy->books, number);
+    } else if (control->kind == GATEWAY_CONTROL_GAP) {
+        printf("gap of %" PRIu64 " messages: the books begin anew\n", control->count);
+        books_forget(strategy->books);
+    } else if (control->kind == GATEWAY_CONTROL_SESSION_START || control->kind == GATEWAY_CONTROL_RESET) {
+        books_forget(strategy->books);
+    }
+}
+
 static void take(strategy *strategy, const gateway_event *event) {
     const gateway_record record = event->record;
     switch (event->record_type) {
@@ -88,13 +107,7 @@ static void take(strategy *strategy, const gateway_event *event) {
         define(strategy, record.definition);
         break;
     case GATEWAY_RECORD_CONTROL:
-        if (record.control->kind == GATEWAY_CONTROL_GAP) {
-            printf("gap of %" PRIu64 " messages: the books begin anew\n", record.control->count);
-            books_forget(strategy->books);
-        } else if (record.control->kind == GATEWAY_CONTROL_SESSION_START ||
-                   record.control->kind == GATEWAY_CONTROL_RESET) {
-            books_forget(strategy->books);
-        }
+        control(strategy, record.control);
         break;
     default:
         break;

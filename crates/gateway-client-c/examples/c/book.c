@@ -177,8 +177,7 @@ static void cancel(books *books, const gateway_mbo *record) {
     take_from_level(&books->sides[before.instrument][before.is_bid], before.price, taken);
 }
 
-/* No order of the instrument rests any more. */
-static void clear(books *books, uint32_t instrument) {
+void books_clear(books *books, uint32_t instrument) {
     if (instrument >= BOOK_INSTRUMENTS) {
         return;
     }
@@ -201,7 +200,7 @@ void books_apply(books *books, const gateway_mbo *record) {
         cancel(books, record);
         break;
     case 'R':
-        clear(books, record->hd.instrument_id);
+        books_clear(books, record->hd.instrument_id);
         break;
     default:
         break;

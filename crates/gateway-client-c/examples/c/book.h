@@ -58,6 +58,8 @@ void books_free(books *books);
 void books_apply(books *books, const gateway_mbo *record);
 /* Forgets everything: what follows a loss or a new session may contradict it. */
 void books_forget(books *books);
+/* No order of the instrument rests any more, or none that is known. */
+void books_clear(books *books, uint32_t instrument);
 /* The best level of a side of an instrument, null where there is none. */
 const level *books_best(const books *books, uint32_t instrument, int which);
 

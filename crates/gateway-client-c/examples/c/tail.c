@@ -123,8 +123,11 @@ static void print_record(const gateway_event *event) {
         print_statistics(record.statistics);
         break;
     case GATEWAY_RECORD_CONTROL:
-        printf("control %s sequence %" PRIu64 " count %" PRIu64 "\n", control_kind(record.control->kind),
-               record.control->sequence, record.control->count);
+        printf("control %s", control_kind(record.control->kind));
+        if (record.control->instrument_id != 0) {
+            printf(" of %" PRIu32, record.control->instrument_id);
+        }
+        printf(" sequence %" PRIu64 " count %" PRIu64 "\n", record.control->sequence, record.control->count);
         break;
     case GATEWAY_RECORD_NATIVE:
         print_native(record.native);

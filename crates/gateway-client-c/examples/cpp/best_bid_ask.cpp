@@ -25,7 +25,12 @@ class Strategy {
         symbols_[definition.hd.instrument_id] = padded.substr(0, padded.find_last_not_of(' ') + 1);
     }
     void operator()(const gateway::Control &control) {
-        if (control.kind == GATEWAY_CONTROL_GAP) {
+        const std::uint32_t instrument = control.instrument_id;
+        if (control.kind == GATEWAY_CONTROL_GAP && instrument != 0) {
+            // What was lost is one instrument's alone: nothing is missing of the others.
+            std::cout << "gap of " << symbol_of(instrument) << ": its book begins anew\n";
+            books_.clear(instrument);
+        } else if (control.kind == GATEWAY_CONTROL_GAP) {
             std::cout << "gap of " << control.count << " messages: the books begin anew\n";
             books_.forget();
         } else if (control.kind == GATEWAY_CONTROL_SESSION_START || control.kind == GATEWAY_CONTROL_RESET) {
@@ -40,6 +45,11 @@ class Strategy {
     template <class Rest> void operator()(const Rest &) {}
 
   private:
+    std::string symbol_of(std::uint32_t instrument) const {
+        const auto symbol = symbols_.find(instrument);
+        return symbol == symbols_.end() ? "?" : symbol->second;
+    }
+
     void show(std::uint32_t instrument) {
         const Best best = books_.best(instrument);
         const auto [printed, is_new] = printed_.try_emplace(instrument, best);
@@ -47,8 +57,7 @@ class Strategy {
             return;
         }
         printed->second = best;
-        const auto symbol = symbols_.find(instrument);
-        std::cout << (symbol == symbols_.end() ? "?" : symbol->second) << " bid ";
+        std::cout << symbol_of(instrument) << " bid ";
         print(best.first);
         std::cout << " ask ";
         print(best.second);

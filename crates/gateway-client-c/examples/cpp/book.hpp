@@ -42,6 +42,14 @@ class Books {
     // Forgets everything: what follows a loss or a new session may contradict it.
     void forget() { *this = {}; }
 
+    // No order of the instrument rests any more, or none that is known.
+    void clear(std::uint32_t instrument) {
+        for (auto order = orders_.begin(); order != orders_.end();) {
+            order = order->second.instrument == instrument ? orders_.erase(order) : std::next(order);
+        }
+        sides_.erase(instrument);
+    }
+
     Best best(std::uint32_t instrument) const {
         const auto found = sides_.find(instrument);
         if (found == sides_.end()) {
@@ -118,14 +126,6 @@ class Books {
                 side.erase(level);
             }
         }
-    }
-
-    // No order of the instrument rests any more.
-    void clear(std::uint32_t instrument) {
-        for (auto order = orders_.begin(); order != orders_.end();) {
-            order = order->second.instrument == instrument ? orders_.erase(order) : std::next(order);
-        }
-        sides_.erase(instrument);
     }
 
     std::unordered_map<std::uint64_t, Order> orders_;

@@ -92,8 +92,11 @@ struct Printer {
             << price(statistic.price) << " quantity " << statistic.quantity << '\n';
     }
     void operator()(const gateway::Control &control) const {
-        out << "control " << control_kind(control.kind) << " sequence " << control.sequence << " count "
-            << control.count << '\n';
+        out << "control " << control_kind(control.kind);
+        if (control.instrument_id != 0) {
+            out << " of " << control.instrument_id;
+        }
+        out << " sequence " << control.sequence << " count " << control.count << '\n';
     }
     void operator()(const gateway::Native &native) const {
         out << "native " << native.header.instrument_id << ' ' << hex(native.message, native.length) << '\n';

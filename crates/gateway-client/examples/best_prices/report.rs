@@ -80,7 +80,8 @@ impl State {
 
     fn control(&mut self, control: &ControlRecord) {
         match ControlKind::from_number(control.kind) {
-            Some(ControlKind::Gap) => {
+            // What recovery could not make up for of one instrument was told as the channel's when it was lost.
+            Some(ControlKind::Gap) if control.instrument_id == 0 => {
                 self.gaps
                     .push((control.sequence, control.sequence + control.count - 1));
                 self.gap_messages += control.count;

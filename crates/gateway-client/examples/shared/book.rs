@@ -112,7 +112,7 @@ impl Books {
     }
 
     /// No order of the instrument rests any more.
-    fn clear(&mut self, instrument: u32) {
+    pub(crate) fn clear(&mut self, instrument: u32) {
         self.orders
             .retain(|_, order| order.instrument != instrument);
         self.levels.remove(&instrument);
