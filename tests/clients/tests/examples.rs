@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::Result;
 use gateway_test_clients::compilers::{Compiler, Linking};
 use gateway_test_clients::examples::{
-    a_gap_of_one_instrument_is_its_own, compare, latency_counts_every_record, outputs_of, program, tail_prints_every_type,
+    a_gap_of_one_instrument_is_its_own, compare, latency_counts_every_record, outputs_of, program,
+    tail_prints_every_type,
 };
 use gateway_test_clients::flow::Flow;
 use gateway_test_clients::sanitizer::Sanitizer;
