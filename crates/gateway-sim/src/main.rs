@@ -141,6 +141,9 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
             );
         }
     }
+    if generate.feed != Feed::CmeMdp3 && generate.channel_reset_every != 0 {
+        usage("--channel-reset-every is MDP 3.0's: add --feed cme-mdp3");
+    }
     let publish = &generate.publish;
     match generate.feed {
         Feed::CboePitchEquities => {
@@ -148,7 +151,9 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
             return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
         }
         Feed::CmeMdp3 => {
-            let (mut flow, framing) = (Mdp3Flow::new(flow), Framing::Mdp3);
+            let flow = Mdp3Flow::new(flow);
+            let mut flow = flow.with_channel_resets(generate.channel_reset_every);
+            let framing = Framing::Mdp3;
             return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
         }
         Feed::NasdaqItch50 => {}

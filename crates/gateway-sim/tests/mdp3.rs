@@ -276,3 +276,54 @@ fn what_both_lines_lose_is_what_the_report_says_and_all_else_decodes() {
         );
     }
 }
+
+#[test]
+fn behind_a_channel_reset_all_that_rests_is_told_anew() {
+    let told = |every: u64| {
+        let flow = Mdp3Flow::new(OrderFlow::new(options(5_000)));
+        let mut flow = flow.with_channel_resets(every);
+        let (mut state, mut resets) = (Mdp3State::default(), 0);
+        let mut number = 0;
+        while let Some(message) = flow.next().unwrap() {
+            number += 1;
+            state.apply(number, message.bytes);
+            let (header, _) = Header::split(message.bytes).unwrap();
+            if header.template_id == 4 {
+                resets += 1;
+                let instruments = state.instruments().values();
+                assert!(instruments.clone().all(|each| each.bids.is_empty()
+                    && each.offers.is_empty()
+                    && each.orders.is_empty()
+                    && each.rpt_seq == 0));
+                // The loop says so of each.
+                let empty = state.snapshots().into_iter().filter(|message| {
+                    let (header, body) = Header::split(message).unwrap();
+                    let view = Snapshot::parse(&header, body);
+                    let of_levels = view.filter(|_| header.template_id == 52);
+                    of_levels.is_some_and(|view| {
+                        view.entries.iter().all(|entry| entry.entry_type() == b'J')
+                            && view.entries.len() == 1
+                    })
+                });
+                assert_eq!(empty.count(), instruments.len());
+            }
+        }
+        (state, resets)
+    };
+    let ((without, none), (with, resets)) = (told(0), told(1_200));
+    assert_eq!((none, resets), (0, 4));
+    assert!(
+        with.instruments()
+            .values()
+            .any(|each| each.orders.len() > 10)
+    );
+    for (id, instrument) in without.instruments() {
+        let other = &with.instruments()[id];
+        assert_eq!(
+            (&instrument.bids, &instrument.offers),
+            (&other.bids, &other.offers)
+        );
+        assert_eq!(instrument.orders, other.orders);
+        assert!(other.rpt_seq < instrument.rpt_seq);
+    }
+}

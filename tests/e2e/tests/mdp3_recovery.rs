@@ -39,14 +39,15 @@ fn config(tier: &str) -> Config {
 }
 
 /// What the day of the simulator comes to.
-fn day(messages: u64) -> Mdp3State {
-    let mut flow = Mdp3Flow::new(OrderFlow::new(FlowOptions {
+fn day(messages: u64, reset_every: u64) -> Mdp3State {
+    let flow = Mdp3Flow::new(OrderFlow::new(FlowOptions {
         seed: 1,
         symbols: SYMBOLS,
         messages,
         orders_max: 1_000_000,
         interval_ns: 1_000_000_000 / RATE,
     }));
+    let mut flow = flow.with_channel_resets(reset_every);
     let (mut state, mut number) = (Mdp3State::default(), 0);
     while let Some(message) = flow.next().unwrap() {
         number += 1;
@@ -72,6 +73,8 @@ struct Seen {
     books: BTreeMap<u32, Book>,
     controls: Vec<ControlRecord>,
     trades: u64,
+    /// Clear records outside of snapshots.
+    clears: u64,
     /// Changes of a book that is in doubt, outside of snapshots.
     suspect: u64,
 }
@@ -81,6 +84,7 @@ impl Seen {
         let action = record.action as u8;
         let is_book = b"AMCR".contains(&action);
         self.trades += u64::from(action == b'T');
+        self.clears += u64::from(action == b'R' && record.flags.raw() & flags::SNAPSHOT == 0);
         // Orders of a snapshot are in doubt up to its last part.
         let doubt = flags::MAYBE_BAD_BOOK | flags::SNAPSHOT;
         let suspect = record.flags.raw() & doubt == flags::MAYBE_BAD_BOOK;
@@ -207,14 +211,19 @@ impl Outcome {
 
 /// Publishes a day of so many messages, of which nobody hears anything until `late` is over; `None` where the test is
 /// skipped.
-fn play(tier: &str, messages: u64, loss: f64, late: Duration) -> Option<Outcome> {
+fn play(
+    tier: &str,
+    (messages, reset_every): (u64, u64),
+    loss: f64,
+    late: Duration,
+) -> Option<Outcome> {
     let config = config(tier);
     let lab = Lab::open().unwrap()?;
-    let expected = books_of(&day(messages));
+    let expected = books_of(&day(messages, reset_every));
     assert!(expected.len() > 10, "{}", expected.len());
     let arguments = format!(
         "generate --feed cme-mdp3 --messages {messages} --symbols {SYMBOLS} --pace rate={RATE} --messages-per-packet 4 \
-         --heartbeat-ms 100 --loss-a {loss} --loss-b {loss} --linger-ms 5000 \
+         --heartbeat-ms 100 --loss-a {loss} --loss-b {loss} --linger-ms 5000 --channel-reset-every {reset_every} \
          --market-recovery 239.77.0.3:26400 --market-recovery 239.77.0.4:26400 --market-recovery-interval-us 1000"
     );
     let is_late = late > Duration::ZERO;
@@ -262,7 +271,7 @@ fn play(tier: &str, messages: u64, loss: f64, late: Duration) -> Option<Outcome>
 #[test]
 fn losses_on_both_lines_are_made_up_for_by_the_snapshot_loop() {
     for tier in ["copy", "socket"] {
-        let Some(outcome) = play(tier, 12_000, 0.1, Duration::ZERO) else {
+        let Some(outcome) = play(tier, (12_000, 0), 0.1, Duration::ZERO) else {
             return;
         };
         let lost = outcome.report.lost_on_both.messages;
@@ -287,6 +296,20 @@ fn losses_on_both_lines_are_made_up_for_by_the_snapshot_loop() {
         assert_eq!(refresh["stale_levels"], 0, "{refresh}");
         assert!(refresh["loops"].as_u64().unwrap() > 1, "{refresh}");
     }
+}
+
+#[test]
+fn a_channel_reset_empties_all_books_and_they_are_told_anew() {
+    let Some(outcome) = play("copy", (12_000, 5_000), 0.0, Duration::ZERO) else {
+        return;
+    };
+    // Levels and orders of each instrument that was told of, twice.
+    let (clears, all) = (outcome.seen.clears, 2 * 2 * u64::from(SYMBOLS));
+    assert!(clears > all / 2 && clears <= all, "{clears}");
+    assert_eq!(outcome.seen.suspect, 0);
+    assert_eq!(outcome.seen.count(ControlKind::SnapshotEnd, false), 0);
+    let types = [("type", "4")];
+    assert_eq!(outcome.sum("gateway_messages_by_type_total", &types), 2);
 }
 
 #[test]
@@ -324,7 +347,7 @@ fn books_go_on_in_doubt_where_the_lines_of_the_loop_are_dead() {
 
 #[test]
 fn a_gateway_that_is_started_in_mid_week_has_the_books_of_one_loop_and_what_followed() {
-    let Some(outcome) = play("copy", 24_000, 0.0, Duration::from_millis(1_500)) else {
+    let Some(outcome) = play("copy", (24_000, 0), 0.0, Duration::from_millis(1_500)) else {
         return;
     };
     let snapshots = outcome.seen.count(ControlKind::SnapshotEnd, false) as u64;

@@ -47,6 +47,8 @@ struct World {
     left_out: Option<usize>,
     /// How long books wait for snapshots; a packet of the stream takes 100.
     timeout_ns: u64,
+    /// After each so many messages of the flow the channel is reset; 0: never.
+    reset_every: u64,
 }
 
 impl Default for World {
@@ -64,6 +66,7 @@ impl Default for World {
             kept_messages: 10_000,
             left_out: None,
             timeout_ns: u64::MAX,
+            reset_every: 0,
         }
     }
 }
@@ -103,6 +106,8 @@ struct Reader {
     snapshots: u32,
     recovering: u32,
     given_up: u32,
+    /// Those whose books were emptied, or are new.
+    emptied: u32,
     /// Changes in doubt, outside of snapshots.
     suspect: u32,
     /// Instruments whose last record did not end its event.
@@ -142,6 +147,7 @@ impl Reader {
         match kind {
             ControlKind::Recovering => self.recovering += 1,
             ControlKind::Gap => self.given_up += 1,
+            ControlKind::Recovered => self.emptied += 1,
             ControlKind::SnapshotBegin => self.snapshot = Some((number, None)),
             ControlKind::SnapshotEnd => {
                 let (of, kind) = self.snapshot.take().unwrap();
@@ -264,13 +270,14 @@ fn compare(mine: &ReaderBook, theirs: &Instrument) -> [bool; 2] {
 
 /// The stream's packets.
 fn stream(world: &World) -> Vec<std::rc::Rc<[u8]>> {
-    let mut flow = Mdp3Flow::new(OrderFlow::new(FlowOptions {
+    let flow = Mdp3Flow::new(OrderFlow::new(FlowOptions {
         seed: world.seed,
         symbols: world.symbols,
         messages: world.messages,
         orders_max: 200,
         interval_ns: 1_000,
     }));
+    let mut flow = flow.with_channel_resets(world.reset_every);
     let mut packetiser = Packetiser::new(PackOptions {
         framing: Framing::Mdp3,
         messages_max: world.messages_per_packet,
@@ -548,6 +555,40 @@ fn with_dead_lines_of_the_loop_books_go_on_in_doubt_when_their_time_is_over() {
 }
 
 #[test]
+fn a_channel_reset_makes_all_books_whole_without_a_snapshot() {
+    // The loop is heard at the end alone, when nobody wants it.
+    let outcome = play(&World {
+        loss: 0,
+        late: 100,
+        loop_packets: 0,
+        reset_every: 900,
+        ..World::default()
+    });
+    let counters = outcome.counters;
+    assert!(counters.withheld > 100, "{counters:?}");
+    assert!(outcome.reader.emptied >= 5, "{}", outcome.reader.emptied);
+    assert_eq!((counters.snapshots, counters.stale_levels), (0, 0));
+    assert_eq!(outcome.reader.suspect, 0);
+}
+
+#[test]
+fn channel_resets_that_are_lost_or_ahead_of_the_stream_are_made_up_for() {
+    for (seed, ahead) in [(1, 0), (2, 5), (3, 2)] {
+        let outcome = play(&World {
+            seed,
+            ahead,
+            loss: 5,
+            loop_packets: 3,
+            reset_every: 400,
+            ..World::default()
+        });
+        let counters = outcome.counters;
+        assert!(counters.snapshots > 50, "{counters:?}");
+        assert_eq!((counters.stale_levels, counters.stale_orders), (0, 0));
+    }
+}
+
+#[test]
 fn without_room_for_the_stream_a_later_snapshot_counts() {
     let outcome = play(&World {
         kept_messages: 20,
@@ -586,6 +627,7 @@ proptest! {
             kept_messages,
             left_out: None,
             timeout_ns,
+            reset_every: 0,
         });
     }
 }

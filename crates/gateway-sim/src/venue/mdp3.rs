@@ -72,6 +72,14 @@ impl Mdp3State {
         match header.template_id {
             46 => self.book(&header, body),
             47 => self.order_book(&header, body),
+            4 => {
+                for instrument in self.instruments.values_mut() {
+                    *instrument = Instrument {
+                        status: instrument.status,
+                        ..Instrument::default()
+                    };
+                }
+            }
             48 => {
                 for trade in Trades::parse(&header, body)
                     .iter()
@@ -109,7 +117,7 @@ impl Mdp3State {
     }
 
     /// What a snapshot loop tells of all instruments as they are now: "SnapshotFullRefresh" and
-    /// "SnapshotFullRefreshOrderBook" of each.
+    /// "SnapshotFullRefreshOrderBook" of each; of one without levels an entry says that the book is empty (`J`).
     #[must_use]
     pub fn snapshots(&self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
@@ -147,6 +155,15 @@ impl Mdp3State {
                     })
             })
             .collect();
+        let empty = WriteSnapshotEntry {
+            entry_type: b'J',
+            ..WriteSnapshotEntry::default()
+        };
+        let entries = if entries.is_empty() {
+            vec![empty]
+        } else {
+            entries
+        };
         MessageBuilder::new(52, MDP3_VERSION, &root)
             .group(&entries)
             .finish()

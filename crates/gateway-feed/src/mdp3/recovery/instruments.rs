@@ -442,6 +442,18 @@ impl Instruments {
         state.withheld_levels &= kind != Kind::Levels;
     }
 
+    /// A snapshot as of `packet` of a book that was given up is coming in parts: updates up to there are left out.
+    pub(super) fn contain(&mut self, number: u32, kind: Kind, packet: u32) {
+        if let Some(state) = self.states.get_mut(number as usize) {
+            let as_of = match kind {
+                Kind::Levels => &mut state.levels_as_of,
+                Kind::Orders => &mut state.orders_as_of,
+            };
+            *as_of = packet.max(*as_of);
+            self.ahead = self.ahead.max(packet);
+        }
+    }
+
     /// A book is empty, or new.
     pub(super) fn begin(&mut self, number: u32, kind: Kind) {
         let (through, seen) = (self.lost_through, self.state(number).rpt_seq_seen);

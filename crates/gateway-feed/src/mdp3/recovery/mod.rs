@@ -493,6 +493,14 @@ impl Recovery {
             sequence: report.as_of.into(),
             ts_recv,
         };
+        if report.part == 1
+            && report.parts > 1
+            && self.instruments.is_whole(this.number, report.kind)
+        {
+            // It was given up, and its changes go on while the parts come: but not those that the parts contain.
+            self.instruments
+                .contain(this.number, report.kind, report.as_of);
+        }
         if report.part == 1 {
             let place = (u64::from(report.as_of) + 1, report.parts.into(), ts_recv);
             self.announcer
@@ -584,6 +592,10 @@ impl Recovery {
                 if waits && is_over(&self.instruments, number, kind) {
                     self.instruments.give_up(number, kind);
                     books += 1;
+                    let coming = self.parts.filter(|parts| parts.number == number);
+                    if let (Kind::Orders, Some(parts)) = (kind, coming) {
+                        self.instruments.contain(number, kind, parts.as_of);
+                    }
                 }
             }
             all.instruments += u64::from(books > 0);

@@ -3,7 +3,8 @@
 //! Each message of the [`OrderFlow`] becomes what MDP 3.0 would say: a security is a future, defined once; an order changes
 //! a price level, of which the ten best are published with their orders ("MDIncrementalRefreshBook"), and those behind
 //! them by their orders alone ("MDIncrementalRefreshOrderBook"); an execution is a trade summary and then the change of the
-//! book. A replaced order is one that goes and one that comes. What MDP 3.0 does not tell (market makers, Reg SHO, crosses,
+//! book. A replaced order is one that goes and one that comes. Where it is asked for, channel resets empty all books now and
+//! then, and all that rests is told anew. What MDP 3.0 does not tell (market makers, Reg SHO, crosses,
 //! imbalances) is left out, so that a day has another number of messages.
 
 mod book;
@@ -16,8 +17,9 @@ use gateway_feed::itch50::messages::Message;
 use gateway_feed::mdp3::MessageBuilder;
 use gateway_feed::mdp3::sbe::Text;
 use gateway_feed::mdp3::schema::{
-    WriteEventEntry, WriteFeedTypeEntry, WriteFutureRoot, WriteIncremental, WriteInstAttribEntry,
-    WriteLotTypeEntry, WriteSecurityStatusRoot, WriteTradeEntry, WriteTradeOrder,
+    WriteChannelResetEntry, WriteChannelResetRoot, WriteEventEntry, WriteFeedTypeEntry,
+    WriteFutureRoot, WriteIncremental, WriteInstAttribEntry, WriteLotTypeEntry,
+    WriteSecurityStatusRoot, WriteTradeEntry, WriteTradeOrder,
 };
 
 use super::OrderFlow;
@@ -50,6 +52,10 @@ pub struct Mdp3Flow {
     orders: HashMap<u64, Resting>,
     /// By stock locate.
     books: HashMap<u16, Book>,
+    /// After so many messages of the flow the channel is reset, again and again; 0: never.
+    reset_every: u64,
+    /// Messages of the flow so far.
+    told: u64,
     /// What is still to be given.
     waiting: VecDeque<Vec<u8>>,
     given: Vec<u8>,
@@ -64,10 +70,19 @@ impl Mdp3Flow {
             flow,
             orders: HashMap::new(),
             books: HashMap::new(),
+            reset_every: 0,
+            told: 0,
             waiting: VecDeque::new(),
             given: Vec::new(),
             timestamp: 0,
         }
+    }
+
+    /// The same with a channel reset after each `messages` of the flow; 0: none.
+    #[must_use]
+    pub const fn with_channel_resets(mut self, messages: u64) -> Self {
+        self.reset_every = messages;
+        self
     }
 
     /// Takes messages of the flow until there is something to give; `false` at the end.
@@ -85,6 +100,10 @@ impl Mdp3Flow {
             };
             if let Ok(message) = Message::parse(message.bytes) {
                 teller.tell(&message);
+            }
+            self.told += 1;
+            if self.reset_every != 0 && self.told.is_multiple_of(self.reset_every) {
+                teller.reset();
             }
         }
         true
@@ -169,6 +188,23 @@ impl Teller<'_> {
                 self.book(END, &Told::default());
             }
             _ => {}
+        }
+    }
+
+    /// "ChannelReset": every book is empty, and what rests is told anew, each order as one that comes.
+    fn reset(&mut self) {
+        let root = WriteChannelResetRoot {
+            transact_time: self.transact_time,
+            match_event_indicator: 1 << 7,
+        };
+        let message = MessageBuilder::new(4, VERSION, &root);
+        let message = message.group::<WriteChannelResetEntry>(&[]);
+        self.waiting.push_back(message.finish());
+        self.books.clear();
+        let mut resting: Vec<_> = self.orders.drain().collect();
+        resting.sort_unstable_by_key(|(reference, _)| *reference);
+        for (reference, order) in resting {
+            self.change_to(&[(reference, Some(order))]);
         }
     }
 
