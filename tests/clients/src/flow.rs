@@ -17,6 +17,8 @@ use tempfile::TempDir;
 pub const LIMIT: Duration = Duration::from_secs(30);
 /// Few enough that [`gateway_test_harness::Running`] keeps every line that a client prints of it.
 const FLOW: &str = "generate --symbols 20 --messages 10000 --pace rate=100000 --end-of-session";
+/// The same in another protocol, whose session has no message for its end.
+const FLOW_OF_OTHERS: &str = "generate --symbols 20 --messages 10000 --pace rate=100000 --feed";
 const LOSSES: &str = " --loss-a 0.03 --loss-b 0.03";
 
 /// The book that every gateway of a flow keeps of its queue `full`, with a conflated queue.
@@ -27,6 +29,7 @@ pub const BOOK: &str = "full-book";
 pub struct Flow {
     binaries: Binaries,
     folder: TempDir,
+    feed: &'static str,
     /// What the exchange sent and what it dropped.
     pub report: Report,
 }
@@ -41,7 +44,7 @@ pub struct Played {
 impl Flow {
     /// Writes the session, of which either line loses some packets, some of them the same.
     pub fn generate() -> Result<Self> {
-        let flow = Self::write(&format!("{FLOW}{LOSSES}"))?;
+        let flow = Self::write(&format!("{FLOW}{LOSSES}"), Self::ITCH)?;
         ensure!(
             flow.report.lost_on_both.messages > 0,
             "the flow has no loss on both lines: {:?}",
@@ -52,10 +55,17 @@ impl Flow {
 
     /// Writes the session, of which nothing is lost.
     pub fn whole() -> Result<Self> {
-        Self::write(FLOW)
+        Self::write(FLOW, Self::ITCH)
     }
 
-    fn write(flow: &str) -> Result<Self> {
+    /// Writes the same day of another feed that the simulator has (PITCH as unit 1), of which nothing is lost.
+    pub fn whole_of(feed: &'static str) -> Result<Self> {
+        Self::write(&format!("{FLOW_OF_OTHERS} {feed}"), feed)
+    }
+
+    const ITCH: &'static str = "nasdaq-itch50";
+
+    fn write(flow: &str, feed: &'static str) -> Result<Self> {
         let binaries = Binaries::of_this_build()?;
         let folder = TempDir::new().context("no temporary folder")?;
         let output = Command::new(binaries.path("gateway-sim"))
@@ -73,6 +83,7 @@ impl Flow {
         Ok(Self {
             binaries,
             folder,
+            feed,
             report,
         })
     }
@@ -86,8 +97,15 @@ impl Flow {
 
     /// A configuration that plays it into `queues`, of which one is `all`.
     pub fn config(&self, queues: Vec<Queue>) -> Config {
+        let unit = if self.feed.starts_with("cboe-pitch") {
+            "unit = 1\n"
+        } else {
+            ""
+        };
         Config {
             queues,
+            feed: self.feed,
+            channel_keys: unit.to_owned(),
             // No metrics server: tests run beside each other and beside a gateway of the machine's.
             metrics_listen: String::new(),
             ..Config::new(Self::input(self.folder.path()))
@@ -113,7 +131,15 @@ impl Flow {
 
     fn start(&self, config: &Config) -> Result<Played> {
         let gateway = Gateway::start(&self.binaries, &Namespace::current(), config)?;
-        await_session_end(&gateway.socket())?;
+        if self.feed == Self::ITCH {
+            await_session_end(&gateway.socket())?;
+        } else {
+            wait::until("the last message", LIMIT, || {
+                let status = gateway.status()?;
+                let next = status["channels"][0]["next_sequence"].as_u64();
+                Ok((next == Some(self.report.last_sequence + 1)).then_some(()))
+            })?;
+        }
         Ok(Played { gateway })
     }
 }

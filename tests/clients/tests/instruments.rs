@@ -1,10 +1,11 @@
 //! The directory of instruments of a running gateway, in every language, for readers who come when the day is over.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use gateway_client::{Client, Closed};
+use gateway_client::{Client, Closed, Event, Record, Start, SubscribeOptions};
 use gateway_test_clients::compilers::{Compiler, Linking};
 use gateway_test_clients::flow::Flow;
 use gateway_test_clients::sanitizer::Sanitizer;
@@ -111,4 +112,85 @@ fn every_language_has_the_whole_directory_after_the_end_of_the_day() {
     // The first update after it tells the end, and what is known stays.
     assert_eq!(instruments.update(), Some(Closed::Stopped));
     assert_eq!(instruments.len(), 20);
+}
+
+#[test]
+fn every_language_has_tick_lot_multiplier_and_status_of_futures() {
+    let flow = Flow::whole_of("cme-mdp3").unwrap();
+    let queues = vec![
+        Queue::all("all"),
+        Queue::all(DIRECTORY)
+            .of_classes(&["definitions", "status"])
+            .with_slots(4_096),
+    ];
+    let played = flow.play(queues).unwrap();
+    let output = every_language_prints(&played.gateway.socket(), DIRECTORY);
+    assert!(output.ends_with("20 instruments, all\n"), "{output}");
+    let told = "of publisher 1 channel 0: tick 10000000 lot 1 multiplier 50 trading Y";
+    assert_eq!(output.matches(told).count(), 20, "{output}");
+    played.stop().unwrap();
+}
+
+/// Symbols by their number, as the definitions of a queue have them.
+fn defined(client: &Client) -> BTreeMap<u32, String> {
+    let instruments = client.instruments(DIRECTORY, "test").unwrap();
+    instruments
+        .iter()
+        .map(|instrument| {
+            (
+                instrument.key().instrument_id,
+                instrument.symbol().to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// How many records of books there are of each instrument.
+fn changes(client: &Client, queue: &str) -> BTreeMap<u32, u64> {
+    let options = SubscribeOptions {
+        start: Start::Oldest,
+        ..SubscribeOptions::named("test")
+    };
+    let mut subscription = client.subscribe(queue, &options).unwrap();
+    let mut changes = BTreeMap::new();
+    loop {
+        match subscription.poll() {
+            Event::Record(Record::Mbo(order)) => {
+                *changes.entry(order.hd.instrument_id).or_default() += 1;
+            }
+            Event::Record(_) => {}
+            Event::Empty => return changes,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_queue_of_symbols_has_what_a_queue_of_all_has_of_them() {
+    for feed in ["cme-mdp3", "cboe-pitch-equities"] {
+        let flow = Flow::whole_of(feed).unwrap();
+        let some = ["A*", "*B"];
+        let queues = vec![
+            Queue::all("all").with_slots(1 << 18),
+            Queue::all("some").only(&some).with_slots(1 << 18),
+            Queue::all(DIRECTORY).of_classes(&["definitions"]),
+        ];
+        let played = flow.play(queues).unwrap();
+        let client = Client::connect(played.gateway.socket()).unwrap();
+        let (all, chosen) = (changes(&client, "all"), changes(&client, "some"));
+        assert!(!chosen.is_empty() && chosen.len() < all.len(), "{feed}");
+        for (number, count) in &chosen {
+            assert_eq!(all.get(number), Some(count), "{feed}: instrument {number}");
+        }
+        // What is not defined (PITCH's equities) is told by the records of all alone.
+        let symbols = defined(&client);
+        let of_some = |symbol: &str| symbol.starts_with('A') || symbol.ends_with('B');
+        for (number, symbol) in &symbols {
+            let is_there = chosen.contains_key(number);
+            assert_eq!(is_there, of_some(symbol), "{feed}: {symbol}");
+        }
+        assert_eq!(symbols.is_empty(), feed != "cme-mdp3");
+        drop(client);
+        played.stop().unwrap();
+    }
 }

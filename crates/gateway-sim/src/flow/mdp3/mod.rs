@@ -322,17 +322,23 @@ impl Teller<'_> {
             max_trade_vol: 1_000_000,
             min_price_increment: 10_000_000,
             display_factor: 1_000_000_000,
+            contract_multiplier: Some(50),
             ..WriteFutureRoot::default()
         };
         let feeds = [WriteFeedTypeEntry {
             feed_type: Text::new("GBX"),
             market_depth: book::DEPTH as i8,
         }];
+        let round_lot = WriteLotTypeEntry {
+            lot_type: 2,
+            // In units of 1e-4: one contract.
+            min_lot_size: Some(10_000),
+        };
         let message = MessageBuilder::new(54, VERSION, &root)
             .group::<WriteEventEntry>(&[])
             .group(&feeds)
             .group::<WriteInstAttribEntry>(&[])
-            .group::<WriteLotTypeEntry>(&[]);
+            .group(&[round_lot]);
         self.waiting.push_back(message.finish());
     }
 
