@@ -31,7 +31,7 @@ pub fn exercise(input: &[u8]) {
     let recovery = Mdp3RecoveryConfig {
         messages_max: 4,
         bytes_max: 2_000,
-        timeout_ns: u64::MAX,
+        timeout_ns: 20,
     };
     let (Ok(mut decoder), Ok(mut recoverer)) = (
         Mdp3Decoder::new(&config),
@@ -181,6 +181,7 @@ fn exercise_recovery(decoder: &mut Mdp3Recoverer, sequence: u64, message: &[u8])
     assert_eq!(handled(decoder), before + 1, "each message is counted once");
     let line = (sequence as usize % 3, sequence.is_multiple_of(2));
     decoder.refresh(line, &context(sequence % 4), message, &mut sink);
+    decoder.watch(sequence * 3, context(0).ts_recv, &mut sink);
     assert!(
         handled(decoder) <= before + 2,
         "and what is told again not at all"
