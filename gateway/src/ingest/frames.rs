@@ -33,15 +33,20 @@ pub(super) struct Frames {
 unsafe impl Send for Frames {}
 
 impl Frames {
-    /// Maps `count` frames, from huge pages when asked for and the system has enough, else from ordinary ones.
+    /// Maps `count` frames, on huge pages when asked for, where the system has reserved enough or the kernel makes some; else
+    /// on ordinary ones.
     pub(super) fn map(count: usize, huge_pages: bool) -> io::Result<Self> {
         let bytes = count * FRAME_BYTES;
         let rounded = bytes.next_multiple_of(HUGE_PAGE_BYTES);
         let (start, mapped_bytes, huge) = match huge_pages.then(|| map(rounded, libc::MAP_HUGETLB))
         {
             Some(Ok(start)) => (start, rounded, true),
-            // None reserved, or not enough: ordinary pages serve.
-            Some(Err(_)) | None => (map(bytes, 0)?, bytes, false),
+            // None reserved, or not enough.
+            Some(Err(_)) => {
+                let start = map_on_boundary(None, rounded)?;
+                (start, rounded, collapse(start, rounded))
+            }
+            None => (map(bytes, 0)?, bytes, false),
         };
         let frames = Self {
             start,
@@ -62,15 +67,17 @@ impl Frames {
             .then(|| memory_file(rounded, true))
             .and_then(|file| {
                 let file = file.ok()?;
-                let start = map_file(&file, rounded).ok()?;
+                let start = map_on_boundary(Some(&file), rounded).ok()?;
                 Some((file, start, rounded, true))
             });
         let (file, start, mapped_bytes, huge) = match huge {
             Some(huge) => huge,
             None => {
-                let file = memory_file(bytes, false)?;
-                let start = map_file(&file, bytes)?;
-                (file, start, bytes, false)
+                let length = if huge_pages { rounded } else { bytes };
+                let file = memory_file(length, false)?;
+                let start = map_on_boundary(Some(&file), length)?;
+                let huge = huge_pages && collapse(start, length);
+                (file, start, length, huge)
             }
         };
         let frames = Self {
@@ -98,7 +105,7 @@ impl Frames {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let frames = Self {
-            start: map_file(&file, mapped_bytes)?,
+            start: map_on_boundary(Some(&file), mapped_bytes)?,
             bytes,
             mapped_bytes,
             huge,
@@ -229,22 +236,97 @@ fn memory_file(bytes: usize, huge: bool) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
-fn map_file(file: &OwnedFd, bytes: usize) -> io::Result<NonNull<u8>> {
-    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+/// Maps a memory file, or anonymous memory, every page present, from the boundary of a huge page on: without that no huge page
+/// can be mapped as one.
+fn map_on_boundary(file: Option<&OwnedFd>, bytes: usize) -> io::Result<NonNull<u8>> {
+    let (sharing, fd) = match file {
+        Some(file) => (libc::MAP_SHARED, file.as_raw_fd()),
+        None => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1),
+    };
+    let reserved = Reserved::new(bytes)?;
+    // SAFETY: takes the place of a part of our own reservation, into which nothing leads.
     let start = unsafe {
         libc::mmap(
-            std::ptr::null_mut(),
+            reserved.boundary().cast(),
             bytes,
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_POPULATE,
-            file.as_raw_fd(),
+            sharing | libc::MAP_FIXED | libc::MAP_POPULATE,
+            fd,
             0,
         )
     };
     if start == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
+    reserved.keep_only(bytes);
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Addresses, so many that a boundary of huge pages and some bytes behind it are among them. Given back on drop.
+struct Reserved {
+    start: *mut u8,
+    bytes: usize,
+}
+
+impl Reserved {
+    fn new(bytes: usize) -> io::Result<Self> {
+        let bytes = bytes + HUGE_PAGE_BYTES;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            start: start.cast(),
+            bytes,
+        })
+    }
+
+    /// How many bytes lie in front of the first boundary.
+    fn before(&self) -> usize {
+        self.start.addr().next_multiple_of(HUGE_PAGE_BYTES) - self.start.addr()
+    }
+
+    fn boundary(&self) -> *mut u8 {
+        self.start.wrapping_add(self.before())
+    }
+
+    /// Gives back what is not of the `bytes` behind the boundary, on whole pages, which are somebody's now.
+    fn keep_only(self, bytes: usize) {
+        let (before, kept) = (self.before(), bytes.next_multiple_of(FRAME_BYTES));
+        let behind = self.bytes.saturating_sub(before + kept);
+        let end = self.start.wrapping_add(before + kept);
+        for (start, bytes) in [(self.start, before), (end, behind)] {
+            if bytes > 0 {
+                // SAFETY: a part of our own reservation, into which nothing leads.
+                unsafe { libc::munmap(start.cast(), bytes) };
+            }
+        }
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        // SAFETY: our own reservation, into which nothing leads.
+        unsafe { libc::munmap(self.start.cast(), self.bytes) };
+    }
+}
+
+/// Has the kernel put memory whose pages are all present on huge ones, whatever it is set to do by itself (`MADV_COLLAPSE`,
+/// Linux 6.1), and says whether all of it is. Where the kernel cannot, the memory serves as it is.
+fn collapse(start: NonNull<u8>, bytes: usize) -> bool {
+    // SAFETY: our own mapping; what it holds stays as it is.
+    unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_COLLAPSE) == 0 }
 }
 
 #[cfg(test)]
@@ -283,5 +365,29 @@ mod tests {
         }
         assert!(Frames::adopt(file(), 5, false).is_err());
         assert!(rustix::fs::ftruncate(file(), 0).is_err(), "it is sealed");
+    }
+    /// Where this machine has huge pages, reserved or made, and where it has none.
+    #[test]
+    fn frames_on_huge_pages_if_there_are_any_are_the_same_memory_for_both() {
+        const COUNT: usize = 600;
+        let mine = Frames::share(COUNT, true).unwrap();
+        let file = mine.file().unwrap().try_clone_to_owned().unwrap();
+        let theirs = Frames::adopt(file, COUNT, mine.huge()).unwrap();
+        let alone = Frames::map(COUNT, true).unwrap();
+        let last = COUNT * FRAME_BYTES - 1;
+        for frames in [&mine, &theirs, &alone] {
+            assert_eq!(frames.bytes(), COUNT * FRAME_BYTES);
+            if frames.huge() {
+                assert_eq!(frames.start().addr() % HUGE_PAGE_BYTES, 0);
+            }
+        }
+        // SAFETY: all mappings have `COUNT` frames, and no kernel knows them.
+        unsafe {
+            mine.start().add(last).write(7);
+            assert_eq!(theirs.start().add(last).read(), 7);
+            alone.start().add(last).write(8);
+            assert_eq!(mine.start().add(last).read(), 7);
+        }
+        println!("huge pages: {}", mine.huge());
     }
 }
