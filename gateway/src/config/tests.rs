@@ -563,6 +563,55 @@ fn a_channel_of_mdp3_has_no_servers_and_no_books() {
 }
 
 #[test]
+fn only_units_share_a_group_and_port() {
+    // Unit 3 on lines A and B, and another channel on one or both of them.
+    let own = GOOD.replace(
+        "feed = \"nasdaq-itch50\"",
+        "feed = \"cboe-pitch-equities\"\nunit = 3",
+    );
+    let with = |feed: &str, line: &str| {
+        let second = format!(
+            "[[channel]]\nname = \"second\"\nfeed = {feed}\nworker = \"w0\"\n\
+             lines = [{{ group = \"239.1.1.1\", port = 5001 {line}]\n[[queue]]"
+        );
+        own.replace("[\"itch\"]", "[\"itch\", \"second\"]")
+            .replace("[[queue]]", &second)
+    };
+    let of_unit = |unit: u8| format!("\"cboe-pitch-equities\"\nunit = {unit}");
+    let two = "}, { group = \"239.1.1.2\", port = 5002 }";
+    let config = parse(&with(&of_unit(4), two), Path::new(".")).unwrap();
+    assert_eq!(config.channels[1].lines[1].port, 5002);
+    let only = |text: &str| {
+        let mut found = problems(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let problem = found.remove(0);
+        assert_eq!(problem.key, "channel[1].lines[0].group");
+        problem
+    };
+    let same = only(&with(&of_unit(3), "}"));
+    assert!(same.what.contains("of unit 3 already, on line 11"), "{same}");
+    let other = only(&with("\"nasdaq-itch50\"", "}"));
+    assert!(other.what.contains("is a line already"), "{other}");
+    assert!(other.remedy.contains("but for units of PITCH"), "{other}");
+    let sources = only(&with(&of_unit(4), ", sources = [\"10.1.1.1\"] }"));
+    assert!(sources.what.contains("other sources"), "{sources}");
+    let answers = with(
+        &format!(
+            "{}\non_gap = \"recover\"\nrecovery.spin = [{{ address = \"10.1.1.1:2\", session_sub_id = \"1\", \
+             username = \"U\", password_env = \"P\" }}]\n\
+             recovery.gap_response = [{{ group = \"239.1.1.2\", port = 5002 }}]",
+            of_unit(4)
+        ),
+        "}",
+    );
+    let found = problems(&answers);
+    assert!(
+        found.iter().any(|p| p.what.contains("one of gap responses")),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_book_is_of_one_channel_where_each_numbers_its_instruments_itself() {
     let of_two = |feed: &str, unit: &str| {
         let own = GOOD.replace(

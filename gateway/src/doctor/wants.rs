@@ -117,11 +117,18 @@ fn groups<'a>(lines: impl Iterator<Item = &'a Line>) -> BTreeMap<Ipv4Addr, BTree
 }
 
 fn request(interface: &Interface, lines: &[&Line]) -> InterfaceRequest {
-    let stream = |line: &&Line| Stream {
-        group: line.group,
-        port: line.port,
-        sources: line.sources.clone(),
-    };
+    let mut streams: Vec<Stream> = Vec::new();
+    for line in lines {
+        let stream = Stream {
+            group: line.group,
+            port: line.port,
+            sources: line.sources.clone(),
+        };
+        // Units of PITCH may share one.
+        if !streams.contains(&stream) {
+            streams.push(stream);
+        }
+    }
     InterfaceRequest {
         mode: interface.mode,
         queues: interface.queues.clone(),
@@ -129,6 +136,6 @@ fn request(interface: &Interface, lines: &[&Line]) -> InterfaceRequest {
         rx_ring: interface.rx_ring,
         membership_interface: interface.membership_interface.clone(),
         hardware_timestamps: interface.hardware_timestamps,
-        ..InterfaceRequest::new(&interface.name, lines.iter().map(stream).collect())
+        ..InterfaceRequest::new(&interface.name, streams)
     }
 }

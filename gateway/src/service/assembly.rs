@@ -26,7 +26,7 @@ use crate::ingest::ladder;
 use crate::ingest::{InterfaceRequest, Opener, PcapIngest, Provider, Stream, Tier, UdpChecksum};
 use crate::worker::feed::FeedChannel;
 use crate::worker::filter::{Filter, Want};
-use crate::worker::{Plan, Route, WorkerChannel, WorkerInput};
+use crate::worker::{LineOf, Plan, Route, Units, WorkerChannel, WorkerInput};
 
 /// Records of what layout a queue holds: `GWRECORD` as a number, and the version of DBN.
 const SCHEMA_ID: u64 = u64::from_le_bytes(*b"GWRECORD");
@@ -153,43 +153,68 @@ pub(crate) fn interface_request(
     }
 }
 
-/// The streams that arrive on `input`.
-pub(crate) fn line_streams(config: &Config, input: Input) -> Vec<Stream> {
-    let lines = config.channels.iter().flat_map(|channel| &channel.lines);
-    lines
-        .filter(|line| line.inputs.contains(&input))
-        .map(stream)
-        .collect()
+/// A line, by the index of its channel and its number there.
+pub(super) type LineIndex = (usize, u8);
+
+/// A stream, and the lines that it is: several where it carries several units.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) stream: Stream,
+    pub(super) lines: Vec<LineIndex>,
 }
 
-fn stream(line: &model::Line) -> Stream {
-    Stream {
-        group: line.group,
-        port: line.port,
-        sources: line.sources.clone(),
-    }
-}
-
-/// The streams that arrive on `input`, and the line of the worker's channels that each is.
-pub(super) fn streams(
-    config: &Config,
-    input: Input,
-    channels: &[Seat],
-) -> (Vec<Stream>, Vec<Route>) {
-    let mut streams = Vec::new();
-    let mut routes = Vec::new();
-    for (channel, seat) in config.channels.iter().zip(channels) {
-        for (number, line) in (0..).zip(&channel.lines) {
-            if line.inputs.contains(&input) {
-                streams.push(stream(line));
-                routes.push(Route {
-                    channel: seat.index,
-                    line: LineId(number),
-                });
+/// The streams that arrive on `input`, in the order in which the configuration first names them.
+pub(super) fn shared_streams(config: &Config, input: Input) -> Vec<Shared> {
+    let mut all: Vec<Shared> = Vec::new();
+    for (channel, of) in config.channels.iter().enumerate() {
+        for (number, line) in (0..).zip(&of.lines) {
+            if !line.inputs.contains(&input) {
+                continue;
+            }
+            let stream = Stream {
+                group: line.group,
+                port: line.port,
+                sources: line.sources.clone(),
+            };
+            let index = (channel, number);
+            match all.iter_mut().find(|shared| shared.stream == stream) {
+                Some(shared) => shared.lines.push(index),
+                None => all.push(Shared {
+                    stream,
+                    lines: vec![index],
+                }),
             }
         }
     }
-    (streams, routes)
+    all
+}
+
+/// The streams that arrive on `input`.
+pub(crate) fn line_streams(config: &Config, input: Input) -> Vec<Stream> {
+    let shared = shared_streams(config, input).into_iter();
+    shared.map(|shared| shared.stream).collect()
+}
+
+/// The streams that arrive on `input`, and the lines of the worker's channels that each is.
+fn streams(config: &Config, input: Input, channels: &[Seat]) -> (Vec<Stream>, Vec<Route>) {
+    let line = |(channel, number): LineIndex| LineOf {
+        channel: channels[channel].index,
+        line: LineId(number),
+    };
+    let unit = |of: LineIndex| (config.channels[of.0].unit.unwrap_or_default(), line(of));
+    let shared = shared_streams(config, input).into_iter();
+    shared
+        .map(|Shared { stream, lines }| {
+            let route = match lines[..] {
+                [first, ref others @ ..] if !others.is_empty() => {
+                    let others = others.iter().copied().map(unit);
+                    Route::Units(Box::new(Units::new(unit(first), others)))
+                }
+                _ => Route::Line(line(lines[0])),
+            };
+            (stream, route)
+        })
+        .unzip()
 }
 
 /// Queues in shared memory, and the bit of each in its worker's masks.

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod filter;
 mod pin;
 mod poll;
+mod route;
 #[cfg(test)]
 mod scraped;
 pub mod sink;
@@ -27,7 +28,8 @@ use gateway_queue::Publisher;
 
 pub use control::Retired;
 pub use pin::{PinError, pin};
-pub use poll::{Route, WorkerChannel, WorkerEvent, WorkerInput};
+pub use poll::{WorkerChannel, WorkerEvent, WorkerInput};
+pub use route::{LineOf, Route, Units};
 
 use crate::config::model::Wait;
 use crate::ingest::Provider;

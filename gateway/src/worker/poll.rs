@@ -21,6 +21,7 @@ use super::board::{Rounds, STALLS_NS, WorkerBoard};
 use super::control::{Command, Inbox, Retired};
 use super::feed::FeedChannel;
 use super::filter::Filter;
+use super::route::Route;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
 use super::supply::LaneSupply;
 use crate::config::model::Wait;
@@ -33,15 +34,6 @@ const SHOW_NS: Nanos = 1_000_000;
 const HEARTBEAT_NS: Nanos = 10_000_000;
 /// How long [`Wait::Sleep`] sleeps.
 const SLEEP: Duration = Duration::from_micros(50);
-
-/// Which line of which of the worker's channels a stream is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    /// Index among the worker's channels.
-    pub channel: usize,
-    /// The line.
-    pub line: LineId,
-}
 
 /// Something to poll, and where its streams go.
 #[derive(Debug)]
@@ -393,12 +385,20 @@ impl Worker {
                 return;
             };
             let received = datagram.stamps.capture_ns.unwrap_or(stamp);
-            let lane = &mut lanes[route.channel];
-            lane.on_packet(route.line, received, datagram.payload, outlets);
-            *due = (*due).min(lane.deadline);
+            let (route, others) = route.lines_of(datagram.payload);
+            let (mut to, mut rest) = (route, others.iter());
+            loop {
+                let lane = &mut lanes[to.channel];
+                lane.on_packet(to.line, received, datagram.payload, outlets);
+                *due = (*due).min(lane.deadline);
+                match rest.next() {
+                    Some(other) => to = *other,
+                    None => break,
+                }
+            }
             stamp = clock.steady_now();
-            // Only now, when the packet's records are out.
-            if let Some(board) = boards.get(route.channel) {
+            // Only now, when the packet's records are out. Of one that went to several channels it would say little of any.
+            if let (Some(board), []) = (boards.get(route.channel), others) {
                 board.ring_to_publish.record(stamp.saturating_sub(start));
                 if let Some(hook_ns) = datagram.stamps.hook_ns {
                     let seen = clock.steady_from_monotonic(hook_ns);

@@ -32,7 +32,8 @@ use super::board::{Rounds, WorkerBoard};
 use super::control;
 use super::feed::FeedChannel;
 use super::filter::{Filter, Want};
-use super::poll::{Lane, Route, Source, Worker, WorkerChannel, WorkerInput};
+use super::poll::{Lane, Source, Worker, WorkerChannel, WorkerInput};
+use super::route::{LineOf, Route};
 use super::sink::Outlet;
 use crate::config;
 use crate::config::model::Wait;
@@ -83,10 +84,10 @@ pub(super) fn worker(capture: &Path) -> (Worker, QueueHandle) {
     let worker = Worker {
         inputs: vec![Source::new(WorkerInput {
             provider: Provider::Pcap(provider),
-            routes: vec![Route {
+            routes: vec![Route::Line(LineOf {
                 channel: 0,
                 line: LineId(0),
-            }],
+            })],
         })],
         lanes: vec![Lane::new(
             WorkerChannel {

@@ -52,8 +52,13 @@ fn config(tier: &str, folder: &TempDir, port: u16, recover_timeout_ms: u32) -> C
 
 /// The unit's messages, as the simulator publishes them.
 fn day(messages: u64) -> Vec<Vec<u8>> {
+    day_of(1, messages)
+}
+
+/// The same of another seed than the simulator's default.
+fn day_of(seed: u64, messages: u64) -> Vec<Vec<u8>> {
     let mut flow = PitchFlow::new(OrderFlow::new(FlowOptions {
-        seed: 1,
+        seed,
         symbols: SYMBOLS,
         messages,
         orders_max: 1_000_000,
@@ -159,6 +164,59 @@ fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
         assert_eq!(told, 1, "{}", outcome.log);
         assert!(!outcome.log.contains(PASSWORD), "{}", outcome.log);
     }
+}
+
+/// Two units on the same groups and ports: what both lines lose of one is asked for, and the other flows on.
+#[test]
+fn what_is_lost_of_one_unit_of_a_port_does_not_touch_the_other() {
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let mut config = config("copy", &folder, PORT, 20_000);
+    let lines: Vec<String> = config
+        .lines
+        .iter()
+        .map(|line| format!("{{ group = \"{}\", port = {} }}", line.group, line.port))
+        .collect();
+    config.extra.push_str(&format!(
+        "[[channel]]\nname = \"six\"\nfeed = \"cboe-pitch-equities\"\nunit = 6\nworker = \"worker\"\n\
+         hold_timeout_us = 20000\nlines = [{}]\n[[queue]]\nname = \"six\"\nchannels = [\"six\"]\n\
+         records = \"native\"\nslots = 131072\n",
+        lines.join(", ")
+    ));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let five = Observer::start(&gateway.socket(), "native").unwrap();
+    let six = Observer::start(&gateway.socket(), "six").unwrap();
+    let common = format!(
+        "generate --feed cboe-pitch-equities --messages {MESSAGES} --symbols {SYMBOLS} --pace rate={RATE} \
+         --messages-per-packet 6 --heartbeat-ms 100"
+    );
+    let lossy = format!(
+        "{common} --unit 5 --loss-a 0.2 --loss-b 0.2 --linger-ms 3000 --gap-request {EXCHANGE_ADDRESS}:{PORT} \
+         --gap-response 239.77.0.3:26400 --gap-response 239.77.0.4:26400"
+    );
+    let whole = format!("{common} --unit 6 --seed 2 --loss-a 0.2");
+    let lossy = lab.simulator(&config, &lossy).unwrap();
+    let whole = lab.simulator(&config, &whole).unwrap();
+    let (lossy, whole) = (lossy.finish(LIMIT).unwrap(), whole.finish(LIMIT).unwrap());
+    assert!(lossy.lost_on_both.messages > 50, "{lossy:?}");
+    for (unit, observer, report, seed) in [(5, five, &lossy, 1), (6, six, &whole, 2)] {
+        let day = day_of(seed, MESSAGES);
+        assert_eq!(report.messages, day.len() as u64);
+        let all = |seen: &Seen| seen.native.len() >= day.len();
+        let seen = observer.wait_for("all of the day", LIMIT, all).unwrap();
+        let wrong = seen.native.iter().zip(&day).position(|(a, b)| a != b);
+        assert_eq!((wrong, seen.native.len()), (None, day.len()), "unit {unit}");
+        assert_eq!((seen.gaps.len(), seen.lost_slots), (0, 0), "unit {unit}");
+        assert_eq!(seen.has(ControlKind::Recovering), unit == 5, "unit {unit}");
+    }
+    let status = gateway.status().unwrap();
+    for channel in [0, 1] {
+        assert_eq!(status["channels"][channel]["other_units"], 0, "{status}");
+    }
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod trust;
 
 pub use classes::classes;
 pub use decoder::{PitchConfig, PitchConfigError, PitchDecoder, SYMBOL_LIMITS};
-pub use transport::{PacketBuilder, PitchUnit, unit_session};
+pub use transport::{Addressee, PacketBuilder, PitchUnit, addressee, unit_session};
 
 /// Whose messages they are: the markets share the protocol's types, but not all lengths, nor the sign of prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,6 +79,28 @@ fn split_message(body: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((message.get(1..)?, behind))
 }
 
+/// Who is to get a packet, where one port carries several units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The unit of this number, 1 to 255: the packet is of its stream, or without numbers beside it.
+    Unit(u8),
+    /// Every unit: messages without numbers, of unit 0.
+    Every,
+    /// None: shorter than a header, or numbered and of unit 0.
+    Nobody,
+}
+
+/// Whose `packet` (the UDP payload) is, by its header alone: whether the packet is whole is for its unit's channel to find.
+#[must_use]
+#[inline(always)]
+pub fn addressee(packet: &[u8]) -> Addressee {
+    match packet {
+        [_, _, _, 0, 0, 0, 0, 0, ..] => Addressee::Every,
+        [_, _, _, unit @ 1..=u8::MAX, _, _, _, _, ..] => Addressee::Unit(*unit),
+        _ => Addressee::Nobody,
+    }
+}
+
 /// The name of a unit's stream, such as `unit003`. Unit 0 is none: only messages without numbers have it.
 #[must_use]
 #[inline(always)]
@@ -251,6 +273,18 @@ mod tests {
             let (_, all, walked) = messages(&packet);
             assert_eq!((all.len(), walked.whole, walked.cut_at), (1, 1, Some(2)));
         }
+    }
+
+    #[test]
+    fn a_packet_is_of_the_unit_in_its_header() {
+        assert_eq!(addressee(&[8, 0, 0, 7, 1, 0, 0, 0]), Addressee::Unit(7));
+        // Without numbers: of a unit, or of all.
+        assert_eq!(addressee(&[8, 0, 0, 255, 0, 0, 0, 0]), Addressee::Unit(255));
+        assert_eq!(addressee(&[8, 0, 0, 0, 0, 0, 0, 0]), Addressee::Every);
+        // Unit 0 has no numbers.
+        assert_eq!(addressee(&[8, 0, 0, 0, 0, 0, 0, 1]), Addressee::Nobody);
+        assert_eq!(addressee(&[8, 0, 0, 7, 1, 0, 0]), Addressee::Nobody);
+        assert_eq!(addressee(&[]), Addressee::Nobody);
     }
 
     #[test]

@@ -18,9 +18,55 @@ const LINES_MAX: usize = 4;
 /// Channels at most: a record names its channel in one byte.
 const CHANNELS_MAX: usize = 255;
 
-/// Where a (group, port) was seen first.
-type Seen = HashMap<(Ipv4Addr, u16, InputKey), usize>;
+/// The lines that a (group, port) was seen as, the first one first.
+type Seen = HashMap<(Ipv4Addr, u16, InputKey), Vec<SeenLine>>;
 type InputKey = (bool, usize);
+
+/// What of a line decides whether another one may have its group and port: only another unit's may, as the header of each
+/// packet names its unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SeenLine {
+    /// Where it is written.
+    written: usize,
+    /// Of PITCH: its channel's unit.
+    unit: Option<u8>,
+    /// Whether it carries answers.
+    answers: bool,
+    sources: Vec<Ipv4Addr>,
+}
+
+impl SeenLine {
+    /// Why this one cannot share a group and port with `first`; `None` where it can.
+    fn refuses(&self, first: &Self) -> Option<(String, &'static str)> {
+        let (Some(unit), Some(of_first)) = (self.unit, first.unit) else {
+            return Some((
+                format!("is a line already, on line {}", first.written),
+                "each group and port carries one line, but for units of PITCH; correct one of them, or tell them apart by `input`",
+            ));
+        };
+        if unit == of_first {
+            Some((
+                format!("is a line of unit {unit} already, on line {}", first.written),
+                "channels that share a group and port are each another unit: correct the unit, or the group and port",
+            ))
+        } else if self.answers != first.answers {
+            Some((
+                format!(
+                    "is a line of a stream and one of gap responses, on line {}",
+                    first.written
+                ),
+                "a group and port carries either; correct one of them, as the venue lists them",
+            ))
+        } else if self.sources != first.sources {
+            Some((
+                format!("has other sources on line {}", first.written),
+                "give each line of this group and port the same sources: it is received once for all units",
+            ))
+        } else {
+            None
+        }
+    }
+}
 
 /// Every channel, with worker and inputs resolved.
 pub(super) fn channels(
@@ -56,8 +102,9 @@ pub(super) fn channels(
             let reach = worker
                 .and_then(|w| workers.get(w))
                 .map_or(&[][..], |w| &w.inputs);
-            let lines = lines(channel, raw, reach, inputs, &mut seen, findings);
             let feed = feed(channel.feed.as_ref(), findings);
+            let unit = unit(channel, feed, findings);
+            let lines = lines((channel, unit), raw, reach, inputs, &mut seen, findings);
             let on_gap = channel.on_gap.as_ref();
             let recovery = recovery::recovery(channel, feed, base, reach, findings);
             Channel {
@@ -66,7 +113,7 @@ pub(super) fn channels(
                 venue: venue(channel.venue.as_ref(), feed, findings),
                 worker: worker.unwrap_or_default(),
                 session_date: session_date(channel.session_date.as_ref(), findings),
-                unit: unit(channel, feed, findings),
+                unit,
                 lines,
                 hold_timeout: Duration::from_micros(number(
                     channel.hold_timeout_us.as_ref(),
@@ -133,7 +180,7 @@ pub(super) fn channels(
 }
 
 fn lines(
-    channel: &RawChannel,
+    (channel, unit): (&RawChannel, Option<u8>),
     raw: &RawConfig,
     reach: &[Input],
     inputs: &Names<'_>,
@@ -185,19 +232,25 @@ fn lines(
         let line_inputs = line_inputs(line, raw, reach, inputs, findings);
         let group = group(line, findings);
         let port = port(line, findings);
+        let sources = sources(line, findings);
         if let (Some(group), Some(port)) = (group, port) {
             for input in &line_inputs {
                 let key = match input {
                     Input::Interface(i) => (false, *i),
                     Input::Capture(i) => (true, *i),
                 };
-                if let Some(first) = seen.insert((group, port, key), line.place.line) {
+                let this = SeenLine {
+                    written: line.place.line,
+                    unit,
+                    answers: beside.is_some(),
+                    sources: sources.clone(),
+                };
+                let others = seen.entry((group, port, key)).or_default();
+                let refused = others.iter().find_map(|first| this.refuses(first));
+                others.push(this);
+                if let Some((what, remedy)) = refused {
                     let place = line.group.as_ref().map_or(&line.place, |f| &f.place);
-                    findings.add(
-                        place,
-                        format!("{group}:{port} is a line already, on line {first}"),
-                        "each group and port carries one line; correct one of them, or tell them apart by `input`",
-                    );
+                    findings.add(place, format!("{group}:{port} {what}"), remedy);
                     break;
                 }
             }
@@ -206,7 +259,7 @@ fn lines(
             name: text(line.name.as_ref(), &default),
             group: group.unwrap_or(Ipv4Addr::UNSPECIFIED),
             port: port.unwrap_or_default(),
-            sources: sources(line, findings),
+            sources,
             inputs: line_inputs,
             answers: beside.is_some(),
         });

@@ -309,6 +309,32 @@ channels = ["itch"]
     }
 
     #[test]
+    fn units_that_share_a_group_and_port_move_together_or_not_at_all() {
+        let with = |third: u16, fourth: u16| {
+            let unit = |name: &str, unit: u8, port: u16| {
+                format!(
+                    "[[channel]]\nname = \"{name}\"\nfeed = \"cboe-pitch-equities\"\nunit = {unit}\n\
+                     worker = \"w0\"\nlines = [{{ group = \"239.1.1.9\", port = {port} }}]\n"
+                )
+            };
+            let units = format!("{}{}[[queue]]", unit("three", 3, third), unit("four", 4, fourth));
+            crate::config::parse(&RUNNING.replace("[[queue]]", &units), Path::new(".")).unwrap()
+        };
+        let ports = |config: &Config| [1, 2].map(|channel| config.channels[channel].lines[0].port);
+        let mut together = with(6001, 6001);
+        lines::move_in(&mut together, &with(6002, 6002)).unwrap();
+        assert_eq!(ports(&together), [6002, 6002]);
+        let apart = lines::move_in(&mut with(6001, 6001), &with(6001, 6002));
+        assert!(apart.unwrap_err().contains("would go apart"));
+        let merged = lines::move_in(&mut with(6001, 6002), &with(6002, 6002));
+        let merged = merged.unwrap_err();
+        assert!(merged.contains("239.1.1.9:6002") && merged.contains("\"three\""), "{merged}");
+        let mut moved = with(6001, 6002);
+        lines::move_in(&mut moved, &with(6003, 6002)).unwrap();
+        assert_eq!(ports(&moved), [6003, 6002]);
+    }
+
+    #[test]
     fn the_filter_of_a_books_queue_waits_and_says_why() {
         let book = "[[book]]\nname = \"b\"\nqueue = \"all\"\n";
         let with = |filter: &str| format!("{RUNNING}{filter}{book}");

@@ -6,7 +6,7 @@
 
 use tokio::time::{Duration, Instant};
 
-use super::super::assembly;
+use super::super::assembly::{LineIndex, line_streams, shared_streams};
 use super::super::ports::Ports;
 use super::super::state::State;
 use crate::config::Config;
@@ -65,8 +65,10 @@ fn place(config: &Config, line: &Line) -> Option<(String, bool, Vec<String>)> {
 /// start, with the servers that they belong to.
 ///
 /// # Errors
-/// Two lines of the gateway as it would run then have the same group and port.
+/// Lines of the gateway as it would run then share a group and port that did not before, or share it no longer: a worker's
+/// routes stay what they are.
 pub(super) fn move_in(running: &mut Config, new: &Config) -> Result<(), String> {
+    let before = sharing(running);
     for channel in 0..running.channels.len() {
         let name = running.channels[channel].name.clone();
         let Some(later) = new.channels.iter().find(|c| c.name == name) else {
@@ -82,24 +84,42 @@ pub(super) fn move_in(running: &mut Config, new: &Config) -> Result<(), String> 
             line.sources.clone_from(&later.sources);
         }
     }
-    let all: Vec<(&Channel, &Line)> = running
-        .channels
-        .iter()
-        .flat_map(|channel| channel.lines.iter().map(move |line| (channel, line)))
-        .collect();
-    for (index, (channel, line)) in all.iter().enumerate() {
-        let taken = all[..index].iter().find(|(_, other)| {
+    let mut all: Vec<(LineIndex, &Channel, &Line)> = Vec::new();
+    for (index, channel) in running.channels.iter().enumerate() {
+        let lines = (0..).zip(&channel.lines);
+        all.extend(lines.map(|(number, line)| ((index, number), channel, line)));
+    }
+    for (index, (place, channel, line)) in all.iter().enumerate() {
+        let taken = all[..index].iter().find(|(other_place, _, other)| {
+            let shared = |lines: &Vec<LineIndex>| lines.contains(place) && lines.contains(other_place);
             (other.group, other.port) == (line.group, line.port)
                 && other.inputs.iter().any(|input| line.inputs.contains(input))
+                && !(other.sources == line.sources && before.iter().flatten().any(shared))
         });
-        if let Some((other, _)) = taken {
+        if let Some((_, other, _)) = taken {
             return Err(format!(
                 "{}:{} would be a line of channel \"{}\" and of \"{}\" until the next start; restart the gateway instead",
                 line.group, line.port, other.name, channel.name
             ));
         }
     }
-    Ok(())
+    if sharing(running) == before {
+        Ok(())
+    } else {
+        Err("lines of several units that share a group and port would go apart; restart the gateway instead".to_owned())
+    }
+}
+
+/// Which lines are one stream, by input.
+fn sharing(config: &Config) -> Vec<Vec<Vec<LineIndex>>> {
+    let interfaces = (0..config.interfaces.len()).map(Input::Interface);
+    let inputs = interfaces.chain((0..config.captures.len()).map(Input::Capture));
+    inputs
+        .map(|input| {
+            let shared = shared_streams(config, input).into_iter();
+            shared.map(|shared| shared.lines).collect()
+        })
+        .collect()
 }
 
 /// The interfaces whose streams differ between two configurations of the running gateway.
@@ -107,8 +127,8 @@ pub(super) fn moves(state: &State, before: &Config, after: &Config) -> Vec<Move>
     let mut all = Vec::new();
     for (index, interface) in after.interfaces.iter().enumerate() {
         let input = Input::Interface(index);
-        let (streams, _) = assembly::streams(after, input, &state.channels);
-        if streams == assembly::streams(before, input, &state.channels).0 {
+        let streams = line_streams(after, input);
+        if streams == line_streams(before, input) {
             continue;
         }
         let of_this_name =
