@@ -15,6 +15,7 @@ pub mod itch50;
 mod little_endian;
 pub mod mdp3;
 pub mod moldudp64;
+pub mod nasdaq_bbo;
 pub mod native;
 pub mod order_index;
 pub mod pitch;

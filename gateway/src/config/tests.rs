@@ -589,7 +589,10 @@ fn only_units_share_a_group_and_port() {
         problem
     };
     let same = only(&with(&of_unit(3), "}"));
-    assert!(same.what.contains("of unit 3 already, on line 11"), "{same}");
+    assert!(
+        same.what.contains("is a line already, of unit 3 on line 12"),
+        "{same}"
+    );
     let other = only(&with("\"nasdaq-itch50\"", "}"));
     assert!(other.what.contains("is a line already"), "{other}");
     assert!(other.remedy.contains("but for units of PITCH"), "{other}");
@@ -606,7 +609,9 @@ fn only_units_share_a_group_and_port() {
     );
     let found = problems(&answers);
     assert!(
-        found.iter().any(|p| p.what.contains("one of gap responses")),
+        found
+            .iter()
+            .any(|p| p.what.contains("one of gap responses")),
         "{found:#?}"
     );
 }

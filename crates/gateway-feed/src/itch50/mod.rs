@@ -16,7 +16,7 @@ pub mod harness;
 mod layout;
 pub mod messages;
 mod other;
-mod reference;
+pub(crate) mod reference;
 mod shape;
 
 pub use classes::classes;

@@ -16,7 +16,7 @@ use crate::sink::{MessageContext, Nanos};
 
 /// What the reference records of a channel have in common.
 #[derive(Clone, Debug)]
-pub(super) struct ReferenceRecords {
+pub(crate) struct ReferenceRecords {
     publisher_id: u16,
     channel_id: u8,
     /// Market identifier code of the publisher's venue, zero-padded; all zero where the publisher is unknown.
@@ -26,7 +26,7 @@ pub(super) struct ReferenceRecords {
 }
 
 impl ReferenceRecords {
-    pub(super) fn new(publisher_id: u16, channel_id: u8) -> Self {
+    pub(crate) fn new(publisher_id: u16, channel_id: u8) -> Self {
         let publisher = dbn::Publisher::try_from(publisher_id).ok();
         let mut venue = [0; 4];
         let code = publisher.map_or("", |publisher| publisher.venue().as_str());
@@ -51,7 +51,7 @@ impl ReferenceRecords {
     }
 
     /// R: what DBN has a field for; the rest (IPO, LULD tier, ETP, …) is in the native record only.
-    pub(super) fn definition(
+    pub(crate) fn definition(
         &self,
         message: &StockDirectory<'_>,
         context: &MessageContext,
@@ -87,7 +87,7 @@ impl ReferenceRecords {
     }
 
     /// H: the instrument's state at this venue.
-    pub(super) fn trading_action(
+    pub(crate) fn trading_action(
         &self,
         message: &StockTradingAction<'_>,
         context: &MessageContext,
@@ -117,7 +117,7 @@ impl ReferenceRecords {
     }
 
     /// h: `None` if it concerns another market centre, whose state is not that of the instrument here.
-    pub(super) fn operational_halt(
+    pub(crate) fn operational_halt(
         &self,
         message: &OperationalHalt<'_>,
         context: &MessageContext,
@@ -144,7 +144,7 @@ impl ReferenceRecords {
     }
 
     /// Y: short-sale restriction.
-    pub(super) fn short_sale_restriction(
+    pub(crate) fn short_sale_restriction(
         &self,
         message: &RegShoRestriction<'_>,
         context: &MessageContext,
@@ -189,7 +189,7 @@ impl ReferenceRecords {
     }
 
     /// I: net order imbalance. Prices of 0 say "none" on this feed.
-    pub(super) fn imbalance(
+    pub(crate) fn imbalance(
         &self,
         message: &NetOrderImbalance<'_>,
         context: &MessageContext,
@@ -221,7 +221,7 @@ impl ReferenceRecords {
 }
 
 /// A price in units of 1e-9; undefined where the message says 0 for "none".
-pub(super) fn price_or_undefined(price: Price4) -> i64 {
+pub(crate) fn price_or_undefined(price: Price4) -> i64 {
     if price.0 == 0 {
         UNDEF_PRICE
     } else {
@@ -230,7 +230,7 @@ pub(super) fn price_or_undefined(price: Price4) -> i64 {
 }
 
 /// A number of shares; undefined where 32 bits cannot hold it (above 4,294,967,294).
-pub(super) fn size_or_undefined(shares: u64) -> u32 {
+pub(crate) fn size_or_undefined(shares: u64) -> u32 {
     u32::try_from(shares).unwrap_or(UNDEF_ORDER_SIZE)
 }
 

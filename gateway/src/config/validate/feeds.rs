@@ -46,7 +46,10 @@ impl SeenLine {
         };
         if unit == of_first {
             Some((
-                format!("is a line of unit {unit} already, on line {}", first.written),
+                format!(
+                    "is a line of unit {unit} already, on line {}",
+                    first.written
+                ),
                 "channels that share a group and port are each another unit: correct the unit, or the group and port",
             ))
         } else if self.answers != first.answers {

@@ -317,7 +317,11 @@ channels = ["itch"]
                      worker = \"w0\"\nlines = [{{ group = \"239.1.1.9\", port = {port} }}]\n"
                 )
             };
-            let units = format!("{}{}[[queue]]", unit("three", 3, third), unit("four", 4, fourth));
+            let units = format!(
+                "{}{}[[queue]]",
+                unit("three", 3, third),
+                unit("four", 4, fourth)
+            );
             crate::config::parse(&RUNNING.replace("[[queue]]", &units), Path::new(".")).unwrap()
         };
         let ports = |config: &Config| [1, 2].map(|channel| config.channels[channel].lines[0].port);
@@ -328,7 +332,10 @@ channels = ["itch"]
         assert!(apart.unwrap_err().contains("would go apart"));
         let merged = lines::move_in(&mut with(6001, 6002), &with(6002, 6002));
         let merged = merged.unwrap_err();
-        assert!(merged.contains("239.1.1.9:6002") && merged.contains("\"three\""), "{merged}");
+        assert!(
+            merged.contains("239.1.1.9:6002") && merged.contains("\"three\""),
+            "{merged}"
+        );
         let mut moved = with(6001, 6002);
         lines::move_in(&mut moved, &with(6003, 6002)).unwrap();
         assert_eq!(ports(&moved), [6003, 6002]);

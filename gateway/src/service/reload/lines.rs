@@ -91,7 +91,8 @@ pub(super) fn move_in(running: &mut Config, new: &Config) -> Result<(), String> 
     }
     for (index, (place, channel, line)) in all.iter().enumerate() {
         let taken = all[..index].iter().find(|(other_place, _, other)| {
-            let shared = |lines: &Vec<LineIndex>| lines.contains(place) && lines.contains(other_place);
+            let shared =
+                |lines: &Vec<LineIndex>| lines.contains(place) && lines.contains(other_place);
             (other.group, other.port) == (line.group, line.port)
                 && other.inputs.iter().any(|input| line.inputs.contains(input))
                 && !(other.sources == line.sources && before.iter().flatten().any(shared))
