@@ -23,6 +23,8 @@ const READ_BYTES: usize = 65_536;
 pub(crate) struct SpinServer {
     pub(crate) address: SocketAddr,
     pub(crate) credentials: Credentials,
+    /// Whether it tells what instruments the unit has, too.
+    pub(crate) definitions: bool,
     pub(crate) way: Way,
     /// How long a whole image may take, the wait for one that reaches far enough included.
     pub(crate) timeout: Duration,
@@ -61,6 +63,9 @@ async fn take(
 ) -> Result<Fetched, FetchError> {
     let clock = |at: Instant| u64::try_from((at - begun).as_nanos()).unwrap_or(u64::MAX);
     let mut client = SpinClient::new(server.credentials, from, clock(Instant::now()));
+    if server.definitions {
+        client = client.with_definitions();
+    }
     let mut taken = Taken::new(server.bytes_max);
     let mut buffer = vec![0; READ_BYTES];
     let (mut reader, mut writer) = stream.split();

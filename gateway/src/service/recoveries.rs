@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gateway_feed::pitch::session;
+use gateway_feed::pitch::{Market, session};
 use gateway_feed::soupbintcp::Credentials;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -108,6 +108,10 @@ fn spin_server(
     Ok(SpinServer {
         address: spin.address,
         credentials: session_credentials(channel, ServerKind::Spin, spin)?,
+        definitions: channel
+            .feed
+            .pitch_market()
+            .is_some_and(Market::defines_in_spins),
         way: Way::of(recovery),
         timeout: recovery.snapshot_timeout,
         bytes_max: recovery.snapshot_bytes_max,

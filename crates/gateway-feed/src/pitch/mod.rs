@@ -56,6 +56,13 @@ impl Market {
         }
     }
 
+    /// Whether a spin server tells what instruments a unit has, apart from the unit's books: series and complex instruments
+    /// have a feed symbol that only a message explains. The futures exchange has no such messages, equities no use for them.
+    #[must_use]
+    pub const fn defines_in_spins(self) -> bool {
+        matches!(self, Self::Options | Self::ComplexOptions)
+    }
+
     /// Whether the two bytes of a short price are a signed number.
     #[must_use]
     pub const fn signs_short_prices(self) -> bool {

@@ -4,7 +4,7 @@
 mod tests;
 
 use gateway_feed::pitch::session::{
-    CloseReason, Credentials, LoginStatus, Say, Server, SpinFinished, SpinImageAvailable,
+    CloseReason, Credentials, DefinitionFinished, DefinitionRequest, DefinitionResponse, LoginStatus, Say, Server, SpinFinished, SpinImageAvailable,
     SpinRequest, SpinResponse, SpinStatus,
 };
 
@@ -101,6 +101,22 @@ impl Conversation for SpinConnection {
             }
         };
         let mut answer = |message: &[u8], say: &mut Say<'_>| {
+            if DefinitionRequest::parse(message).is_some() {
+                // Equities have nothing to define.
+                let status = match sending {
+                    Some(_) => SpinStatus::InProgress,
+                    None => SpinStatus::Accepted,
+                };
+                let response = DefinitionResponse {
+                    instrument_count: 0,
+                    status,
+                };
+                say.message(&response.encode());
+                if status == SpinStatus::Accepted {
+                    say.message(&DefinitionFinished.encode());
+                }
+                return;
+            }
             let Some(SpinRequest { sequence }) = SpinRequest::parse(message) else {
                 counts.malformed += 1;
                 return;

@@ -47,7 +47,7 @@ impl SeenLine {
         if unit == of_first {
             Some((
                 format!(
-                    "is a line of unit {unit} already, on line {}",
+                    "is a line already, of unit {unit} on line {}",
                     first.written
                 ),
                 "channels that share a group and port are each another unit: correct the unit, or the group and port",

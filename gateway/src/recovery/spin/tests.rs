@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 use gateway_feed::pitch::session::{
-    LoginStatus, Say, Server, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
+    DefinitionFinished, DefinitionRequest, DefinitionResponse,    LoginStatus, Say, Server, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
     SpinStatus,
 };
 use tokio::net::TcpListener;
 
 use super::*;
 
-/// How an attempt ends at a server that sends `orders` orders and announces `announced`.
-fn attempt(bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, String> {
+/// How an attempt ends at a server that sends `orders` orders and announces `announced`; where it tells what instruments there
+/// are, it tells one.
+fn attempt(definitions: bool, bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -29,6 +30,16 @@ fn attempt(bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, Str
                     return;
                 }
                 let mut answer = |message: &[u8], say: &mut Say<'_>| {
+                    if DefinitionRequest::parse(message).is_some() {
+                        let response = DefinitionResponse {
+                            instrument_count: 1,
+                            status: SpinStatus::Accepted,
+                        };
+                        say.message(&response.encode());
+                        say.message(&[0x2E; 37]);
+                        say.message(&DefinitionFinished.encode());
+                        return;
+                    }
                     let SpinRequest { sequence } = SpinRequest::parse(message).unwrap();
                     let response = SpinResponse {
                         sequence,
@@ -55,6 +66,7 @@ fn attempt(bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, Str
         let server = SpinServer {
             address,
             credentials: Credentials::new("0001", "FIRM", "secret").unwrap(),
+            definitions,
             way: Way::default(),
             timeout: Duration::from_secs(20),
             bytes_max,
@@ -67,16 +79,25 @@ fn attempt(bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, Str
 
 #[test]
 fn an_image_comes_with_the_number_to_go_on_with() {
-    let fetched = attempt(10_000, 3, 3).unwrap();
+    let fetched = attempt(false, 10_000, 3, 3).unwrap();
     assert_eq!((fetched.sequence, fetched.count), (100, 3));
     let message = [&[0, 25][..], &[0x22; 25]].concat();
     assert_eq!(fetched.messages, message.repeat(3));
 }
 
 #[test]
+fn what_instruments_there_are_comes_in_front_of_the_image() {
+    let fetched = attempt(true, 10_000, 2, 2).unwrap();
+    assert_eq!((fetched.sequence, fetched.count), (100, 3));
+    let definition = [&[0, 37][..], &[0x2E; 37]].concat();
+    let orders = [&[0, 25][..], &[0x22; 25]].concat().repeat(2);
+    assert_eq!(fetched.messages, [definition, orders].concat());
+}
+
+#[test]
 fn what_is_not_whole_or_too_long_is_told() {
-    let short = attempt(10_000, 3, 4).unwrap_err();
+    let short = attempt(false, 10_000, 3, 4).unwrap_err();
     assert!(short.contains("3 orders, not 4"), "{short}");
-    let long = attempt(60, 3, 3).unwrap_err();
+    let long = attempt(false, 60, 3, 3).unwrap_err();
     assert!(long.contains("snapshot_mib_max"), "{long}");
 }

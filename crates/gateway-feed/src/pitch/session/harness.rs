@@ -4,7 +4,7 @@
 use super::client::OUTPUT_BYTES_MAX;
 use super::stream::write;
 use super::{
-    Client, ClientEvent, CloseReason, Credentials, GapRequest, GapResponse, GapStatus, Login,
+    Client, ClientEvent, CloseReason, Credentials, DefinitionFinished, DefinitionResponse, GapRequest, GapResponse, GapStatus, Login,
     LoginStatus, Server, SpinClient, SpinEvent, SpinFinished, SpinImageAvailable, SpinResponse,
     SpinStatus,
 };
@@ -102,8 +102,11 @@ fn server(bytes: &[u8], cuts: &[usize]) -> Vec<Told> {
 /// A client of a spin server, which says `bytes` and lets `step` pass between the pieces.
 ///
 /// Its log may depend on the pieces: an image can only be asked for between two of them.
-fn spin(bytes: &[u8], cuts: &[usize], step: Nanos) {
+fn spin(bytes: &[u8], cuts: &[usize], step: Nanos, definitions: bool) {
     let mut client = SpinClient::new(credentials(), IMAGE_FROM, 0);
+    if definitions {
+        client = client.with_definitions();
+    }
     let (mut messages_told, mut ends, mut now) = (0_u64, 0, 0);
     in_pieces(bytes, cuts, |piece| {
         let take = &mut |event: SpinEvent<'_>| {
@@ -170,7 +173,8 @@ pub fn exercise(script: &[u8]) {
         1 => server,
         _ => {
             for (cuts, step) in [(&[][..], 0), (&[1], 0), (&cuts, 0), (&cuts, 300_000_000)] {
-                spin(bytes, cuts, step);
+                spin(bytes, cuts, step, false);
+                spin(bytes, cuts, step, true);
             }
             return;
         }
@@ -213,10 +217,17 @@ pub fn seeds() -> Vec<Vec<u8>> {
         };
         response.encode().to_vec()
     };
+    let defined = DefinitionResponse {
+        instrument_count: 1,
+        status: SpinStatus::Accepted,
+    };
     // An order of each length would be counted by its type alone.
     let order = [&[super::super::layout::AddShort::TYPE][..], &[1; 24]].concat();
     let to_spin = [
         LoginStatus::Accepted.encode().to_vec(),
+        defined.encode().to_vec(),
+        [&[0x2E][..], &[b'A'; 36]].concat(),
+        DefinitionFinished.encode().to_vec(),
         SpinImageAvailable { sequence: 3 }.encode().to_vec(),
         SpinImageAvailable { sequence }.encode().to_vec(),
         image(0, SpinStatus::OutOfRange),

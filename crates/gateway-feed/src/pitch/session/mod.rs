@@ -17,6 +17,7 @@
 //! | 04 | server | Gap Response | unit (1), sequence (4), count (2), status |
 
 mod client;
+mod definitions;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod messages;
@@ -27,13 +28,14 @@ mod stream;
 mod tests;
 
 pub use client::{Client, ClientEvent};
+pub use definitions::{DefinitionFinished, DefinitionRequest, DefinitionResponse};
 pub use messages::{
     Credentials, CredentialsError, GAP_COUNT_MAX, GapRequest, GapResponse, GapStatus, Login,
     LoginStatus,
 };
 pub use server::{Say, Server};
 pub use spin::{
-    SpinClient, SpinError, SpinEvent, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
+    DEFINITIONS_TIMEOUT_NS, SpinClient, SpinError, SpinEvent, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
     SpinStatus,
 };
 pub use stream::StreamError;

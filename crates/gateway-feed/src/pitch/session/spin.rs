@@ -8,13 +8,18 @@
 //! | 83 | server | Spin Finished | sequence (4) |
 //!
 //! Images are offered once a second. Between the response and the end come the unit's messages that tell the state: Time,
-//! Add Order, Trading Status and such.
+//! Add Order, Trading Status and such. What instruments there are can be asked for before ([`definitions`](super::definitions)).
 
 use super::super::layout::{AddExpanded, AddLong, AddShort};
 use super::CloseReason;
 use super::client::{Client, ClientEvent};
+use super::definitions::{DefinitionFinished, DefinitionRequest, DefinitionResponse};
 use super::messages::{Credentials, of_type};
 use crate::sink::Nanos;
+
+/// How long a server may take to say whether it will tell what instruments there are. After that they are left to the
+/// stream, which tells them again all day.
+pub const DEFINITIONS_TIMEOUT_NS: Nanos = 5_000_000_000;
 
 /// A message of four bytes of sequence.
 macro_rules! of_sequence {
@@ -71,6 +76,28 @@ pub enum SpinStatus {
     Other(u8),
 }
 
+impl SpinStatus {
+    /// The byte that stands for it.
+    pub(super) const fn to_byte(self) -> u8 {
+        match self {
+            Self::Accepted => b'A',
+            Self::OutOfRange => b'O',
+            Self::InProgress => b'S',
+            Self::Other(status) => status,
+        }
+    }
+
+    /// What the byte stands for.
+    pub(super) const fn of_byte(status: u8) -> Self {
+        match status {
+            b'A' => Self::Accepted,
+            b'O' => Self::OutOfRange,
+            b'S' => Self::InProgress,
+            status => Self::Other(status),
+        }
+    }
+}
+
 /// Spin Response (82).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpinResponse {
@@ -91,12 +118,7 @@ impl SpinResponse {
     pub fn encode(&self) -> [u8; 10] {
         let [a, b, c, d] = self.sequence.to_le_bytes();
         let [e, f, g, h] = self.order_count.to_le_bytes();
-        let status = match self.status {
-            SpinStatus::Accepted => b'A',
-            SpinStatus::OutOfRange => b'O',
-            SpinStatus::InProgress => b'S',
-            SpinStatus::Other(status) => status,
-        };
+        let status = self.status.to_byte();
         [Self::TYPE, a, b, c, d, e, f, g, h, status]
     }
 
@@ -107,12 +129,7 @@ impl SpinResponse {
         Some(Self {
             sequence: u32::from_le_bytes([a, b, c, d]),
             order_count: u32::from_le_bytes([e, f, g, h]),
-            status: match status {
-                b'A' => SpinStatus::Accepted,
-                b'O' => SpinStatus::OutOfRange,
-                b'S' => SpinStatus::InProgress,
-                status => SpinStatus::Other(status),
-            },
+            status: SpinStatus::of_byte(status),
         })
     }
 }
@@ -120,13 +137,13 @@ impl SpinResponse {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpinEvent<'a> {
-    /// A message of the image, from its type on.
+    /// A message of the image, or of what instruments there are, from its type on.
     Message(&'a [u8]),
     /// The image is whole: told once, and nothing after it.
     Complete {
         /// The number of the unit's first message that is not in it.
         next_sequence: u64,
-        /// Messages of the image.
+        /// Messages that were told.
         messages: u64,
     },
     /// There will be none: told once, and nothing after it.
@@ -180,11 +197,21 @@ pub struct SpinClient {
 struct Image {
     /// The number of the first message that it need not contain.
     from: u64,
+    /// Whether it is to be asked first what instruments there are.
+    definitions: bool,
+    /// Messages that were told of those.
+    defined: u64,
     phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// To be asked for as soon as what came is read: what instruments there are.
+    DefinitionsWanted,
+    /// The answer is waited for until then.
+    DefinitionsAsked(Nanos),
+    /// They are told.
+    DefinitionsComing,
     /// An image that reaches far enough is waited for.
     Waiting,
     /// To be asked for as soon as what came is read.
@@ -207,15 +234,31 @@ impl SpinClient {
             client: Client::new(credentials, now),
             image: Image {
                 from,
+                definitions: false,
+                defined: 0,
                 phase: Phase::Waiting,
             },
         }
+    }
+
+    /// The same, but that what instruments the unit has is asked for before the image. Where the server does not tell it, the
+    /// image comes alone.
+    #[must_use]
+    pub const fn with_definitions(mut self) -> Self {
+        self.image.definitions = true;
+        self
     }
 
     /// Takes what came over the connection.
     pub fn on_bytes(&mut self, now: Nanos, bytes: &[u8], events: &mut impl FnMut(SpinEvent<'_>)) {
         let Self { client, image } = self;
         client.on_bytes(now, bytes, &mut |event| image.on_event(event, events));
+        if image.phase == Phase::DefinitionsWanted {
+            image.phase = match client.send(now, &DefinitionRequest.encode()) {
+                true => Phase::DefinitionsAsked(now.saturating_add(DEFINITIONS_TIMEOUT_NS)),
+                false => Phase::Waiting,
+            };
+        }
         if let Phase::Wanted(sequence) = image.phase {
             image.phase = match client.send(now, &SpinRequest { sequence }.encode()) {
                 true => Phase::Asked(sequence),
@@ -235,12 +278,21 @@ impl SpinClient {
     pub fn on_time(&mut self, now: Nanos, events: &mut impl FnMut(SpinEvent<'_>)) {
         let Self { client, image } = self;
         client.on_time(now, &mut |event| image.on_event(event, events));
+        if let Phase::DefinitionsAsked(until) = image.phase
+            && until <= now
+        {
+            image.phase = Phase::Waiting;
+        }
     }
 
     /// When [`on_time`](Self::on_time) has something to do next; `None` once the session is over.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Nanos> {
-        self.client.next_deadline()
+        let due = self.client.next_deadline()?;
+        Some(match self.image.phase {
+            Phase::DefinitionsAsked(until) => due.min(until),
+            _ => due,
+        })
     }
 
     /// What is to be sent.
@@ -259,6 +311,7 @@ impl Image {
     fn on_event(&mut self, event: ClientEvent<'_>, events: &mut impl FnMut(SpinEvent<'_>)) {
         match event {
             _ if self.phase == Phase::Over => {}
+            ClientEvent::LoggedIn if self.definitions => self.phase = Phase::DefinitionsWanted,
             ClientEvent::LoggedIn => {}
             ClientEvent::Closed(reason) => self.fail(reason.into(), events),
             ClientEvent::Message(message) => self.on_message(message, events),
@@ -274,6 +327,21 @@ impl Image {
             self.on_response(&response, events);
         } else if let Some(SpinFinished { sequence: found }) = SpinFinished::parse(message) {
             self.finish(found, events);
+        } else if let Some(response) = DefinitionResponse::parse(message) {
+            // One that comes too late changes nothing.
+            if matches!(self.phase, Phase::DefinitionsAsked(_)) {
+                self.phase = match response.status {
+                    SpinStatus::Accepted => Phase::DefinitionsComing,
+                    _ => Phase::Waiting,
+                };
+            }
+        } else if DefinitionFinished::parse(message).is_some() {
+            if self.phase == Phase::DefinitionsComing {
+                self.phase = Phase::Waiting;
+            }
+        } else if self.phase == Phase::DefinitionsComing {
+            self.defined += 1;
+            events(SpinEvent::Message(message));
         } else if let Phase::Coming {
             orders, messages, ..
         } = &mut self.phase
@@ -334,7 +402,7 @@ impl Image {
         self.phase = Phase::Over;
         events(SpinEvent::Complete {
             next_sequence: u64::from(asked) + 1,
-            messages,
+            messages: self.defined + messages,
         });
     }
 

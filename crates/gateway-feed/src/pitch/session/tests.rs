@@ -328,6 +328,76 @@ impl SpinBench {
 const ADD: &[u8] = &[0x22; 25];
 
 #[test]
+fn what_instruments_there_are_is_asked_for_first_and_comes_with_the_image() {
+    let asked = |definitions: bool| {
+        let mut bench = SpinBench::new(1);
+        bench.client = SpinClient::new(credentials(), 1, SECOND);
+        if definitions {
+            bench.client = bench.client.with_definitions();
+        }
+        bench.said();
+        bench.hear_bytes(ACCEPTED);
+        let output = bench.client.output().to_vec();
+        bench.client.sent(usize::MAX);
+        (bench, output)
+    };
+    assert!(asked(false).1.is_empty());
+    let (mut bench, output) = asked(true);
+    // A block of one message of 6 bytes: length, type and a sequence of 0.
+    assert_eq!(output, [14, 0, 1, 0, 0, 0, 0, 0, 6, 0x84, 0, 0, 0, 0]);
+    let mapping = [&[0x2E][..], &[b'A'; 36]].concat();
+    assert_eq!(bench.offer(50).said(), None, "not before the answer");
+    bench.hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A']);
+    bench.hear(&mapping).offer(51).hear(&mapping);
+    assert_eq!((bench.said(), bench.events.len()), (None, 2));
+    bench.hear(&[0x86]);
+    assert_eq!(bench.offer(52).said(), Some(52));
+    bench.respond(52, 1, SpinStatus::Accepted);
+    bench.hear(ADD).hear(&SpinFinished { sequence: 52 }.encode());
+    assert_eq!(
+        bench.events.pop().unwrap(),
+        "Complete { next_sequence: 53, messages: 3 }"
+    );
+
+    // Where the server will not tell, the image comes alone.
+    let (mut bench, _) = asked(true);
+    bench.hear(&[0x85, 0, 0, 0, 0, 0, 0, 0, 0, b'S']);
+    assert_eq!(bench.offer(50).said(), Some(50));
+    // And where it says nothing, after a while.
+    let (mut bench, _) = asked(true);
+    let until = SECOND + DEFINITIONS_TIMEOUT_NS;
+    bench.client.on_time(until - 1, &mut |event| panic!("{event:?}"));
+    bench.client.sent(usize::MAX);
+    assert_eq!(bench.offer(50).said(), None);
+    assert_eq!(bench.client.next_deadline(), Some(until));
+    bench.client.on_time(until, &mut |event| panic!("{event:?}"));
+    bench.client.sent(usize::MAX);
+    assert_eq!(bench.offer(51).said(), Some(51));
+    // What it says then is too late.
+    bench.hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A']).hear(&[0x86]);
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn messages_of_definitions_are_read_as_they_are_written() {
+    assert_eq!(DefinitionRequest.encode(), [0x84, 0, 0, 0, 0]);
+    assert!(DefinitionRequest::parse(&DefinitionRequest.encode()).is_some());
+    assert!(DefinitionRequest::parse(&[0x84, 0, 0, 0]).is_none());
+    let response = DefinitionResponse {
+        instrument_count: 0x0403_0201,
+        status: SpinStatus::Accepted,
+    };
+    assert_eq!(response.encode(), [0x85, 0, 0, 0, 0, 1, 2, 3, 4, b'A']);
+    for status in 0..=u8::MAX {
+        let mut bytes = response.encode();
+        bytes[9] = status;
+        assert_eq!(DefinitionResponse::parse(&bytes).unwrap().encode(), bytes);
+    }
+    assert_eq!(DefinitionFinished.encode(), [0x86]);
+    assert!(DefinitionFinished::parse(&[0x85]).is_none());
+}
+
+#[test]
 fn an_image_that_reaches_far_enough_is_asked_for_once_and_taken_whole() {
     let mut bench = SpinBench::new(100);
     assert_eq!(bench.offer(98).said(), None);

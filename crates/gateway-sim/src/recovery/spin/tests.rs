@@ -88,6 +88,19 @@ fn an_image_is_offered_once_a_second_and_sent_as_it_was_when_it_was_offered() {
 }
 
 #[test]
+fn who_asks_for_definitions_gets_those_of_no_instrument_and_then_the_image() {
+    let venue = venue(1_000);
+    let mut connection = server().connect(0);
+    let mut client = SpinClient::new(credentials("secret"), 1, 0).with_definitions();
+    let mut heard = talk(&mut connection, &mut client, &venue, 0);
+    // The offer came before the definitions' end.
+    assert!(heard.is_empty(), "{heard:?}");
+    heard = talk(&mut connection, &mut client, &venue, OFFER_NS);
+    assert!(heard[0].contains("next_sequence: 1001"), "{heard:?}");
+    assert_eq!(connection.counts.malformed, 0);
+}
+
+#[test]
 fn what_was_not_offered_last_is_refused_and_so_is_who_is_not_known() {
     let venue = venue(100);
     let mut connection = server().connect(0);
