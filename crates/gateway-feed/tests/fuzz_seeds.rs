@@ -4,7 +4,7 @@
 use gateway_feed::harness;
 use gateway_feed::moldudp64::{PacketBuilder, Request, Session};
 use gateway_feed::soupbintcp::{LoginAccepted, Packet, SessionName};
-use gateway_feed::{detect, iex, itch50, mdp3, pitch, soupbintcp};
+use gateway_feed::{detect, iex, itch50, mdp3, nasdaq_bbo, pitch, soupbintcp};
 use gateway_sim::flow::{FlowOptions, OrderFlow, PitchFlow};
 use gateway_sim::source::Source;
 use gateway_test_support::seeds::{drawn, keep};
@@ -38,6 +38,8 @@ fn the_decoder_takes_its_seeds() {
     check("itch50_decode", itch50::harness::exercise, &seeds);
     check("iex", iex::harness::exercise, &iex::harness::seeds());
     check("mdp3", mdp3::harness::exercise, &mdp3::harness::seeds());
+    let seeds = nasdaq_bbo::harness::seeds();
+    check("nasdaq_bbo", nasdaq_bbo::harness::exercise, &seeds);
     check("pitch", pitch::harness::exercise, &pitch::harness::seeds());
 }
 

@@ -30,7 +30,7 @@ use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
-use gateway_sim::flow::{FlowOptions, Mdp3Flow, OrderFlow, PitchFlow};
+use gateway_sim::flow::{BboFlow, FlowOptions, Mdp3Flow, OrderFlow, PitchFlow};
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::{Framing, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
@@ -148,6 +148,10 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
     match generate.feed {
         Feed::CboePitchEquities => {
             let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
+            return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
+        }
+        Feed::NasdaqBbo => {
+            let (mut flow, framing) = (BboFlow::new(flow), Framing::MoldUdp64);
             return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
         }
         Feed::CmeMdp3 => {

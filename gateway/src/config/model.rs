@@ -195,6 +195,8 @@ pub struct Worker {
 pub enum Feed {
     /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
     NasdaqItch50,
+    /// Nasdaq BBO 2.1 over MoldUDP64.
+    NasdaqBbo,
     /// IEX TOPS 1.6 over IEX-TP.
     IexTops,
     /// IEX DEEP 1.0 over IEX-TP.
@@ -215,8 +217,9 @@ pub enum Feed {
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NasdaqItch50,
+        Self::NasdaqBbo,
         Self::IexTops,
         Self::IexDeep,
         Self::IexDeepPlus,
@@ -232,6 +235,7 @@ impl Feed {
     pub const fn name(self) -> &'static str {
         match self {
             Self::NasdaqItch50 => "nasdaq-itch50",
+            Self::NasdaqBbo => "nasdaq-bbo",
             Self::IexTops => "iex-tops",
             Self::IexDeep => "iex-deep",
             Self::IexDeepPlus => "iex-deep-plus",
@@ -247,7 +251,7 @@ impl Feed {
     #[must_use]
     pub const fn venues(self) -> &'static [Venue] {
         match self {
-            Self::NasdaqItch50 => &[Venue::Nasdaq, Venue::Bx, Venue::Psx],
+            Self::NasdaqItch50 | Self::NasdaqBbo => &[Venue::Nasdaq, Venue::Bx, Venue::Psx],
             Self::IexTops | Self::IexDeep | Self::IexDeepPlus => &[Venue::Iex],
             Self::CboePitchEquities => &[Venue::Bzx, Venue::Byx, Venue::Edgx, Venue::Edga],
             Self::CboePitchOptions | Self::CboePitchComplex => &[
@@ -270,10 +274,21 @@ impl Feed {
             Self::CboePitchComplex => Some(Market::ComplexOptions),
             Self::CboePitchFutures => Some(Market::Futures),
             Self::NasdaqItch50
+            | Self::NasdaqBbo
             | Self::IexTops
             | Self::IexDeep
             | Self::IexDeepPlus
             | Self::CmeMdp3 => None,
+        }
+    }
+
+    /// DBN's publisher of its records, of those of `venue`.
+    #[must_use]
+    pub const fn publisher(self, venue: Venue) -> dbn::Publisher {
+        match (self, venue) {
+            // DBN has none for the BBO of BX and PSX.
+            (Self::NasdaqBbo, Venue::Nasdaq) => dbn::Publisher::XnasQbboXnas,
+            (_, venue) => venue.publisher(),
         }
     }
 
@@ -350,9 +365,9 @@ impl Venue {
         }
     }
 
-    /// DBN's publisher of its records.
+    /// DBN's publisher of its records, unless its [feed](Feed::publisher) has another.
     #[must_use]
-    pub const fn publisher(self) -> dbn::Publisher {
+    const fn publisher(self) -> dbn::Publisher {
         match self {
             Self::Nasdaq => dbn::Publisher::XnasItchXnas,
             Self::Bx => dbn::Publisher::XbosItchXbos,
@@ -411,6 +426,14 @@ pub struct Channel {
     pub symbols_file: Option<PathBuf>,
     /// The most orders that are remembered at a time, for `full` records.
     pub orders_max: u32,
+}
+
+impl Channel {
+    /// DBN's publisher of its records.
+    #[must_use]
+    pub const fn publisher(&self) -> dbn::Publisher {
+        self.feed.publisher(self.venue)
+    }
 }
 
 /// A multicast group and port that carries a channel.

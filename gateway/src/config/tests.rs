@@ -235,8 +235,12 @@ fn a_venue_is_one_of_its_feed() {
     for (venue, publisher) in [("nasdaq", 2), ("bx", 3), ("psx", 4)] {
         let source = GOOD.replace("feed =", &format!("venue = \"{venue}\"\nfeed ="));
         let config = parse(&source, Path::new(".")).unwrap();
-        assert_eq!(config.channels[0].venue.publisher() as u16, publisher);
+        assert_eq!(config.channels[0].publisher() as u16, publisher);
     }
+    // Quotations are another dataset of DBN's.
+    let bbo = GOOD.replace("nasdaq-itch50", "nasdaq-bbo");
+    let config = parse(&bbo, Path::new(".")).unwrap();
+    assert_eq!(config.channels[0].publisher() as u16, 46);
     let near = only("feed =", "venue = \"nasdaqq\"\nfeed =");
     assert_eq!(near.key, "channel[0].venue");
     assert!(near.remedy.contains("did you mean \"nasdaq\"?"), "{near}");
@@ -252,10 +256,7 @@ fn a_channel_of_pitch_is_a_unit_of_its_market_without_recovery() {
     };
     let config = parse(&pitch("unit = 3"), Path::new(".")).unwrap();
     let channel = &config.channels[0];
-    assert_eq!(
-        (channel.unit, channel.venue.publisher() as u16),
-        (Some(3), 5)
-    );
+    assert_eq!((channel.unit, channel.publisher() as u16), (Some(3), 5));
     let of = |rest: &str| problems(&pitch(rest)).remove(0);
     assert_eq!(of("").key, "channel[0].unit");
     assert_eq!(of("unit = 0").key, "channel[0].unit");
@@ -590,7 +591,8 @@ fn only_units_share_a_group_and_port() {
     };
     let same = only(&with(&of_unit(3), "}"));
     assert!(
-        same.what.contains("is a line already, of unit 3 on line 12"),
+        same.what
+            .contains("is a line already, of unit 3 on line 12"),
         "{same}"
     );
     let other = only(&with("\"nasdaq-itch50\"", "}"));

@@ -292,6 +292,7 @@ fn listed(found: Verdict, flows: &BTreeMap<Address, FlowEvidence>) -> String {
 const fn protocol(candidate: Candidate) -> Protocol {
     match candidate {
         Candidate::Moldudp64Itch50 => Protocol::Moldudp64Itch50,
+        Candidate::NasdaqBbo => Protocol::NasdaqBbo,
         Candidate::IexTops => Protocol::IexTops,
         Candidate::IexDeep => Protocol::IexDeep,
         Candidate::IexDeepPlus => Protocol::IexDeepPlus,

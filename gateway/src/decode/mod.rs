@@ -16,6 +16,7 @@ use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{ItchConfig, ItchConfigError, ItchDecoder, OrderIndexConfig};
 use gateway_feed::mdp3::{Mdp3, Mdp3Config, Mdp3Decoder};
 use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::nasdaq_bbo::{BboConfig, BboConfigError, BboDecoder};
 use gateway_feed::order_index::OrderIndexError;
 use gateway_feed::pitch::{Market, PitchConfig, PitchConfigError, PitchDecoder, PitchUnit};
 use gateway_feed::record::{ControlKind, ControlRecord};
@@ -42,6 +43,8 @@ pub enum Protocol {
     Itch50,
     /// ITCH 5.0 in MoldUDP64.
     Moldudp64Itch50,
+    /// Nasdaq BBO 2.1 in MoldUDP64.
+    NasdaqBbo,
     /// TOPS 1.6 in IEX-TP.
     IexTops,
     /// DEEP 1.0 in IEX-TP.
@@ -62,9 +65,10 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Itch50,
         Self::Moldudp64Itch50,
+        Self::NasdaqBbo,
         Self::IexTops,
         Self::IexDeep,
         Self::IexDeepPlus,
@@ -81,6 +85,7 @@ impl Protocol {
         match self {
             Self::Itch50 => "itch50",
             Self::Moldudp64Itch50 => "moldudp64-itch50",
+            Self::NasdaqBbo => "nasdaq-bbo",
             Self::IexTops => "iex-tops",
             Self::IexDeep => "iex-deep",
             Self::IexDeepPlus => "iex-deep-plus",
@@ -100,6 +105,9 @@ impl Protocol {
                 "Nasdaq TotalView-ITCH 5.0 messages, each behind a 2-byte length: the files that Nasdaq publishes"
             }
             Self::Moldudp64Itch50 => "ITCH 5.0 in MoldUDP64 in UDP packets: pcap and pcapng",
+            Self::NasdaqBbo => {
+                "Nasdaq, BX or PSX BBO 2.1 (best bid and offer) in MoldUDP64 in UDP packets"
+            }
             Self::IexTops => "IEX TOPS 1.6 in IEX-TP in UDP packets",
             Self::IexDeep => "IEX DEEP 1.0 in IEX-TP in UDP packets",
             Self::IexDeepPlus => "IEX DEEP+ in IEX-TP in UDP packets",
@@ -128,6 +136,7 @@ impl Protocol {
     pub const fn feed(self) -> Feed {
         match self {
             Self::Itch50 | Self::Moldudp64Itch50 => Feed::NasdaqItch50,
+            Self::NasdaqBbo => Feed::NasdaqBbo,
             Self::IexTops => Feed::IexTops,
             Self::IexDeep => Feed::IexDeep,
             Self::IexDeepPlus => Feed::IexDeepPlus,
@@ -168,6 +177,19 @@ impl Request<'_> {
             ItchConfigError::SessionTime(error) => DecodeError::Date(error),
             ItchConfigError::OrderIndex(error) => DecodeError::Orders(error),
             ItchConfigError::Symbol { .. } => unreachable!("no symbols are given"),
+        })
+    }
+
+    /// What decodes a session of Nasdaq BBO.
+    fn bbo_decoder(&self) -> Result<BboDecoder, DecodeError> {
+        let config = BboConfig {
+            publisher_id: self.publisher as u16,
+            session_date: self.date,
+            ..BboConfig::default()
+        };
+        BboDecoder::new(&config).map_err(|error| match error {
+            BboConfigError::SessionTime(error) => DecodeError::Date(error),
+            BboConfigError::Symbol { .. } => unreachable!("no symbols are given"),
         })
     }
 
@@ -302,6 +324,10 @@ pub fn file(
         Protocol::Moldudp64Itch50 => {
             let decoder = || request.itch_decoder(request.date);
             packets::read::<_, MoldUdp64>(request, decoder, observer, &mut summary)
+        }
+        Protocol::NasdaqBbo => {
+            let decoder = || request.bbo_decoder();
+            packets::read::<_, MoldUdp64>(&request.without_index(), decoder, observer, &mut summary)
         }
         Protocol::IexTops => {
             let decoder = || request.iex_decoder();

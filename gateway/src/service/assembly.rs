@@ -9,6 +9,7 @@ use gateway_feed::class::Classes;
 use gateway_feed::iex::{self, IexConfig, IexDecoder, IexTp};
 use gateway_feed::itch50::{self, ItchConfig, ItchDecoder, OrderIndexConfig, SYMBOL_LIMITS};
 use gateway_feed::mdp3::{self, Mdp3Config, Mdp3Recoverer, Mdp3RecoveryConfig};
+use gateway_feed::nasdaq_bbo::{self, BboConfig, BboDecoder};
 use gateway_feed::order_index::OrderIndex;
 use gateway_feed::pitch::{self, Market, PitchConfig, PitchDecoder};
 use gateway_feed::sink::Output;
@@ -295,6 +296,7 @@ fn channels(
                 let full = wants.iter().any(|want| want.output == Output::Full);
                 nasdaq_itch50(channel, channel_id, symbols, full)?
             }
+            Feed::NasdaqBbo => nasdaq_bbo(channel, channel_id, symbols)?,
             Feed::IexTops => FeedChannel::IexTops(iex(channel, channel_id, symbols)?),
             Feed::IexDeep => FeedChannel::IexDeep(iex(channel, channel_id, symbols)?),
             Feed::IexDeepPlus => FeedChannel::IexDeepPlus(iex(channel, channel_id, symbols)?),
@@ -342,6 +344,7 @@ pub(super) fn wants(config: &Config, channel: usize, bit: impl Fn(usize) -> usiz
 pub(super) const fn classes_of(feed: Feed) -> fn(u8) -> Classes {
     match feed {
         Feed::NasdaqItch50 => itch50::classes,
+        Feed::NasdaqBbo => nasdaq_bbo::classes,
         Feed::IexTops | Feed::IexDeep | Feed::IexDeepPlus => iex::classes,
         Feed::CboePitchEquities
         | Feed::CboePitchOptions
@@ -367,7 +370,7 @@ fn nasdaq_itch50(
     full: bool,
 ) -> Result<FeedChannel, ServiceError> {
     let itch = ItchConfig {
-        publisher_id: channel.venue.publisher() as u16,
+        publisher_id: channel.publisher() as u16,
         channel_id,
         session_date: channel.session_date,
         symbols,
@@ -387,13 +390,35 @@ fn nasdaq_itch50(
     ))))
 }
 
+fn nasdaq_bbo(
+    channel: &model::Channel,
+    channel_id: u8,
+    symbols: Vec<SymbolEntry>,
+) -> Result<FeedChannel, ServiceError> {
+    let config = BboConfig {
+        publisher_id: channel.publisher() as u16,
+        channel_id,
+        session_date: channel.session_date,
+        symbols,
+        ..BboConfig::default()
+    };
+    let decoder = BboDecoder::new(&config).map_err(|error| ServiceError::Channel {
+        channel: channel.name.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(FeedChannel::NasdaqBbo(Box::new(Channel::new(
+        channel_config(channel, channel_id),
+        decoder,
+    ))))
+}
+
 fn iex<const PROTOCOL: u16>(
     channel: &model::Channel,
     channel_id: u8,
     symbols: Vec<SymbolEntry>,
 ) -> Result<Box<Channel<IexDecoder, IexTp<PROTOCOL>>>, ServiceError> {
     let config = IexConfig {
-        publisher_id: channel.venue.publisher() as u16,
+        publisher_id: channel.publisher() as u16,
         channel_id,
         symbols,
         ..IexConfig::default()
@@ -417,7 +442,7 @@ fn cme_mdp3(
     symbols: Vec<SymbolEntry>,
 ) -> Result<FeedChannel, ServiceError> {
     let config = Mdp3Config {
-        publisher_id: channel.venue.publisher() as u16,
+        publisher_id: channel.publisher() as u16,
         channel_id,
         symbols,
         ..Mdp3Config::default()
@@ -452,7 +477,7 @@ fn pitch(
     market: Market,
 ) -> Result<FeedChannel, ServiceError> {
     let config = PitchConfig {
-        publisher_id: channel.venue.publisher() as u16,
+        publisher_id: channel.publisher() as u16,
         channel_id,
         session_date: channel.session_date,
         symbols,
@@ -489,7 +514,7 @@ fn report_index(channel: &model::Channel, index: Option<&OrderIndex>) {
 fn channel_config(channel: &model::Channel, channel_id: u8) -> ChannelConfig {
     ChannelConfig {
         channel_id,
-        publisher_id: channel.venue.publisher() as u16,
+        publisher_id: channel.publisher() as u16,
         lines: channel.lines.len(),
         answer_lines: channel.lines.iter().filter(|line| line.answers).count(),
         hold_timeout_ns: nanoseconds(channel.hold_timeout),

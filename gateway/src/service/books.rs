@@ -27,10 +27,10 @@ impl Books {
         let mut handles = Vec::new();
         for book in &config.books {
             let queue = &config.queues[book.queue];
-            let publisher = queue.channels.first().map(|channel| {
-                let venue = config.channels[*channel].venue;
-                venue.publisher() as u16
-            });
+            let publisher = queue
+                .channels
+                .first()
+                .map(|channel| config.channels[*channel].publisher() as u16);
             let plan = Plan {
                 name: book.name.clone(),
                 queue: queue.name.clone(),

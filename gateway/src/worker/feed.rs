@@ -11,6 +11,7 @@ use gateway_feed::itch50::ItchDecoder;
 pub use gateway_feed::itch50::decoder::TIME_ZONE as ITCH_TIME_ZONE;
 use gateway_feed::mdp3::{Mdp3, Mdp3Recoverer};
 use gateway_feed::moldudp64::MoldUdp64;
+use gateway_feed::nasdaq_bbo::BboDecoder;
 use gateway_feed::pitch::{PitchDecoder, PitchUnit};
 use gateway_feed::recovery::{Demand, Supply, SupplyError};
 use gateway_feed::sink::{Nanos, RecordSink};
@@ -41,6 +42,8 @@ macro_rules! feeds {
 feeds! {
     /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
     NasdaqItch50(ItchDecoder, MoldUdp64),
+    /// Nasdaq BBO 2.1 over MoldUDP64.
+    NasdaqBbo(BboDecoder, MoldUdp64),
     /// IEX TOPS 1.6.
     IexTops(IexDecoder, IexTp<{ iex::TOPS }>),
     /// IEX DEEP 1.0.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bbo;
 #[path = "../common/mod.rs"]
 mod common;
 mod detect;

@@ -5,7 +5,7 @@ use crate::mdp3::sbe::Header;
 use crate::mdp3::schema::{HEARTBEAT, SCHEMA_ID, TEMPLATES, UNVIEWED, VERSION};
 use crate::pitch::layout::Lengths;
 use crate::transport::{Frame, FrameKind, Transport};
-use crate::{iex, itch50, mdp3, moldudp64, pitch};
+use crate::{iex, itch50, mdp3, moldudp64, nasdaq_bbo, pitch};
 
 /// The sending times of MDP 3.0 that are believed: from 2000 to 2100, in nanoseconds since the Unix epoch.
 const SENDING_TIMES: std::ops::Range<u64> = 946_684_800_000_000_000..4_102_444_800_000_000_000;
@@ -58,13 +58,22 @@ fn moldudp64(packet: &[u8]) -> Found {
         return None;
     }
     let frame = moldudp64::MoldUdp64::frame(packet).ok()?;
-    let candidates = Candidates::only(Candidate::Moldudp64Itch50);
+    // They share the framing, and no type with its length.
+    let feeds: [(Candidate, fn(&[u8]) -> bool); 2] = [
+        (Candidate::Moldudp64Itch50, is_itch50),
+        (Candidate::NasdaqBbo, is_nasdaq_bbo),
+    ];
+    let candidates = feeds.iter().map(|(candidate, _)| *candidate).collect();
     tiled::<moldudp64::MoldUdp64>(&frame, candidates, |message| {
-        if is_itch50(message) {
-            candidates
-        } else {
-            Candidates::NONE
-        }
+        let fitting = feeds.iter().filter(|(_, is_of)| is_of(message));
+        fitting.map(|(candidate, _)| *candidate).collect()
+    })
+}
+
+/// Whether `message` has a type of Nasdaq BBO 2.1, and its length.
+fn is_nasdaq_bbo(message: &[u8]) -> bool {
+    message.first().is_some_and(|kind| {
+        message.len() == usize::from(nasdaq_bbo::messages::LENGTHS[usize::from(*kind)])
     })
 }
 

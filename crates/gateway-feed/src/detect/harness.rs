@@ -18,7 +18,9 @@ pub fn exercise(row: &[u8]) {
         let fit = fit(packet);
         for candidate in fit.candidates.iter() {
             let messages = match candidate {
-                Candidate::Moldudp64Itch50 => read::<moldudp64::MoldUdp64>(packet),
+                Candidate::Moldudp64Itch50 | Candidate::NasdaqBbo => {
+                    read::<moldudp64::MoldUdp64>(packet)
+                }
                 Candidate::IexTops => read::<iex::IexTp<{ iex::TOPS }>>(packet),
                 Candidate::IexDeep => read::<iex::IexTp<{ iex::DEEP }>>(packet),
                 Candidate::IexDeepPlus => read::<iex::IexTp<{ iex::DEEP_PLUS }>>(packet),

@@ -25,6 +25,8 @@ use crate::pitch::Market;
 pub enum Candidate {
     /// ITCH 5.0 in MoldUDP64.
     Moldudp64Itch50,
+    /// Nasdaq BBO 2.1 in MoldUDP64.
+    NasdaqBbo,
     /// TOPS in IEX-TP.
     IexTops,
     /// DEEP in IEX-TP.
@@ -45,8 +47,9 @@ pub enum Candidate {
 
 impl Candidate {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Moldudp64Itch50,
+        Self::NasdaqBbo,
         Self::IexTops,
         Self::IexDeep,
         Self::IexDeepPlus,
@@ -75,6 +78,9 @@ impl Candidate {
         match self {
             Self::Moldudp64Itch50 => {
                 "MoldUDP64 headers, as many messages as they count, each of a type and length of ITCH 5.0"
+            }
+            Self::NasdaqBbo => {
+                "MoldUDP64 headers, as many messages as they count, each of a type and length of Nasdaq BBO 2.1"
             }
             Self::IexTops => {
                 "IEX-TP 1 headers of message protocol 0x8003, whose length and count are those of the messages"

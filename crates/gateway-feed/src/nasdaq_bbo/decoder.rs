@@ -405,10 +405,7 @@ impl Decoder for BboDecoder {
 }
 
 /// A message as ITCH 5.0 has it: with a stock locate, the instrument's number here, behind the type.
-fn as_itch<const N: usize, const M: usize>(
-    message: &[u8; N],
-    instrument: InstrumentId,
-) -> [u8; M] {
+fn as_itch<const N: usize, const M: usize>(message: &[u8; N], instrument: InstrumentId) -> [u8; M] {
     const { assert!(M == N + LOCATE_BYTES) };
     let mut bytes = [0; M];
     bytes[0] = message[0];

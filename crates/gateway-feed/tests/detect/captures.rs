@@ -38,6 +38,7 @@ fn expected(folder: &str) -> Option<Candidate> {
             "Psx.Equities.TotalView.Itch.v5.0",
             Candidate::Moldudp64Itch50,
         ),
+        ("Nasdaq.Equities.Bbo.Itch.v2.1", Candidate::NasdaqBbo),
         ("Tops.IexTp", Candidate::IexTops),
         ("Deep.IexTp", Candidate::IexDeep),
         ("DeepPlus.IexTp", Candidate::IexDeepPlus),

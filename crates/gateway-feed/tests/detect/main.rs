@@ -99,7 +99,10 @@ fn headers_that_feeds_share_are_no_proof_and_one_that_names_its_feed_is() {
             }
             // Its heartbeat is a message.
             Candidate::Mdp3 => Verdict::One(candidate),
-            Candidate::Moldudp64Itch50 => Verdict::Heartbeats(Candidates::only(candidate)),
+            Candidate::Moldudp64Itch50 | Candidate::NasdaqBbo => {
+                let in_moldudp64 = [Candidate::Moldudp64Itch50, Candidate::NasdaqBbo];
+                Verdict::Heartbeats(in_moldudp64.into_iter().collect())
+            }
             _ => {
                 let all = Candidate::ALL.into_iter();
                 Verdict::Heartbeats(all.filter(|of| of.pitch_market().is_some()).collect())

@@ -4,7 +4,7 @@ use gateway_feed::detect::{Candidate, Verdict, verdict};
 use gateway_feed::mdp3::sbe::Header;
 use gateway_feed::mdp3::schema::{HEARTBEAT, SCHEMA_ID, TEMPLATES, VERSION};
 use gateway_feed::pitch::layout::Lengths;
-use gateway_feed::{iex, itch50, mdp3, moldudp64, pitch};
+use gateway_feed::{iex, itch50, mdp3, moldudp64, nasdaq_bbo, pitch};
 use proptest::prelude::*;
 
 use crate::evidence;
@@ -44,7 +44,7 @@ impl Stream {
             ))
         };
         let builder = match candidate {
-            Candidate::Moldudp64Itch50 => {
+            Candidate::Moldudp64Itch50 | Candidate::NasdaqBbo => {
                 let session = moldudp64::Session::from_name(&format!("S{unit}")).unwrap();
                 let first = u64::from(first);
                 Builder::Moldudp64(moldudp64::PacketBuilder::new(
@@ -136,6 +136,12 @@ fn message(candidate: Candidate, kind: usize, fill: impl Fn(usize) -> u8) -> Vec
             let kind = types[kind % types.len()];
             filled(&[kind], itch50::messages::LENGTHS[usize::from(kind)].into())
         }
+        Candidate::NasdaqBbo => {
+            let types = nasdaq_bbo::messages::TYPES;
+            let kind = types[kind % types.len()];
+            let length = nasdaq_bbo::messages::LENGTHS[usize::from(kind)];
+            filled(&[kind], length.into())
+        }
         Candidate::IexTops | Candidate::IexDeep | Candidate::IexDeepPlus => {
             let types = iex::messages::TYPES;
             let kind = types[kind % types.len()];
@@ -206,9 +212,11 @@ proptest! {
             Verdict::One(one) => prop_assert_eq!(one, candidate),
             Verdict::Ambiguous(several) | Verdict::Heartbeats(several) => {
                 prop_assert!(several.contains(candidate));
-                // What is no market's of PITCH looks like nothing else.
+                // What is no market's of PITCH, nor a heartbeat of MoldUDP64, looks like nothing else.
                 let markets = several.iter().all(|of| of.pitch_market().is_some());
-                prop_assert!(markets || several.single() == Some(candidate));
+                let in_moldudp64 = [Candidate::Moldudp64Itch50, Candidate::NasdaqBbo];
+                let in_moldudp64 = several.iter().all(|of| in_moldudp64.contains(&of));
+                prop_assert!(markets || in_moldudp64 || several.single() == Some(candidate));
             }
             other => prop_assert!(false, "{other:?}"),
         }

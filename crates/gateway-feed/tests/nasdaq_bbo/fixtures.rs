@@ -2,11 +2,11 @@
 
 use dbn::flags::{LAST, TOB};
 use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
+use gateway_feed::class::Classes;
 use gateway_feed::decoder::{Decoder, Discontinuity};
 use gateway_feed::itch50::harness::Published;
 use gateway_feed::nasdaq_bbo::messages::TYPES;
 use gateway_feed::nasdaq_bbo::{BboConfig, BboDecoder, classes};
-use gateway_feed::class::Classes;
 use gateway_feed::record::v3::{InstrumentDefMsg, MboMsg, Mbp1Msg, StatusMsg};
 use gateway_feed::session_time::SessionDate;
 use gateway_feed::sink::{InstrumentId, MessageContext, Output};
@@ -73,7 +73,10 @@ fn a_quotation_is_the_best_bid_and_ask() {
     assert_eq!((level.bid_ct, level.ask_ct), (0, 0));
 
     // Nobody offers.
-    let none = message(b'Q', &[AAPL, b"Q", &[0, 0, 0x27, 0x10], &[0, 0, 0, 1], &[0; 8]]);
+    let none = message(
+        b'Q',
+        &[AAPL, b"Q", &[0, 0, 0x27, 0x10], &[0, 0, 0, 1], &[0; 8]],
+    );
     let quote: Mbp1Msg = one(&none);
     let level = &quote.levels[0];
     assert_eq!((level.bid_px, level.bid_sz), (1_000_000_000, 1));
@@ -85,8 +88,20 @@ fn a_directory_message_is_a_definition() {
     let bytes = message(
         b'R',
         &[
-            AAPL, b"Q", b"N", &[0, 0, 0, 100], b"N", b"C", b"Z ", b"P", b"N", b" ", b"1", b"N",
-            &[0, 0, 0, 1], b"N",
+            AAPL,
+            b"Q",
+            b"N",
+            &[0, 0, 0, 100],
+            b"N",
+            b"C",
+            b"Z ",
+            b"P",
+            b"N",
+            b" ",
+            b"1",
+            b"N",
+            &[0, 0, 0, 1],
+            b"N",
         ],
     );
     assert_eq!(bytes.len(), 37);
@@ -107,7 +122,10 @@ fn halts_and_restrictions_are_statuses() {
     let status: StatusMsg = one(&halt);
     assert_eq!(status.action, dbn::StatusAction::Pause as u16);
     assert_eq!(status.reason, dbn::StatusReason::LuldPause as u16);
-    assert_eq!((status.is_trading as u8, status.is_quoting as u8), (b'N', b'N'));
+    assert_eq!(
+        (status.is_trading as u8, status.is_quoting as u8),
+        (b'N', b'N')
+    );
 
     let restricted: StatusMsg = one(&message(b'Y', &[AAPL, b"1"]));
     assert_eq!(restricted.action, dbn::StatusAction::SsrChange as u16);
@@ -126,7 +144,11 @@ fn what_dbn_has_no_place_for_goes_out_as_it_is() {
         (b'S', message(b'S', &[b"Q"]), 0),
         (b'V', message(b'V', &[&[1; 24]]), 0),
         (b'W', message(b'W', &[b"1"]), 0),
-        (b'K', message(b'K', &[AAPL, &[0, 0, 0x86, 0x10], b"A", &[0; 4]]), 1),
+        (
+            b'K',
+            message(b'K', &[AAPL, &[0, 0, 0x86, 0x10], b"A", &[0; 4]]),
+            1,
+        ),
         (b'N', message(b'N', &[AAPL, b"A"]), 1),
         (b'A', message(b'A', &[AAPL, b"Q", &[1; 24]]), 1),
     ];
@@ -134,10 +156,15 @@ fn what_dbn_has_no_place_for_goes_out_as_it_is() {
         let (mut decoder, mut sink) = (decoder(), everything());
         decode(&mut decoder, &mut sink, 1, &bytes);
         assert_eq!(decoder.counters().unmapped, 1, "{}", kind as char);
-        let natives = sink.published.iter().filter_map(|published| match published {
-            Published::Record { instrument, words, .. } => Some((*instrument, words)),
-            _ => None,
-        });
+        let natives = sink
+            .published
+            .iter()
+            .filter_map(|published| match published {
+                Published::Record {
+                    instrument, words, ..
+                } => Some((*instrument, words)),
+                _ => None,
+            });
         let natives: Vec<_> = natives.collect();
         // One for each output.
         assert_eq!(natives.len(), 3, "{}", kind as char);
@@ -152,7 +179,9 @@ fn what_dbn_has_no_place_for_goes_out_as_it_is() {
 #[test]
 fn every_type_has_a_class_and_quotations_are_those_of_books() {
     assert_eq!(classes(b'Q'), Classes::ORDERS);
-    let named = TYPES.iter().filter(|kind| classes(**kind) != Classes::OTHER);
+    let named = TYPES
+        .iter()
+        .filter(|kind| classes(**kind) != Classes::OTHER);
     assert_eq!(named.count(), 5);
 }
 
@@ -195,7 +224,10 @@ fn a_new_session_clears_forgets_and_has_a_date_of_its_own() {
         ts_recv: next_day,
     };
     decoder.discontinuity(Discontinuity::Lost, &context, &mut sink);
-    assert!(sink.published.is_empty(), "the next quotation makes it good");
+    assert!(
+        sink.published.is_empty(),
+        "the next quotation makes it good"
+    );
     decoder.discontinuity(Discontinuity::SessionChanged, &context, &mut sink);
     let clear: MboMsg = view(sink.records(Output::Full)[0]);
     assert_eq!(

@@ -25,11 +25,16 @@ fn messages(file: &str) -> Option<Vec<Vec<u8>>> {
 
 /// The big-endian number at `at`.
 fn number(message: &[u8], at: std::ops::Range<usize>) -> u64 {
-    message[at].iter().fold(0, |n, byte| n << 8 | u64::from(*byte))
+    message[at]
+        .iter()
+        .fold(0, |n, byte| n << 8 | u64::from(*byte))
 }
 
 fn symbol(message: &[u8]) -> String {
-    String::from_utf8(message[9..17].to_vec()).unwrap().trim_end().to_owned()
+    String::from_utf8(message[9..17].to_vec())
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }
 
 /// Decodes the messages of a file; gives each with its record and the number of its instrument.
@@ -42,7 +47,12 @@ fn decoded<T>(file: &str) -> Option<Vec<(Vec<u8>, T)>> {
     assert_eq!(decoder.counters().messages(), 5);
     assert_eq!(decoder.counters().unmapped, 0);
     let records = sink.records(Output::Full);
-    Some(messages.into_iter().zip(records.into_iter().map(view)).collect())
+    Some(
+        messages
+            .into_iter()
+            .zip(records.into_iter().map(view))
+            .collect(),
+    )
 }
 
 #[test]
@@ -68,7 +78,10 @@ fn captured_quotations_are_what_their_bytes_say() {
     assert_eq!(first.levels[0].ask_px, 93_000_000_000);
     let symbols: Vec<String> = all.iter().map(|(message, _)| symbol(message)).collect();
     assert_eq!(symbols, ["IXJ", "XBI", "LABU", "CLOU", "LABD"]);
-    let numbers: Vec<u32> = all.iter().map(|(_, quote)| quote.hd.instrument_id).collect();
+    let numbers: Vec<u32> = all
+        .iter()
+        .map(|(_, quote)| quote.hd.instrument_id)
+        .collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
 }
 
@@ -82,7 +95,10 @@ fn captured_halts_and_restrictions_are_what_their_bytes_say() {
         assert_eq!(status.hd.ts_event, MIDNIGHT + number(message, 3..9));
         let is_pause = message[18] == b'P' && &message[19..23] == b"LUDP";
         assert_eq!(is_pause, status.action == dbn::StatusAction::Pause as u16);
-        assert_eq!(is_pause, status.reason == dbn::StatusReason::LuldPause as u16);
+        assert_eq!(
+            is_pause,
+            status.reason == dbn::StatusReason::LuldPause as u16
+        );
         assert_eq!(is_pause, status.is_trading as u8 == b'N');
         is_pause
     });

@@ -10,6 +10,7 @@
 //! priority and at most its shares; cancels leave at least one share; replaces and deletes name a resting order; no
 //! book is ever crossed or locked. The same options give the same bytes.
 
+mod bbo;
 mod book;
 mod choice;
 mod events;
@@ -18,6 +19,7 @@ mod mdp3;
 mod pitch;
 mod session;
 
+pub use bbo::BboFlow;
 pub use listing::SYMBOLS_MAX;
 pub use mdp3::{MIDNIGHT_NS, Mdp3Flow, VERSION as MDP3_VERSION};
 pub use pitch::PitchFlow;

@@ -235,6 +235,8 @@ pub(crate) enum Feed {
     #[default]
     #[value(name = "nasdaq-itch50")]
     NasdaqItch50,
+    /// Nasdaq BBO 2.1 over MoldUDP64: the same day, by the best bid and offer of each security
+    NasdaqBbo,
     /// Cboe PITCH of US equities: the same day, as one unit tells it
     CboePitchEquities,
     /// CME MDP 3.0: the same day, as one channel tells it; numbers, and with them --pace rate, are of packets

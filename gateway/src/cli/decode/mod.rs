@@ -110,7 +110,7 @@ impl Decode {
             path: &self.file,
             protocol,
             date: self.date.map_or(SessionDate::Auto, SessionDate::Fixed),
-            publisher: self.venue(protocol)?.publisher(),
+            publisher: protocol.feed().publisher(self.venue(protocol)?),
             orders: self.orders(protocol),
         };
         if self.format.is_export() {

@@ -140,7 +140,10 @@ fn check_queue(queue: &Queue, channels: &[Channel], field: &Field<String>, findi
             );
         }
     }
-    let levels = |index: &usize| matches!(channels[*index].feed, Feed::IexDeep | Feed::CmeMdp3);
+    let levels = |index: &usize| {
+        let feed = channels[*index].feed;
+        matches!(feed, Feed::IexDeep | Feed::CmeMdp3 | Feed::NasdaqBbo)
+    };
     if queue.channels.iter().any(levels) {
         findings.add(
             &field.place,
@@ -158,7 +161,7 @@ fn check_queue(queue: &Queue, channels: &[Channel], field: &Field<String>, findi
             "make one queue and one book for each channel",
         );
     }
-    let venues = |index: &usize| channels[*index].venue.publisher();
+    let venues = |index: &usize| channels[*index].publisher();
     let mut publishers = queue.channels.iter().map(venues);
     if let Some(first) = publishers.next()
         && publishers.any(|publisher| publisher != first)
