@@ -6,9 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Running, config, until, write_capture};
+use common::{Running, config, toml, until, write_capture, write_messages};
 use gateway::service::status::{ChannelStatus, Status};
 use gateway_client::{Client, Event, Record, Start, SubscribeOptions, WaitStrategy};
+use gateway_feed::itch50::fields::{Price4, Symbol};
+use gateway_feed::nasdaq_bbo::messages::write;
 use gateway_feed::record::ControlKind;
 use gateway_test_support::data::find_or_skip;
 
@@ -194,6 +196,45 @@ fn every_message_of_our_own_capture_arrives_once_and_losses_are_announced() {
     assert!(status.stages.iter().all(|stage| stage.stage == "ring_pub"));
     gateway.stop().unwrap();
     assert!(!gateway.socket.exists(), "the socket is removed");
+}
+
+#[test]
+fn quotations_of_nasdaq_bbo_reach_a_strategy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bbo.pcap");
+    let stock = Symbol::new("AAPL").unwrap();
+    let directory = write::StockDirectory {
+        stock,
+        round_lot_size: 100,
+        ..write::StockDirectory::default()
+    }
+    .encode();
+    let quotation = |bid: u32| {
+        write::Quotation {
+            stock,
+            bid_price: Price4(bid),
+            bid_size: 100,
+            ..write::Quotation::default()
+        }
+        .encode()
+    };
+    let quotations = [1_000_000, 1_000_100, 1_000_200].map(quotation);
+    let messages: Vec<&[u8]> = std::iter::once(&directory[..])
+        .chain(quotations.iter().map(|message| &message[..]))
+        .collect();
+    write_messages(&file, &messages);
+    let text = toml(folder.path(), &file, "asap", "", "");
+    let text = text.replace("nasdaq-itch50", "nasdaq-bbo");
+    let config = gateway::config::parse(&text, folder.path()).unwrap();
+    let gateway = Running::start(config);
+    let client = gateway.client();
+    let native = read(&client, "native");
+    assert_eq!(native.native, messages);
+    let full = read(&client, "all");
+    assert_eq!((full.other, full.orders, full.gaps.len()), (4, 0, 0));
+    let status = final_status(&client);
+    assert_eq!(status.channels[0].feed, "nasdaq-bbo");
+    assert_eq!((status.channels[0].messages, status.channels[0].lost), (4, 0));
 }
 
 #[test]

@@ -74,6 +74,16 @@ macro_rules! messages {
                 }
             }
 
+            impl std::fmt::Debug for $name<'_> {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.debug_struct(stringify!($name))
+                        .field("tracking_number", &self.tracking_number())
+                        .field("timestamp", &self.timestamp())
+                        $( .field(stringify!($field), &self.$field()) )*
+                        .finish()
+                }
+            }
+
             // The fields tile the message: none is missing, none overlaps.
             const _: () = {
                 let mut next = TIMESTAMP.end;
