@@ -234,7 +234,10 @@ fn quotations_of_nasdaq_bbo_reach_a_strategy() {
     assert_eq!((full.other, full.orders, full.gaps.len()), (4, 0, 0));
     let status = final_status(&client);
     assert_eq!(status.channels[0].feed, "nasdaq-bbo");
-    assert_eq!((status.channels[0].messages, status.channels[0].lost), (4, 0));
+    assert_eq!(
+        (status.channels[0].messages, status.channels[0].lost),
+        (4, 0)
+    );
 }
 
 #[test]

@@ -58,15 +58,19 @@ fn moldudp64(packet: &[u8]) -> Found {
         return None;
     }
     let frame = moldudp64::MoldUdp64::frame(packet).ok()?;
-    // They share the framing, and no type with its length.
-    let feeds: [(Candidate, fn(&[u8]) -> bool); 2] = [
-        (Candidate::Moldudp64Itch50, is_itch50),
-        (Candidate::NasdaqBbo, is_nasdaq_bbo),
-    ];
-    let candidates = feeds.iter().map(|(candidate, _)| *candidate).collect();
-    tiled::<moldudp64::MoldUdp64>(&frame, candidates, |message| {
-        let fitting = feeds.iter().filter(|(_, is_of)| is_of(message));
-        fitting.map(|(candidate, _)| *candidate).collect()
+    let (itch50, bbo) = (
+        Candidates::only(Candidate::Moldudp64Itch50),
+        Candidates::only(Candidate::NasdaqBbo),
+    );
+    tiled::<moldudp64::MoldUdp64>(&frame, itch50.or(bbo), |message| {
+        // They share the framing, and no type with its length.
+        if is_itch50(message) {
+            itch50
+        } else if is_nasdaq_bbo(message) {
+            bbo
+        } else {
+            Candidates::NONE
+        }
     })
 }
 

@@ -4,8 +4,9 @@
 mod tests;
 
 use gateway_feed::pitch::session::{
-    CloseReason, Credentials, DefinitionFinished, DefinitionRequest, DefinitionResponse, LoginStatus, Say, Server, SpinFinished, SpinImageAvailable,
-    SpinRequest, SpinResponse, SpinStatus,
+    CloseReason, Credentials, DefinitionFinished, DefinitionRequest, DefinitionResponse,
+    LoginStatus, Say, Server, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
+    SpinStatus,
 };
 
 use super::counts::SpinCounts;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use gateway_feed::pitch::session::{
-    DefinitionFinished, DefinitionRequest, DefinitionResponse,    LoginStatus, Say, Server, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
-    SpinStatus,
+    DefinitionFinished, DefinitionRequest, DefinitionResponse, LoginStatus, Say, Server,
+    SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse, SpinStatus,
 };
 use tokio::net::TcpListener;
 
@@ -12,7 +12,12 @@ use super::*;
 
 /// How an attempt ends at a server that sends `orders` orders and announces `announced`; where it tells what instruments there
 /// are, it tells one.
-fn attempt(definitions: bool, bytes_max: usize, orders: u32, announced: u32) -> Result<Fetched, String> {
+fn attempt(
+    definitions: bool,
+    bytes_max: usize,
+    orders: u32,
+    announced: u32,
+) -> Result<Fetched, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

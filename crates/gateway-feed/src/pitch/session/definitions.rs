@@ -49,18 +49,7 @@ impl DefinitionResponse {
     #[must_use]
     pub fn encode(&self) -> [u8; 10] {
         let [a, b, c, d] = self.instrument_count.to_le_bytes();
-        [
-            Self::TYPE,
-            0,
-            0,
-            0,
-            0,
-            a,
-            b,
-            c,
-            d,
-            self.status.to_byte(),
-        ]
+        [Self::TYPE, 0, 0, 0, 0, a, b, c, d, self.status.to_byte()]
     }
 
     /// Reads one; `None` if the message is another, or shorter.

@@ -4,9 +4,9 @@
 use super::client::OUTPUT_BYTES_MAX;
 use super::stream::write;
 use super::{
-    Client, ClientEvent, CloseReason, Credentials, DefinitionFinished, DefinitionResponse, GapRequest, GapResponse, GapStatus, Login,
-    LoginStatus, Server, SpinClient, SpinEvent, SpinFinished, SpinImageAvailable, SpinResponse,
-    SpinStatus,
+    Client, ClientEvent, CloseReason, Credentials, DefinitionFinished, DefinitionResponse,
+    GapRequest, GapResponse, GapStatus, Login, LoginStatus, Server, SpinClient, SpinEvent,
+    SpinFinished, SpinImageAvailable, SpinResponse, SpinStatus,
 };
 use crate::sink::Nanos;
 

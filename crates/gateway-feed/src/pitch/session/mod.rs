@@ -35,8 +35,8 @@ pub use messages::{
 };
 pub use server::{Say, Server};
 pub use spin::{
-    DEFINITIONS_TIMEOUT_NS, SpinClient, SpinError, SpinEvent, SpinFinished, SpinImageAvailable, SpinRequest, SpinResponse,
-    SpinStatus,
+    DEFINITIONS_TIMEOUT_NS, SpinClient, SpinError, SpinEvent, SpinFinished, SpinImageAvailable,
+    SpinRequest, SpinResponse, SpinStatus,
 };
 pub use stream::StreamError;
 

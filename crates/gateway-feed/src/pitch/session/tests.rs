@@ -353,7 +353,9 @@ fn what_instruments_there_are_is_asked_for_first_and_comes_with_the_image() {
     bench.hear(&[0x86]);
     assert_eq!(bench.offer(52).said(), Some(52));
     bench.respond(52, 1, SpinStatus::Accepted);
-    bench.hear(ADD).hear(&SpinFinished { sequence: 52 }.encode());
+    bench
+        .hear(ADD)
+        .hear(&SpinFinished { sequence: 52 }.encode());
     assert_eq!(
         bench.events.pop().unwrap(),
         "Complete { next_sequence: 53, messages: 3 }"
@@ -366,15 +368,21 @@ fn what_instruments_there_are_is_asked_for_first_and_comes_with_the_image() {
     // And where it says nothing, after a while.
     let (mut bench, _) = asked(true);
     let until = SECOND + DEFINITIONS_TIMEOUT_NS;
-    bench.client.on_time(until - 1, &mut |event| panic!("{event:?}"));
+    bench
+        .client
+        .on_time(until - 1, &mut |event| panic!("{event:?}"));
     bench.client.sent(usize::MAX);
     assert_eq!(bench.offer(50).said(), None);
     assert_eq!(bench.client.next_deadline(), Some(until));
-    bench.client.on_time(until, &mut |event| panic!("{event:?}"));
+    bench
+        .client
+        .on_time(until, &mut |event| panic!("{event:?}"));
     bench.client.sent(usize::MAX);
     assert_eq!(bench.offer(51).said(), Some(51));
     // What it says then is too late.
-    bench.hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A']).hear(&[0x86]);
+    bench
+        .hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A'])
+        .hear(&[0x86]);
     assert!(bench.events.is_empty());
 }
 
