@@ -9,6 +9,7 @@ mod feeds;
 mod inputs;
 mod queues;
 mod recovery;
+mod sharing;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,6 +1,5 @@
 //! Channels and their lines.
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use super::super::document::{Field, Findings, nearest};
 use super::super::model::{Channel, Feed, Input, Line, Venue, Worker};
 use super::super::raw::{RawChannel, RawConfig, RawLine, RawRecovery};
+use super::sharing::{SharedLine, Sharing};
 use super::{Names, number, recovery, text};
 use gateway_feed::itch50::OrderIndexConfig;
 use gateway_feed::order_index::ORDERS_MAX;
@@ -17,59 +17,6 @@ use gateway_feed::session_time::SessionDate;
 const LINES_MAX: usize = 4;
 /// Channels at most: a record names its channel in one byte.
 const CHANNELS_MAX: usize = 255;
-
-/// The lines that a (group, port) was seen as, the first one first.
-type Seen = HashMap<(Ipv4Addr, u16, InputKey), Vec<SeenLine>>;
-type InputKey = (bool, usize);
-
-/// What of a line decides whether another one may have its group and port: only another unit's may, as the header of each
-/// packet names its unit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct SeenLine {
-    /// Where it is written.
-    written: usize,
-    /// Of PITCH: its channel's unit.
-    unit: Option<u8>,
-    /// Whether it carries answers.
-    answers: bool,
-    sources: Vec<Ipv4Addr>,
-}
-
-impl SeenLine {
-    /// Why this one cannot share a group and port with `first`; `None` where it can.
-    fn refuses(&self, first: &Self) -> Option<(String, &'static str)> {
-        let (Some(unit), Some(of_first)) = (self.unit, first.unit) else {
-            return Some((
-                format!("is a line already, on line {}", first.written),
-                "each group and port carries one line, but for units of PITCH; correct one of them, or tell them apart by `input`",
-            ));
-        };
-        if unit == of_first {
-            Some((
-                format!(
-                    "is a line already, of unit {unit} on line {}",
-                    first.written
-                ),
-                "channels that share a group and port are each another unit: correct the unit, or the group and port",
-            ))
-        } else if self.answers != first.answers {
-            Some((
-                format!(
-                    "is a line of a stream and one of gap responses, on line {}",
-                    first.written
-                ),
-                "a group and port carries either; correct one of them, as the venue lists them",
-            ))
-        } else if self.sources != first.sources {
-            Some((
-                format!("has other sources on line {}", first.written),
-                "give each line of this group and port the same sources: it is received once for all units",
-            ))
-        } else {
-            None
-        }
-    }
-}
 
 /// Every channel, with worker and inputs resolved.
 pub(super) fn channels(
@@ -93,7 +40,7 @@ pub(super) fn channels(
             "run a second gateway with a configuration and a broker_socket of its own",
         );
     }
-    let mut seen = Seen::new();
+    let mut sharing = Sharing::default();
     let channels: Vec<Channel> = raw
         .channels
         .iter()
@@ -107,7 +54,7 @@ pub(super) fn channels(
                 .map_or(&[][..], |w| &w.inputs);
             let feed = feed(channel.feed.as_ref(), findings);
             let unit = unit(channel, feed, findings);
-            let lines = lines((channel, unit), raw, reach, inputs, &mut seen, findings);
+            let lines = lines((channel, unit), raw, reach, inputs, &mut sharing, findings);
             let on_gap = channel.on_gap.as_ref();
             let recovery = recovery::recovery(channel, feed, base, reach, findings);
             Channel {
@@ -187,7 +134,7 @@ fn lines(
     raw: &RawConfig,
     reach: &[Input],
     inputs: &Names<'_>,
-    seen: &mut Seen,
+    sharing: &mut Sharing,
     findings: &Findings,
 ) -> Vec<Line> {
     let beside = |take: fn(&RawRecovery) -> &Vec<RawLine>| {
@@ -238,22 +185,15 @@ fn lines(
         let sources = sources(line, findings);
         if let (Some(group), Some(port)) = (group, port) {
             for input in &line_inputs {
-                let key = match input {
-                    Input::Interface(i) => (false, *i),
-                    Input::Capture(i) => (true, *i),
-                };
-                let this = SeenLine {
+                let this = SharedLine {
                     written: line.place.line,
                     unit,
                     answers: beside.is_some(),
                     sources: sources.clone(),
                 };
-                let others = seen.entry((group, port, key)).or_default();
-                let refused = others.iter().find_map(|first| this.refuses(first));
-                others.push(this);
-                if let Some((what, remedy)) = refused {
+                if let Some((what, remedy)) = sharing.admit((group, port, *input), this) {
                     let place = line.group.as_ref().map_or(&line.place, |f| &f.place);
-                    findings.add(place, format!("{group}:{port} {what}"), remedy);
+                    findings.add(place, what, remedy);
                     break;
                 }
             }
