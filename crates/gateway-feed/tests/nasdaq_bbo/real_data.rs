@@ -11,7 +11,7 @@ use crate::{MIDNIGHT, decode, decoder, everything, view};
 
 fn messages(file: &str) -> Option<Vec<Vec<u8>>> {
     let folder = find_or_skip("omi/Nasdaq/Nasdaq.Equities.Bbo.Itch.v2.1.20241105")?;
-    let mut reader = CaptureReader::open(&folder.join(file)).unwrap();
+    let mut reader = CaptureReader::open(folder.join(file)).unwrap();
     let mut messages = Vec::new();
     while let Some(captured) = reader.next().unwrap() {
         let udp = captured.udp().unwrap();
