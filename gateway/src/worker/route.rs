@@ -101,7 +101,9 @@ mod tests {
 
     fn told(units: &Units, packet: &[u8]) -> Vec<LineOf> {
         let (first, others) = units.lines_of(packet);
-        std::iter::once(first).chain(others.iter().copied()).collect()
+        std::iter::once(first)
+            .chain(others.iter().copied())
+            .collect()
     }
 
     #[test]
