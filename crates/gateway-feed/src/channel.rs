@@ -157,11 +157,10 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
         };
         of_line.packets += 1;
         of_line.bytes += packet.len() as u64;
-        of_line.last_packet_ns = received;
+        let spoke = std::mem::replace(&mut of_line.last_packet_ns, received);
         match T::frame(packet) {
             Ok(frame) if self.is_of_another(&frame) => {
-                self.arbiter.counters_mut().other_units += 1;
-                None
+                Self::count_other(&mut self.arbiter, line, spoke)
             }
             Ok(frame) => {
                 let mut out = Delivery::<D, T, S> {
@@ -175,6 +174,18 @@ impl<D: Decoder, T: Transport> Channel<D, T> {
             }
             Err(error) => Some(self.refuse(error)),
         }
+    }
+
+    /// Counts a packet of another session: it is no sign that this one lives, which last spoke at `spoke`.
+    #[cold]
+    #[inline(never)]
+    fn count_other(arbiter: &mut Arbiter, line: LineId, spoke: Nanos) -> Option<Defect> {
+        let counters = arbiter.counters_mut();
+        counters.other_units += 1;
+        if let Some(of_line) = counters.lines.get_mut(line.index()) {
+            of_line.last_packet_ns = spoke;
+        }
+        None
     }
 
     /// Takes a packet of a line that does not carry the stream.

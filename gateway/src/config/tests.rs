@@ -598,6 +598,10 @@ fn only_units_share_a_group_and_port() {
     let other = only(&with("\"nasdaq-itch50\"", "}"));
     assert!(other.what.contains("is a line already"), "{other}");
     assert!(other.remedy.contains("but for units of PITCH"), "{other}");
+    let venue = only(&with(&format!("{}\nvenue = \"edgx\"", of_unit(4)), "}"));
+    assert!(venue.what.contains("another feed or venue"), "{venue}");
+    let feed = only(&with("\"cboe-pitch-options\"\nunit = 4", "}"));
+    assert!(feed.what.contains("another feed or venue"), "{feed}");
     let sources = only(&with(&of_unit(4), ", sources = [\"10.1.1.1\"] }"));
     assert!(sources.what.contains("other sources"), "{sources}");
     let answers = with(

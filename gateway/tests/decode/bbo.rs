@@ -77,6 +77,24 @@ fn a_day_is_found_and_its_quotations_are_a_file_of_mbp_1() {
         (&0.into(), &0.into())
     );
 
+    // DBN knows the quotations of Nasdaq alone.
+    let refused = decode(
+        &file,
+        &[
+            "--protocol",
+            "nasdaq-bbo",
+            "--venue",
+            "bx",
+            "--format",
+            "dbn",
+        ],
+    )
+    .output()
+    .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("no dataset"), "{said}");
+
     let dbn = folder.path().join("bbo.dbn.zst");
     let to = dbn.to_str().unwrap();
     run(&mut decode(

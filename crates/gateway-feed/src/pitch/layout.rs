@@ -788,7 +788,9 @@ type Entry = (u8, &'static [u8]);
 
 /// What the markets have in common.
 const COMMON: &[Entry] = &[
-    (Time::TYPE, &[6]),
+    // Of some markets with the seconds since the epoch.
+    (Time::TYPE, &[6, 10]),
+    (TimeReference::TYPE, &[18]),
     (UnitClear::TYPE, &[6]),
     (ReduceLong::TYPE, &[18]),
     (ReduceShort::TYPE, &[16]),
@@ -875,7 +877,6 @@ static FUTURES: Lengths = lengths(&[
         (AddShort::TYPE, &[25]),
         (ModifyLong::TYPE, &[26]),
         (ModifyShort::TYPE, &[18]),
-        (TimeReference::TYPE, &[18]),
         // With and without the contract's date.
         (FuturesDefinition::TYPE, &[45, 41]),
         (PriceLimits::TYPE, &[28]),
@@ -936,9 +937,9 @@ mod tests {
                 assert!(shortest >= *needed, "{market:?} {message_type:#x}");
             }
             let expected = match market {
-                Market::Equities => 21,
-                Market::Options => 29,
-                Market::ComplexOptions => 27,
+                Market::Equities => 22,
+                Market::Options => 30,
+                Market::ComplexOptions => 28,
                 Market::Futures => 24,
             };
             assert_eq!(types, expected, "{market:?}");

@@ -57,7 +57,7 @@ impl Market {
     }
 
     /// Whether a spin server tells what instruments a unit has, apart from the unit's books: series and complex instruments
-    /// have a feed symbol that only a message explains. The futures exchange has no such messages, equities no use for them.
+    /// have a feed symbol that only a message explains. Of futures no such messages are known, equities have no use for them.
     #[must_use]
     pub const fn defines_in_spins(self) -> bool {
         matches!(self, Self::Options | Self::ComplexOptions)

@@ -1,7 +1,7 @@
 //! A fixture a message type: bytes as the specification's tables have them, and the records that they become.
 
 use dbn::flags::{LAST, TOB};
-use dbn::{Action, Side, UNDEF_ORDER_SIZE, UNDEF_PRICE};
+use dbn::{Action, Side, UNDEF_PRICE};
 use gateway_feed::class::Classes;
 use gateway_feed::decoder::{Decoder, Discontinuity};
 use gateway_feed::itch50::harness::Published;
@@ -234,7 +234,6 @@ fn a_new_session_clears_forgets_and_has_a_date_of_its_own() {
         (clear.action as u8, clear.hd.instrument_id, clear.size),
         (b'R', 9, 0)
     );
-    assert_ne!(clear.size, UNDEF_ORDER_SIZE);
     sink.published.clear();
     decoder.message(&context, &quote, &mut sink);
     let told: Mbp1Msg = view(sink.records(Output::Full)[0]);

@@ -48,6 +48,45 @@ fn unmapped(market: Market, bytes: &[u8], instrument: u32) {
     assert_eq!((full[0][0] >> 32) as u32, instrument);
 }
 
+/// C1 Options and, from late 2026, BZX and EDGX equities say the second since the epoch as well, or which midnight they mean.
+#[test]
+fn a_time_that_tells_the_epoch_is_taken_by_its_word_in_every_market() {
+    // 2023-11-14 22:13:20 UTC, 1,700,000,000 s, whatever seconds since midnight stand beside it.
+    let epoch = [0x00, 0xF1, 0x53, 0x65];
+    let add = message(&[
+        &[26, 0x22],
+        &OFFSET,
+        &ORDER,
+        b"B",
+        &HUNDRED[..2],
+        b"XYZ   ",
+        &SHORT_PRICE,
+        &[1],
+    ]);
+    for market in [Equities, Options, Market::ComplexOptions] {
+        let mut bench = Bench::new(market);
+        bench.take(&message(&[&[10, 0x20], &[1, 0, 0, 0], &epoch]));
+        bench.take(&add);
+        let time = bench.one::<MboMsg>().hd.ts_event;
+        assert_eq!(time, 1_700_000_000_000_001_000, "{market:?}");
+
+        // Midnight, seconds since then (10), offset, trading day 20231115.
+        let mut bench = Bench::new(market);
+        let day = [0x4B, 0xB0, 0x34, 0x01];
+        bench.take(&message(&[
+            &[18, 0xB1],
+            &epoch,
+            &[10, 0, 0, 0],
+            &[0; 4],
+            &day,
+        ]));
+        bench.take(&add);
+        let time = bench.one::<MboMsg>().hd.ts_event;
+        assert_eq!(time, 1_700_000_010_000_001_000, "{market:?}");
+        assert_eq!(bench.decoder.counters().length_errors(), 0);
+    }
+}
+
 #[test]
 fn adds_say_all_in_each_form() {
     let short = |market: Market, flags: &[u8]| {

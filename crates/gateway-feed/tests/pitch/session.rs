@@ -218,3 +218,27 @@ fn a_clear_behind_a_clear_is_told_once() {
     channel.on_packet(LineId(0), RECEIVED, &packet(1, 10, &next), &mut sink);
     assert_eq!(clears(&sink), 3 + 2);
 }
+
+/// A port that carries several units is alive while one of them is; each unit is so for itself.
+#[test]
+fn packets_of_other_units_are_no_sign_of_life() {
+    let config = ChannelConfig {
+        lines: 1,
+        session: Some(unit_session(1)),
+        stale_after_ns: 1_000,
+        ..ChannelConfig::default()
+    };
+    let mut channel: Channel<PitchDecoder, PitchUnit> = Channel::new(config, decoder(Equities));
+    let mut sink = everything();
+    let silent = |channel: &Channel<PitchDecoder, PitchUnit>| channel.counters().lines[0].silent;
+    channel.on_packet(LineId(0), RECEIVED, &packet(1, 1, &[]), &mut sink);
+    channel.watch(RECEIVED + 500, &mut sink);
+    assert_eq!(silent(&channel), 0);
+    let other = packet(9, 1, &[time()]);
+    channel.on_packet(LineId(0), RECEIVED + 1_500, &other, &mut sink);
+    channel.watch(RECEIVED + 1_600, &mut sink);
+    assert_eq!((silent(&channel), channel.counters().other_units), (1, 1));
+    channel.on_packet(LineId(0), RECEIVED + 1_700, &packet(1, 1, &[]), &mut sink);
+    channel.watch(RECEIVED + 1_800, &mut sink);
+    assert_eq!(silent(&channel), 0);
+}

@@ -185,6 +185,13 @@ impl Decode {
     /// What an archive needs to know of its input, and what would be wrong for good without it.
     fn check_input(&self, request: &Request<'_>) -> Result<(), Failure> {
         decode::check(request).map_err(input_failure)?;
+        let has_dataset = request.protocol != Protocol::NasdaqBbo
+            || request.publisher == dbn::Publisher::XnasQbboXnas;
+        if !has_dataset && matches!(self.format, Format::Dbn | Format::DbnZst) {
+            let message = "DBN has no dataset for the BBO of BX and PSX, and that of their TotalView would be another \
+                           one's; use --format csv or json";
+            return Err(Failure::new(Exit::Usage, message.to_owned()));
+        }
         if request.protocol == Protocol::Itch50 && decode::known_date(request).is_none() {
             let message = format!(
                 "{}: messages tell the time of day only, and the name does not tell the day (as 12302019.… does); give \

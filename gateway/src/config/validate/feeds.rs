@@ -54,13 +54,22 @@ pub(super) fn channels(
                 .map_or(&[][..], |w| &w.inputs);
             let feed = feed(channel.feed.as_ref(), findings);
             let unit = unit(channel, feed, findings);
-            let lines = lines((channel, unit), raw, reach, inputs, &mut sharing, findings);
+            let venue = venue(channel.venue.as_ref(), feed, findings);
+            let carried = ((feed, venue), unit);
+            let lines = lines(
+                (channel, carried),
+                raw,
+                reach,
+                inputs,
+                &mut sharing,
+                findings,
+            );
             let on_gap = channel.on_gap.as_ref();
             let recovery = recovery::recovery(channel, feed, base, reach, findings);
             Channel {
                 name: text(channel.name.as_ref(), ""),
                 feed,
-                venue: venue(channel.venue.as_ref(), feed, findings),
+                venue,
                 worker: worker.unwrap_or_default(),
                 session_date: session_date(channel.session_date.as_ref(), findings),
                 unit,
@@ -130,7 +139,7 @@ pub(super) fn channels(
 }
 
 fn lines(
-    (channel, unit): (&RawChannel, Option<u8>),
+    (channel, (feed, unit)): (&RawChannel, ((Feed, Venue), Option<u8>)),
     raw: &RawConfig,
     reach: &[Input],
     inputs: &Names<'_>,
@@ -187,6 +196,7 @@ fn lines(
             for input in &line_inputs {
                 let this = SharedLine {
                     written: line.place.line,
+                    feed,
                     unit,
                     answers: beside.is_some(),
                     sources: sources.clone(),
@@ -332,6 +342,8 @@ fn sources(line: &RawLine, findings: &Findings) -> Vec<Ipv4Addr> {
             ),
         }
     }
+    sources.sort_unstable();
+    sources.dedup();
     sources
 }
 

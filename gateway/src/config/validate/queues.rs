@@ -3,7 +3,7 @@
 use gateway_feed::class::Classes;
 
 use super::super::document::{Field, Findings, nearest};
-use super::super::model::{Channel, Queue, Records};
+use super::super::model::{Channel, Feed, Queue, Records};
 use super::super::raw::{RawConfig, RawQueue};
 use super::{Names, text};
 
@@ -107,6 +107,23 @@ fn members(
                 name(*other),
             ),
             "make one queue for each worker (a strategy may subscribe to several), or move the channels to one worker",
+        );
+    }
+    // Nasdaq and CME number instruments for all their channels; elsewhere each channel's decoder does, from 1.
+    let numbers_itself =
+        |index: &&usize| !matches!(channels[**index].feed, Feed::NasdaqItch50 | Feed::CmeMdp3);
+    let mut own = indices.iter().filter(numbers_itself);
+    let is_twice = |index: &usize| {
+        let publisher = channels[*index].publisher();
+        let mut others = indices.iter().filter(|other| *other != index);
+        others.any(|other| channels[*other].publisher() == publisher)
+    };
+    if own.any(is_twice) {
+        findings.warn(
+            &field.place,
+            "it carries several channels of one publisher that number their instruments each for itself, and quotations, \
+             statuses and imbalances do not say which channel they are of",
+            "make one queue for each channel; a strategy may subscribe to several",
         );
     }
     (indices, worker)

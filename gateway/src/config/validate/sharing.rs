@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use super::super::model::Input;
+use super::super::model::{Feed, Input, Venue};
 
 /// The lines so far, by group, port and input; the first one of each first.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ type InputKey = (bool, usize);
 pub(super) struct SharedLine {
     /// The line of the file that it is written on.
     pub(super) written: usize,
+    /// What its channel carries.
+    pub(super) feed: (Feed, Venue),
     /// Of PITCH: its channel's unit.
     pub(super) unit: Option<u8>,
     /// Whether it carries answers.
@@ -43,8 +45,16 @@ impl Sharing {
 }
 
 impl SharedLine {
+    const fn lacks_unit(&self) -> bool {
+        self.feed.0.pitch_market().is_some() && self.unit.is_none()
+    }
+
     fn refused_beside(&self, first: &Self) -> Option<(String, &'static str)> {
         let on = first.written;
+        if self.lacks_unit() || first.lacks_unit() {
+            // Which is reported already.
+            return None;
+        }
         let (Some(unit), Some(of_first)) = (self.unit, first.unit) else {
             return Some((
                 format!("is a line already, on line {on}"),
@@ -55,6 +65,11 @@ impl SharedLine {
             Some((
                 format!("is a line already, of unit {unit} on line {on}"),
                 "channels that share a group and port are each another unit: correct the unit, or the group and port",
+            ))
+        } else if self.feed != first.feed {
+            Some((
+                format!("is a line of another feed or venue, on line {on}"),
+                "units that share a group and port are of one feed and venue; correct one of them, as the venue lists them",
             ))
         } else if self.answers != first.answers {
             Some((

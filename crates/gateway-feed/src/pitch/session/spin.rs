@@ -17,8 +17,8 @@ use super::definitions::{DefinitionFinished, DefinitionRequest, DefinitionRespon
 use super::messages::{Credentials, of_type};
 use crate::sink::Nanos;
 
-/// How long a server may take to say whether it will tell what instruments there are. After that they are left to the
-/// stream, which tells them again all day.
+/// How long a server may take to say whether it will tell what instruments there are, and from one of them to the next. After
+/// that they are left to the stream, which tells them again all day.
 pub const DEFINITIONS_TIMEOUT_NS: Nanos = 5_000_000_000;
 
 /// A message of four bytes of sequence.
@@ -210,8 +210,8 @@ enum Phase {
     DefinitionsWanted,
     /// The answer is waited for until then.
     DefinitionsAsked(Nanos),
-    /// They are told.
-    DefinitionsComing,
+    /// They are told: the next one, or their end, is waited for until then, once what came is read.
+    DefinitionsComing(Option<Nanos>),
     /// An image that reaches far enough is waited for.
     Waiting,
     /// To be asked for as soon as what came is read.
@@ -252,7 +252,13 @@ impl SpinClient {
     /// Takes what came over the connection.
     pub fn on_bytes(&mut self, now: Nanos, bytes: &[u8], events: &mut impl FnMut(SpinEvent<'_>)) {
         let Self { client, image } = self;
+        let defined = image.defined;
         client.on_bytes(now, bytes, &mut |event| image.on_event(event, events));
+        if let Phase::DefinitionsComing(until) = &mut image.phase
+            && (until.is_none() || image.defined > defined)
+        {
+            *until = Some(now.saturating_add(DEFINITIONS_TIMEOUT_NS));
+        }
         if image.phase == Phase::DefinitionsWanted {
             image.phase = match client.send(now, &DefinitionRequest.encode()) {
                 true => Phase::DefinitionsAsked(now.saturating_add(DEFINITIONS_TIMEOUT_NS)),
@@ -278,9 +284,7 @@ impl SpinClient {
     pub fn on_time(&mut self, now: Nanos, events: &mut impl FnMut(SpinEvent<'_>)) {
         let Self { client, image } = self;
         client.on_time(now, &mut |event| image.on_event(event, events));
-        if let Phase::DefinitionsAsked(until) = image.phase
-            && until <= now
-        {
+        if image.definitions_until().is_some_and(|until| until <= now) {
             image.phase = Phase::Waiting;
         }
     }
@@ -289,10 +293,7 @@ impl SpinClient {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Nanos> {
         let due = self.client.next_deadline()?;
-        Some(match self.image.phase {
-            Phase::DefinitionsAsked(until) => due.min(until),
-            _ => due,
-        })
+        Some(due.min(self.image.definitions_until().unwrap_or(Nanos::MAX)))
     }
 
     /// What is to be sent.
@@ -308,6 +309,15 @@ impl SpinClient {
 }
 
 impl Image {
+    /// Until when the server is waited for, where it is to say what instruments there are.
+    const fn definitions_until(&self) -> Option<Nanos> {
+        match self.phase {
+            Phase::DefinitionsAsked(until) => Some(until),
+            Phase::DefinitionsComing(until) => until,
+            _ => None,
+        }
+    }
+
     fn on_event(&mut self, event: ClientEvent<'_>, events: &mut impl FnMut(SpinEvent<'_>)) {
         match event {
             _ if self.phase == Phase::Over => {}
@@ -331,15 +341,15 @@ impl Image {
             // One that comes too late changes nothing.
             if matches!(self.phase, Phase::DefinitionsAsked(_)) {
                 self.phase = match response.status {
-                    SpinStatus::Accepted => Phase::DefinitionsComing,
+                    SpinStatus::Accepted => Phase::DefinitionsComing(None),
                     _ => Phase::Waiting,
                 };
             }
         } else if DefinitionFinished::parse(message).is_some() {
-            if self.phase == Phase::DefinitionsComing {
+            if matches!(self.phase, Phase::DefinitionsComing(_)) {
                 self.phase = Phase::Waiting;
             }
-        } else if self.phase == Phase::DefinitionsComing {
+        } else if matches!(self.phase, Phase::DefinitionsComing(_)) {
             self.defined += 1;
             events(SpinEvent::Message(message));
         } else if let Phase::Coming {

@@ -379,6 +379,23 @@ fn what_instruments_there_are_is_asked_for_first_and_comes_with_the_image() {
         .on_time(until, &mut |event| panic!("{event:?}"));
     bench.client.sent(usize::MAX);
     assert_eq!(bench.offer(51).said(), Some(51));
+    // Where it falls silent amid them, what came is kept.
+    let (mut silent, _) = asked(true);
+    silent
+        .hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A'])
+        .hear(&mapping);
+    assert_eq!(silent.offer(50).said(), None);
+    silent
+        .client
+        .on_time(until, &mut |event| panic!("{event:?}"));
+    silent.client.sent(usize::MAX);
+    assert_eq!(silent.offer(51).said(), Some(51));
+    silent.respond(51, 0, SpinStatus::Accepted);
+    silent.hear(&SpinFinished { sequence: 51 }.encode());
+    assert_eq!(
+        silent.events.pop().unwrap(),
+        "Complete { next_sequence: 52, messages: 1 }"
+    );
     // What it says then is too late.
     bench
         .hear(&[0x85, 0, 0, 0, 0, 2, 0, 0, 0, b'A'])
