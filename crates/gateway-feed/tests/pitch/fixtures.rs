@@ -72,7 +72,7 @@ fn a_time_that_tells_the_epoch_is_taken_by_its_word_in_every_market() {
 
         // Midnight, seconds since then (10), offset, trading day 20231115.
         let mut bench = Bench::new(market);
-        let day = [0x4B, 0xB0, 0x34, 0x01];
+        let day = [0xCB, 0xB3, 0x34, 0x01];
         bench.take(&message(&[
             &[18, 0xB1],
             &epoch,
