@@ -3,7 +3,7 @@
 use dbn::{Action, Side};
 use gateway_record::{ControlRecord, InstrumentId, MboEvent, RTYPE_CONTROL};
 
-use crate::{Applied, BookSide, Books, BooksOptions, OrderScan, words};
+use crate::{Applied, Batch, BookSide, Books, BooksOptions, OrderScan, words};
 
 const PUBLISHER: u16 = 2;
 const ACTIONS: [Action; 8] = [
@@ -38,37 +38,64 @@ pub fn exercise(data: &[u8]) {
         instruments_max: 4,
         publisher_id: Some(PUBLISHER),
     };
-    let mut books = Books::new(&options).expect("small limits within range");
+    let new = || Books::new(&options).expect("small limits within range");
+    let mut both = Both {
+        books: new(),
+        batched: new(),
+        batch: Batch::new(),
+    };
     let (chunks, _) = data.as_chunks::<16>();
     // Two at a time, one of which is of two instruments: begun, gone on with and ended again and again.
     let some = [InstrumentId(1), InstrumentId(3)];
-    let mut scans = [None, Some(some.as_slice())].map(|of| (of, books.begin_scan(of)));
+    let mut scans = [None, Some(some.as_slice())].map(|of| (of, both.books.begin_scan(of)));
     for (sequence, chunk) in (0..).zip(chunks) {
-        happen(&mut books, chunk, sequence, &mut scans);
-        check(&books);
+        happen(&mut both, chunk, sequence, &mut scans);
+        let books = &both.books;
+        check(books);
         let pace = usize::from(chunk[0] >> 4);
         for (of, scan) in &mut scans {
             let whole = books.scan(scan, pace);
             if whole || scan.is_void() {
                 let scan = std::mem::replace(scan, books.begin_scan(*of));
-                check_scan(&books, *of, scan);
+                check_scan(books, *of, scan);
             }
         }
     }
-    check_orders(&books);
+    check_orders(&both.books);
+    check_orders(&both.batched);
 }
 
 type Scans<'a> = [(Option<&'a [InstrumentId]>, OrderScan)];
 
-fn apply(books: &mut Books, record: &[u64], sequence: u64, scans: &mut Scans<'_>) -> Applied {
-    for (_, scan) in scans.iter_mut() {
-        scan.expect(books, record);
+/// Books that take records one by one, the way that all can go, and the same in batches, where most go another.
+struct Both {
+    books: Books,
+    batched: Books,
+    batch: Batch,
+}
+
+impl Both {
+    fn apply(&mut self, record: &[u64], sequence: u64, scans: &mut Scans<'_>) -> Applied {
+        for (_, scan) in scans.iter_mut() {
+            scan.expect(&self.books, record);
+        }
+        let applied = self.books.apply(record, sequence);
+        assert!(self.batch.push(record, sequence));
+        let mut also = None;
+        self.batched
+            .apply_batch(&mut self.batch, |_, applied| also = Some(applied));
+        assert_eq!(also, Some(applied), "{:?}", self.batched);
+        assert_eq!(self.batched.counters(), self.books.counters());
+        for (_, scan) in scans {
+            scan.follow(&self.books);
+        }
+        applied
     }
-    let applied = books.apply(record, sequence);
-    for (_, scan) in scans {
-        scan.follow(books);
+
+    fn lost(&mut self, sequence: u64) -> Applied {
+        let _ = self.batched.lost(sequence);
+        self.books.lost(sequence)
     }
-    applied
 }
 
 /// What was collected while records came is what rests now.
@@ -91,7 +118,7 @@ fn check_scan(books: &Books, of: Option<&[InstrumentId]>, scan: OrderScan) {
     }
 }
 
-fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64, scans: &mut Scans<'_>) {
+fn happen(both: &mut Both, bytes: &[u8; 16], sequence: u64, scans: &mut Scans<'_>) {
     let &[
         what,
         action,
@@ -112,10 +139,10 @@ fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64, scans: &mut Scans<
     let applied = match what % 16 {
         0 => {
             let word = u64::from_le_bytes([p0, p1, p2, p3, s0, s1, s2, s3]);
-            apply(books, &[word], sequence, scans)
+            both.apply(&[word], sequence, scans)
         }
-        1 if action == 0 => books.lost(sequence),
-        2 => apply(books, &control(action, side, order), sequence, scans),
+        1 if action == 0 => both.lost(sequence),
+        2 => both.apply(&control(action, side, order), sequence, scans),
         // Prices over the whole range, or a few of them, so that orders meet.
         of => {
             let event = MboEvent::new(
@@ -131,11 +158,12 @@ fn happen(books: &mut Books, bytes: &[u8; 16], sequence: u64, scans: &mut Scans<
             let price = if of < 12 { i64::from(p0) } else { price };
             let size = if of % 2 == 0 { size % 100 } else { size };
             let record = event.record(action, side, u64::from(order), price, size, flags);
-            apply(books, &record, sequence, scans)
+            both.apply(&record, sequence, scans)
         }
     };
     if let crate::Subject::Instrument { id, slot } = applied.subject {
-        assert_eq!(books.slot(slot).map(|book| book.id()), Some(id));
+        let book = both.books.slot(slot);
+        assert_eq!(book.map(|book| book.id()), Some(id));
     }
 }
 

@@ -15,7 +15,13 @@ pub(crate) trait Vectors: Copy {
     fn same(self, words: &[u64; 4], word: u64) -> u32;
 
     /// Does what is seldom done, as a function of its own that is compiled for the same processors.
-    fn apart<T>(self, what: impl FnOnce() -> T) -> T;
+    fn apart(self, what: impl Apart) -> u64;
+}
+
+/// What is seldom done. Not a closure, as that might be compiled for any processor.
+pub(crate) trait Apart {
+    /// To be inlined always.
+    fn run<V: Vectors>(self, vectors: V) -> u64;
 }
 
 /// For any processor.
@@ -42,8 +48,8 @@ impl Vectors for Portable {
     }
 
     #[inline(never)]
-    fn apart<T>(self, what: impl FnOnce() -> T) -> T {
-        what()
+    fn apart(self, what: impl Apart) -> u64 {
+        what.run(self)
     }
 }
 
@@ -101,17 +107,17 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn apart<T>(self, what: impl FnOnce() -> T) -> T {
+    fn apart(self, what: impl Apart) -> u64 {
         // SAFETY: the processor has these, or there would be no such value.
-        unsafe { by_vectors(what) }
+        unsafe { by_vectors(self, what) }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 #[inline(never)]
-fn by_vectors<T>(what: impl FnOnce() -> T) -> T {
-    what()
+fn by_vectors(vectors: Avx2, what: impl Apart) -> u64 {
+    what.run(vectors)
 }
 
 /// Whether the processor has AVX2, and what came with it that the code around is compiled for.

@@ -140,6 +140,42 @@ impl Leaf {
         &mut self.holdings[self.place(rank)]
     }
 
+    /// Adds an order of that size to the level of `key`, if that is there and has rank `rank`; gives its number.
+    #[inline(always)]
+    pub(super) fn grow(&mut self, rank: usize, key: i64, size: u32) -> Option<u32> {
+        if !self.has(rank, key) {
+            return None;
+        }
+        let holding = self.holding_mut(rank);
+        holding.size += u64::from(size);
+        holding.orders += 1;
+        Some(holding.level)
+    }
+
+    /// Takes `size` off the level of `key` and `number`, and one order if `order`; gives how many orders are left. `None` if
+    /// there is none with rank `rank`.
+    #[inline(always)]
+    pub(super) fn shrink(
+        &mut self,
+        rank: usize,
+        key: i64,
+        number: u32,
+        size: u32,
+        order: bool,
+    ) -> Option<u32> {
+        if !self.has(rank, key) {
+            return None;
+        }
+        let holding = self.holding_mut(rank);
+        if holding.level != number {
+            return None;
+        }
+        debug_assert!(holding.size >= u64::from(size));
+        holding.size = holding.size.wrapping_sub(size.into());
+        holding.orders -= u32::from(order);
+        Some(holding.orders)
+    }
+
     /// Gives a level rank `rank`. The leaf is not full.
     #[inline(always)]
     pub(super) fn insert(&mut self, rank: usize, key: i64, holding: Holding) {

@@ -24,7 +24,7 @@ use inner::Inner;
 use leaf::{Holding, LEVELS, Leaf, NONE};
 use pool::Pool;
 
-use crate::vectors::{Portable, Vectors};
+use crate::vectors::{Apart, Portable, Vectors};
 
 /// Inner nodes above each other, at most.
 const HEIGHT_MAX: usize = 24;
@@ -62,6 +62,22 @@ struct Spot {
     better: usize,
 }
 
+/// The search for a level that is not in the first leaf.
+struct Behind<'a> {
+    levels: &'a Levels,
+    side: &'a Side,
+    key: i64,
+}
+
+impl Apart for Behind<'_> {
+    #[inline(always)]
+    fn run<V: Vectors>(self, vectors: V) -> u64 {
+        let Self { levels, side, key } = self;
+        let leaf = levels.leaf_of(vectors, side, key);
+        levels.spot_in(vectors, side, leaf, key).packed()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Levels {
     leaves: Pool<Leaf>,
@@ -85,13 +101,23 @@ impl Side {
 }
 
 impl Spot {
+    /// A place in the first leaf.
+    #[inline(always)]
+    const fn first(side: &Side, at: usize) -> Self {
+        Self {
+            leaf: side.first,
+            at,
+            better: 0,
+        }
+    }
+
     /// How many levels are better, or some number from [`TOP`] on.
     #[inline(always)]
     fn rank(self) -> usize {
         self.better + self.at
     }
 
-    /// In one number, which a function can give in a register.
+    /// In one number, which a function can be given in a register.
     #[inline(always)]
     const fn packed(self) -> u64 {
         self.leaf as u64 | (self.at as u64) << 32 | (self.better as u64) << 40
@@ -147,31 +173,40 @@ impl Levels {
         size: u32,
     ) -> Option<Added> {
         let key = owner.side.key(owner.price);
-        let spot = match self.find(vectors, side, key) {
-            Some(spot) => spot,
-            None => self.plant(side)?,
+        let whose = owner.whose();
+        let Some(first) = self.leaves.nodes.get_mut(side.first as usize) else {
+            let spot = self.plant(side)?.packed();
+            return self.add_level(side, spot, key, whose, size);
         };
-        let leaf = &mut self.leaves.nodes[spot.leaf as usize];
-        if leaf.has(spot.at, key) {
-            let holding = leaf.holding_mut(spot.at);
-            holding.size += u64::from(size);
-            holding.orders += 1;
-            let number = holding.level;
-            return Some(Added::new(number, spot.rank(), false));
+        if key > first.bound {
+            let packed = self.behind(vectors, side, key);
+            let spot = Spot::unpacked(packed);
+            let leaf = &mut self.leaves.nodes[spot.leaf as usize];
+            return match leaf.grow(spot.at, key, size) {
+                Some(number) => Some(Added::new(number, spot.rank(), false)),
+                None => self.add_level(side, packed, key, whose, size),
+            };
         }
-        self.add_level(side, spot, owner, size)
+        let at = first.search(vectors, key);
+        if let Some(number) = first.grow(at, key, size) {
+            return Some(Added::new(number, at, false));
+        }
+        let spot = Spot::first(side, at).packed();
+        self.add_level(side, spot, key, whose, size)
     }
 
     /// Adds a level with one order at `spot`, where it belongs.
+    #[inline(never)]
     fn add_level(
         &mut self,
         side: &mut Side,
-        mut spot: Spot,
-        owner: Owner,
+        spot: u64,
+        key: i64,
+        whose: u32,
         size: u32,
     ) -> Option<Added> {
-        let key = owner.side.key(owner.price);
-        let number = self.numbers.take(owner)?;
+        let mut spot = Spot::unpacked(spot);
+        let number = self.numbers.take(whose, key)?;
         if self.leaves.nodes[spot.leaf as usize].len() == LEVELS {
             let Some(found) = self.split(side, spot.leaf, key) else {
                 self.numbers.give_back(number);
@@ -202,24 +237,22 @@ impl Levels {
         size: u32,
         order: bool,
     ) -> Option<usize> {
-        let spot = self.find(vectors, side, key)?;
-        let leaf = &mut self.leaves.nodes[spot.leaf as usize];
-        if !leaf.has(spot.at, key) {
-            return None;
+        let first = self.leaves.nodes.get_mut(side.first as usize)?;
+        if key > first.bound {
+            let packed = self.behind(vectors, side, key);
+            let spot = Spot::unpacked(packed);
+            let leaf = &mut self.leaves.nodes[spot.leaf as usize];
+            if leaf.shrink(spot.at, key, number, size, order)? == 0 {
+                self.remove_level(side, packed, key);
+            }
+            return Some(spot.rank());
         }
-        let holding = leaf.holding_mut(spot.at);
-        if holding.level != number {
-            return None;
-        }
-        debug_assert!(holding.size >= u64::from(size));
-        holding.size = holding.size.wrapping_sub(size.into());
-        holding.orders -= u32::from(order);
-        let left = holding.orders;
-        let rank = spot.rank();
-        if left == 0 {
+        let at = first.search(vectors, key);
+        if first.shrink(at, key, number, size, order)? == 0 {
+            let spot = Spot::first(side, at).packed();
             self.remove_level(side, spot, key);
         }
-        Some(rank)
+        Some(at)
     }
 
     /// Adds `size` to the level without an order; gives its rank.
@@ -290,15 +323,18 @@ impl Levels {
     fn find<V: Vectors>(&self, vectors: V, side: &Side, key: i64) -> Option<Spot> {
         let first = self.leaves.nodes.get(side.first as usize)?;
         if key > first.bound {
-            return Some(Spot::unpacked(vectors.apart(|| {
-                let leaf = self.leaf_of(vectors, side, key);
-                self.spot_in(vectors, side, leaf, key).packed()
-            })));
+            return Some(Spot::unpacked(self.behind(vectors, side, key)));
         }
-        Some(Spot {
-            leaf: side.first,
-            at: first.search(vectors, key),
-            better: 0,
+        Some(Spot::first(side, first.search(vectors, key)))
+    }
+
+    /// Where a level is or belongs that is not in the first leaf; [packed](Spot::packed).
+    #[inline(always)]
+    fn behind<V: Vectors>(&self, vectors: V, side: &Side, key: i64) -> u64 {
+        vectors.apart(Behind {
+            levels: self,
+            side,
+            key,
         })
     }
 
@@ -331,7 +367,9 @@ impl Levels {
     }
 
     /// Removes a level without orders.
-    fn remove_level(&mut self, side: &mut Side, spot: Spot, key: i64) {
+    #[inline(never)]
+    fn remove_level(&mut self, side: &mut Side, spot: u64, key: i64) {
+        let spot = Spot::unpacked(spot);
         let leaf = &mut self.leaves.nodes[spot.leaf as usize];
         self.numbers.give_back(leaf.holding(spot.at).level);
         leaf.remove(spot.at);

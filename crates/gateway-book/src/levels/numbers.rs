@@ -14,6 +14,14 @@ pub(crate) struct Owner {
     pub(crate) price: i64,
 }
 
+impl Owner {
+    /// Slot and side in one number.
+    #[inline(always)]
+    pub(crate) const fn whose(self) -> u32 {
+        self.slot << 1 | self.side as u32
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 struct Number {
@@ -56,8 +64,8 @@ impl Numbers {
         self.all.bytes() + self.free.bytes()
     }
 
-    /// A number for a level.
-    pub(crate) fn take(&mut self, owner: Owner) -> Option<u32> {
+    /// A number for a level, by [`Owner::whose`] and its key.
+    pub(crate) fn take(&mut self, whose: u32, key: i64) -> Option<u32> {
         let number = if let Some(last) = self.free_len.checked_sub(1) {
             self.free_len = last;
             self.free[last]
@@ -68,8 +76,8 @@ impl Numbers {
             return None;
         };
         self.all[number as usize] = Number {
-            price: owner.price,
-            owner: owner.slot << 1 | owner.side as u32,
+            price: BookSide::from_bit(whose as usize & 1).key(key),
+            owner: whose,
             stale: 0,
         };
         Some(number)
@@ -88,11 +96,7 @@ impl Numbers {
     #[inline]
     pub(crate) fn owner(&self, number: u32) -> Option<Owner> {
         let Number { price, owner, .. } = self.all[number as usize];
-        let side = if owner & 1 == BookSide::Ask as u32 {
-            BookSide::Ask
-        } else {
-            BookSide::Bid
-        };
+        let side = BookSide::from_bit(owner as usize & 1);
         (owner != DEAD).then_some(Owner {
             slot: owner >> 1,
             side,
