@@ -181,17 +181,25 @@ mod tests {
         /// have told had it had a port of its own.
         #[test]
         fn units_on_one_port_do_not_touch_each_other(
-            // Which unit's next packet, which lines bring it, and whether in exchange with the one before.
-            schedule in prop::collection::vec((0_usize..4, 0_u8..4, any::<bool>()), 0..120),
+            // Which unit's next packet (the last: one without numbers, of no unit), which lines bring it, and whether in exchange
+            // with the one before.
+            schedule in prop::collection::vec((0_usize..5, 0_u8..4, any::<bool>()), 0..120),
         ) {
             // The fourth is configured nowhere.
             const UNITS: [u8; 4] = [1, 2, 250, 9];
             let streams = UNITS.map(|unit| packets(unit, schedule.len() as u32));
+            let mut builder = PacketBuilder::new(0, 0, 1_400);
+            builder.push(&WriteTime { seconds: 7 }.encode(Market::Equities)).unwrap();
+            let of_all = builder.finish(<[u8]>::to_vec);
             let mut next = [0_usize; 4];
             let mut wire: Vec<(usize, u8, &[u8])> = Vec::new();
             for (of, lines, early) in &schedule {
-                let packet = &streams[*of][next[*of]];
-                next[*of] += 1;
+                let packet = if *of == 4 {
+                    &of_all
+                } else {
+                    next[*of] += 1;
+                    &streams[*of][next[*of] - 1]
+                };
                 for number in 0..2 {
                     if lines >> number & 1 == 1 {
                         wire.push((*of, number, packet));
@@ -213,14 +221,18 @@ mod tests {
             for (now, (of, number, packet)) in (1_u64..).zip(&wire) {
                 let now = now * 10;
                 let (to, others) = routes[usize::from(*number)].lines_of(packet);
-                prop_assert!(others.is_empty(), "one unit each");
+                prop_assert_eq!(others.len(), if *of == 4 { 2 } else { 0 });
+                for also in others {
+                    let (channel, read) = &mut shared[also.channel];
+                    channel.on_packet(also.line, now, packet, read);
+                }
                 let (channel, read) = &mut shared[to.channel];
                 channel.on_packet(to.line, now, packet, read);
-                if *of < 3 {
-                    let (channel, read) = &mut alone[*of];
-                    channel.on_packet(LineId(*number), now, packet, read);
-                } else {
-                    foreign += 1;
+                foreign += u64::from(*of == 3);
+                for (index, (channel, read)) in alone.iter_mut().take(3).enumerate() {
+                    if *of == 4 || *of == index {
+                        channel.on_packet(LineId(*number), now, packet, read);
+                    }
                 }
                 for (channel, read) in shared.iter_mut().chain(&mut alone) {
                     channel.on_time(now, read);

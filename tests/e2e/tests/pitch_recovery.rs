@@ -166,14 +166,17 @@ fn losses_on_both_lines_are_asked_of_the_proxy_and_the_unit_is_whole() {
     }
 }
 
-/// Two units on the same groups and ports: what both lines lose of one is asked for, and the other flows on.
+/// Two units on the same groups and ports, gap response lines included: what both lines lose of each is asked of its own proxy,
+/// and nothing of one is taken for the other's.
 #[test]
-fn what_is_lost_of_one_unit_of_a_port_does_not_touch_the_other() {
+fn units_of_a_port_recover_each_for_itself() {
     let Some(lab) = Lab::open().unwrap() else {
         return;
     };
     let folder = TempDir::new().unwrap();
     let mut config = config("copy", &folder, PORT, 20_000);
+    let (recovery, other_proxy) = (config.extra.clone(), PORT + 2);
+    let recovery = recovery.replace(&format!(":{PORT}"), &format!(":{other_proxy}"));
     let lines: Vec<String> = config
         .lines
         .iter()
@@ -181,8 +184,8 @@ fn what_is_lost_of_one_unit_of_a_port_does_not_touch_the_other() {
         .collect();
     config.extra.push_str(&format!(
         "[[channel]]\nname = \"six\"\nfeed = \"cboe-pitch-equities\"\nunit = 6\nworker = \"worker\"\n\
-         hold_timeout_us = 20000\nlines = [{}]\n[[queue]]\nname = \"six\"\nchannels = [\"six\"]\n\
-         records = \"native\"\nslots = 131072\n",
+         hold_timeout_us = 20000\non_gap = \"recover\"\nrecover_timeout_ms = 20000\nlines = [{}]\n{recovery}\
+         [[queue]]\nname = \"six\"\nchannels = [\"six\"]\nrecords = \"native\"\nslots = 131072\n",
         lines.join(", ")
     ));
     let mut gateway = lab.gateway(&config).unwrap();
@@ -192,16 +195,17 @@ fn what_is_lost_of_one_unit_of_a_port_does_not_touch_the_other() {
         "generate --feed cboe-pitch-equities --messages {MESSAGES} --symbols {SYMBOLS} --pace rate={RATE} \
          --messages-per-packet 6 --heartbeat-ms 100"
     );
-    let lossy = format!(
-        "{common} --unit 5 --loss-a 0.2 --loss-b 0.2 --linger-ms 3000 --gap-request {EXCHANGE_ADDRESS}:{PORT} \
-         --gap-response 239.77.0.3:26400 --gap-response 239.77.0.4:26400"
-    );
-    let whole = format!("{common} --unit 6 --seed 2 --loss-a 0.2");
-    let lossy = lab.simulator(&config, &lossy).unwrap();
-    let whole = lab.simulator(&config, &whole).unwrap();
-    let (lossy, whole) = (lossy.finish(LIMIT).unwrap(), whole.finish(LIMIT).unwrap());
-    assert!(lossy.lost_on_both.messages > 50, "{lossy:?}");
-    for (unit, observer, report, seed) in [(5, five, &lossy, 1), (6, six, &whole, 2)] {
+    let unit = |unit: u8, seed: u64, proxy: u16| {
+        format!(
+            "{common} --unit {unit} --seed {seed} --loss-a 0.2 --loss-b 0.2 --linger-ms 3000 \
+             --gap-request {EXCHANGE_ADDRESS}:{proxy} --gap-response 239.77.0.3:26400 --gap-response 239.77.0.4:26400"
+        )
+    };
+    let first = lab.simulator(&config, &unit(5, 1, PORT)).unwrap();
+    let second = lab.simulator(&config, &unit(6, 2, other_proxy)).unwrap();
+    let (first, second) = (first.finish(LIMIT).unwrap(), second.finish(LIMIT).unwrap());
+    for (unit, observer, report, seed) in [(5, five, &first, 1), (6, six, &second, 2)] {
+        assert!(report.lost_on_both.messages > 50, "{report:?}");
         let day = day_of(seed, MESSAGES);
         assert_eq!(report.messages, day.len() as u64);
         let all = |seen: &Seen| seen.native.len() >= day.len();
@@ -209,7 +213,9 @@ fn what_is_lost_of_one_unit_of_a_port_does_not_touch_the_other() {
         let wrong = seen.native.iter().zip(&day).position(|(a, b)| a != b);
         assert_eq!((wrong, seen.native.len()), (None, day.len()), "unit {unit}");
         assert_eq!((seen.gaps.len(), seen.lost_slots), (0, 0), "unit {unit}");
-        assert_eq!(seen.has(ControlKind::Recovering), unit == 5, "unit {unit}");
+        assert!(seen.has(ControlKind::Recovered), "unit {unit}");
+        assert!(report.gap_request[0]["messages_answered"].as_u64() > Some(50));
+        assert_eq!(report.gap_request[0]["other_unit"], 0, "unit {unit}");
     }
     let status = gateway.status().unwrap();
     for channel in [0, 1] {
