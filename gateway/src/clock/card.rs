@@ -64,9 +64,42 @@ impl CardClock {
     }
 }
 
+/// How long before `seen_ns` a card stamped a packet at `card_ns`, both by the steady time of the gateway's clock; 0 where that is
+/// a little later, as far as clocks are off. `None` where a stamp is none that belongs to this packet: later by more than a
+/// millisecond, or earlier by a second. A card's clock that was set since it was compared, or a driver's mistake, would else be
+/// hours.
+#[inline]
+pub(crate) fn since_card(seen_ns: u64, card_ns: u64) -> Option<u64> {
+    const LATER_NS: i64 = -1_000_000;
+    const EARLIER_NS: i64 = 1_000_000_000;
+    let since_ns = seen_ns.wrapping_sub(card_ns).cast_signed();
+    match since_ns {
+        LATER_NS..EARLIER_NS => Some(since_ns.max(0).unsigned_abs()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_that_cannot_be_this_packet_s_is_left_out() {
+        const SEEN_NS: u64 = 5_000_000_000;
+        for (card_ns, since_ns) in [
+            (SEEN_NS - 700, Some(700)),
+            (SEEN_NS, Some(0)),
+            (SEEN_NS + 1_000_000, Some(0)),
+            (SEEN_NS + 1_000_001, None),
+            (SEEN_NS - 999_999_999, Some(999_999_999)),
+            (SEEN_NS - 1_000_000_000, None),
+            (0, None),
+            (u64::MAX, None),
+            (1 << 63, None),
+        ] {
+            assert_eq!(since_card(SEEN_NS, card_ns), since_ns, "{card_ns}");
+        }
+    }
 
     #[test]
     fn a_stamp_is_converted_once_the_clock_was_compared_and_until_it_cannot_be_read() {

@@ -16,7 +16,7 @@ use gateway_queue::clock::{Calibration, Clock, Disruption};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-pub(crate) use card::CardClock;
+pub(crate) use card::{CardClock, since_card};
 use discipline::Discipline;
 use phc::HardwareClocks;
 use vmclock::{VmClock, VmReading};

@@ -354,12 +354,12 @@ fn take_stamps(before: &mut [u8], card: Option<&CardClock>) -> Stamps {
     let Some(metadata) = metadata else {
         return Stamps::default();
     };
-    let nic_ns = match (card, before.last_chunk::<CARD_METADATA_LEN>()) {
-        (Some(card), Some(bytes)) if metadata.has_card_stamp() => {
-            card.steady(CardMetadata::card_ns(bytes))
-        }
-        _ => None,
-    };
+    let mut nic_ns = None;
+    if metadata.has_card_stamp()
+        && let (Some(card), Some(bytes)) = (card, before.last_chunk::<CARD_METADATA_LEN>())
+    {
+        nic_ns = card.steady(CardMetadata::card_ns(bytes));
+    }
     if let Some(bytes) = before.last_chunk_mut::<METADATA_LEN>() {
         *bytes = [0; METADATA_LEN];
     }

@@ -11,6 +11,7 @@ use std::error::Error;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use aya_obj::Object;
 use aya_obj::btf::{Btf, BtfKind};
@@ -20,16 +21,17 @@ use aya_obj::generated::{
 use gateway_wire::shared::{CARD_STAMP_CALL, PROGRAM, PROGRAM_OF_CARD};
 
 use super::Obstacle;
+use super::netdev::{self, XdpFeatures};
 use super::object::xdp_object;
 
 /// The kernel's function that has the driver look up the card's stamp.
 const FUNCTION: &str = "bpf_xdp_metadata_rx_timestamp";
 /// How much of the verifier's log is kept: its end says why.
-const LOG_BYTES: usize = 1 << 16;
+const LOG_BYTES: usize = 1 << 20;
 /// Characters of the verifier's last line that are told.
 const SAID_MAX: usize = 200;
 
-const OTHER_DRIVER: &str = "a card whose driver lends its stamps to XDP programs (mlx5_core, igc, ice, stmmac), or `mode = \"socket\"`, which takes them from the kernel's stack";
+const OTHER_DRIVER: &str = "a card whose driver lends its stamps to XDP programs (such as mlx5_core, mlx4_en, igc, ice, stmmac), or `mode = \"socket\"`, which takes them from the kernel's stack";
 
 /// Loads the program for the device with this index, with the ordinary program's maps, named as in the object.
 ///
@@ -39,6 +41,7 @@ pub(super) fn load(
     maps: &[(&str, BorrowedFd<'_>)],
     interface_index: u32,
 ) -> Result<OwnedFd, Obstacle> {
+    is_lent(interface_index)?;
     let function = function_number()?;
     let (license, instructions) = instructions(maps, function).map_err(|cause| {
         Obstacle::new(
@@ -49,15 +52,41 @@ pub(super) fn load(
     load_for(interface_index, &license, &instructions).map_err(|(cause, log)| refused(&cause, &log))
 }
 
-/// The function's number in this kernel's description of itself.
+/// What the kernel says, before anything is loaded or set, of whether the driver of this device lends stamps to XDP programs. One
+/// that does not would have the program run, and refuse the stamp of each packet.
+pub(super) fn is_lent(interface_index: u32) -> Result<(), Obstacle> {
+    // Where it cannot be asked loading says why.
+    netdev::xdp_features(interface_index).map_or(Ok(()), lent)
+}
+
+fn lent(features: Option<XdpFeatures>) -> Result<(), Obstacle> {
+    match features.map(XdpFeatures::lends_stamps) {
+        None => Err(Obstacle::new(
+            "this kernel lends no stamps to XDP programs",
+            "Linux 6.3 or newer, or `mode = \"socket\"`, which takes them from the kernel's stack",
+        )),
+        Some(Some(false)) => Err(Obstacle::new(
+            "the driver lends no stamps to XDP programs",
+            OTHER_DRIVER,
+        )),
+        Some(Some(true) | None) => Ok(()),
+    }
+}
+
+/// The function's number in this kernel's description of itself, looked up once: it is read whole, megabytes of it.
 fn function_number() -> Result<i32, Obstacle> {
+    static NUMBER: OnceLock<Result<i32, Obstacle>> = OnceLock::new();
+    NUMBER.get_or_init(look_up_function).clone()
+}
+
+fn look_up_function() -> Result<i32, Obstacle> {
     let btf = Btf::from_sys_fs().map_err(|error| {
         Obstacle::new(
             format!(
-                "the kernel does not describe its functions (/sys/kernel/btf/vmlinux: {})",
+                "the kernel's description of its functions cannot be read (/sys/kernel/btf/vmlinux: {})",
                 causes(&error)
             ),
-            "a kernel that was built with CONFIG_DEBUG_INFO_BTF",
+            "a kernel that was built with CONFIG_DEBUG_INFO_BTF; where the file is there, please report it",
         )
     })?;
     let number = btf.id_by_type_name_kind(FUNCTION, BtfKind::Func);
@@ -195,13 +224,19 @@ fn refused(cause: &io::Error, log: &str) -> Obstacle {
     } else {
         format!("{cause}: {log}")
     };
+    // The verifier's own refusals are EACCES, too; without CAP_PERFMON it speaks of what is prohibited.
+    let no_right = match cause.raw_os_error() {
+        Some(libc::EPERM) => true,
+        Some(libc::EACCES) => log.is_empty() || log.contains("prohibited"),
+        _ => false,
+    };
     match cause.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => Obstacle::new(
+        _ if no_right => Obstacle::new(
             format!("no permission to load an XDP program for the device ({why})"),
             "run as root, or give the binary CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON",
         ),
         Some(libc::EOPNOTSUPP) => Obstacle::new(
-            format!("the driver lends no stamps to XDP programs ({why})"),
+            format!("the driver has no native XDP, to which alone stamps are lent ({why})"),
             OTHER_DRIVER,
         ),
         _ => Obstacle::new(
@@ -229,6 +264,7 @@ mod tests {
     use std::fs::File;
     use std::os::fd::AsFd;
 
+    use aya_obj::generated::BPF_PSEUDO_CALL;
     use gateway_wire::shared::{MAP_SOCKETS, MAP_SOURCES, MAP_STREAMS, MAP_VERDICTS};
 
     use super::*;
@@ -285,13 +321,27 @@ mod tests {
         assert_eq!(license.as_c_str(), c"Dual MIT/GPL");
         let to_kernel = |i: &&bpf_insn| u32::from(i.src_reg()) == BPF_PSEUDO_KFUNC_CALL;
         let calls: Vec<i32> = all.iter().filter(to_kernel).map(|i| i.imm).collect();
-        assert_eq!(
-            calls.iter().filter(|&&imm| imm == 77).count(),
-            1,
-            "{calls:?}"
+        assert_eq!(calls, [77]);
+        let to_own = |i: &bpf_insn| {
+            u32::from(i.code) == BPF_JMP | BPF_CALL && u32::from(i.src_reg()) == BPF_PSEUDO_CALL
+        };
+        assert!(
+            !all.iter().any(to_own),
+            "device-bound programs call no others"
         );
         let missing = instructions(&maps[..3], 77).unwrap_err();
         assert!(missing.contains(MAP_VERDICTS), "{missing}");
+    }
+
+    #[test]
+    fn a_driver_is_asked_where_the_kernel_says_that_it_lends_stamps_or_does_not_tell() {
+        let why = |features| lent(features).map_or_else(|no| no.reason, |()| String::new());
+        assert!(why(None).contains("this kernel"));
+        let of = |lends| Some(XdpFeatures::of(true, true, true, lends));
+        assert_eq!(why(of(true)), "");
+        assert!(why(of(false)).contains("the driver lends no stamps"));
+        // Linux 6.3 to 6.6.
+        assert_eq!(why(Some(XdpFeatures::default())), "");
     }
 
     #[test]
@@ -305,8 +355,18 @@ mod tests {
         assert_eq!(said(&[0; 4]), "");
         assert_eq!(said(&[0xff, 0]), "\u{fffd}");
         let of = |code, log| refused(&io::Error::from_raw_os_error(code), log);
-        assert!(of(libc::EOPNOTSUPP, "").reason.contains("lends no stamps"));
-        assert!(of(libc::EPERM, "").remedy.contains("CAP_BPF"));
+        assert!(of(libc::EOPNOTSUPP, "").reason.contains("no native XDP"));
+        for (code, log) in [
+            (libc::EPERM, ""),
+            (libc::EPERM, "why"),
+            (libc::EACCES, ""),
+            (libc::EACCES, "R1 pointer arithmetic prohibited"),
+        ] {
+            assert!(of(code, log).remedy.contains("CAP_BPF"), "{code} {log}");
+        }
+        let verifier = of(libc::EACCES, "calling kernel function is not allowed");
+        assert!(verifier.reason.contains("is not allowed"));
+        assert!(!verifier.remedy.contains("CAP_BPF"), "{verifier:?}");
         let other = of(libc::EINVAL, "why");
         assert!(other.reason.contains("for this device only") && other.reason.contains("why"));
     }

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::af_xdp::AfXdpIngest;
 use super::allow::{self, Platform};
+use super::card_program;
 use super::link::AttachMode;
 use super::netdev::{self, KernelVersion, XdpFeatures};
 use super::plan::{self, Candidate};
@@ -202,8 +203,9 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                 Ok(sockets)
             }
             None => {
-                // Before the sockets are bound.
-                if request.hardware_timestamps && tier != Tier::Skb {
+                // Before the sockets are bound, and where the program may read what the card stamps.
+                let wanted = request.hardware_timestamps && tier != Tier::Skb;
+                if wanted && card_program::is_lent(interface_index).is_ok() {
                     card.get_or_insert_with(|| stamping::start(request, helper));
                 }
                 walk.open(tier)
@@ -215,8 +217,11 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                 let program = walk.keep()?;
                 let huge_pages =
                     !providers.is_empty() && providers.iter().all(Provider::huge_pages);
+                let card_stamps = program
+                    .as_ref()
+                    .is_some_and(|program| program.no_card_stamps().is_none());
                 info!(
-                    interface = request.name, %tier, driver = facts.driver, providers = providers.len(), huge_pages, "interface open"
+                    interface = request.name, %tier, driver = facts.driver, providers = providers.len(), huge_pages, card_stamps, "interface open"
                 );
                 if tier != Tier::Socket && request.huge_pages && !huge_pages {
                     warn!(

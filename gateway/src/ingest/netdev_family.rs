@@ -11,8 +11,8 @@ use crate::netlink::{self, GENL_HEADER_BYTES, Request, attribute};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct XdpFeatures {
     bits: u64,
-    /// Bits of `enum netdev_xdp_rx_metadata`.
-    metadata_bits: u64,
+    /// Bits of `enum netdev_xdp_rx_metadata`; `None` where the kernel does not tell (before 6.7).
+    metadata_bits: Option<u64>,
     /// Bits of `enum netdev_xsk_flags`.
     socket_bits: u64,
 }
@@ -28,7 +28,7 @@ impl XdpFeatures {
     pub const fn from_bits(bits: u64) -> Self {
         Self {
             bits,
-            metadata_bits: 0,
+            metadata_bits: Some(0),
             socket_bits: 0,
         }
     }
@@ -40,11 +40,11 @@ impl XdpFeatures {
             bits: if native { Self::BASIC } else { 0 }
                 | if redirect { Self::REDIRECT } else { 0 }
                 | if zero_copy { Self::XSK_ZEROCOPY } else { 0 },
-            metadata_bits: if nic_timestamp {
+            metadata_bits: Some(if nic_timestamp {
                 Self::METADATA_TIMESTAMP
             } else {
                 0
-            },
+            }),
             socket_bits: 0,
         }
     }
@@ -80,7 +80,16 @@ impl XdpFeatures {
     /// The driver can give XDP programs the NIC's receive time.
     #[must_use]
     pub const fn nic_timestamp(self) -> bool {
-        self.metadata_bits & Self::METADATA_TIMESTAMP != 0
+        matches!(self.lends_stamps(), Some(true))
+    }
+
+    /// Whether the driver gives XDP programs the NIC's receive time; `None` where the kernel does not tell (before 6.7).
+    #[must_use]
+    pub const fn lends_stamps(self) -> Option<bool> {
+        match self.metadata_bits {
+            Some(bits) => Some(bits & Self::METADATA_TIMESTAMP != 0),
+            None => None,
+        }
     }
 
     /// What the driver can do for packets that an AF_XDP socket sends: stamp them with the time, fill in their checksum.
@@ -99,7 +108,7 @@ impl XdpFeatures {
         };
         Some(Self {
             bits: u64_of(NETDEV_A_DEV_XDP_FEATURES)?,
-            metadata_bits: u64_of(NETDEV_A_DEV_XDP_RX_METADATA_FEATURES).unwrap_or(0),
+            metadata_bits: u64_of(NETDEV_A_DEV_XDP_RX_METADATA_FEATURES),
             socket_bits: u64_of(NETDEV_A_DEV_XSK_FEATURES).unwrap_or(0),
         })
     }
@@ -247,6 +256,9 @@ mod tests {
             let features = XdpFeatures::parse(&answer).unwrap();
             assert!(features.native() && features.redirect() && features.zero_copy());
             assert!(!features.nic_timestamp());
+            assert_eq!(features.lends_stamps(), Some(false));
+            let older = XdpFeatures::parse(&answer[..32]).unwrap();
+            assert_eq!(older.lends_stamps(), None, "a kernel that does not tell");
             assert_eq!(features.socket_sends(), (false, false));
             assert_eq!(features.sending(false, true).socket_sends(), (false, true));
             for length in 0..24 {

@@ -53,7 +53,7 @@ pub struct Stamping {
     without_card: Stamper,
     /// Why it is not the card; `None` where it is.
     pub obstacle: Option<Obstacle>,
-    /// The card's clock; `None` where the card does not stamp, or has none.
+    /// The clock of a card that was made to stamp; `None` where it was not, or has none.
     pub(crate) clock: Option<Arc<CardClock>>,
 }
 
@@ -77,6 +77,14 @@ impl Stamping {
             without_card,
             obstacle: None,
             clock: clock.map(|number| Arc::new(CardClock::new(format!("ptp{number}")))),
+        }
+    }
+
+    /// What stamps them first by what the XDP program has counted: not the card, where its driver never gave a stamp.
+    pub(crate) fn by_now(&self, program: Option<&VerdictCounts>) -> Stamper {
+        match program.and_then(why_no_stamps) {
+            Some(_) => self.without_card,
+            None => self.by,
         }
     }
 
@@ -471,6 +479,10 @@ mod tests {
         assert!(why(of(Note::CardUnstamped)).contains("no stamp of any packet"));
         assert!(why(of(Note::CardUnsupported)).contains("lends no stamps"));
         assert!(why(of(Note::CardFailed)).contains("fails"));
+        let by = |counts| stamping.by_now(Some(&counts));
+        assert_eq!(by(of(Note::CardUnsupported)), Stamper::Xdp);
+        assert_eq!(by(of(Note::CardStamped)), Stamper::Hardware);
+        assert_eq!(by(VerdictCounts::default()), Stamper::Hardware);
         let some = of(Note::CardStamped) + of(Note::CardUnstamped);
         assert!(why(some).contains("/dev/ptpN"), "nothing but its clock");
         assert!(why(VerdictCounts::default()).contains("/dev/ptpN"));

@@ -163,14 +163,17 @@ pub(crate) struct Way {
 impl Way {
     /// Frames that the present program redirected; `None` where there is no program.
     pub(super) fn redirected_now(&self) -> Option<u64> {
-        let counts = self.verdicts.as_ref()?.read().ok()?;
-        Some(counts.get(Verdict::Redirected))
+        Some(self.verdicts_now()?.get(Verdict::Redirected))
+    }
+
+    /// Frames by verdict of the present program; `None` where there is none.
+    pub(crate) fn verdicts_now(&self) -> Option<VerdictCounts> {
+        self.verdicts.as_ref()?.read().ok()
     }
 
     /// Frames by verdict since the start; `None` where there was never a program.
     pub(crate) fn verdicts(&self) -> Option<VerdictCounts> {
-        let now = self.verdicts.as_ref().and_then(|reader| reader.read().ok());
-        match (now, self.verdicts_before) {
+        match (self.verdicts_now(), self.verdicts_before) {
             (Some(now), Some(before)) => Some(now + before),
             (one, other) => one.or(other),
         }
@@ -266,9 +269,11 @@ impl InterfaceState {
         }
     }
 
-    /// The clock of its card, where that stamps packets.
-    pub(crate) fn card_clock(&self) -> Option<Arc<CardClock>> {
-        locked(&self.way).stamping.as_ref()?.clock.clone()
+    /// The clock of its card, where that stamps packets, and the tier by which they come.
+    pub(crate) fn card_clock(&self) -> Option<(Tier, Arc<CardClock>)> {
+        let way = locked(&self.way);
+        let clock = way.stamping.as_ref()?.clock.clone()?;
+        Some((way.tier, clock))
     }
 
     /// How often it was opened again.

@@ -118,8 +118,13 @@ impl State {
         }
     }
 
-    /// Takes down how good clocks are, as found now, and by how much the cards' were off at most. Once a second.
-    pub(crate) fn note_clocks(&self, found: &ClockStatus, cards_ns: Option<u64>) {
+    /// Takes down how good clocks are, as found now, and by how much the cards' were off at most: of those whose packets come by
+    /// sockets, and of the others. Once a second.
+    pub(crate) fn note_clocks(
+        &self,
+        found: &ClockStatus,
+        [sockets_ns, programs_ns]: [Option<u64>; 2],
+    ) {
         let in_ns = |seconds: f64| (seconds * 1e9).ceil() as u64;
         let mut bounds = self.clock_bounds();
         let kernel_ns = in_ns(found.kernel_error_bound_s);
@@ -128,9 +133,11 @@ impl State {
         let step_ns = STEP_NS.unsigned_abs();
         let system_ns = in_ns(found.error_bound_s).min(step_ns);
         bounds.system.note(system_ns);
-        if let Some(cards_ns) = cards_ns {
+        if let Some(cards_ns) = sockets_ns {
             let cards = bounds.cards_to_system.get_or_insert_default();
             cards.note(cards_ns.saturating_add(system_ns));
+        }
+        if let Some(cards_ns) = programs_ns {
             let cards = bounds.cards_to_kernel.get_or_insert_default();
             cards.note(cards_ns.saturating_add(kernel_ns));
         }
@@ -232,7 +239,7 @@ impl State {
     pub(super) fn availability(interface: &InterfaceState) -> Vec<Availability> {
         let way = interface.way();
         let stamping = way.stamping.as_ref();
-        let counts = way.verdicts();
+        let counts = way.verdicts_now();
         let from_card = why_not_from_card(way.tier, stamping, counts.as_ref());
         let ([nic_xdp, xdp], [nic_kernel, kernel]) = match way.tier {
             Tier::ZeroCopy | Tier::Copy | Tier::Skb => {
@@ -244,7 +251,11 @@ impl State {
                     true => "the driver keeps no room for a stamp",
                     false => "",
                 };
-                ([from_card.as_str(), xdp], [PASSED_BY; 2])
+                let nic_xdp = match from_card.as_str() {
+                    "" => xdp,
+                    why => why,
+                };
+                ([nic_xdp, xdp], [PASSED_BY; 2])
             }
             Tier::Socket => {
                 let by_kernel = match stamping {

@@ -46,7 +46,7 @@ use crate::config::Config;
 use crate::config::model::Confine;
 use crate::confine::{self, Bounds, Confinement};
 use crate::helper::Helper;
-use crate::ingest::Opener;
+use crate::ingest::{Opener, Tier};
 use crate::metrics::latency::WINDOW;
 use crate::metrics::threads::Threads;
 use crate::worker::{self, Retired, WorkerEvent, WorkerHandle};
@@ -484,8 +484,14 @@ impl Charge<'_> {
         let found = self.clocks.tend();
         let interfaces = self.state.interfaces.iter();
         interfaces.clone().for_each(InterfaceState::look_at_card);
-        let cards: Vec<_> = interfaces.filter_map(InterfaceState::card_clock).collect();
-        self.state.note_clocks(&found, self.clocks.compare(&cards));
+        let cards = interfaces.filter_map(InterfaceState::card_clock);
+        let (sockets, programs): (Vec<_>, Vec<_>) =
+            cards.partition(|(tier, _)| *tier == Tier::Socket);
+        let off_ns = [sockets, programs].map(|cards| {
+            let cards: Vec<_> = cards.into_iter().map(|(_, card)| card).collect();
+            self.clocks.compare(&cards)
+        });
+        self.state.note_clocks(&found, off_ns);
         let clock = &self.state.clock;
         *clock.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }

@@ -255,7 +255,7 @@ impl State {
     fn interface(&self, interface: &InterfaceState) -> InterfaceStatus {
         let way = interface.way();
         let kernel = way.facts.kernel_version();
-        let counts = way.verdicts();
+        let (counts, present) = (way.verdicts(), way.verdicts_now());
         let verdicts = counts.map_or_else(Vec::new, |counts| {
             Verdict::ALL
                 .into_iter()
@@ -303,10 +303,11 @@ impl State {
             verdicts,
             nic_drops: nic_drops(&interface.name, interface.is_capture()),
             stamping: way.stamping.map(|stamping| {
-                let reason = why_not_from_card(way.tier, Some(&stamping), counts.as_ref());
+                let by = stamping.by_now(present.as_ref());
+                let reason = why_not_from_card(way.tier, Some(&stamping), present.as_ref());
                 let obstacle = stamping.obstacle.unwrap_or_else(|| Obstacle::new("", ""));
                 StampingStatus {
-                    by: stamping.by.name().to_owned(),
+                    by: by.name().to_owned(),
                     reason,
                     remedy: obstacle.remedy,
                     clock: stamping.clock.map(|clock| clock.device().to_owned()),
@@ -521,12 +522,10 @@ impl State {
 
 /// What became of asking for the card's stamp, where the XDP program did.
 fn card_stamps(counts: &VerdictCounts) -> Vec<Count> {
-    let all = Note::OF_CARD.map(|note| {
-        let name = note.name();
-        let result = name.strip_prefix("card_").unwrap_or(name);
-        Count::new(result, counts.note(note))
-    });
-    all.into_iter().filter(|of| of.count > 0).collect()
+    const RESULTS: [&str; Note::OF_CARD.len()] = ["stamped", "unstamped", "unsupported", "failed"];
+    let all = RESULTS.into_iter().zip(Note::OF_CARD);
+    let counts = all.map(|(result, note)| Count::new(result, counts.note(note)));
+    counts.filter(|of| of.count > 0).collect()
 }
 
 /// What the card and its driver dropped or found damaged, as the kernel has it under the same names for every driver.

@@ -24,6 +24,7 @@ use super::filter::Filter;
 use super::route::Route;
 use super::sink::{ChannelSink, Outlet, RecordWriter};
 use super::supply::LaneSupply;
+use crate::clock::since_card;
 use crate::config::model::Wait;
 use crate::ingest::{Datagram, Ingest, IngestCounters, IngestError, Provider, Tier};
 
@@ -403,8 +404,9 @@ impl Worker {
                 if let Some(hook_ns) = datagram.stamps.hook_ns {
                     let seen = clock.steady_from_monotonic(hook_ns);
                     board.xdp_to_ring.record(start.saturating_sub(seen));
-                    if let Some(nic_ns) = datagram.stamps.nic_ns {
-                        board.nic_to_xdp.record(seen.saturating_sub(nic_ns));
+                    let nic_ns = datagram.stamps.nic_ns;
+                    if let Some(since_ns) = nic_ns.and_then(|nic_ns| since_card(seen, nic_ns)) {
+                        board.nic_to_xdp.record(since_ns);
                     }
                 }
                 // Across a step that nobody has noticed yet they mean nothing.
@@ -413,8 +415,9 @@ impl Worker {
                 {
                     let seen = clock.steady_from_wall(kernel_ns);
                     board.kernel_to_ring.record(start.saturating_sub(seen));
-                    if let Some(nic_ns) = datagram.stamps.nic_ns {
-                        board.nic_to_kernel.record(seen.saturating_sub(nic_ns));
+                    let nic_ns = datagram.stamps.nic_ns;
+                    if let Some(since_ns) = nic_ns.and_then(|nic_ns| since_card(seen, nic_ns)) {
+                        board.nic_to_kernel.record(since_ns);
                     }
                 }
             }

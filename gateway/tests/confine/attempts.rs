@@ -106,13 +106,13 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
     as_root(or_else(
         refused("sets_what_a_card_stamps", "EPERM", |_, _| {
-            stamping(libc::SIOCSHWTSTAMP as u64)
+            stamping(libc::SIOCSHWTSTAMP)
         }),
         &[NO_STAMPING],
     )),
     or_else(
         refused("looks_what_a_card_stamps", NO_STAMPING, |_, _| {
-            stamping(libc::SIOCGHWTSTAMP as u64)
+            stamping(libc::SIOCGHWTSTAMP)
         }),
         &[NO_STAMPING],
     ),
@@ -340,7 +340,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 /// What a card's stamping is asked for, or set, by (`linux/sockios.h`); of the loopback device, which has none.
-fn stamping(request: u64) -> io::Result<()> {
+fn stamping(request: libc::Ioctl) -> io::Result<()> {
     let socket = opened(libc::AF_INET as u64, libc::SOCK_DGRAM as u64, 0)?;
     // `struct hwtstamp_config`: no flags, nothing stamped that is sent, all that is received.
     let mut config: [i32; 3] = [0, 0, 1];
@@ -351,7 +351,7 @@ fn stamping(request: u64) -> io::Result<()> {
     interface.ifr_ifru.ifru_data = config.as_mut_ptr().cast();
     // SAFETY: both structures live through the call, and are what these two requests take.
     made(i64::from(unsafe {
-        libc::ioctl(socket.as_raw_fd(), request as _, &raw mut interface)
+        libc::ioctl(socket.as_raw_fd(), request, &raw mut interface)
     }))
 }
 

@@ -1,12 +1,17 @@
 //! The program that is loaded for one device: over veth, whose driver lends its stamps to programs and never has any.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use gateway::ingest::detach::PIN_FOLDER;
 use gateway::ingest::{
     AttachMode, InterfaceRequest, Mode, Stamper, SteeringProgram, Tier, VerdictCounts, netdev,
 };
 use gateway_test_harness::network::GATEWAY_INTERFACE;
 use gateway_wire::shared::{Note, Verdict};
 
-use crate::pinned::network_with_bpf;
+use crate::pinned::{self, network_with_bpf};
 use crate::rig::*;
 
 const COUNT: u32 = 200;
@@ -113,17 +118,19 @@ fn a_driver_that_lends_no_stamps_and_a_device_that_is_none_are_refused_with_a_re
     network
         .gateway
         .enter(|| {
-            for (interface, index) in [("lo", netdev::index("lo").unwrap()), ("none", 0x7fff_ffff)]
-            {
+            let lo = netdev::index("lo").unwrap();
+            for (interface, index, why) in [
+                ("lo", lo, "the driver lends no stamps to XDP programs"),
+                (
+                    "none",
+                    0x7fff_ffff,
+                    "refuses an XDP program for this device only",
+                ),
+            ] {
                 let mut program = SteeringProgram::load(interface, &streams(1), 1)?;
                 program.load_for_card(index);
                 let obstacle = program.no_card_stamps().unwrap();
-                println!("{interface}: {obstacle:?}");
-                assert!(
-                    obstacle.reason.contains("lends no stamps")
-                        || obstacle.reason.contains("for this device only"),
-                    "{obstacle:?}"
-                );
+                assert!(obstacle.reason.contains(why), "{obstacle:?}");
                 assert!(obstacle.remedy.contains("socket"), "{obstacle:?}");
             }
             Ok(())
@@ -137,6 +144,8 @@ fn a_link_that_is_pinned_takes_the_one_program_and_the_other() {
         return;
     };
     let streams = streams(1);
+    let pin = Path::new(PIN_FOLDER).join(GATEWAY_INTERFACE).join("link");
+    let (mut links, mut programs) = (BTreeSet::new(), BTreeSet::new());
     for hardware_timestamps in [false, true, false] {
         let request = InterfaceRequest {
             hardware_timestamps,
@@ -148,5 +157,16 @@ fn a_link_that_is_pinned_takes_the_one_program_and_the_other() {
         assert_received(&received, 1, 20);
         let program = opened.program.as_ref().unwrap();
         assert_eq!(program.no_card_stamps().is_none(), hardware_timestamps);
+        // The one that is attached is the one that is told.
+        let asked = of_card(&program.verdicts().unwrap());
+        let unstamped = if hardware_timestamps { 20 } else { 0 };
+        assert_eq!(asked, [0, unstamped, 0, 0]);
+        programs.insert(pinned::program(&network).unwrap());
+        links.insert(std::fs::metadata(&pin).unwrap().ino());
     }
+    assert_eq!(
+        (links.len(), programs.len()),
+        (1, 3),
+        "one link, three programs"
+    );
 }

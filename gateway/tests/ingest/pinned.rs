@@ -48,7 +48,7 @@ fn pinned(mode: Mode) -> InterfaceRequest {
 }
 
 /// Number of the program that is attached.
-fn program(network: &Network) -> Option<String> {
+pub(crate) fn program(network: &Network) -> Option<String> {
     let text = network
         .gateway
         .ip(&format!("-details link show dev {GATEWAY_INTERFACE}"))

@@ -3,6 +3,7 @@
 use super::super::check::{Check, Place, Remedy, Seen, Severity, Side};
 use super::super::{Device, Look};
 use crate::ingest::netdev::XdpFeatures;
+use crate::ingest::{Mode, Tier};
 
 /// Regulation allows trading on machines as much (MiFID II, RTS 25).
 const ERROR_MAX_US: i64 = 100;
@@ -169,16 +170,22 @@ fn stamping(look: &Look<'_>, device: &Device) -> Seen {
     let af_xdp = look.wants.af_xdp;
     let hardware = stamping.capabilities.contains("hardware-receive");
     let card = hardware && stamping.clock.is_some() && stamping.rx_filters.contains("all");
-    // What is not known is tried.
-    let lent = !af_xdp || device.xdp.is_none_or(XdpFeatures::nic_timestamp);
+    let skb = look.wants.request.mode == Mode::Exactly(Tier::Skb);
+    let refused = match device.xdp.map(XdpFeatures::lends_stamps) {
+        _ if !af_xdp => "",
+        _ if skb => "skb mode has no stamps of the card",
+        None => "this kernel lends no stamps to XDP programs (6.3 and newer do)",
+        Some(Some(false)) => "the driver lends no stamps to XDP programs",
+        // What Linux 6.3 to 6.6 do not tell is tried.
+        Some(Some(true) | None) => "",
+    };
+    let lent = refused.is_empty();
     let stage = if af_xdp { "nic_xdp" } else { "nic_kernel" };
     let found = match (wanted, card, lent) {
         (true, true, true) => format!(
             "{found}; {stage} is measured, if the gateway may read the clock (`gateway status`)"
         ),
-        (true, true, false) => {
-            format!("{found}; {stage} is not measured: the driver lends no stamps to XDP programs")
-        }
+        (true, true, false) => format!("{found}; {stage} is not measured: {refused}"),
         (true, false, _) => format!("{found}; {stage} is not measured"),
         (false, ..) => {
             format!("{found}; {stage} is not measured: `hardware_timestamps` is not set")

@@ -188,6 +188,8 @@ const CASES: &[Case] = &[
     Case("nic-clock", |b| b.wants.af_xdp = false, Well, "`hardware_timestamps` is not set"),
     Case("nic-clock", |b| b.wants.request.hardware_timestamps = true, Well, "nic_xdp is measured"),
     Case("nic-clock", |b| { b.wants.request.hardware_timestamps = true; b.device.xdp = Some(XdpFeatures::of(true, true, true, false)); }, Warn, "the driver lends no stamps to XDP programs"),
+    Case("nic-clock", |b| { b.wants.request.hardware_timestamps = true; b.device.xdp = None; }, Warn, "6.3 and newer"),
+    Case("nic-clock", |b| { b.wants.request.hardware_timestamps = true; b.wants.request.mode = Mode::Exactly(Tier::Skb); }, Warn, "skb mode has no stamps"),
     Case("nic-clock", |b| { b.wants.request.hardware_timestamps = true; b.device.time_stamping = Ok(ethtool::TimeStamping::default()); }, Warn, "nic_xdp is not measured"),
     Case("nic-clock", |b| b.device.time_stamping = Ok(ethtool::TimeStamping::default()), Warn, "no clock, filters: none"),
     Case("nic-clock", |b| b.device.time_stamping = unsupported(), Skipped, "does not tell"),

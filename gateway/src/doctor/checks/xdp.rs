@@ -94,7 +94,7 @@ fn receive_stamp(look: &Look<'_>, device: &Device) -> Seen {
         Some(_) => Seen::warn(
             format!("{} does not offer it", named(device)),
             Remedy::advice(
-                "a newer kernel, or a card whose driver has it (mlx5_core, igc, ice, stmmac); else stamps are the kernel's",
+                "a newer kernel, or a card whose driver has it (such as mlx5_core, mlx4_en, igc, ice, stmmac); else stamps are the kernel's",
             ),
         ),
     }

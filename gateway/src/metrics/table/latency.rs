@@ -12,7 +12,7 @@ define! {
         "Whether a stage is measured on an interface, and why not: nic_xdp, xdp_ring, nic_kernel, kernel_ring, ring_pub, pub_app.");
 
     STAGE_ERROR_BOUND_SECONDS: gauge("stage_error_bound_seconds", "seconds", ["stage", "window"], Some("latency"),
-        "How wrong a stage's latencies may be because two clocks measure them, at most: over the last whole 10 s, and since the start; 0 where one clock does. Of nic_kernel and nic_xdp it is by how much the card's clock and the system's were found off, once a second; absent before a card's clock was compared.");
+        "How wrong a stage's latencies may be because two clocks measure them, at most: over the last whole 10 s, and since the start; 0 where one clock does. Of nic_kernel it is by how much the card's clock and the system's were found off, once a second, of nic_xdp the card's and the kernel's; absent before the clock of a card was compared whose packets come so.");
 
     LATENCY_QUANTILE_SECONDS: gauge("latency_quantile_seconds", "seconds", ["stage", "feed", "channel", "quantile", "window"], Some("latency"),
         "Latency quantiles within 1 %, by stage: over the last whole 10 s, and since the start; absent where nothing was measured.");
