@@ -225,9 +225,14 @@ fn huge_pages(facts: &Facts, shown: Option<&InterfaceStatus>) -> Finding {
         Some(false) | None => Finding::mind(
             "huge pages",
             format!(
-                "{} were free, and the packet memory is {}: ordinary pages hold it",
+                "{} were free, and the packet memory is {}: {}",
                 mebibytes(facts.huge_pages_free_bytes),
-                mebibytes(facts.packet_memory_bytes)
+                mebibytes(facts.packet_memory_bytes),
+                if used.is_some() {
+                    "ordinary pages hold it"
+                } else {
+                    "the kernel makes the others if it can (Linux 6.1), or ordinary pages hold it"
+                }
             ),
             format!(
                 "reserve some before the start: `sysctl -w vm.nr_hugepages={}`",
