@@ -30,9 +30,11 @@ use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
-use gateway_sim::flow::{BboFlow, FlowOptions, Mdp3Flow, OrderFlow, PitchFlow};
+use gateway_sim::flow::{
+    BboFlow, FlowOptions, IexFeed, IexFlow, Mdp3Flow, OrderFlow, PitchFlow,
+};
 use gateway_sim::inject::inject;
-use gateway_sim::packetiser::{Framing, PackOptions};
+use gateway_sim::packetiser::{Framing, IexStream, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
 use gateway_sim::recovery::gap_request::{GapLines, GapRequestOptions};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
@@ -49,6 +51,8 @@ use output::{print, print_line, tell};
 use summary::{InjectSummary, Summary};
 
 const SESSION_DEFAULT: Session = Session(*b"GWSIM00001");
+/// The same of IEX, whose sessions are numbers.
+const IEX_SESSION_DEFAULT: Session = Session(*b"4e1d0000  ");
 /// At pace `capture`, messages of one packet came within this time, as an exchange's own packets do.
 const PACKET_WINDOW_NS: u64 = 50_000;
 /// IPv4 and UDP headers in front of an answer to a re-request.
@@ -130,7 +134,7 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
         );
         usage(&reason);
     }
-    let mut flow = OrderFlow::new(options);
+    let mut flow = OrderFlow::new(options.clone());
     let start = (SESSION_DEFAULT, 1);
     if generate.feed != Feed::NasdaqItch50 {
         let servers = &generate.publish.servers;
@@ -145,6 +149,16 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
         usage("--channel-reset-every is MDP 3.0's: add --feed cme-mdp3");
     }
     let publish = &generate.publish;
+    let iex = |feed| {
+        let stream = IexStream {
+            feed,
+            channel: generate.channel,
+            session: iex_session(publish.session.unwrap_or(IEX_SESSION_DEFAULT)),
+        };
+        let start = (Framing::IexTp(stream), (IEX_SESSION_DEFAULT, 1));
+        let mut flow = IexFlow::new(feed, OrderFlow::new(options.clone()));
+        run_publish(&mut flow, publish, start, json, stop, |_, _| ())
+    };
     match generate.feed {
         Feed::CboePitchEquities => {
             let (mut flow, framing) = (PitchFlow::new(flow), Framing::PitchUnit(generate.unit));
@@ -160,6 +174,9 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
             let framing = Framing::Mdp3;
             return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
         }
+        Feed::IexTops => return iex(IexFeed::Tops),
+        Feed::IexDeep => return iex(IexFeed::Deep),
+        Feed::IexDeepPlus => return iex(IexFeed::DeepPlus),
         Feed::NasdaqItch50 => {}
     }
     match &generate.output {
@@ -169,6 +186,16 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
             run_publish(&mut flow, &generate.publish, start, json, stop, |_, _| ())
         }
     }
+}
+
+/// The number that a session of IEX has.
+fn iex_session(name: Session) -> u32 {
+    let text = String::from_utf8_lossy(name.0.trim_ascii_end()).into_owned();
+    u32::from_str_radix(&text, 16).unwrap_or_else(|_| {
+        usage(&format!(
+            "--session {text}: a session of IEX is a number of up to eight hexadecimal digits"
+        ))
+    })
 }
 
 fn write_itch_file(

@@ -1,71 +1,26 @@
 //! Messages into packets.
 
+mod builder;
+mod framing;
+
 use std::rc::Rc;
 
-use gateway_feed::mdp3::{self, Mdp3};
+use gateway_feed::mdp3;
 use gateway_feed::moldudp64::encode::BuildError;
-use gateway_feed::moldudp64::{self, MoldUdp64, Session};
-use gateway_feed::pitch::{self, PitchUnit};
-use gateway_feed::transport::{Frame, Transport};
+use gateway_feed::moldudp64::{self, Session};
+use gateway_feed::pitch;
 
-use crate::flow::{MDP3_VERSION, MIDNIGHT_NS};
+use builder::{Builder, iex_builder, iex_send_time, mdp3_heartbeat, short};
+
+pub use framing::{Framing, IexStream};
+
+use crate::flow::MIDNIGHT_NS;
 use crate::source::SourceMessage;
 
 /// Bytes of IPv4 and UDP header in front of a packet.
 const IP_UDP_BYTES: usize = 28;
 /// The longest UDP payload over IPv4.
 const PAYLOAD_BYTES_MAX: usize = 65_535 - IP_UDP_BYTES;
-
-/// What is around the messages of a packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Framing {
-    /// MoldUDP64: the session's name in each packet, and an end that is told.
-    #[default]
-    MoldUdp64,
-    /// Cboe's sequenced unit header: the unit's number in each packet; an end is a message like any other.
-    PitchUnit(u8),
-    /// CME's binary packet header: packets are numbered instead of messages, heartbeats too; there is no end.
-    Mdp3,
-}
-
-impl Framing {
-    /// Whether packets are numbered, and not messages.
-    #[must_use]
-    pub const fn numbers_packets(self) -> bool {
-        matches!(self, Self::Mdp3)
-    }
-
-    /// The byte that names a message's type.
-    pub(crate) fn type_of(self, message: &[u8]) -> Option<u8> {
-        let at = match self {
-            Self::Mdp3 => 2,
-            Self::MoldUdp64 | Self::PitchUnit(_) => 0,
-        };
-        message.get(at).copied()
-    }
-
-    /// Bytes of a packet's header, and in front of each message.
-    const fn overhead(self) -> usize {
-        match self {
-            Self::MoldUdp64 => moldudp64::HEADER_BYTES + moldudp64::LENGTH_BYTES,
-            Self::PitchUnit(_) => pitch::transport::HEADER_BYTES + 1,
-            Self::Mdp3 => mdp3::transport::HEADER_BYTES + mdp3::transport::SIZE_BYTES,
-        }
-    }
-
-    /// Hands each message of a packet to `visit`, in order.
-    pub fn messages(self, payload: &[u8], visit: impl FnMut(&[u8])) {
-        fn walk<T: Transport>(payload: &[u8], mut visit: impl FnMut(&[u8])) {
-            let take = |frame: Frame<'_>| T::walk(&frame, 0, |_, message| visit(message));
-            let _ = T::frame(payload).map(take);
-        }
-        match self {
-            Self::MoldUdp64 => walk::<MoldUdp64>(payload, visit),
-            Self::PitchUnit(_) => walk::<PitchUnit>(payload, visit),
-            Self::Mdp3 => walk::<Mdp3>(payload, visit),
-        }
-    }
-}
 
 /// How messages are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,10 +53,22 @@ impl Default for PackOptions {
     }
 }
 
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The number of the next message.
+    pub next_sequence: u64,
+    /// Bytes of the packets so far, as the framing counts them; 0 where it does not.
+    pub stream_offset: u64,
+    /// When the last message came, by the source's clock.
+    pub time_ns: u64,
+}
+
 impl PackOptions {
-    /// A packet without messages that tells the next number; of MDP 3.0 one that has it.
+    /// A packet without messages that tells where the session stands; of MDP 3.0 one that has the next number.
     #[must_use]
-    pub fn heartbeat(&self, next_sequence: u64) -> Rc<[u8]> {
+    pub fn heartbeat(&self, standing: &Standing) -> Rc<[u8]> {
+        let next_sequence = standing.next_sequence;
         match self.framing {
             Framing::MoldUdp64 => {
                 let builder = moldudp64::PacketBuilder::new(self.session, next_sequence, 0);
@@ -115,6 +82,10 @@ impl PackOptions {
                 &mut mdp3::PacketBuilder::new(short(next_sequence), 64),
                 MIDNIGHT_NS,
             ),
+            Framing::IexTp(stream) => {
+                let mut builder = iex_builder(stream, next_sequence, standing.stream_offset, 0);
+                builder.finish(iex_send_time(standing.time_ns), |payload| Rc::from(payload))
+            }
         }
     }
 
@@ -126,133 +97,7 @@ impl PackOptions {
                 let builder = moldudp64::PacketBuilder::new(self.session, next_sequence, 0);
                 Some(Rc::from(builder.end_of_session().as_slice()))
             }
-            Framing::PitchUnit(_) | Framing::Mdp3 => None,
-        }
-    }
-}
-
-/// "AdminHeartbeat" in a packet of its own.
-fn mdp3_heartbeat(builder: &mut mdp3::PacketBuilder, sending_time: u64) -> Rc<[u8]> {
-    let header = mdp3::sbe::Header {
-        block_length: 0,
-        template_id: mdp3::schema::HEARTBEAT,
-        schema_id: mdp3::schema::SCHEMA_ID,
-        version: MDP3_VERSION,
-    };
-    // It fits any packet that has room for a message.
-    let _ = builder.push(&header.bytes());
-    builder.finish(sending_time, |payload| Rc::from(payload))
-}
-
-/// A sequence number of 32 bits.
-fn short(sequence: u64) -> u32 {
-    u32::try_from(sequence).unwrap_or(u32::MAX)
-}
-
-/// A packet under construction.
-#[derive(Debug)]
-enum Builder {
-    Mold(moldudp64::PacketBuilder),
-    Pitch {
-        builder: pitch::PacketBuilder,
-        unit: u8,
-        limit: usize,
-        messages: u16,
-    },
-    Mdp3 {
-        builder: mdp3::PacketBuilder,
-        limit: usize,
-        messages: u16,
-    },
-}
-
-impl Builder {
-    fn new(options: &PackOptions, next_sequence: u64, limit: usize) -> Self {
-        match options.framing {
-            Framing::MoldUdp64 => {
-                let session = options.session;
-                Self::Mold(moldudp64::PacketBuilder::new(session, next_sequence, limit))
-            }
-            Framing::PitchUnit(unit) => Self::Pitch {
-                builder: pitch::PacketBuilder::new(unit, short(next_sequence), limit),
-                unit,
-                limit,
-                messages: 0,
-            },
-            Framing::Mdp3 => Self::Mdp3 {
-                builder: mdp3::PacketBuilder::new(short(next_sequence), limit),
-                limit,
-                messages: 0,
-            },
-        }
-    }
-
-    fn count(&self) -> u16 {
-        match self {
-            Self::Mold(builder) => builder.count(),
-            Self::Pitch { messages, .. } | Self::Mdp3 { messages, .. } => *messages,
-        }
-    }
-
-    fn next_sequence(&self) -> u64 {
-        match self {
-            Self::Mold(builder) => builder.next_sequence(),
-            Self::Pitch { builder, .. } => builder.next_sequence().into(),
-            Self::Mdp3 { builder, .. } => builder.next_sequence().into(),
-        }
-    }
-
-    /// Goes on with another number; the packet under construction must be empty.
-    fn restart(&mut self, session: Session, next_sequence: u64) {
-        match self {
-            Self::Mold(builder) => builder.restart(session, next_sequence),
-            Self::Pitch {
-                builder,
-                unit,
-                limit,
-                ..
-            } => *builder = pitch::PacketBuilder::new(*unit, short(next_sequence), *limit),
-            Self::Mdp3 { builder, limit, .. } => {
-                *builder = mdp3::PacketBuilder::new(short(next_sequence), *limit);
-            }
-        }
-    }
-
-    fn push(&mut self, message: &[u8]) -> Result<(), BuildError> {
-        match self {
-            Self::Mold(builder) => builder.push(message),
-            Self::Pitch {
-                builder, messages, ..
-            } => {
-                builder.push(message)?;
-                *messages += 1;
-                Ok(())
-            }
-            Self::Mdp3 {
-                builder, messages, ..
-            } => {
-                builder.push(message)?;
-                *messages += 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(&mut self, time_ns: u64) -> Rc<[u8]> {
-        match self {
-            Self::Mold(builder) => builder.finish(|payload| Rc::from(payload)),
-            Self::Pitch {
-                builder, messages, ..
-            } => {
-                *messages = 0;
-                builder.finish(|payload| Rc::from(payload))
-            }
-            Self::Mdp3 {
-                builder, messages, ..
-            } => {
-                *messages = 0;
-                builder.finish(MIDNIGHT_NS + time_ns, |payload| Rc::from(payload))
-            }
+            Framing::PitchUnit(_) | Framing::Mdp3 | Framing::IexTp(_) => None,
         }
     }
 }
@@ -393,6 +238,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use gateway_feed::moldudp64::{Messages, Packet, PacketKind};
+    use gateway_feed::pitch::PitchUnit;
+    use gateway_feed::transport::Transport;
 
     use super::*;
 
@@ -499,7 +346,10 @@ mod tests {
             });
             assert_eq!(messages, packet.messages);
         }
-        let heartbeat = options.heartbeat(268);
+        let heartbeat = options.heartbeat(&Standing {
+            next_sequence: 268,
+            ..Standing::default()
+        });
         assert_eq!(PitchUnit::frame(&heartbeat).unwrap().first, 268);
         assert!(options.end_of_session(268).is_none());
     }

@@ -239,7 +239,7 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
             .report
             .silent
             .add(packet.first, packet.messages);
-        self.session.next_sequence = packet.first.wrapping_add(packet.messages);
+        self.session.pass(&packet);
         Ok(())
     }
 
@@ -260,6 +260,7 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
                 .max(now_ns.saturating_sub(due_ns) / 1_000);
         }
         self.write_down(&packet, true);
+        self.session.pass(&packet);
         let DataPacket {
             payload,
             first,
@@ -287,7 +288,6 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
         session.report.packets += 1;
         session.report.messages += messages;
         session.messages += messages;
-        session.next_sequence = first.wrapping_add(messages);
         session.heartbeat_due_ns = session
             .heartbeat_ns
             .map_or(u64::MAX, |interval| now_ns + interval);
@@ -386,7 +386,7 @@ impl<'a, C: Clock + ?Sized> Publisher<'a, C> {
         let mut report = std::mem::take(&mut session.report);
         report.seed = self.seed;
         report.elapsed_s = (self.clock.now_ns() - session.start_ns) as f64 / 1e9;
-        report.last_sequence = session.next_sequence.wrapping_sub(1);
+        report.last_sequence = session.standing.next_sequence.wrapping_sub(1);
         report.by_type = session.types.by_name(session.pack.framing);
         self.ended.push(report);
     }

@@ -91,7 +91,7 @@ impl TypeCounts {
         counted
             .map(|(kind, count)| {
                 let name = match framing {
-                    Framing::MoldUdp64 => kind.escape_ascii().to_string(),
+                    Framing::MoldUdp64 | Framing::IexTp(_) => kind.escape_ascii().to_string(),
                     Framing::PitchUnit(_) => format!("{kind:02X}"),
                     Framing::Mdp3 => kind.to_string(),
                 };

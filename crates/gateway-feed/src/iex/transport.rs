@@ -151,6 +151,25 @@ impl PacketBuilder {
         }
     }
 
+    /// The same, with `offset` bytes of payload sent before in the session.
+    #[must_use]
+    pub const fn with_offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// Bytes of payload in the segments that were finished.
+    #[must_use]
+    pub const fn stream_offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Messages in the segment under construction.
+    #[must_use]
+    pub const fn count(&self) -> u16 {
+        self.count
+    }
+
     /// The number that the next message to be added gets.
     #[must_use]
     pub const fn next_sequence(&self) -> u64 {

@@ -14,12 +14,14 @@ mod bbo;
 mod book;
 mod choice;
 mod events;
+mod iex;
 mod listing;
 mod mdp3;
 mod pitch;
 mod session;
 
 pub use bbo::BboFlow;
+pub use iex::{IEX_MIDNIGHT_NS, IexFeed, IexFlow};
 pub use listing::SYMBOLS_MAX;
 pub use mdp3::{MIDNIGHT_NS, Mdp3Flow, VERSION as MDP3_VERSION};
 pub use pitch::PitchFlow;

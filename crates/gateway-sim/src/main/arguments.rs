@@ -237,6 +237,12 @@ pub(crate) enum Feed {
     NasdaqItch50,
     /// Nasdaq BBO 2.1 over MoldUDP64: the same day, by the best bid and offer of each security
     NasdaqBbo,
+    /// IEX TOPS 1.6: the same day, its best prices and trades
+    IexTops,
+    /// IEX DEEP 1.0: the same day, its price levels and trades
+    IexDeep,
+    /// IEX DEEP+: the same day, its orders and trades
+    IexDeepPlus,
     /// Cboe PITCH of US equities: the same day, as one unit tells it
     CboePitchEquities,
     /// CME MDP 3.0: the same day, as one channel tells it; numbers, and with them --pace rate, are of packets
@@ -254,10 +260,14 @@ pub(crate) struct Generate {
     /// With MDP 3.0: reset the channel after each so many messages of the day, and tell anew what rests; 0: never.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) channel_reset_every: u64,
+    /// Of IEX: the channel's number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) channel: u32,
     /// Securities listed.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(SYMBOLS_MAX)))]
     pub(crate) symbols: u32,
-    /// Messages in all, at least 4 a security and 6; 0: until stopped. As ITCH has them: PITCH has others for the same day.
+    /// Messages in all, at least 4 a security and 6; 0: until stopped. As ITCH has them: other feeds
+    /// have others for the same day.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) messages: u64,
     /// The most orders that rest in the book at a time.
@@ -334,7 +344,8 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Session name, up to ten ASCII characters [default: the capture's, else GWSIM00001].
+    /// Session name, up to ten ASCII characters [default: the capture's, else GWSIM00001]; of IEX the session's number in
+    /// up to eight hexadecimal digits [default: 4e1d0000].
     #[arg(long, value_name = "NAME", value_parser = session, help_heading = "Packets")]
     pub(crate) session: Option<Session>,
     /// Sequence number of the first message [default: the capture's, else 1].

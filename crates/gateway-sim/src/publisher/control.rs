@@ -41,7 +41,7 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
         let interval_ns = self.session.heartbeat_ns?;
         self.session.heartbeat_due_ns = self.clock.now_ns().saturating_add(interval_ns);
         Some(Packet {
-            payload: self.session.pack.heartbeat(self.session.next_sequence),
+            payload: self.session.pack.heartbeat(&self.session.standing),
             session: self.ended.len(),
             kind: Kind::Heartbeat,
         })
@@ -54,11 +54,12 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
         let interval_ns = self.session.heartbeat_ns?;
         let now_ns = self.clock.now_ns();
         self.session.heartbeat_due_ns = now_ns.saturating_add(interval_ns);
-        if self.session.packetiser.next_sequence() != self.session.next_sequence {
+        if self.session.packetiser.next_sequence() != self.session.standing.next_sequence {
             return None;
         }
         let heartbeat = self.session.packetiser.numbered_heartbeat()?;
         self.write_down(&heartbeat, true);
+        self.session.pass(&heartbeat);
         let packet = Packet {
             payload: heartbeat.payload,
             session: self.ended.len(),
@@ -77,7 +78,6 @@ impl<C: Clock + ?Sized> Publisher<'_, C> {
         session.report.packets += 1;
         session.report.messages += 1;
         session.report.heartbeats += 1;
-        session.next_sequence = heartbeat.first.wrapping_add(1);
         Some(through)
     }
 

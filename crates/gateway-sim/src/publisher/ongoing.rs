@@ -2,7 +2,7 @@
 
 use super::SessionPlan;
 use crate::clock::Pace;
-use crate::packetiser::{PackOptions, Packetiser};
+use crate::packetiser::{DataPacket, PackOptions, Packetiser, Standing};
 use crate::report::{Report, TypeCounts};
 
 /// The session that goes on.
@@ -14,8 +14,8 @@ pub(super) struct Ongoing {
     pub(super) start_ns: u64,
     pub(super) heartbeat_ns: Option<u64>,
     pub(super) heartbeat_due_ns: u64,
-    /// The sequence number behind the last packet that was offered to the lines.
-    pub(super) next_sequence: u64,
+    /// Behind the last packet that was offered to the lines.
+    pub(super) standing: Standing,
     /// Whether a heartbeat has told the first number.
     pub(super) announced: bool,
     pub(super) pace: Pace,
@@ -40,12 +40,22 @@ impl Ongoing {
             start_ns,
             heartbeat_ns: plan.heartbeat_ns,
             heartbeat_due_ns: u64::MAX,
-            next_sequence: plan.pack.first_sequence,
+            standing: Standing {
+                next_sequence: plan.pack.first_sequence,
+                ..Standing::default()
+            },
             announced: false,
             pace: Pace::Asap,
             silent: false,
             messages: 0,
             origin: None,
         }
+    }
+
+    /// Goes on to behind `packet`.
+    pub(super) fn pass(&mut self, packet: &DataPacket) {
+        self.standing.next_sequence = packet.first.wrapping_add(packet.messages);
+        self.standing.stream_offset += self.pack.framing.stream_bytes(&packet.payload);
+        self.standing.time_ns = packet.time_ns;
     }
 }
