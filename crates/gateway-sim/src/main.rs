@@ -333,6 +333,7 @@ fn run_publish<S: Source>(
         end_of_session_ns: arguments.end_of_session.then_some(0),
         parts: vec![Part {
             pace,
+            pause_ns: arguments.pause_ms * 1_000_000,
             ..Part::default()
         }],
     };

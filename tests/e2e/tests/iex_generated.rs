@@ -539,11 +539,9 @@ fn a_new_session_and_new_numbers_within_one_begin_with_empty_books() {
         let mut model = Model::new();
         let sessions = [("4e1d0000", 1), ("4e1d0001", 2), ("4e1d0001", 3)];
         for (place, (session, seed)) in sessions.into_iter().enumerate() {
-            if place > 0 {
-                // Numbers that begin anew are believed once the line was without news for longer than packets are held.
-                std::thread::sleep(5 * Duration::from_micros(config.hold_timeout_us));
-            }
-            let report = publish(&lab, &config, seed, 2_000, &format!("--session {session}"));
+            // Heartbeats for longer than packets are held: numbers that begin anew are believed for them.
+            let more = format!("--session {session} --pause-ms 1000");
+            let report = publish(&lab, &config, seed, 2_000, &more);
             let day = day(feed, seed, 2_000);
             assert_published(&report, &day);
             assert_eq!(report.session, session);

@@ -219,7 +219,7 @@ pub(crate) struct Replay {
         requires = "interface",
         conflicts_with_all = [
             "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
-            "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "end_of_session", "seed",
+            "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "pause_ms", "end_of_session", "seed",
             "output_pcap", "rerequest", "gap_request", "gap_response", "spin", "glimpse", "market_recovery", "history_messages", "linger_ms",
         ]
     )]
@@ -372,6 +372,10 @@ pub(crate) struct Publish {
     /// Idle time after which a heartbeat is sent; one is also sent first and last. 0: none.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=86_400_000), help_heading = "Packets")]
     pub(crate) heartbeat_ms: u64,
+    /// For how long heartbeats alone are sent before the first message: numbers that begin anew within a session are
+    /// believed for them.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400_000), help_heading = "Packets")]
+    pub(crate) pause_ms: u64,
     /// End the session behind the last message (three packets on each line).
     #[arg(long, help_heading = "Packets")]
     pub(crate) end_of_session: bool,
