@@ -165,10 +165,7 @@ fn quotes_of_tops_are_the_best_levels_and_are_told_where_they_change() {
         let expected = levels(&resting(messages))
             .into_iter()
             .map(|(symbol, [bids, asks])| {
-                let (bid, ask) = (
-                    shown(bids.last_key_value()),
-                    shown(asks.first_key_value()),
-                );
+                let (bid, ask) = (shown(bids.last_key_value()), shown(asks.first_key_value()));
                 (symbol, [bid.0, bid.1, ask.0, ask.1])
             })
             .collect();
@@ -219,7 +216,11 @@ fn orders_of_deep_plus_are_those_that_rest_and_only_the_best_are_executed() {
                     executions += 1;
                     let better = orders.values().any(|other| {
                         (&other.0, other.1) == (&order.0, order.1)
-                            && if order.1 { other.2 > order.2 } else { other.2 < order.2 }
+                            && if order.1 {
+                                other.2 > order.2
+                            } else {
+                                other.2 < order.2
+                            }
                     });
                     assert!(!better, "an order is executed while a better one rests");
                     let left = order.3.checked_sub(u32_at(&message, 26).into()).unwrap();
@@ -275,7 +276,10 @@ fn trades_are_the_same_in_all_feeds_and_breaks_name_one_of_them_once() {
 
 #[test]
 fn every_message_decodes_and_each_type_of_the_feed_is_told() {
-    for (feed, types) in FEEDS.into_iter().zip(["SDHOPQTBXA", "SDHOPE85TBXA", "SDHOPEaMRLTBXA"]) {
+    for (feed, types) in FEEDS
+        .into_iter()
+        .zip(["SDHOPQTBXA", "SDHOPE85TBXA", "SDHOPEaMRLTBXA"])
+    {
         let day = day(feed, 30_000);
         assert_eq!(day, self::day(feed, 30_000), "the same seed, the same day");
         let mut decoder = IexDecoder::new(&IexConfig::default()).unwrap();

@@ -159,8 +159,8 @@ impl Model {
         } else {
             flags::MAYBE_BAD_BOOK
         };
-        let order = |action: u8, side: u8, order_id: u64, price: i64, size: u32, flags: u8| {
-            What::Order {
+        let order =
+            |action: u8, side: u8, order_id: u64, price: i64, size: u32, flags: u8| What::Order {
                 action,
                 side,
                 order_id,
@@ -168,8 +168,7 @@ impl Model {
                 size,
                 flags: flags | suspect,
                 sequence,
-            }
-        };
+            };
         let status = |action: StatusAction, reason: StatusReason, states: [u8; 3]| What::Status {
             action: action as u16,
             reason: reason as u16,

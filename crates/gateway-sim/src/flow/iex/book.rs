@@ -152,10 +152,7 @@ mod tests {
             shares: 50,
             ..ORDER
         };
-        assert_eq!(
-            book.exchange(None, Some((1, ORDER))),
-            [level(10_000, 100)]
-        );
+        assert_eq!(book.exchange(None, Some((1, ORDER))), [level(10_000, 100)]);
         assert_eq!(book.exchange(None, Some((2, more))), [level(10_000, 150)]);
         let moved = Resting {
             price: 10_100,
