@@ -134,8 +134,17 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
         );
         usage(&reason);
     }
-    let mut flow = OrderFlow::new(options.clone());
+    let mut flow = OrderFlow::new(options);
     let start = (SESSION_DEFAULT, 1);
+    let is_iex = matches!(
+        generate.feed,
+        Feed::IexTops | Feed::IexDeep | Feed::IexDeepPlus
+    );
+    if generate.channel.is_some() && !is_iex {
+        usage(
+            "--channel is IEX's: add --feed iex-tops, iex-deep or iex-deep-plus, or leave it out",
+        );
+    }
     if generate.feed != Feed::NasdaqItch50 {
         let servers = &generate.publish.servers;
         let of_others = !(servers.rerequest.is_empty() && servers.glimpse.is_empty());
@@ -149,14 +158,19 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
         usage("--channel-reset-every is MDP 3.0's: add --feed cme-mdp3");
     }
     let publish = &generate.publish;
-    let iex = |feed| {
+    let iex = |feed, flow| {
+        if publish.first_sequence.is_some_and(|first| first != 1) {
+            usage(
+                "--first-sequence: a session of IEX begins with 1, because it counts the bytes before, too",
+            );
+        }
         let stream = IexStream {
             feed,
-            channel: generate.channel,
+            channel: generate.channel.unwrap_or(1),
             session: iex_session(publish.session.unwrap_or(IEX_SESSION_DEFAULT)),
         };
         let start = (Framing::IexTp(stream), (IEX_SESSION_DEFAULT, 1));
-        let mut flow = IexFlow::new(feed, OrderFlow::new(options.clone()));
+        let mut flow = IexFlow::new(feed, flow);
         run_publish(&mut flow, publish, start, json, stop, |_, _| ())
     };
     match generate.feed {
@@ -174,9 +188,9 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
             let framing = Framing::Mdp3;
             return run_publish(&mut flow, publish, (framing, start), json, stop, |_, _| ());
         }
-        Feed::IexTops => return iex(IexFeed::Tops),
-        Feed::IexDeep => return iex(IexFeed::Deep),
-        Feed::IexDeepPlus => return iex(IexFeed::DeepPlus),
+        Feed::IexTops => return iex(IexFeed::Tops, flow),
+        Feed::IexDeep => return iex(IexFeed::Deep, flow),
+        Feed::IexDeepPlus => return iex(IexFeed::DeepPlus, flow),
         Feed::NasdaqItch50 => {}
     }
     match &generate.output {
@@ -191,7 +205,9 @@ fn run_generate(generate: &Generate, json: bool, stop: &AtomicBool) -> anyhow::R
 /// The number that a session of IEX has.
 fn iex_session(name: Session) -> u32 {
     let text = String::from_utf8_lossy(name.0.trim_ascii_end()).into_owned();
-    u32::from_str_radix(&text, 16).unwrap_or_else(|_| {
+    let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u32::from_str_radix(&text, 16).ok();
+    number.filter(|_| is_hexadecimal).unwrap_or_else(|| {
         usage(&format!(
             "--session {text}: a session of IEX is a number of up to eight hexadecimal digits"
         ))

@@ -278,7 +278,7 @@ fn trades_are_the_same_in_all_feeds_and_breaks_name_one_of_them_once() {
 fn every_message_decodes_and_each_type_of_the_feed_is_told() {
     for (feed, types) in FEEDS
         .into_iter()
-        .zip(["SDHOPQTBXA", "SDHOPE85TBXA", "SDHOPEaMRLTBXA"])
+        .zip(["SDHOPQTBXA", "SDHOPE85TBXA", "SDHOPEaMRLTB"])
     {
         let day = day(feed, 30_000);
         assert_eq!(day, self::day(feed, 30_000), "the same seed, the same day");
@@ -301,6 +301,16 @@ fn every_message_decodes_and_each_type_of_the_feed_is_told() {
         let mut expected = types.as_bytes().to_vec();
         expected.sort_unstable();
         assert_eq!(told, expected, "{feed:?}");
+        let told_once = |kind: u8| {
+            let of_kind = day.iter().filter(|message| message[0] == kind);
+            let mut symbols: Vec<String> = of_kind.map(|message| symbol(message)).collect();
+            let all = symbols.len();
+            symbols.sort();
+            symbols.dedup();
+            assert_eq!(symbols.len(), all, "{feed:?}: once a security");
+        };
+        told_once(b'X');
+        told_once(b'E');
         let definitions = day.iter().filter(|message| message[0] == b'D');
         let symbols: Vec<String> = definitions.map(|message| symbol(message)).collect();
         assert_eq!(symbols, ["AAAA", "AAAB", "AAAC", "AAAD", "AAAE"]);
@@ -407,7 +417,7 @@ fn what_both_lines_lose_is_what_the_report_says_and_all_else_decodes() {
 #[test]
 fn a_session_that_is_no_number_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    for session in ["MONDAY", "123456789", "-1"] {
+    for session in ["MONDAY", "123456789", "-1", "+1"] {
         let output = generate(
             "iex-tops",
             &folder.path().join("none"),
@@ -416,5 +426,18 @@ fn a_session_that_is_no_number_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{session}");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("eight hexadecimal digits"), "{said}");
+    }
+}
+
+#[test]
+fn what_the_feed_has_not_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("none");
+    for (feed, more) in [
+        ("iex-deep", "--first-sequence 500"),
+        ("cme-mdp3", "--channel 3"),
+    ] {
+        let output = generate(feed, &file, more);
+        assert_eq!(output.status.code(), Some(2), "{feed} {more}");
     }
 }

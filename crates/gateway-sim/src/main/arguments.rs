@@ -260,9 +260,9 @@ pub(crate) struct Generate {
     /// With MDP 3.0: reset the channel after each so many messages of the day, and tell anew what rests; 0: never.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) channel_reset_every: u64,
-    /// Of IEX: the channel's number.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) channel: u32,
+    /// Of IEX: the channel's number [default: 1].
+    #[arg(long, value_name = "N")]
+    pub(crate) channel: Option<u32>,
     /// Securities listed.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(SYMBOLS_MAX)))]
     pub(crate) symbols: u32,

@@ -2,14 +2,15 @@
 //!
 //! Each message of the [`OrderFlow`] becomes what the feed would say of it. An order keeps its number when it is replaced
 //! ("Order Modify"); a price level is told with all its shares, the last one of an event as such ("Event Flags"); a quote
-//! is told where it changed. Every security is listed by IEX: crosses are auctions, with their official price. Some trades
+//! is told where it changed. Every security is listed by IEX: crosses are auctions, the first one of each completes its
+//! opening, with an official price (TOPS, DEEP). Some trades
 //! are broken when the next one comes ("Trade Break"). What IEX does not tell (market makers, who entered an order) is left
 //! out, so that a day has another number of messages in each feed.
 
 mod book;
 mod tell;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use gateway_capture::CaptureError;
 use gateway_feed::iex;
@@ -67,6 +68,8 @@ pub struct IexFlow {
     book: Book,
     /// The last quote that was told of each security.
     quotes: HashMap<u16, Quote>,
+    /// Of which securities, by stock locate, the opening (`O`) or the closing process (`C`) is complete.
+    completed: HashSet<(u16, u8)>,
     /// A trade that is broken when the next one comes.
     doubtful: Option<Trade>,
     /// What is still to be given.
@@ -93,6 +96,7 @@ impl IexFlow {
             flow,
             book: Book::default(),
             quotes: HashMap::new(),
+            completed: HashSet::new(),
             doubtful: None,
             waiting: VecDeque::new(),
             given: Vec::new(),
@@ -112,6 +116,7 @@ impl IexFlow {
                 listed: &self.listed,
                 book: &mut self.book,
                 quotes: &mut self.quotes,
+                completed: &mut self.completed,
                 doubtful: &mut self.doubtful,
                 waiting: &mut self.waiting,
                 timestamp: IEX_MIDNIGHT_NS + self.timestamp,

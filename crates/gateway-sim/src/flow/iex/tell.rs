@@ -1,6 +1,6 @@
 //! What each feed says of a message.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use gateway_feed::iex::messages::{
     Price4, WriteAddOrder, WriteAuctionInformation, WriteBuyLevelUpdate, WriteOfficialPrice,
@@ -48,6 +48,7 @@ pub(super) struct Teller<'a> {
     pub(super) listed: &'a [Listed],
     pub(super) book: &'a mut Book,
     pub(super) quotes: &'a mut HashMap<u16, Quote>,
+    pub(super) completed: &'a mut HashSet<(u16, u8)>,
     pub(super) doubtful: &'a mut Option<Trade>,
     pub(super) waiting: &'a mut VecDeque<Vec<u8>>,
     /// Nanoseconds since the Unix epoch.
@@ -126,9 +127,15 @@ impl Teller<'_> {
             Message::CrossTrade(cross) if cross.shares() > 0 => {
                 let size = u32::try_from(cross.shares()).unwrap_or(u32::MAX);
                 let price = Price4(cross.cross_price().0.into());
-                self.auction_trade(cross.stock(), size, price, cross.match_number());
+                let mut trade = trade_of(cross.stock(), size, price, cross.match_number());
+                trade.sale_conditions |= SINGLE_PRICE_CROSS;
+                self.report(trade);
+                self.complete(cross.stock_locate(), cross.cross_type(), price);
             }
-            Message::NetOrderImbalance(auction) => self.auction(auction),
+            // DEEP+ tells nothing of auctions.
+            Message::NetOrderImbalance(auction) if self.feed != IexFeed::DeepPlus => {
+                self.auction(auction);
+            }
             _ => {}
         }
     }
@@ -371,22 +378,29 @@ impl Teller<'_> {
         }
     }
 
-    /// What an auction traded, and the official price that it made.
-    fn auction_trade(&mut self, symbol: Symbol, size: u32, price: Price4, trade_id: u64) {
-        let mut trade = trade_of(symbol, size, price, trade_id);
-        trade.sale_conditions |= SINGLE_PRICE_CROSS;
-        self.report(trade);
-        let timestamp = self.timestamp;
-        let official = WriteOfficialPrice {
-            price_type: b'Q',
-            timestamp,
-            symbol,
-            price,
+    /// Tells that the opening or closing process of a security is complete, once, and which official price it made.
+    fn complete(&mut self, locate: u16, cross_type: u8, price: Price4) {
+        let (price_type, event) = match cross_type {
+            b'O' => (b'Q', b'O'),
+            b'C' => (b'M', b'C'),
+            _ => return,
         };
-        self.push(&official.encode());
+        if !self.completed.insert((locate, event)) {
+            return;
+        }
+        let (timestamp, symbol) = (self.timestamp, self.symbol(locate));
+        if self.feed != IexFeed::DeepPlus {
+            let official = WriteOfficialPrice {
+                price_type,
+                timestamp,
+                symbol,
+                price,
+            };
+            self.push(&official.encode());
+        }
         if self.feed != IexFeed::Tops {
             let event = WriteSecurityEvent {
-                event: b'O',
+                event,
                 timestamp,
                 symbol,
             };
