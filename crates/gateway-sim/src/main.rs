@@ -30,9 +30,7 @@ use gateway_feed::soupbintcp::Credentials;
 use gateway_sim::SimError;
 use gateway_sim::capture_source::CaptureSource;
 use gateway_sim::clock::{Clock, Pace, RealClock, VirtualClock};
-use gateway_sim::flow::{
-    BboFlow, FlowOptions, IexFeed, IexFlow, Mdp3Flow, OrderFlow, PitchFlow,
-};
+use gateway_sim::flow::{BboFlow, FlowOptions, IexFeed, IexFlow, Mdp3Flow, OrderFlow, PitchFlow};
 use gateway_sim::inject::inject;
 use gateway_sim::packetiser::{Framing, IexStream, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
