@@ -21,7 +21,8 @@ use super::program::SteeringProgram;
 use super::range;
 use super::refusal::Refusal;
 use super::socket::{SocketIngest, StreamJoins};
-use super::stamping::{self, CardGuard, Stamping};
+use super::stamping::{self, Stamping};
+use super::stamping_card::{self, CardGuard};
 use super::xsk::{SetupError, SetupStep};
 use super::{
     Facts, Handover, IngestError, InterfaceRequest, Joins, Mode, Obstacle, Provider, Queues, Step,
@@ -197,7 +198,7 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                 // Before the sockets join.
                 let card = card
                     .take()
-                    .unwrap_or_else(|| stamping::start(request, helper));
+                    .unwrap_or_else(|| stamping_card::start(request, helper));
                 let (sockets, own, card) = socket_tier(request, &joining, card, interface_index)?;
                 stamped = Some((own, card));
                 Ok(sockets)
@@ -206,7 +207,7 @@ pub(crate) fn open_by(request: &InterfaceRequest, opener: &Opener) -> Result<Ope
                 // Before the sockets are bound, and where the program may read what the card stamps.
                 let wanted = request.hardware_timestamps && tier != Tier::Skb;
                 if wanted && card_program::is_lent(interface_index).is_ok() {
-                    card.get_or_insert_with(|| stamping::start(request, helper));
+                    card.get_or_insert_with(|| stamping_card::start(request, helper));
                 }
                 walk.open(tier)
             }
