@@ -197,11 +197,13 @@ pub struct RefreshCounters {
     pub too_old: u64,
     /// Snapshots further ahead of the stream than a venue is.
     pub too_far_ahead: u64,
-    /// Messages of the loop's lines that are no snapshot that can be read, heartbeats left out.
+    /// Messages of the loops' lines that are no snapshot and no definition that can be read, heartbeats left out.
     pub not_snapshots: u64,
     /// Parts of snapshots that were wanted and do not go on with those before.
     pub out_of_order: u64,
-    /// Snapshots of instruments that there is no room for.
+    /// Definitions of the instrument feed that said nothing new.
+    pub repeated: u64,
+    /// Snapshots, and definitions of the instrument feed, of instruments that there is no room for.
     pub no_room: u64,
     /// Snapshot loops that came whole.
     pub loops: u64,
@@ -228,6 +230,7 @@ impl RefreshCounters {
             too_far_ahead: 0,
             not_snapshots: 0,
             out_of_order: 0,
+            repeated: 0,
             no_room: 0,
             loops: 0,
             overflows: 0,

@@ -36,7 +36,7 @@ use gateway_sim::packetiser::{Framing, IexStream, PackOptions};
 use gateway_sim::publisher::{Line, Part, Progress, Publisher, SessionPlan};
 use gateway_sim::recovery::gap_request::{GapLines, GapRequestOptions};
 use gateway_sim::recovery::glimpse::{GlimpseFaults, GlimpseOptions};
-use gateway_sim::recovery::market_recovery::MarketRecoveryOptions;
+use gateway_sim::recovery::market_recovery::{Loop, MarketRecoveryOptions};
 use gateway_sim::recovery::rerequest::{RerequestFaults, RerequestOptions};
 use gateway_sim::recovery::spin::SpinOptions;
 use gateway_sim::recovery::{Servers, Switch};
@@ -411,6 +411,7 @@ fn serve(
         glimpse,
         history_messages,
         market_recovery,
+        instrument_definition,
         market_recovery_interval_us,
         market_recovery_loss,
         ..
@@ -475,21 +476,30 @@ fn serve(
         let name = format!("G{}", number + 1);
         servers.add_glimpse(&name, *address, options, &Switch::default())?;
     }
-    if !market_recovery.is_empty() {
+    let loops = [
+        (Loop::Snapshots, market_recovery, *market_recovery_loss),
+        (Loop::Definitions, instrument_definition, 0.0),
+    ];
+    for (told, groups, loss) in loops
+        .into_iter()
+        .filter(|(_, groups, _)| !groups.is_empty())
+    {
         if framing != Framing::Mdp3 {
-            usage("--market-recovery is MDP 3.0's: add --feed cme-mdp3");
+            usage(
+                "--market-recovery and --instrument-definition are MDP 3.0's: add --feed cme-mdp3",
+            );
         }
         let line = |to| -> Result<Box<dyn Transmit + Send>, SimError> {
             Ok(Box::new(UdpLine::new(to, egress)?))
         };
-        let lines: Result<Vec<_>, _> = market_recovery.iter().copied().map(line).collect();
+        let lines: Result<Vec<_>, _> = groups.iter().copied().map(line).collect();
         let options = MarketRecoveryOptions {
             interval: Duration::from_micros(*market_recovery_interval_us),
             packet_bytes_max: (arguments.mtu as usize).saturating_sub(IP_UDP_BYTES),
-            loss: *market_recovery_loss,
+            loss,
             seed,
         };
-        servers.add_market_recovery(options, lines?, &Switch::default())?;
+        servers.add_loop(told, options, lines?, &Switch::default())?;
     }
     if !json {
         for (name, kind, port) in servers.listening() {

@@ -71,7 +71,7 @@ fn the_manual_mentions_every_key() {
     let findings = Findings::default();
     // Every section once, so that every key is asked for.
     let document = Document::parse(
-        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\ngap_request = [{}]\ngap_response = [{}]\nspin = [{}]\nmarket_recovery = [{}]\n[[queue]]\n[[book]]\n[[entitlement]]\n",
+        "[gateway]\n[[interface]]\n[[capture]]\n[[worker]]\n[[channel]]\nlines = [{}]\n[channel.recovery]\nglimpse = [{}]\ngap_request = [{}]\ngap_response = [{}]\nspin = [{}]\nmarket_recovery = [{}]\ninstrument_definition = [{}]\n[[queue]]\n[[book]]\n[[entitlement]]\n",
         &findings,
     );
     RawConfig::read(&document, &findings);

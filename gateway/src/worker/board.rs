@@ -97,7 +97,7 @@ mirror! {
     /// [`RefreshCounters`] on show.
     RefreshBoard of RefreshCounters {
         stale_levels, stale_orders, withheld, contained, snapshots, replayed, refreshed, given_up, timed_out, early,
-        too_old, too_far_ahead, not_snapshots, out_of_order, no_room, loops, overflows,
+        too_old, too_far_ahead, not_snapshots, out_of_order, repeated, no_room, loops, overflows,
     }
 }
 

@@ -313,6 +313,55 @@ fn a_channel_reset_empties_all_books_and_they_are_told_anew() {
 }
 
 #[test]
+fn whoever_starts_late_has_all_definitions_of_one_loop_of_the_instrument_feed() {
+    let mut config = config("copy");
+    config.channel_keys = String::new();
+    config.extra = "[channel.recovery]\n\
+        instrument_definition = [{ group = \"239.77.0.3\", port = 26400 }, { group = \"239.77.0.4\", port = 26400 }]\n"
+        .to_owned();
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let arguments = format!(
+        "generate --feed cme-mdp3 --messages 12000 --symbols {SYMBOLS} --pace rate={RATE} --messages-per-packet 4 \
+         --heartbeat-ms 100 --linger-ms 5000 --instrument-definition 239.77.0.3:26400 \
+         --instrument-definition 239.77.0.4:26400"
+    );
+    let simulator = lab.simulator(&config, &arguments).unwrap();
+    // The morning, with the stream's own definitions, which nobody hears.
+    thread::sleep(Duration::from_millis(1_500));
+    let mut gateway = lab.gateway(&config).unwrap();
+    let client = Client::connect(gateway.socket()).unwrap();
+    let mut directory = client.instruments("full", "directory").unwrap();
+    let known = wait::until("all definitions", LIMIT, || {
+        directory.update();
+        Ok((directory.len() == SYMBOLS as usize).then_some(()))
+    });
+    known.unwrap();
+    let repeated = wait::until("some loops more", LIMIT, || {
+        let metrics = gateway.metrics()?;
+        let repeated = metrics.sum("gateway_refresh_definitions_repeated_total", &[]);
+        Ok(repeated.filter(|repeated| *repeated > 200.0))
+    });
+    repeated.unwrap();
+    let changes = directory.changes();
+    directory.update();
+    assert_eq!(directory.changes(), changes, "each was told once");
+    for instrument in directory.iter() {
+        let definition = &instrument.definition;
+        let told = (
+            definition.min_price_increment,
+            definition.min_lot_size_round_lot,
+            definition.contract_multiplier,
+        );
+        assert_eq!(told, (10_000_000, 1, 50), "{}", instrument.symbol());
+    }
+    simulator.finish(LIMIT).unwrap();
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+}
+
+#[test]
 fn books_go_on_in_doubt_where_the_lines_of_the_loop_are_dead() {
     let mut config = config("copy");
     config.extra += "market_recovery_timeout_ms = 400\n";

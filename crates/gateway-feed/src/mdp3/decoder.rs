@@ -54,7 +54,7 @@ pub struct Mdp3Config {
     pub publisher_id: u16,
     /// The channel's id in its records.
     pub channel_id: u8,
-    /// The most instruments that are numbered, 1 to 65,535. Some 75 bytes each, taken at the start.
+    /// The most instruments that are numbered, 1 to 65,535. Some 90 bytes each, taken at the start.
     pub instruments_max: u16,
     /// Symbols of security ids, told at the beginning of each session, before the channel's definitions.
     pub symbols: Vec<SymbolEntry>,

@@ -2,13 +2,14 @@
 //!
 //! `transport` is the packet, `sbe` the encoding, `schema` describes the templates, `encode` writes them, `directory` numbers
 //! the instruments, `reports` has where each stands in its reports, `decoder` makes records, with `levels`, `book`, `trades`, `statistics` and `reference` for what each is
-//! of, and `recovery` withholds what follows a loss until a snapshot makes up for it. Names are those of CME's client systems
+//! of, `definitions` takes those of the instrument feed, and `recovery` withholds what follows a loss until a snapshot makes up for it. Names are those of CME's client systems
 //! wiki ("CME MDP 3.0 Market Data"); `docs/feeds/cme-mdp3.md` tabulates what becomes of each
 //! message. All integers are little-endian, times are nanoseconds since the Unix epoch.
 
 mod book;
 mod classes;
 pub mod decoder;
+mod definitions;
 mod directory;
 pub mod encode;
 #[cfg(any(test, feature = "harness"))]

@@ -1,6 +1,7 @@
 //! CME MDP 3.0: messages in, records out.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod definitions;
 mod fixtures;
 mod limits;
 mod properties;

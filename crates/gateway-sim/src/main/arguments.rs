@@ -186,8 +186,16 @@ pub(crate) struct ServerArguments {
         conflicts_with = "output_pcap"
     )]
     pub(crate) market_recovery: Vec<SocketAddrV4>,
-    /// Time between two packets of the snapshots, in microseconds.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000_000), requires = "market_recovery", help_heading = "Servers")]
+    /// With MDP 3.0: send definitions of all instruments over and over to this group; may be given several times.
+    #[arg(
+        long,
+        value_name = "GROUP:PORT",
+        help_heading = "Servers",
+        conflicts_with = "output_pcap"
+    )]
+    pub(crate) instrument_definition: Vec<SocketAddrV4>,
+    /// Time between two packets of the snapshots, and of the definitions, in microseconds.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000_000), help_heading = "Servers")]
     pub(crate) market_recovery_interval_us: u64,
     /// Part of the snapshots' packets that each line loses, 0 to 1.
     #[arg(long, value_name = "F", default_value = "0", value_parser = rate, requires = "market_recovery", help_heading = "Servers")]
@@ -203,7 +211,8 @@ pub(crate) struct ServerArguments {
 impl ServerArguments {
     pub(crate) fn are_any(&self) -> bool {
         let asked = self.rerequest.len() + self.gap_request.len();
-        asked + self.spin.len() + self.glimpse.len() + self.market_recovery.len() > 0
+        let loops = self.market_recovery.len() + self.instrument_definition.len();
+        asked + self.spin.len() + self.glimpse.len() + loops > 0
     }
 }
 
@@ -220,7 +229,8 @@ pub(crate) struct Replay {
         conflicts_with_all = [
             "line_a", "line_b", "source", "ttl", "loss_a", "loss_b", "duplicate", "duplicate_a", "duplicate_b", "reorder",
             "reorder_a", "reorder_b", "delay_a_us", "delay_b_us", "jitter_a_us", "jitter_b_us", "session", "first_sequence", "messages_per_packet", "mtu", "heartbeat_ms", "pause_ms", "end_of_session", "seed",
-            "output_pcap", "rerequest", "gap_request", "gap_response", "spin", "glimpse", "market_recovery", "history_messages", "linger_ms",
+            "output_pcap", "rerequest", "gap_request", "gap_response", "spin", "glimpse", "market_recovery", "instrument_definition",
+            "history_messages", "linger_ms",
         ]
     )]
     pub(crate) raw: bool,

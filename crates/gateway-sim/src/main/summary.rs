@@ -136,6 +136,10 @@ impl Display for ServersSummary<'_> {
             write!(f, "market recovery")?;
             counts(f, loops)?;
         }
+        if let Some(loops) = &self.0.instrument_definition {
+            write!(f, "instrument definition")?;
+            counts(f, loops)?;
+        }
         Ok(())
     }
 }

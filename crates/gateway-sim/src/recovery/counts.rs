@@ -181,9 +181,12 @@ pub struct RecoveryReport {
     /// MDP 3.0's snapshot loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub market_recovery: Option<MarketRecoveryCounts>,
+    /// MDP 3.0's instrument feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instrument_definition: Option<MarketRecoveryCounts>,
 }
 
-/// What was sent of MDP 3.0's snapshot loop.
+/// What was sent of MDP 3.0's snapshot loop, or of its instrument feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MarketRecoveryCounts {
     /// Loops that were sent whole.

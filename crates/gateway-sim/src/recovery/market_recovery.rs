@@ -1,4 +1,5 @@
-//! The market recovery feed of MDP 3.0: snapshots of all instruments, over and over, on lines of their own.
+//! The market recovery feed of MDP 3.0, snapshots of all instruments, and its instrument feed, definitions of all of them:
+//! over and over, on lines of their own.
 //!
 //! A loop begins with an image of all books as they are then, and sends it piece by piece: a snapshot is the older the
 //! later it comes, as those of a venue are. Packets of a loop are numbered from 1.
@@ -15,6 +16,24 @@ use super::{Surroundings, TICK};
 use crate::random::Random;
 use crate::transmit::{Outgoing, Transmit};
 
+/// What the loop tells of each instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loop {
+    /// Its levels and orders ("Market Recovery").
+    Snapshots,
+    /// Its definition ("Instrument Definition").
+    Definitions,
+}
+
+impl Loop {
+    const fn thread_name(self) -> &'static str {
+        match self {
+            Self::Snapshots => "market-recovery",
+            Self::Definitions => "definitions",
+        }
+    }
+}
+
 /// How the feed goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MarketRecoveryOptions {
@@ -30,15 +49,17 @@ pub struct MarketRecoveryOptions {
 
 /// Sends loops on `lines` until the simulator ends.
 pub(super) fn start(
+    told: Loop,
     options: MarketRecoveryOptions,
     lines: Vec<Box<dyn Transmit + Send>>,
     surroundings: Surroundings,
 ) -> io::Result<JoinHandle<MarketRecoveryCounts>> {
     thread::Builder::new()
-        .name("market-recovery".to_owned())
+        .name(told.thread_name().to_owned())
         .spawn(move || {
             let random = Random::new(options.seed, 1_000);
             let mut feed = Feed {
+                told,
                 options,
                 lines,
                 random,
@@ -53,6 +74,7 @@ pub(super) fn start(
 }
 
 struct Feed {
+    told: Loop,
     options: MarketRecoveryOptions,
     lines: Vec<Box<dyn Transmit + Send>>,
     random: Random,
@@ -66,7 +88,11 @@ impl Feed {
     fn tell_all(&mut self, surroundings: &Surroundings) {
         let (messages, time) = {
             let ledger = surroundings.venue.lock();
-            (ledger.mdp3.snapshots(), ledger.mdp3.transact_time())
+            let messages = match self.told {
+                Loop::Snapshots => ledger.mdp3.snapshots(),
+                Loop::Definitions => ledger.mdp3.definitions(),
+            };
+            (messages, ledger.mdp3.transact_time())
         };
         if messages.is_empty() {
             return thread::sleep(TICK);

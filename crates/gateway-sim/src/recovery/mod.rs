@@ -27,7 +27,7 @@ use counts::{
 };
 use gap_request::{GapLines, GapRequestOptions, GapRequestServer};
 use glimpse::{GlimpseOptions, GlimpseServer};
-use market_recovery::MarketRecoveryOptions;
+use market_recovery::{Loop, MarketRecoveryOptions};
 use rerequest::RerequestOptions;
 use spin::{SpinOptions, SpinServer};
 
@@ -68,6 +68,7 @@ pub struct Servers {
     spin: Vec<Running<SpinCounts>>,
     glimpse: Vec<Running<GlimpseCounts>>,
     market_recovery: Option<JoinHandle<MarketRecoveryCounts>>,
+    instrument_definition: Option<JoinHandle<MarketRecoveryCounts>>,
 }
 
 #[derive(Debug)]
@@ -110,6 +111,7 @@ impl Servers {
             spin: Vec::new(),
             glimpse: Vec::new(),
             market_recovery: None,
+            instrument_definition: None,
         }
     }
 
@@ -214,20 +216,29 @@ impl Servers {
         Ok(address)
     }
 
-    /// Starts the market recovery feed on `lines`.
+    /// Starts the market recovery feed, or the instrument feed, on `lines`.
     ///
     /// # Errors
     /// [`SimError::Server`].
-    pub fn add_market_recovery(
+    pub fn add_loop(
         &mut self,
+        told: Loop,
         options: MarketRecoveryOptions,
         lines: Vec<Box<dyn Transmit + Send>>,
         switch: &Switch,
     ) -> Result<(), SimError> {
         let surroundings = self.surroundings(switch);
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let started = market_recovery::start(options, lines, surroundings);
-        self.market_recovery = Some(started.map_err(failed("M1", "market recovery", nowhere))?);
+        let started = market_recovery::start(told, options, lines, surroundings);
+        let (thread, name, kind) = match told {
+            Loop::Snapshots => (&mut self.market_recovery, "M1", "market recovery"),
+            Loop::Definitions => (
+                &mut self.instrument_definition,
+                "D1",
+                "instrument definition",
+            ),
+        };
+        *thread = Some(started.map_err(failed(name, kind, nowhere))?);
         Ok(())
     }
 
@@ -268,6 +279,7 @@ impl Servers {
                 .map(Running::join)
                 .collect(),
             market_recovery: self.market_recovery.take().map(joined),
+            instrument_definition: self.instrument_definition.take().map(joined),
         }
     }
 

@@ -25,6 +25,8 @@ pub type PublishedOrder = (bool, i64, i32);
 #[derive(Debug, Default)]
 pub struct Mdp3State {
     instruments: BTreeMap<i32, Instrument>,
+    /// The last definition of each.
+    definitions: BTreeMap<i32, Vec<u8>>,
     /// The number of the last packet.
     last_packet: u32,
     transact_time: u64,
@@ -90,7 +92,9 @@ impl Mdp3State {
             }
             54 => {
                 if let Some(future) = Future::parse(&header, body) {
-                    self.about(future.root.security_id());
+                    let security_id = future.root.security_id();
+                    self.about(security_id);
+                    self.definitions.insert(security_id, message.to_vec());
                 }
             }
             30 => {
@@ -124,6 +128,20 @@ impl Mdp3State {
         for (id, instrument) in &self.instruments {
             messages.push(self.levels(*id, instrument));
             self.orders(*id, instrument, &mut messages);
+        }
+        messages
+    }
+
+    /// What a loop of the instrument feed tells: the definition of each instrument.
+    #[must_use]
+    pub fn definitions(&self) -> Vec<Vec<u8>> {
+        let total = (self.definitions.len() as u32).to_le_bytes();
+        let mut messages: Vec<_> = self.definitions.values().cloned().collect();
+        for message in &mut messages {
+            // "TotNumReports", behind the header and "MatchEventIndicator".
+            if let Some(place) = message.get_mut(Header::BYTES + 1..Header::BYTES + 5) {
+                place.copy_from_slice(&total);
+            }
         }
         messages
     }

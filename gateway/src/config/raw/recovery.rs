@@ -24,6 +24,7 @@ pub(crate) struct RawRecovery {
     pub(crate) gap_response: Vec<RawLine>,
     pub(crate) spin: Vec<RawSession>,
     pub(crate) market_recovery: Vec<RawLine>,
+    pub(crate) instrument_definition: Vec<RawLine>,
     pub(crate) market_recovery_timeout_ms: Option<Field<u64>>,
     pub(crate) glimpse: Vec<RawGlimpse>,
     pub(crate) source: Option<Field<String>>,
@@ -68,6 +69,7 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
     let gap_response = section.tables("gap_response");
     let spin = section.tables("spin");
     let market_recovery = section.tables("market_recovery");
+    let instrument_definition = section.tables("instrument_definition");
     let raw = RawRecovery {
         place: section.place.clone(),
         rerequest: section.take(
@@ -79,6 +81,10 @@ pub(super) fn read(mut section: Section<'_, '_>) -> RawRecovery {
         gap_response: gap_response.into_iter().map(super::read_line).collect(),
         spin: spin.into_iter().map(read_session).collect(),
         market_recovery: market_recovery.into_iter().map(super::read_line).collect(),
+        instrument_definition: instrument_definition
+            .into_iter()
+            .map(super::read_line)
+            .collect(),
         market_recovery_timeout_ms: section.take("market_recovery_timeout_ms", milliseconds),
         glimpse: glimpse.into_iter().map(read_glimpse).collect(),
         source: section.take("source", "an IP address of this host, in quotes"),
@@ -137,7 +143,11 @@ impl RawRecovery {
 
     /// Lines of the channel that do not carry its stream.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &RawLine> {
-        self.gap_response.iter().chain(&self.market_recovery)
+        let of_cme = self
+            .market_recovery
+            .iter()
+            .chain(&self.instrument_definition);
+        self.gap_response.iter().chain(of_cme)
     }
 }
 

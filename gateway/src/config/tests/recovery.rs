@@ -352,6 +352,39 @@ fn servers_are_none_of_mdp3_and_the_snapshot_loop_is_of_no_other_feed() {
 }
 
 #[test]
+fn the_instrument_feed_of_mdp3_comes_on_lines_of_its_own_whatever_follows_a_gap() {
+    let feed = "instrument_definition = [{ group = \"239.9.9.5\", port = 30001 }]\n";
+    let names = |text: &str| -> Vec<String> {
+        let config = parse(text, Path::new("/")).unwrap();
+        let lines = config.channels[0].lines.iter();
+        lines
+            .filter(|line| line.answers)
+            .map(|line| line.name.clone())
+            .collect()
+    };
+    let goes_on = mdp3(feed).replace("\"recover\"", "\"continue\"");
+    assert_eq!(names(&goes_on), ["definition-A"]);
+    let first = MARKET_RECOVERY.replace(
+        ", { name = \"MB\", group = \"239.9.9.2\", port = 30001 }",
+        "",
+    );
+    let both = mdp3(&(first + feed));
+    assert_eq!(names(&both), ["recovery-A", "definition-A"]);
+    let found = |text: &str| parse(text, Path::new("/")).unwrap_err();
+    assert_eq!(
+        found(&mdp3(feed))[0].what,
+        "it names no line",
+        "of snapshots"
+    );
+    let of_itch = "rerequest = [\"10.1.1.1:26410\"]\n".to_owned() + feed;
+    let problems = found(&with(&of_itch));
+    assert!(
+        problems[0].what.contains("no such servers"),
+        "{problems:#?}"
+    );
+}
+
+#[test]
 fn a_book_of_mdp3_waits_five_minutes_or_as_long_as_is_written() {
     let wait = |text: &str| {
         let config = parse(&mdp3(text), Path::new("/")).unwrap();

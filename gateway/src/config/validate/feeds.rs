@@ -154,18 +154,21 @@ fn lines(
         beside(|raw| &raw.gap_response).map(|(line, index)| (line, index, Some("gap")));
     let of_refreshes =
         beside(|raw| &raw.market_recovery).map(|(line, index)| (line, index, Some("recovery")));
+    let of_definitions = beside(|raw| &raw.instrument_definition)
+        .map(|(line, index)| (line, index, Some("definition")));
     let of_stream = channel.lines.iter().enumerate();
     let all: Vec<_> = of_stream
         .map(|(index, line)| (line, index, None))
         .chain(of_answers)
         .chain(of_refreshes)
+        .chain(of_definitions)
         .collect();
     if channel.lines.is_empty() || all.len() > LINES_MAX {
         let mut place = channel.place.clone();
         place.key.push_str(".lines");
         findings.add(
             &place,
-            format!("a channel has 1 to {LINES_MAX} lines, those of gap responses and of market recovery included, this one {}", all.len()),
+            format!("a channel has 1 to {LINES_MAX} lines, those of gap responses, market recovery and instrument definitions included, this one {}", all.len()),
             "add lines = [{ name = \"A\", group = \"239.1.1.1\", port = 5001 }], one for each group that carries it",
         );
     }

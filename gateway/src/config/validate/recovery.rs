@@ -127,10 +127,14 @@ fn market_recovery(channel: &RawChannel, findings: &Findings) {
                 "the feed \"{}\" has no servers to ask",
                 Feed::CmeMdp3.name()
             ),
-            "MDP 3.0 has market_recovery and market_recovery_timeout_ms, and nothing else in this section",
+            "MDP 3.0 has market_recovery, market_recovery_timeout_ms and instrument_definition, and nothing else in this section",
         );
     }
     if raw.market_recovery.is_empty() {
+        // Definitions are of use whatever becomes of a loss.
+        if recovers.is_none() && !raw.instrument_definition.is_empty() {
+            return;
+        }
         findings.add(&raw.place, "it names no line", format!("add {example}"));
     } else if recovers.is_none() {
         findings.warn(
@@ -163,6 +167,7 @@ fn kinds(raw: &RawRecovery, is_pitch: bool, feed: Feed, findings: &Findings) {
     ];
     let of_cme = [
         raw.market_recovery.first().map(|raw| &raw.place),
+        raw.instrument_definition.first().map(|raw| &raw.place),
         raw.market_recovery_timeout_ms
             .as_ref()
             .map(|field| &field.place),

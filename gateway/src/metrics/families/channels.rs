@@ -55,6 +55,10 @@ fn refresh(page: &mut Page, channel: &ChannelStatus, status: &RefreshStatus) {
         (&table::recovery::REFRESH_WITHHELD_TOTAL, status.withheld),
         (&table::recovery::REFRESH_CONTAINED_TOTAL, status.contained),
         (&table::recovery::REFRESH_REPLAYED_TOTAL, status.replayed),
+        (
+            &table::recovery::REFRESH_DEFINITIONS_REPEATED_TOTAL,
+            status.definitions_repeated,
+        ),
         (&table::recovery::REFRESH_LOOPS_TOTAL, status.loops),
         (&table::recovery::REFRESH_OVERFLOWS_TOTAL, status.overflows),
     ] {

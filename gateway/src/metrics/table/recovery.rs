@@ -128,6 +128,9 @@ define! {
     REFRESH_REPLAYED_TOTAL: counter("refresh_replayed_total", "messages", ["feed", "channel"], None,
         "Messages that were kept and told behind snapshots.");
 
+    REFRESH_DEFINITIONS_REPEATED_TOTAL: counter("refresh_definitions_repeated_total", "definitions", ["feed", "channel"], None,
+        "Definitions of the instrument feed that said nothing new: of another line, or of a later loop.");
+
     REFRESH_LOOPS_TOTAL: counter("refresh_loops_total", "loops", ["feed", "channel"], None,
         "Snapshot loops of which each packet came, on any line.");
 

@@ -134,9 +134,10 @@ fn line(config: &Line, line: &LineCounters, wins: u64, set_by_ns: i64) -> LineSt
     }
 }
 
-/// Whether a channel recovers instrument by instrument.
+/// Whether a channel recovers instrument by instrument, or is told definitions beside its stream.
 fn refreshes(config: &Channel) -> bool {
-    config.feed == Feed::CmeMdp3 && config.on_gap == OnGap::Recover
+    let beside = config.lines.iter().any(|line| line.answers);
+    config.feed == Feed::CmeMdp3 && (config.on_gap == OnGap::Recover || beside)
 }
 
 /// What is had of a snapshot loop.
@@ -159,6 +160,7 @@ fn refresh(counters: &RefreshCounters) -> RefreshStatus {
             ("out_of_order", counters.out_of_order),
             ("no_room", counters.no_room),
         ]),
+        definitions_repeated: counters.repeated,
         loops: counters.loops,
         overflows: counters.overflows,
     }

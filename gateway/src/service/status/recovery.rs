@@ -121,6 +121,9 @@ pub struct RefreshStatus {
     pub timed_out: u64,
     /// Snapshots of no use, by reason; only reasons that occurred.
     pub refused: Vec<Count>,
+    /// Definitions of the instrument feed that said nothing new.
+    #[serde(default)]
+    pub definitions_repeated: u64,
     /// Snapshot loops that came whole.
     pub loops: u64,
     /// How often there was no room for what is kept of the stream.

@@ -31,6 +31,7 @@ use loops::{Loops, Verdict};
 use scan::{Touches, updates};
 
 use super::decoder::{Mdp3Config, Mdp3ConfigError, Mdp3Decoder, OPEN_MAX};
+use super::definitions::{Definitions, Told};
 use super::directory::{Books, Place};
 use super::sbe::Header;
 use super::schema::{ChannelReset, HEARTBEAT, LongSnapshot, OrderSnapshot, SCHEMA_ID, Snapshot};
@@ -52,10 +53,11 @@ pub struct Mdp3RecoveryConfig {
     pub timeout_ns: Nanos,
 }
 
-/// An [`Mdp3Decoder`] whose channel recovers, where it is told to.
+/// An [`Mdp3Decoder`] whose channel recovers, where it is told to, and which takes definitions of the instrument feed.
 #[derive(Debug)]
 pub struct Mdp3Recoverer {
     inner: Mdp3Decoder,
+    definitions: Definitions,
     recovery: Option<Box<Recovery>>,
 }
 
@@ -212,6 +214,7 @@ impl Mdp3Recoverer {
         });
         Ok(Self {
             inner: Mdp3Decoder::new(config)?,
+            definitions: Definitions::new(config.instruments_max),
             recovery,
         })
     }
@@ -419,8 +422,7 @@ impl Recovery {
         let split = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
         let report = split.and_then(|(header, body)| Report::of(&header, body));
         let Some(report) = report else {
-            let is_heartbeat = split.is_some_and(|(header, _)| header.template_id == HEARTBEAT);
-            inner.counters.refresh.not_snapshots += u64::from(!is_heartbeat);
+            inner.counters.refresh.not_snapshots += u64::from(!is_heartbeat(message));
             return;
         };
         if report.part == 1 {
@@ -675,6 +677,11 @@ impl Recovery {
     }
 }
 
+fn is_heartbeat(message: &[u8]) -> bool {
+    let split = Header::split(message).filter(|(header, _)| header.schema_id == SCHEMA_ID);
+    split.is_some_and(|(header, _)| header.template_id == HEARTBEAT)
+}
+
 impl Decoder for Mdp3Recoverer {
     const TAKES_REFRESHES: bool = true;
 
@@ -702,9 +709,18 @@ impl Decoder for Mdp3Recoverer {
         message: &[u8],
         sink: &mut S,
     ) {
-        if let Some(recovery) = &mut self.recovery {
-            let place = (line, context.sequence as u32, begins);
-            recovery.refresh(&mut self.inner, place, context.ts_recv, message, sink);
+        let inner = &mut self.inner;
+        match self.definitions.judge(&mut inner.directory, message) {
+            Told::News => inner.message(context, message, sink),
+            Told::Again => inner.counters.refresh.repeated += 1,
+            Told::NoRoom => inner.counters.refresh.no_room += 1,
+            Told::NoDefinition => match &mut self.recovery {
+                Some(recovery) => {
+                    let place = (line, context.sequence as u32, begins);
+                    recovery.refresh(inner, place, context.ts_recv, message, sink);
+                }
+                None => inner.counters.refresh.not_snapshots += u64::from(!is_heartbeat(message)),
+            },
         }
     }
 
@@ -720,6 +736,9 @@ impl Decoder for Mdp3Recoverer {
         sink: &mut S,
     ) {
         self.inner.discontinuity(kind, context, sink);
+        if kind == Discontinuity::SessionChanged {
+            self.definitions.forget();
+        }
         if let Some(recovery) = &mut self.recovery {
             recovery.discontinuity(kind);
         }
