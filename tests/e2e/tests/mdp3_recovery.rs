@@ -13,6 +13,7 @@ use gateway_client::{Client, Event, Record, Start, SubscribeOptions, WaitStrateg
 use gateway_e2e::Lab;
 use gateway_feed::record::{ControlKind, ControlRecord};
 use gateway_sim::flow::{FlowOptions, Mdp3Flow, OrderFlow};
+use gateway_sim::scenario::{Overrides, load};
 use gateway_sim::source::Source;
 use gateway_sim::venue::Mdp3State;
 use gateway_test_harness::config::{Input, Queue};
@@ -357,6 +358,51 @@ fn whoever_starts_late_has_all_definitions_of_one_loop_of_the_instrument_feed() 
         assert_eq!(told, (10_000_000, 1, 50), "{}", instrument.symbol());
     }
     simulator.finish(LIMIT).unwrap();
+    let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
+    assert!(ended.success(), "{}", gateway.process.output());
+}
+
+#[test]
+fn a_day_of_futures_with_all_that_goes_wrong_ends_with_the_books_of_the_day() {
+    let (config, file) = (config("copy"), "../../config/scenarios/futures_day.toml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let scenario = load(&file, &Overrides::default()).unwrap();
+    let session = &scenario.sessions[0];
+    let messages: u64 = session
+        .plan
+        .parts
+        .iter()
+        .filter_map(|part| part.messages)
+        .sum();
+    let flow = Mdp3Flow::new(OrderFlow::new(session.flow.clone()));
+    let mut flow = flow.with_channel_resets(session.channel_reset_every);
+    let mut state = Mdp3State::default();
+    for number in 1..=messages {
+        match flow.next().unwrap() {
+            Some(message) => state.apply(number, message.bytes),
+            None => break,
+        }
+    }
+    let expected = books_of(&state);
+    let Some(lab) = Lab::open().unwrap() else {
+        return;
+    };
+    let mut gateway = lab.gateway(&config).unwrap();
+    let receiver = follow(&gateway.socket());
+    let simulator = lab.scenario(&file, 1).unwrap();
+    let mut seen = Seen::default();
+    let same = wait::until("the books of the day", LIMIT, || {
+        while let Ok(now) = receiver.try_recv() {
+            seen = now;
+        }
+        let done = !expected.is_empty() && seen.by_order() == expected;
+        Ok(done.then_some(()))
+    });
+    same.unwrap();
+    assert!(seen.count(ControlKind::Gap, true) > 10);
+    assert!(seen.count(ControlKind::SnapshotEnd, false) > 20);
+    assert_eq!(seen.suspect, 0);
+    drop(simulator);
     let (ended, _) = gateway.process.terminate(LIMIT).unwrap();
     assert!(ended.success(), "{}", gateway.process.output());
 }

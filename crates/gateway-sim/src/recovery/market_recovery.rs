@@ -107,7 +107,10 @@ impl Feed {
             if !self.wait(surroundings) {
                 return;
             }
-            self.send(&payload);
+            // Where nobody is there, the loop goes on all the same.
+            if !surroundings.switch.is_down() {
+                self.send(&payload);
+            }
         }
         self.counts.loops += 1;
     }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{AnswerFaults, File, Impair, SnapshotFaults};
+use super::file::{AnswerFaults, File, Impair, ScenarioFeed, SnapshotFaults};
 
+/// What `down` calls the snapshot loop.
+pub(super) const MARKET_RECOVERY: &str = "market_recovery";
 /// Delays of lines and servers, at most: a minute.
 const DELAY_US_MAX: u64 = 60_000_000;
 
 /// Checks every part and every name.
 pub(super) fn check(file: &File) -> Result<(), String> {
     names(file)?;
+    of_feed(file)?;
     if file.lines.is_empty() || file.lines.len() > 4 {
         return Err(format!(
             "there are {} lines: 1 to 4 are possible",
@@ -72,6 +75,42 @@ pub(super) fn check(file: &File) -> Result<(), String> {
     Ok(())
 }
 
+/// What only one of the feeds has.
+fn of_feed(file: &File) -> Result<(), String> {
+    if file.feed == ScenarioFeed::CmeMdp3 {
+        if !(file.rerequest.is_empty() && file.glimpse.is_empty()) || file.replay.is_some() {
+            return Err(
+                "cme-mdp3 has neither rerequest, glimpse nor replay: its loop is [market_recovery]"
+                    .to_owned(),
+            );
+        }
+        if let Some(phase) = file.phases.iter().find(|phase| phase.begins()) {
+            return Err(format!(
+                "phase {:?}: the numbers of cme-mdp3 begin anew each week only: leave out session and restart",
+                phase.name
+            ));
+        }
+    } else if file.market_recovery.is_some() || file.flow.channel_reset_every > 0 {
+        return Err(
+            "market_recovery and channel_reset_every are MDP 3.0's: add feed = \"cme-mdp3\""
+                .to_owned(),
+        );
+    }
+    let Some(feed) = &file.market_recovery else {
+        return Ok(());
+    };
+    parts(MARKET_RECOVERY, &[feed.loss])?;
+    if feed.destinations.is_empty() || feed.destinations.len() > 4 {
+        return Err("market_recovery: destinations are 1 to 4 groups".to_owned());
+    }
+    if !(1..=DELAY_US_MAX).contains(&feed.interval_us) {
+        return Err(format!(
+            "market_recovery: interval_us is 1 to {DELAY_US_MAX}"
+        ));
+    }
+    Ok(())
+}
+
 fn parts(name: &str, rates: &[f64]) -> Result<(), String> {
     match rates.iter().find(|rate| !(0.0..=1.0).contains(*rate)) {
         Some(rate) => Err(format!("{name:?}: {rate} is no part between 0 and 1")),
@@ -90,8 +129,9 @@ fn names(file: &File) -> Result<(), String> {
     let lines = file.lines.iter().map(|line| line.name.as_str());
     let rerequest = file.rerequest.iter().map(|server| server.name.as_str());
     let glimpse = file.glimpse.iter().map(|server| server.name.as_str());
+    let market_recovery = file.market_recovery.as_ref().map(|_| MARKET_RECOVERY);
     let mut known = BTreeSet::new();
-    for name in lines.chain(rerequest).chain(glimpse) {
+    for name in lines.chain(rerequest).chain(glimpse).chain(market_recovery) {
         if !known.insert(name) {
             return Err(format!(
                 "two lines or servers are called {name:?}: give each a name of its own"

@@ -17,6 +17,8 @@ use crate::recovery::rerequest::RerequestFaults;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) description: String,
+    #[serde(default)]
+    pub(super) feed: ScenarioFeed,
     #[serde(default = "one")]
     pub(super) seed: u64,
     #[serde(default)]
@@ -30,10 +32,37 @@ pub(super) struct File {
     pub(super) rerequest: Vec<Rerequest>,
     #[serde(default)]
     pub(super) glimpse: Vec<Glimpse>,
+    pub(super) market_recovery: Option<MarketRecovery>,
     #[serde(rename = "phase")]
     pub(super) phases: Vec<Phase>,
     #[serde(default)]
     pub(super) end: End,
+}
+
+/// In which protocol a day is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScenarioFeed {
+    /// ITCH over MoldUDP64.
+    #[default]
+    NasdaqItch50,
+    /// CME MDP 3.0: a channel.
+    CmeMdp3,
+}
+
+/// The snapshot loop of MDP 3.0.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MarketRecovery {
+    pub(super) destinations: Vec<SocketAddrV4>,
+    #[serde(default = "interval")]
+    pub(super) interval_us: u64,
+    #[serde(default)]
+    pub(super) loss: f64,
+}
+
+fn interval() -> u64 {
+    1_000
 }
 
 fn one() -> u64 {
@@ -46,6 +75,8 @@ fn one() -> u64 {
 pub(super) struct Flow {
     pub(super) symbols: u32,
     pub(super) orders_max: u32,
+    /// Of MDP 3.0: after so many messages of the day the channel is reset; 0: never.
+    pub(super) channel_reset_every: u64,
 }
 
 impl Default for Flow {
@@ -58,6 +89,7 @@ impl Default for Flow {
         Self {
             symbols,
             orders_max,
+            channel_reset_every: 0,
         }
     }
 }

@@ -13,7 +13,8 @@ mod tests;
 
 use std::path::Path;
 
-pub use plan::{Glimpse, Line, Overrides, Rerequest, Scenario, Session};
+pub use file::ScenarioFeed;
+pub use plan::{Glimpse, Line, MarketRecovery, Overrides, Rerequest, Scenario, Session};
 pub use run::{ScenarioReport, run};
 pub use shipped::{Shipped, shipped};
 

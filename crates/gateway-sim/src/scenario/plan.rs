@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateway_feed::moldudp64::Session as SessionName;
 use gateway_feed::soupbintcp::{self, Credentials};
 
-use super::check::check;
-use super::file::{File, Phase};
+use super::check::{MARKET_RECOVERY, check};
+use super::file::{File, Phase, ScenarioFeed};
 use crate::clock::Pace;
 use crate::flow::{FlowOptions, SYMBOLS_MAX};
 use crate::impairment::Impairments;
@@ -16,6 +17,7 @@ use crate::packetiser::{Framing, PackOptions};
 use crate::publisher::{Part, SessionPlan};
 use crate::recovery::Switch;
 use crate::recovery::glimpse::GlimpseOptions;
+use crate::recovery::market_recovery::MarketRecoveryOptions;
 use crate::recovery::rerequest::RerequestOptions;
 
 /// IPv4 and UDP headers in front of an answer.
@@ -54,12 +56,16 @@ pub struct Scenario {
     pub seed: u64,
     /// How many times as fast as the file says.
     pub speed: f64,
+    /// In which protocol.
+    pub feed: ScenarioFeed,
     /// The lines, as they are at first.
     pub lines: Vec<Line>,
     /// Re-request servers.
     pub rerequest: Vec<Rerequest>,
     /// Glimpse servers.
     pub glimpse: Vec<Glimpse>,
+    /// The snapshot loop of MDP 3.0.
+    pub market_recovery: Option<MarketRecovery>,
     /// Sessions, one after the other.
     pub sessions: Vec<Session>,
     /// The file whose messages are published; `None` for a generated day a session.
@@ -103,6 +109,17 @@ pub struct Glimpse {
     pub switch: Switch,
 }
 
+/// The snapshot loop of MDP 3.0.
+#[derive(Clone, Debug)]
+pub struct MarketRecovery {
+    /// Where its lines go.
+    pub destinations: Vec<SocketAddrV4>,
+    /// How it goes.
+    pub options: MarketRecoveryOptions,
+    /// Turns it off and on.
+    pub switch: Switch,
+}
+
 /// A session, and the day that is generated for it.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -110,6 +127,8 @@ pub struct Session {
     pub plan: SessionPlan,
     /// The day.
     pub flow: FlowOptions,
+    /// Of MDP 3.0: after so many messages of the day the channel is reset; 0: never.
+    pub channel_reset_every: u64,
 }
 
 impl Scenario {
@@ -135,9 +154,11 @@ impl Scenario {
                 .join(" "),
             seed,
             speed: overrides.speed,
+            feed: file.feed,
             lines: lines(&file, overrides)?,
             rerequest: rerequest(&file, seed),
             glimpse: glimpse(&file, seed)?,
+            market_recovery: market_recovery(&file, seed),
             sessions: Vec::new(),
             replay: file.replay.as_ref().map(|replay| folder.join(&replay.file)),
         };
@@ -215,7 +236,10 @@ impl Scenario {
         Ok(Session {
             plan: SessionPlan {
                 pack: PackOptions {
-                    framing: Framing::MoldUdp64,
+                    framing: match self.feed {
+                        ScenarioFeed::NasdaqItch50 => Framing::MoldUdp64,
+                        ScenarioFeed::CmeMdp3 => Framing::Mdp3,
+                    },
                     session,
                     first_sequence,
                     messages_max: packets.messages_max,
@@ -225,8 +249,8 @@ impl Scenario {
                 heartbeat_ns: (packets.heartbeat_ms > 0)
                     .then(|| self.scaled_ns(packets.heartbeat_ms).max(1)),
                 linger_ns: end.linger_ms.saturating_mul(1_000_000),
-                end_of_session_ns: end
-                    .end_of_session
+                // MDP 3.0 has no message for it.
+                end_of_session_ns: (end.end_of_session && self.feed != ScenarioFeed::CmeMdp3)
                     .then(|| end.repeat_ms.saturating_mul(1_000_000)),
                 parts: Vec::new(),
             },
@@ -237,6 +261,7 @@ impl Scenario {
                 orders_max: file.flow.orders_max,
                 ..FlowOptions::default()
             },
+            channel_reset_every: file.flow.channel_reset_every,
         })
     }
 
@@ -263,8 +288,12 @@ impl Scenario {
             .glimpse
             .iter()
             .map(|server| (&server.switch, &server.name));
+        let market_recovery = self.market_recovery.as_ref();
+        let market_recovery = market_recovery.map(|feed| (&feed.switch, MARKET_RECOVERY));
         let switches = rerequest
             .chain(glimpse)
+            .map(|(switch, name)| (switch, name.as_str()))
+            .chain(market_recovery)
             .map(|(switch, name)| (switch.clone(), is_down(name)));
         Ok(Part {
             messages: phase.count()?,
@@ -294,6 +323,19 @@ fn lines(file: &File, overrides: &Overrides) -> Result<Vec<Line>, String> {
         None => Ok(lines),
         Some((name, _)) => Err(format!("there is no line {name:?} to be sent elsewhere")),
     }
+}
+
+fn market_recovery(file: &File, seed: u64) -> Option<MarketRecovery> {
+    file.market_recovery.as_ref().map(|feed| MarketRecovery {
+        destinations: feed.destinations.clone(),
+        options: MarketRecoveryOptions {
+            interval: Duration::from_micros(feed.interval_us),
+            packet_bytes_max: (file.packets.mtu as usize).saturating_sub(IP_UDP_BYTES),
+            loss: feed.loss,
+            seed,
+        },
+        switch: Switch::default(),
+    })
 }
 
 fn rerequest(file: &File, seed: u64) -> Vec<Rerequest> {

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use gateway_capture::{CaptureReader, FileKind, ItchFileReader, sniff};
 use serde::Serialize;
 
+use super::file::ScenarioFeed;
 use super::plan::Scenario;
 use crate::SimError;
 use crate::capture_source::CaptureSource;
 use crate::clock::Clock;
-use crate::flow::OrderFlow;
+use crate::flow::{Mdp3Flow, OrderFlow};
 use crate::publisher::{Line, Progress, Publisher};
 use crate::recovery::Servers;
 use crate::recovery::counts::RecoveryReport;
+use crate::recovery::market_recovery::Loop;
 use crate::report::Report;
 use crate::source::{ItchFileSource, Source};
 use crate::transmit::{BATCH_MAX, Egress, Transmit, UdpLine};
@@ -66,7 +68,7 @@ pub fn run(
         });
     }
     let mut replay = scenario.replay.as_deref().map(open).transpose()?;
-    let servers = serve(scenario, listen)?;
+    let servers = serve(scenario, egress, listen)?;
     ready(&servers);
 
     let start_ns = clock.now_ns();
@@ -78,7 +80,14 @@ pub fn run(
             Some(source) => publisher.session(source, &session.plan),
             None => {
                 let mut flow = OrderFlow::new(session.flow.clone());
-                publisher.session(&mut flow, &session.plan)
+                match scenario.feed {
+                    ScenarioFeed::NasdaqItch50 => publisher.session(&mut flow, &session.plan),
+                    ScenarioFeed::CmeMdp3 => {
+                        let flow = Mdp3Flow::new(flow);
+                        let mut flow = flow.with_channel_resets(session.channel_reset_every);
+                        publisher.session(&mut flow, &session.plan)
+                    }
+                }
             }
         };
         error = result.err();
@@ -100,7 +109,7 @@ pub fn run(
     Ok((report, error))
 }
 
-fn serve(scenario: &Scenario, listen: IpAddr) -> Result<Servers, SimError> {
+fn serve(scenario: &Scenario, egress: &Egress, listen: IpAddr) -> Result<Servers, SimError> {
     let histories = scenario
         .rerequest
         .iter()
@@ -115,6 +124,13 @@ fn serve(scenario: &Scenario, listen: IpAddr) -> Result<Servers, SimError> {
         let address = SocketAddr::new(listen, server.port);
         let options = server.options.clone();
         servers.add_glimpse(&server.name, address, options, &server.switch)?;
+    }
+    if let Some(feed) = &scenario.market_recovery {
+        let line = |to| -> Result<Box<dyn Transmit + Send>, SimError> {
+            Ok(Box::new(UdpLine::new(to, egress)?))
+        };
+        let lines: Result<Vec<_>, _> = feed.destinations.iter().copied().map(line).collect();
+        servers.add_loop(Loop::Snapshots, feed.options.clone(), lines?, &feed.switch)?;
     }
     Ok(servers)
 }

@@ -34,5 +34,6 @@ pub fn shipped() -> &'static [Shipped] {
         "rerequest_lying",
         "glimpse_drops",
         "last_sequences",
+        "futures_day",
     ]
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::clock::Pace;
+use crate::packetiser::Framing;
 
 const LEAST: &str = r#"
 description = "d"
@@ -196,4 +197,41 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     assert!(error.contains("no line \"C\""), "{error}");
     let error = load(Path::new("no_such_scenario"), &Overrides::default()).unwrap_err();
     assert!(error.to_string().contains("--list"), "{error}");
+}
+
+#[test]
+fn a_channel_of_mdp3_has_a_loop_and_resets_and_no_servers() {
+    let day = load(Path::new("futures_day"), &Overrides::default()).unwrap();
+    assert_eq!(day.feed, ScenarioFeed::CmeMdp3);
+    assert_eq!(day.sessions[0].channel_reset_every, 9_000);
+    let plan = &day.sessions[0].plan;
+    assert_eq!(
+        (plan.pack.framing, plan.end_of_session_ns),
+        (Framing::Mdp3, None)
+    );
+    let down: Vec<bool> = plan.parts.iter().map(|part| part.switches[0].1).collect();
+    assert_eq!(down, [false, false, false, true, false]);
+
+    let futures = LEAST.replace(
+        "description = \"d\"",
+        "description = \"d\"\nfeed = \"cme-mdp3\"",
+    );
+    assert!(parse(&futures).is_ok());
+    let loops = "[market_recovery]\ndestinations = [\"239.1.1.3:1\"]\n";
+    for (text, reason) in [
+        (format!("{LEAST}{loops}"), "add feed = \"cme-mdp3\""),
+        (format!("{futures}restart = true\n"), "each week only"),
+        (
+            format!("{futures}[[glimpse]]\nname = \"G\"\nport = 1\n"),
+            "its loop is",
+        ),
+        (
+            format!("{futures}{loops}interval_us = 0\n"),
+            "interval_us is",
+        ),
+        (format!("{futures}{loops}loss = 2.0\n"), "no part between"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
 }
