@@ -136,7 +136,14 @@ fn another_week_has_its_definitions_told_anew() {
     let (all, mut late) = (definitions(3), late(100));
     late.hear(1, &packet(1, 0, &all));
     assert_eq!(late.told().len(), 3);
-    late.hear(0, &packet(1, 1, &[]));
+    for number in [1, 2] {
+        late.hear(0, &packet(number, 1, &[]));
+    }
+    // One packet of another week is not believed at once.
+    for _ in 0..10 {
+        late.now += 1_000_000_000;
+        late.channel.on_time(late.now, &mut late.sink);
+    }
     // Of the week before.
     late.hear(1, &packet(1, 0, &all));
     assert_eq!(late.told().len(), 0);
