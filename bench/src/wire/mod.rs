@@ -9,6 +9,7 @@ mod arrivals;
 mod bare;
 mod closed;
 mod contender;
+mod huge_pages;
 mod link;
 mod no_loss;
 mod open;
