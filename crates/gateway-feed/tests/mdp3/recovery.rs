@@ -613,6 +613,8 @@ proptest! {
         (loop_packets, ahead) in (0_u32..4, 0_usize..6),
         kept_messages in prop_oneof![Just(10_000_usize), 1_usize..200],
         timeout_ns in prop_oneof![Just(u64::MAX), 100_u64..20_000],
+        left_out in proptest::option::of(0_usize..12),
+        reset_every in prop_oneof![Just(0_u64), 150_u64..900],
     ) {
         play(&World {
             seed,
@@ -625,9 +627,9 @@ proptest! {
             loop_packets,
             ahead,
             kept_messages,
-            left_out: None,
+            left_out: left_out.filter(|&index| index < symbols as usize),
             timeout_ns,
-            reset_every: 0,
+            reset_every,
         });
     }
 }

@@ -10,6 +10,9 @@ pub(super) struct State {
     levels_as_of: u32,
     /// The same of its orders.
     orders_as_of: u32,
+    /// The packet that a snapshot of its orders is as of whose parts are still coming, where they go on as they were given
+    /// up: nothing up to it counts, but they are not whole for it. 0: none is.
+    orders_coming: u32,
     /// "RptSeq" of the last entry before anything of it can be missing; 0: there was none.
     rpt_seq: u32,
     /// The same of the last entry at all.
@@ -266,6 +269,7 @@ impl Instruments {
         let now = self.now;
         let used = self.states.iter_mut().take(self.used as usize + 1).skip(1);
         let (levels, orders) = used.fold((0, 0), |(levels, orders), state| {
+            state.orders_coming = 0;
             if state.levels_as_of >= before {
                 state.levels_since = now;
             }
@@ -338,7 +342,13 @@ impl Instruments {
 
     /// Whether an update of this book in a message of `packet` is a snapshot's already.
     pub(super) fn is_contained(&self, number: u32, kind: Kind, packet: u32) -> bool {
-        packet <= self.state(number).as_of(kind)
+        let state = self.state(number);
+        packet <= state.as_of(kind) || (kind == Kind::Orders && packet <= state.orders_coming)
+    }
+
+    /// Whether a snapshot of orders that were given up is coming in parts.
+    pub(super) fn is_coming(&self, number: u32) -> bool {
+        self.state(number).orders_coming > 0
     }
 
     /// Takes note of an entry about an instrument, and what it proves.
@@ -433,6 +443,9 @@ impl Instruments {
         }
         *as_of = packet.max(lost_through).max(*as_of);
         *state.doubted(kind) = false;
+        if kind == Kind::Orders {
+            state.orders_coming = 0;
+        }
         self.ahead = self.ahead.max(packet);
         if let (Kind::Levels, Some(rpt_seq)) = (kind, rpt_seq) {
             state.rpt_seq = rpt_seq.max(state.rpt_seq_seen).max(state.rpt_seq);
@@ -442,15 +455,19 @@ impl Instruments {
         state.withheld_levels &= kind != Kind::Levels;
     }
 
-    /// A snapshot as of `packet` of a book that was given up is coming in parts: updates up to there are left out.
-    pub(super) fn contain(&mut self, number: u32, kind: Kind, packet: u32) {
+    /// A snapshot as of `packet` of orders that were given up is coming in parts: updates up to there are left out until
+    /// it is whole, or does not come any longer.
+    pub(super) fn contain(&mut self, number: u32, packet: u32) {
         if let Some(state) = self.states.get_mut(number as usize) {
-            let as_of = match kind {
-                Kind::Levels => &mut state.levels_as_of,
-                Kind::Orders => &mut state.orders_as_of,
-            };
-            *as_of = packet.max(*as_of);
+            state.orders_coming = packet;
             self.ahead = self.ahead.max(packet);
+        }
+    }
+
+    /// The snapshot whose parts were coming does not come any longer.
+    pub(super) fn drop_coming(&mut self, number: u32) {
+        if let Some(state) = self.states.get_mut(number as usize) {
+            state.orders_coming = 0;
         }
     }
 
@@ -574,6 +591,53 @@ mod tests {
         instruments.begin(1, Kind::Levels);
         // The snapshot is as good as it was.
         assert!(instruments.is_contained(1, Kind::Levels, 130));
+    }
+
+    /// An instrument whose books were given up, and of whose orders a snapshot as of packet 300 is coming in parts.
+    fn coming() -> Instruments {
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        instruments.at(101);
+        instruments.lose(100);
+        for kind in [Kind::Levels, Kind::Orders] {
+            instruments.give_up(1, kind);
+        }
+        instruments.settle();
+        instruments.contain(1, 300);
+        assert!(instruments.is_contained(1, Kind::Orders, 300) && instruments.is_coming(1));
+        assert!(!instruments.is_contained(1, Kind::Levels, 300));
+        assert!(!instruments.is_contained(1, Kind::Orders, 301));
+        instruments
+    }
+
+    #[test]
+    fn parts_that_are_coming_contain_nothing_of_a_book_that_begins_anew() {
+        let mut instruments = coming();
+        instruments.at(200);
+        assert_eq!(instruments.note(1, 7, true), Proof::Empty);
+        instruments.begin(1, Kind::Levels);
+        assert!(
+            instruments.is_contained(1, Kind::Orders, 200),
+            "it is about orders"
+        );
+        instruments.begin(1, Kind::Orders);
+        assert!(instruments.is_right(1, Kind::Orders) && !instruments.is_coming(1));
+        assert!(!instruments.is_contained(1, Kind::Orders, 200));
+        let mut instruments = coming();
+        instruments.at(200);
+        instruments.restart(false);
+        assert!(instruments.is_right(1, Kind::Orders));
+        assert!(!instruments.is_contained(1, Kind::Orders, 200));
+    }
+
+    #[test]
+    fn parts_that_are_coming_make_no_book_whole_behind_a_loss() {
+        let mut instruments = coming();
+        instruments.at(251);
+        instruments.lose(250);
+        assert!(!instruments.is_whole(1, Kind::Orders) && !instruments.is_coming(1));
+        assert_eq!((instruments.stale_levels, instruments.stale_orders), (1, 1));
+        assert!(!instruments.is_contained(1, Kind::Orders, 251));
     }
 
     #[test]

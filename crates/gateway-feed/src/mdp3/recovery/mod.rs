@@ -250,6 +250,7 @@ impl Recovery {
             if header.template_id == CHANNEL_RESET && ChannelReset::parse(&header, body).is_some() {
                 self.end_all(context, sink);
                 self.instruments.restart(false);
+                self.parts = None;
                 self.kept.clear(packet.saturating_add(1));
             }
             self.follow(inner, context, (&header, body), message, sink);
@@ -285,6 +286,7 @@ impl Recovery {
         };
         if header.template_id == CHANNEL_RESET && ChannelReset::parse(&header, body).is_some() {
             self.instruments.restart(false);
+            self.parts = None;
             self.kept.clear((context.sequence as u32).saturating_add(1));
         }
         updates(&header, body, |update| {
@@ -294,12 +296,18 @@ impl Recovery {
             let number = inner.directory.instrument(place).0;
             let right = inner.directory.is_clean(place, Books::Both);
             if right && self.instruments.is_doubted(number) {
-                self.instruments.begin(number, Kind::Levels);
-                self.instruments.begin(number, Kind::Orders);
+                self.begin(number);
                 inner.counters.refresh.refreshed += 1;
             }
         });
         self.show(inner);
+    }
+
+    /// An instrument's books are empty, or new: the rest of a snapshot from before, or from ahead, is of no use.
+    fn begin(&mut self, number: u32) {
+        self.instruments.begin(number, Kind::Levels);
+        self.instruments.begin(number, Kind::Orders);
+        self.parts = self.parts.filter(|parts| parts.number != number);
     }
 
     /// Tells readers of the instruments whose changes were withheld that their books begin anew.
@@ -342,8 +350,7 @@ impl Recovery {
                 Proof::Nothing => {}
                 Proof::Unbroken => self.instruments.go_on(number, Kind::Levels),
                 Proof::First | Proof::Empty => {
-                    self.instruments.begin(number, Kind::Levels);
-                    self.instruments.begin(number, Kind::Orders);
+                    self.begin(number);
                     if withheld {
                         let place = (context.sequence, 0, context.ts_recv);
                         self.announcer
@@ -467,7 +474,8 @@ impl Recovery {
             return;
         }
         if report.part > 1 && self.parts != Some(this) {
-            let wanted = !self.instruments.is_whole(instrument.0, report.kind);
+            let wanted = !self.instruments.is_whole(instrument.0, report.kind)
+                || self.instruments.is_coming(instrument.0);
             inner.counters.refresh.out_of_order += u64::from(wanted);
             return;
         }
@@ -495,13 +503,18 @@ impl Recovery {
             sequence: report.as_of.into(),
             ts_recv,
         };
+        if report.kind == Kind::Orders
+            && let Some(before) = self.parts.filter(|before| *before != this)
+        {
+            // Its other parts do not come any longer.
+            self.instruments.drop_coming(before.number);
+        }
         if report.part == 1
             && report.parts > 1
             && self.instruments.is_whole(this.number, report.kind)
         {
             // It was given up, and its changes go on while the parts come: but not those that the parts contain.
-            self.instruments
-                .contain(this.number, report.kind, report.as_of);
+            self.instruments.contain(this.number, report.as_of);
         }
         if report.part == 1 {
             let place = (u64::from(report.as_of) + 1, report.parts.into(), ts_recv);
@@ -596,7 +609,7 @@ impl Recovery {
                     books += 1;
                     let coming = self.parts.filter(|parts| parts.number == number);
                     if let (Kind::Orders, Some(parts)) = (kind, coming) {
-                        self.instruments.contain(number, kind, parts.as_of);
+                        self.instruments.contain(number, parts.as_of);
                     }
                 }
             }
