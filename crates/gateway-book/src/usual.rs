@@ -56,8 +56,9 @@ impl Instrument {
 }
 
 impl Books {
-    /// Applies a record if it is a usual one. `None` if not; nothing was done then. `slot` and `home` are its
-    /// instrument's and its order's, `slot` only if it is an order record of the publisher.
+    /// Applies a record if it is a usual one. `None` if not; nothing that shows was done then: a bucket may have been
+    /// renewed, the highest reference noted, a side's first leaf taken. `slot` and `home` are its instrument's and its
+    /// order's, `slot` only if it is an order record of the publisher.
     #[inline(always)]
     pub(crate) fn usual_record<V: Vectors>(
         &mut self,

@@ -36,6 +36,8 @@ pub(super) struct Bucket {
 }
 
 const _: () = assert!(size_of::<Bucket>() == 64);
+// What `Bucket::words` and the mask of its fourth word rely on.
+const _: () = assert!(std::mem::offset_of!(Bucket, references) == 0 && PLACES == 3);
 
 // SAFETY: integers only.
 unsafe impl Zeroed for Bucket {}
