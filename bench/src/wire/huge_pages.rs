@@ -3,6 +3,8 @@
 use std::fs;
 
 const RESERVED: &str = "/proc/sys/vm/nr_hugepages";
+/// How often pages are asked for.
+const TRIES: usize = 5;
 /// Bytes of a huge page.
 pub(super) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
@@ -16,19 +18,27 @@ impl HugePages {
     /// Has the kernel reserve as many pages of 2 MiB as `bytes` want and are not free already. `None` where these are free, or
     /// cannot be had: who maps them finds out.
     pub(super) fn reserve(bytes: usize) -> Option<Self> {
-        let information = fs::read_to_string("/proc/meminfo").ok()?;
-        let free = field(&information, "HugePages_Free:")?;
-        let size_kib = field(&information, "Hugepagesize:")?;
-        if size_kib * 1024 != HUGE_PAGE_BYTES {
-            return None;
+        let wanted = bytes.div_ceil(HUGE_PAGE_BYTES);
+        let mut own: Option<Self> = None;
+        // Pages of a socket that was just closed stay in use for a while, and count as reserved anew though they are not free:
+        // so once more for what is missing still.
+        for _ in 0..TRIES {
+            let information = fs::read_to_string("/proc/meminfo").ok()?;
+            if field(&information, "Hugepagesize:")? * 1024 != HUGE_PAGE_BYTES {
+                return None;
+            }
+            let missing = wanted.saturating_sub(field(&information, "HugePages_Free:")?);
+            if missing == 0 {
+                break;
+            }
+            let reserved: usize = fs::read_to_string(RESERVED).ok()?.trim().parse().ok()?;
+            let own = own.get_or_insert(Self { before: reserved });
+            if fs::write(RESERVED, (reserved + missing).to_string()).is_err() {
+                eprintln!("wire: cannot reserve {missing} huge pages beside {}", own.before);
+                break;
+            }
         }
-        let missing = bytes.div_ceil(HUGE_PAGE_BYTES).saturating_sub(free);
-        if missing == 0 {
-            return None;
-        }
-        let before: usize = fs::read_to_string(RESERVED).ok()?.trim().parse().ok()?;
-        fs::write(RESERVED, (before + missing).to_string()).ok()?;
-        Some(Self { before })
+        own
     }
 }
 
