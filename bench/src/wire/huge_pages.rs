@@ -34,7 +34,10 @@ impl HugePages {
             let reserved: usize = fs::read_to_string(RESERVED).ok()?.trim().parse().ok()?;
             let own = own.get_or_insert(Self { before: reserved });
             if fs::write(RESERVED, (reserved + missing).to_string()).is_err() {
-                eprintln!("wire: cannot reserve {missing} huge pages beside {}", own.before);
+                eprintln!(
+                    "wire: cannot reserve {missing} huge pages beside {}",
+                    own.before
+                );
                 break;
             }
         }
