@@ -311,7 +311,10 @@ impl Directory {
         if first == 1 && self.reports.last(number) == 0 {
             self.begin(place);
         }
-        self.reports.note(number, last);
+        // An entry without a number says nothing of where the reports stand.
+        if last != 0 {
+            self.reports.note(number, last);
+        }
     }
 
     /// "RptSeq" of the instrument's last report; 0 where it has had none.
@@ -343,6 +346,20 @@ impl Directory {
             }
             if is_right(entry.number.into(), Books::Orders) {
                 entry.orders_clean_at = gaps;
+            }
+        }
+    }
+
+    /// The books of which `is_doubted` says so by number were given up: they are in doubt, whatever was known of them.
+    #[cold]
+    pub(super) fn taint_those(&mut self, is_doubted: impl Fn(u32, Books) -> bool) {
+        let before = self.gaps.wrapping_sub(1);
+        for entry in self.entries.iter_mut().filter(|entry| entry.number != 0) {
+            if is_doubted(entry.number.into(), Books::Levels) {
+                entry.levels_clean_at = before;
+            }
+            if is_doubted(entry.number.into(), Books::Orders) {
+                entry.orders_clean_at = before;
             }
         }
     }
@@ -456,6 +473,35 @@ mod tests {
         }
         assert!(directory.take_refused() && !directory.take_refused());
         assert_eq!(directory.look_up(5), (0, b"".as_slice()));
+    }
+
+    #[test]
+    fn a_report_without_a_number_is_forgotten_and_not_the_one_before_it() {
+        let mut directory = Directory::new(10);
+        let place = directory.find(5).unwrap();
+        directory.report(place, (7, 8));
+        directory.report(place, (0, 0));
+        assert_eq!(directory.reported(place), 8);
+        directory.taint_all();
+        assert!(!directory.is_clean(place, Books::Levels));
+        // Were the eighth forgotten, this would be the instrument's first.
+        directory.report(place, (1, 1));
+        assert!(!directory.is_clean(place, Books::Levels));
+    }
+
+    #[test]
+    fn a_book_that_is_given_up_is_in_doubt_though_its_instrument_was_new() {
+        let mut directory = Directory::new(10);
+        let places = [5, 6].map(|id| directory.find(id).unwrap());
+        directory.taint_all();
+        for place in places {
+            directory.report(place, (1, 1));
+            assert!(directory.is_clean(place, Books::Both));
+        }
+        directory.taint_those(|number, books| number == 2 && books == Books::Orders);
+        assert!(directory.is_clean(places[0], Books::Both));
+        assert!(directory.is_clean(places[1], Books::Levels));
+        assert!(!directory.is_clean(places[1], Books::Orders));
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub(super) struct Instruments {
     now: Nanos,
     /// None of those that are not whole has not been for longer.
     stale_since: Nanos,
+    /// When the last packet was lost that is in doubt.
+    lost_at: Nanos,
     /// How often the stream was [calm](Self::is_calm).
     calms: u32,
     /// Whether it was when its last message came.
@@ -132,6 +134,7 @@ impl Instruments {
             ahead: 0,
             now: 0,
             stale_since: 0,
+            lost_at: 0,
             calms: 0,
             was_calm: false,
             spared: false,
@@ -193,13 +196,20 @@ impl Instruments {
         let first = std::mem::replace(&mut self.now, now) == 0;
         if first {
             // What was lost before the time was known is lost now.
-            self.stale_since = now;
+            (self.stale_since, self.lost_at) = (now, now);
             for state in self.states.iter_mut().take(self.used as usize + 1) {
                 (state.levels_since, state.orders_since) = (now, now);
             }
         }
         let waits = self.stale() > 0 && self.lost_through > 0;
         waits && now.saturating_sub(self.stale_since) >= limit
+    }
+
+    /// Whether all books are whole and nothing was lost for `limit`, and yet no two whole loops have said so: the loop loses,
+    /// too, or has fewer snapshots than it says.
+    pub(super) fn is_long_mended(&self, limit: Nanos) -> bool {
+        let is_mended = self.stale() == 0 && self.lost_through > 0;
+        is_mended && self.now.saturating_sub(self.lost_at) >= limit
     }
 
     /// Whether a book is not whole, and has not been for `limit`.
@@ -263,6 +273,7 @@ impl Instruments {
     /// Packets up to this one are lost: no instrument is whole but those of which a snapshot reached further already.
     pub(super) fn lose(&mut self, through: u32) {
         let before = std::mem::replace(&mut self.lost_through, through);
+        self.lost_at = self.now;
         if self.stale() == 0 {
             self.stale_since = self.now;
         }
@@ -491,6 +502,11 @@ impl Instruments {
         self.is_whole(number, kind) && !*self.state(number).doubted(kind)
     }
 
+    /// Whether this book was given up and not told since.
+    pub(super) fn is_given_up(&self, number: u32, kind: Kind) -> bool {
+        *self.state(number).doubted(kind)
+    }
+
     /// Whether a book goes on that was given up.
     pub(super) fn is_doubted(&self, number: u32) -> bool {
         let state = self.state(number);
@@ -509,6 +525,25 @@ impl Instruments {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_whole_for_long_is_no_longer_in_doubt_though_no_two_loops_said_so() {
+        let mut instruments = Instruments::new(10);
+        instruments.grow(1);
+        let _ = instruments.is_overdue(1_000, 500);
+        instruments.lose(49);
+        assert!(!instruments.is_overdue(1_100, 500));
+        for kind in [Kind::Levels, Kind::Orders] {
+            instruments.make_whole(1, kind, 60, Some(7));
+        }
+        assert!(!instruments.is_long_mended(500));
+        let _ = instruments.is_overdue(1_499, 500);
+        assert!(!instruments.is_long_mended(500));
+        let _ = instruments.is_overdue(1_500, 500);
+        assert!(instruments.is_long_mended(500) && !instruments.is_calm(61));
+        instruments.settle();
+        assert!(instruments.is_calm(61) && !instruments.is_long_mended(500));
+    }
 
     #[test]
     fn one_that_appears_after_the_giving_up_is_in_doubt_unless_it_is_new() {

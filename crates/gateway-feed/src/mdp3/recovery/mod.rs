@@ -622,6 +622,12 @@ impl Recovery {
                     .tell(ControlKind::Gap, InstrumentId(number), place, sink);
             }
         }
+        if all.books > 0 {
+            let instruments = &self.instruments;
+            inner.directory.taint_those(|number, books| {
+                instruments.is_given_up(number, kind_of(books))
+            });
+        }
         if self.instruments.stale() == 0 {
             self.settle(inner);
         }
@@ -639,6 +645,10 @@ impl Recovery {
     ) -> bool {
         let limit = self.timeout_ns;
         if !self.instruments.is_overdue(now, limit) {
+            if self.instruments.is_long_mended(limit) {
+                self.settle(inner);
+                self.show(inner);
+            }
             return false;
         }
         let is_over = |instruments: &Instruments, number, kind| {
@@ -655,12 +665,7 @@ impl Recovery {
         if self.instruments.take_spared() {
             let instruments = &self.instruments;
             inner.directory.cleanse_those(|number, books| {
-                let kind = if books == Books::Levels {
-                    Kind::Levels
-                } else {
-                    Kind::Orders
-                };
-                instruments.is_right(number, kind)
+                instruments.is_right(number, kind_of(books))
             });
         }
         self.instruments.settle();
@@ -687,6 +692,14 @@ impl Recovery {
         counters.stale_orders = self.instruments.stale_orders.into();
         counters.loops = self.loops.seen;
         counters.overflows = self.kept.overflows;
+    }
+}
+
+/// The kind of one of the two books.
+fn kind_of(books: Books) -> Kind {
+    match books {
+        Books::Levels => Kind::Levels,
+        Books::Orders | Books::Both => Kind::Orders,
     }
 }
 
