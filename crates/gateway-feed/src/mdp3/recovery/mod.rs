@@ -624,9 +624,9 @@ impl Recovery {
         }
         if all.books > 0 {
             let instruments = &self.instruments;
-            inner.directory.taint_those(|number, books| {
-                instruments.is_given_up(number, kind_of(books))
-            });
+            inner
+                .directory
+                .taint_those(|number, books| instruments.is_given_up(number, kind_of(books)));
         }
         if self.instruments.stale() == 0 {
             self.settle(inner);
@@ -664,9 +664,9 @@ impl Recovery {
     fn settle(&mut self, inner: &mut Mdp3Decoder) {
         if self.instruments.take_spared() {
             let instruments = &self.instruments;
-            inner.directory.cleanse_those(|number, books| {
-                instruments.is_right(number, kind_of(books))
-            });
+            inner
+                .directory
+                .cleanse_those(|number, books| instruments.is_right(number, kind_of(books)));
         }
         self.instruments.settle();
     }
