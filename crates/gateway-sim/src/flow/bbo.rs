@@ -3,7 +3,7 @@
 //! Directory, states and Reg SHO messages are those of the [`OrderFlow`], as the feed has them. What it does not tell (trades,
 //! market makers, imbalances, orders behind the best) is left out, so that a day has another number of messages.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use gateway_capture::CaptureError;
 use gateway_feed::itch50::fields::{Price4, Symbol};
@@ -11,69 +11,25 @@ use gateway_feed::itch50::messages::Message;
 use gateway_feed::nasdaq_bbo::messages::write;
 
 use super::OrderFlow;
+use super::book::Side;
+use super::levels::{Book, Quote, Resting};
 use crate::source::{Source, SourceMessage};
 
-/// An order that rests.
-#[derive(Clone, Copy, Debug)]
-struct Resting {
-    locate: u16,
-    is_bid: bool,
-    price: u32,
-    shares: u32,
-}
-
-/// Price and shares of the best bid and offer; zeros where there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Best {
-    bid: (u32, u32),
-    ask: (u32, u32),
-}
-
-/// A security's book: shares by price.
+/// A security, and what was told of it last.
 #[derive(Debug, Default)]
-struct Book {
+struct Security {
     symbol: Symbol,
     listing_market: u8,
-    bids: BTreeMap<u32, u64>,
-    asks: BTreeMap<u32, u64>,
-    told: Best,
-}
-
-impl Book {
-    fn best(&self) -> Best {
-        let level = |level: Option<(&u32, &u64)>| {
-            let shares = |shares: u64| u32::try_from(shares).unwrap_or(u32::MAX);
-            level.map_or((0, 0), |(price, size)| (*price, shares(*size)))
-        };
-        Best {
-            bid: level(self.bids.last_key_value()),
-            ask: level(self.asks.first_key_value()),
-        }
-    }
-
-    /// Adds to the shares at a price, or takes from them.
-    fn change(&mut self, is_bid: bool, price: u32, by: i64) {
-        let side = if is_bid {
-            &mut self.bids
-        } else {
-            &mut self.asks
-        };
-        let level = side.entry(price).or_default();
-        *level = level.saturating_add_signed(by);
-        if *level == 0 {
-            side.remove(&price);
-        }
-    }
+    told: Quote,
 }
 
 /// Tells an [`OrderFlow`] in Nasdaq BBO.
 #[derive(Debug)]
 pub struct BboFlow {
     flow: OrderFlow,
-    /// By the flow's reference.
-    orders: HashMap<u64, Resting>,
+    book: Book,
     /// By stock locate.
-    books: HashMap<u16, Book>,
+    securities: HashMap<u16, Security>,
     /// What is still to be given.
     waiting: VecDeque<Vec<u8>>,
     given: Vec<u8>,
@@ -86,8 +42,8 @@ impl BboFlow {
     pub fn new(flow: OrderFlow) -> Self {
         Self {
             flow,
-            orders: HashMap::new(),
-            books: HashMap::new(),
+            book: Book::default(),
+            securities: HashMap::new(),
             waiting: VecDeque::new(),
             given: Vec::new(),
             timestamp: 0,
@@ -102,8 +58,8 @@ impl BboFlow {
             };
             self.timestamp = message.timestamp;
             let mut teller = Teller {
-                orders: &mut self.orders,
-                books: &mut self.books,
+                book: &mut self.book,
+                securities: &mut self.securities,
                 waiting: &mut self.waiting,
                 timestamp: self.timestamp,
             };
@@ -131,8 +87,8 @@ impl Source for BboFlow {
 
 /// What a message is told with.
 struct Teller<'a> {
-    orders: &'a mut HashMap<u64, Resting>,
-    books: &'a mut HashMap<u16, Book>,
+    book: &'a mut Book,
+    securities: &'a mut HashMap<u16, Security>,
     waiting: &'a mut VecDeque<Vec<u8>>,
     timestamp: u64,
 }
@@ -149,9 +105,9 @@ impl Teller<'_> {
                 .encode(),
             ),
             Message::StockDirectory(stock) => {
-                let book = self.books.entry(stock.stock_locate()).or_default();
-                book.symbol = stock.stock();
-                book.listing_market = match stock.market_category() {
+                let security = self.securities.entry(stock.stock_locate()).or_default();
+                security.symbol = stock.stock();
+                security.listing_market = match stock.market_category() {
                     b'G' | b'S' => b'Q',
                     other => other,
                 };
@@ -176,12 +132,12 @@ impl Teller<'_> {
                 self.push(&directory.encode());
             }
             Message::StockTradingAction(action) => {
-                let book = self.books.entry(action.stock_locate()).or_default();
+                let security = self.securities.entry(action.stock_locate()).or_default();
                 let action = write::StockTradingAction {
                     tracking_number: 0,
                     timestamp: self.timestamp,
                     stock: action.stock(),
-                    security_class: book.listing_market,
+                    security_class: security.listing_market,
                     trading_state: action.trading_state(),
                     reason: action.reason(),
                 };
@@ -202,25 +158,21 @@ impl Teller<'_> {
 
     fn tell_of_orders(&mut self, message: &Message<'_>) {
         match message {
-            Message::AddOrder(order) => {
-                let resting = Resting {
-                    locate: order.stock_locate(),
-                    is_bid: order.buy_sell() == b'B',
-                    price: order.price().0,
-                    shares: order.shares(),
-                };
-                self.change_to(&[(order.order_reference(), Some(resting))]);
-            }
-            Message::AddOrderAttributed(order) => {
-                let resting = Resting {
-                    locate: order.stock_locate(),
-                    is_bid: order.buy_sell() == b'B',
-                    price: order.price().0,
-                    shares: order.shares(),
-                };
-                self.change_to(&[(order.order_reference(), Some(resting))]);
-            }
-            Message::OrderDelete(order) => self.change_to(&[(order.order_reference(), None)]),
+            Message::AddOrder(order) => self.add(Resting {
+                order_id: order.order_reference(),
+                locate: order.stock_locate(),
+                side: Side::of_code(order.buy_sell()),
+                price: order.price().0,
+                shares: order.shares(),
+            }),
+            Message::AddOrderAttributed(order) => self.add(Resting {
+                order_id: order.order_reference(),
+                locate: order.stock_locate(),
+                side: Side::of_code(order.buy_sell()),
+                price: order.price().0,
+                shares: order.shares(),
+            }),
+            Message::OrderDelete(order) => self.exchange(order.order_reference(), None),
             Message::OrderCancel(order) => {
                 self.take_off(order.order_reference(), order.cancelled_shares());
             }
@@ -231,65 +183,53 @@ impl Teller<'_> {
                 self.take_off(order.order_reference(), order.executed_shares());
             }
             Message::OrderReplace(order) => {
-                let before = order.original_order_reference();
-                let Some(resting) = self.orders.get(&before) else {
-                    return;
-                };
-                let after = Resting {
-                    price: order.price().0,
-                    shares: order.shares(),
-                    ..*resting
-                };
-                self.change_to(&[(before, None), (order.new_order_reference(), Some(after))]);
+                let reference = order.original_order_reference();
+                if let Some(before) = self.book.get(reference) {
+                    let after = Resting {
+                        price: order.price().0,
+                        shares: order.shares(),
+                        ..before
+                    };
+                    self.exchange(reference, Some((order.new_order_reference(), after)));
+                }
             }
             _ => {}
         }
     }
 
-    fn take_off(&mut self, reference: u64, shares: u32) {
-        let Some(resting) = self.orders.get(&reference).copied() else {
-            return;
-        };
-        let left = resting.shares.saturating_sub(shares);
-        let after = (left > 0).then_some(Resting {
-            shares: left,
-            ..resting
-        });
-        self.change_to(&[(reference, after)]);
+    fn add(&mut self, order: Resting) {
+        self.book.exchange(None, Some((order.order_id, order)));
+        self.quote(order.locate);
     }
 
-    /// Makes orders of one security what they are now, and tells its best bid and offer if these are others than before.
-    fn change_to(&mut self, changes: &[(u64, Option<Resting>)]) {
-        let mut about = None;
-        for (reference, after) in changes {
-            let before = match after {
-                Some(after) => self.orders.insert(*reference, *after),
-                None => self.orders.remove(reference),
-            };
-            for (order, sign) in [(before, -1), (*after, 1)] {
-                if let Some(order) = order {
-                    let book = self.books.entry(order.locate).or_default();
-                    book.change(order.is_bid, order.price, sign * i64::from(order.shares));
-                    about = Some(order.locate);
-                }
-            }
+    fn take_off(&mut self, reference: u64, shares: u32) {
+        let left = self.book.left(reference, shares);
+        self.exchange(reference, left.map(|left| (reference, left)));
+    }
+
+    fn exchange(&mut self, before: u64, after: Option<(u64, Resting)>) {
+        if let Some(order) = self.book.get(before) {
+            self.book.exchange(Some(before), after);
+            self.quote(order.locate);
         }
-        let Some(book) = about.and_then(|locate| self.books.get_mut(&locate)) else {
-            return;
-        };
-        let best = book.best();
-        if std::mem::replace(&mut book.told, best) == best {
+    }
+
+    /// Tells a security's best bid and offer, if these are others than before.
+    fn quote(&mut self, locate: u16) {
+        let quote = self.book.quote(locate);
+        let security = self.securities.entry(locate).or_default();
+        if std::mem::replace(&mut security.told, quote) == quote {
             return;
         }
         let quotation = write::Quotation {
             tracking_number: 0,
             timestamp: self.timestamp,
-            stock: book.symbol,
-            security_class: book.listing_market,
-            bid_price: Price4(best.bid.0),
-            bid_size: best.bid.1,
-            ask_price: Price4(best.ask.0),
-            ask_size: best.ask.1,
+            stock: security.symbol,
+            security_class: security.listing_market,
+            bid_price: Price4(quote.bid.0),
+            bid_size: quote.bid.1,
+            ask_price: Price4(quote.ask.0),
+            ask_size: quote.ask.1,
         };
         self.push(&quotation.encode());
     }

@@ -12,6 +12,11 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// That of the feed's letter.
+    pub(super) const fn of_code(code: u8) -> Self {
+        if code == b'B' { Self::Buy } else { Self::Sell }
+    }
+
     /// The feed's letter for it.
     pub(super) const fn code(self) -> u8 {
         match self {

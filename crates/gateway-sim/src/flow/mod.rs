@@ -15,6 +15,7 @@ mod book;
 mod choice;
 mod events;
 mod iex;
+mod levels;
 mod listing;
 mod mdp3;
 mod pitch;

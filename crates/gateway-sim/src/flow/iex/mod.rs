@@ -7,7 +7,6 @@
 //! are broken when the next one comes ("Trade Break"). What IEX does not tell (market makers, who entered an order) is left
 //! out, so that a day has another number of messages in each feed.
 
-mod book;
 mod tell;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -17,7 +16,7 @@ use gateway_feed::iex;
 use gateway_feed::itch50::fields::Symbol;
 use gateway_feed::itch50::messages::Message;
 
-use book::{Book, Quote};
+use super::levels::{Book, Quote};
 use tell::{Teller, Trade};
 
 use super::OrderFlow;

@@ -14,7 +14,7 @@ use gateway_feed::itch50::messages::Message;
 use gateway_feed::itch50::messages::NetOrderImbalance;
 
 use super::super::book::Side;
-use super::book::{Book, Level, Quote, Resting};
+use super::super::levels::{Book, Level, Quote, Resting};
 use super::{IexFeed, Listed};
 
 /// Every so many-th trade is broken.
@@ -75,14 +75,14 @@ impl Teller<'_> {
             Message::AddOrder(order) => self.add(Resting {
                 order_id: order.order_reference(),
                 locate: order.stock_locate(),
-                side: side(order.buy_sell()),
+                side: Side::of_code(order.buy_sell()),
                 price: order.price().0,
                 shares: order.shares(),
             }),
             Message::AddOrderAttributed(order) => self.add(Resting {
                 order_id: order.order_reference(),
                 locate: order.stock_locate(),
-                side: side(order.buy_sell()),
+                side: Side::of_code(order.buy_sell()),
                 price: order.price().0,
                 shares: order.shares(),
             }),
@@ -100,7 +100,7 @@ impl Teller<'_> {
             }
             Message::OrderCancel(order) => {
                 let reference = order.order_reference();
-                match self.left(reference, order.cancelled_shares()) {
+                match self.book.left(reference, order.cancelled_shares()) {
                     Some(after) => self.modify(reference, (reference, after), KEEPS_PLACE),
                     None => self.delete(reference),
                 }
@@ -273,16 +273,12 @@ impl Teller<'_> {
         } else {
             self.report(trade);
         }
-        let after = self.left(reference, size).map(|left| (reference, left));
+        let after = self
+            .book
+            .left(reference, size)
+            .map(|left| (reference, left));
         let levels = self.book.exchange(Some(reference), after);
         self.changed(order.locate, &levels);
-    }
-
-    /// The order without `shares`; `None` where nothing is left of it.
-    fn left(&self, reference: u64, shares: u32) -> Option<Resting> {
-        let order = self.book.get(reference)?;
-        let shares = order.shares.saturating_sub(shares);
-        (shares > 0).then_some(Resting { shares, ..order })
     }
 
     /// Tells what became of the levels and of the best prices, as one event.
@@ -429,14 +425,6 @@ impl Teller<'_> {
             upper_collar: Price4(price + price / 10),
         };
         self.push(&told.encode());
-    }
-}
-
-const fn side(buy_sell: u8) -> Side {
-    if buy_sell == b'B' {
-        Side::Buy
-    } else {
-        Side::Sell
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::book::Side;
+use super::book::Side;
 
-/// An order as the feeds know it.
+/// An order as other feeds know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resting {
     /// Its number, which it keeps.
@@ -46,6 +46,13 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn get(&self, reference: u64) -> Option<Resting> {
         self.orders.get(&reference).copied()
+    }
+
+    /// The order without `shares`; `None` where nothing is left of it.
+    pub(super) fn left(&self, reference: u64, shares: u32) -> Option<Resting> {
+        let order = self.get(reference)?;
+        let shares = order.shares.saturating_sub(shares);
+        (shares > 0).then_some(Resting { shares, ..order })
     }
 
     /// Puts `after`, known by a reference of its own, in the place of the order known by `before`, where there is one.
